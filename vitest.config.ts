@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    reporters: ['default', './test/helpers/closing-line.ts'],
+    testTimeout: 15_000,
+    hookTimeout: 30_000,
+  },
+})
