@@ -1,0 +1,20 @@
+/**
+ * Why the server closes a WebSocket.
+ *
+ * 4000 to 4499: come back with the same conn_id and catch up. 4500 to 4999: do not. 1000 is recorded for connections
+ * that the server does not know or that were ended by `/disconnect`: ask your backend for a new one.
+ */
+export interface CloseReason {
+  readonly code: number
+  readonly text: string
+}
+
+export const CLOSE = {
+  ended: { code: 1000, text: 'connection ended' },
+  unknownConnection: { code: 1000, text: 'unknown connection' },
+  stopping: { code: 1012, text: 'server is restarting' },
+  tooManyMessages: { code: 1008, text: 'too many messages' },
+  slowReader: { code: 4008, text: 'client reads too slowly' },
+  unavailable: { code: 4013, text: 'try again later' },
+  replaced: { code: 4509, text: 'opened elsewhere' },
+} as const satisfies Record<string, CloseReason>

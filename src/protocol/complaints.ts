@@ -1,0 +1,100 @@
+/**
+ * The body of a 422: every fault of a request, under the field it is in.
+ *
+ * `{"username": ["Missing data for required field."], "channels": {"1": ["Length must be …"]}}`: a list of texts at a
+ * field; under a list the index, under a map the key and then `value`, under an object its fields; `_schema` where the
+ * whole is of the wrong type. Source: recorded (connect-several-errors-at-once and others).
+ */
+import type { z } from 'zod'
+import { COMPLAINT } from './fields.ts'
+
+export type Complaints = { [field: string]: string[] | Complaints }
+
+type Issue = z.core.$ZodIssue
+
+/** Arranges zod's list of issues as Channelstream tells them. `schema` is the one that was not met. */
+export function complaintsOf(schema: z.core.$ZodType, issues: readonly Issue[]): Complaints {
+  const complaints = emptyComplaints()
+  for (const issue of issues) {
+    const path = pathOf(schema, issue.path)
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) addComplaint(complaints, [...path, key], COMPLAINT.unknown)
+    } else if (isWholeOfWrongType(issue)) {
+      addComplaint(complaints, [...path, '_schema'], COMPLAINT.type)
+    } else {
+      addComplaint(complaints, path, issue.message)
+    }
+  }
+  return complaints
+}
+
+/** One complaint, as the body of a 422. */
+export function complaint(path: readonly string[], text: string): Complaints {
+  const complaints = emptyComplaints()
+  addComplaint(complaints, path, text)
+  return complaints
+}
+
+/** Puts `text` at `path`; a field that has complaints already gets one more. */
+export function addComplaint(complaints: Complaints, path: readonly string[], text: string): void {
+  const field = path.at(-1) ?? '_schema'
+  let holder = complaints
+  for (const step of path.slice(0, -1)) {
+    const next = holder[step]
+    if (Array.isArray(next)) return // the whole is of the wrong type: what is wrong inside does not matter
+    holder = next ?? (holder[step] = emptyComplaints())
+  }
+  const there = holder[field]
+  if (there === undefined) holder[field] = [text]
+  else if (Array.isArray(there)) there.push(text)
+}
+
+/** Without a prototype: fields are named by callers, and `__proto__` is a name like any other. */
+const emptyComplaints = (): Complaints => Object.create(null) as Complaints
+
+/** An object is asked for, and something else is there. A field that is missing or null is told as that instead. */
+function isWholeOfWrongType(issue: Issue): boolean {
+  if (issue.code !== 'invalid_type') return false
+  const isObject = issue.expected === 'object' || (issue.expected) === 'record'
+  const isBody = issue.path.length === 0
+  const isElement = typeof issue.path.at(-1) === 'number'
+  if (isBody || isElement) return isObject || isBody
+  return isObject && issue.message === COMPLAINT.type
+}
+
+/** The path with `value` put in after each key of a map, which only the schema can tell from an object. */
+function pathOf(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+  const steps: string[] = []
+  let at: z.core.$ZodType | undefined = schema
+  for (const step of path) {
+    steps.push(String(step))
+    const container: z.core.$ZodTypeDef | undefined = at && containerOf(at)
+    if (container?.type === 'record') steps.push('value')
+    at = container && inside(container, step)
+  }
+  return steps
+}
+
+type Def = z.core.$ZodTypeDef & {
+  innerType?: z.core.$ZodType
+  in?: z.core.$ZodType
+  out?: z.core.$ZodType
+  shape?: Record<string, z.core.$ZodType>
+  element?: z.core.$ZodType
+  valueType?: z.core.$ZodType
+}
+
+/** The definition under wrappers such as default, nullable and preprocess. */
+function containerOf(schema: z.core.$ZodType): z.core.$ZodTypeDef {
+  const def = schema._zod.def as Def
+  if (def.innerType) return containerOf(def.innerType)
+  if (def.type === 'pipe' && def.in && def.out) {
+    return containerOf(def.in._zod.def.type === 'transform' ? def.out : def.in)
+  }
+  return def
+}
+
+function inside(container: z.core.$ZodTypeDef, step: PropertyKey): z.core.$ZodType | undefined {
+  const def = container as Def
+  return def.shape?.[String(step)] ?? def.element ?? def.valueType
+}

@@ -1,0 +1,177 @@
+/**
+ * The kinds of field that requests are made of.
+ *
+ * What each accepts, and the text of each complaint, is recorded behaviour of Channelstream 0.7.1 (which
+ * validates with marshmallow 3): applications show these texts to people and compare them in tests.
+ */
+import { z } from 'zod'
+
+export const COMPLAINT = {
+  missing: 'Missing data for required field.',
+  null: 'Field may not be null.',
+  unknown: 'Unknown field.',
+  type: 'Invalid input type.',
+  string: 'Not a valid string.',
+  list: 'Not a valid list.',
+  mapping: 'Not a valid mapping type.',
+  boolean: 'Not a valid boolean.',
+  integer: 'Not a valid integer.',
+  uuid: 'Not a valid UUID.',
+  datetime: 'Not a valid datetime.',
+  scalar: 'Value is not type of string, integer, boolean or float.',
+  length: (min: number, max: number) => `Length must be between ${min} and ${max}.`,
+  atLeast: (min: number) => `Must be greater than or equal to ${min}.`,
+  atMost: (max: number) => `Must be less than or equal to ${max}.`,
+  shorter: (min: number) => `Shorter than minimum length ${min}.`,
+  longer: (max: number) => `Longer than maximum length ${max}.`,
+} as const
+
+/** A value of the wrong type is missing, null, or `otherwise`. */
+export const typeComplaint =
+  (otherwise: string) =>
+  ({ input }: { input?: unknown }): string =>
+    input === undefined ? COMPLAINT.missing : input === null ? COMPLAINT.null : otherwise
+
+/** A string of `min` to `max` Unicode code points (not UTF-16 units: lengths are counted as Python counts them). */
+export const text = (min: number, max: number) =>
+  z
+    .string({ error: typeComplaint(COMPLAINT.string) })
+    .refine((value) => hasLength(value, min, max), { error: COMPLAINT.length(min, max) })
+    .meta({ minLength: min, maxLength: max })
+
+function hasLength(value: string, min: number, max: number): boolean {
+  if (value.length < min) return false
+  if (value.length <= max) return true
+  return value.length <= 2 * max && [...value].length <= max
+}
+
+/** A list; `element` is told of its own faults under its index. */
+export const listOf = <Element extends z.ZodType>(element: Element) =>
+  z.array(element, { error: typeComplaint(COMPLAINT.list) })
+
+/** An object used as a map. Faults are told under the key, then `value`. */
+export const mapOf = <Value extends z.ZodType>(value: Value) =>
+  z.record(z.string(), value, { error: typeComplaint(COMPLAINT.mapping) })
+
+/** A JSON object that is passed on as it is: not copied, not looked into. */
+export const payload = z
+  .custom<Readonly<Record<string, unknown>>>(isJsonObject, {
+    error: typeComplaint(COMPLAINT.mapping),
+  })
+  .meta({ type: 'object', additionalProperties: true })
+
+/** A value of a user's state. */
+export type Scalar = string | number | boolean | null
+export const scalar = z
+  .custom<Scalar>((value) => value === null || SCALAR_TYPES.has(typeof value), {
+    error: COMPLAINT.scalar,
+  })
+  .meta({ type: ['string', 'number', 'boolean', 'null'] })
+const SCALAR_TYPES = new Set(['string', 'number', 'boolean'])
+
+/** True or false in any of the spellings that Channelstream reads: `true`, `"yes"`, `"on"`, `"t"`, `1`, … */
+export const looseBoolean = z.preprocess(
+  (value) => LOOSE_BOOLEANS.get(value) ?? value,
+  z.boolean({ error: typeComplaint(COMPLAINT.boolean) }),
+)
+
+const spellings = (words: readonly string[]): string[] =>
+  words.flatMap((word) => [word, word[0]?.toUpperCase() + word.slice(1), word.toUpperCase()])
+
+const LOOSE_BOOLEANS = new Map<unknown, boolean>([
+  ...spellings(['t', 'true', 'on', 'y', 'yes', '1']).map((word) => [word, true] as const),
+  ...spellings(['f', 'false', 'off', 'n', 'no', '0']).map((word) => [word, false] as const),
+  [1, true],
+  [0, false],
+])
+
+/** A whole number of at least `min`. Digits in a string count, fractions are cut off, booleans are refused. */
+export const looseInteger = (min: number) =>
+  z.preprocess(
+    toInteger,
+    z.int({ error: typeComplaint(COMPLAINT.integer) }).min(min, { error: COMPLAINT.atLeast(min) }),
+  )
+
+function toInteger(value: unknown): unknown {
+  if (typeof value === 'number') return Math.trunc(value)
+  return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : value
+}
+
+/** A UUID in any spelling that Python's `uuid.UUID` reads; the result is lower case with dashes. */
+export const uuid = z.preprocess(
+  (value) => (typeof value === 'string' ? (canonicalUuid(value) ?? value) : value),
+  z
+    .string({ error: typeComplaint(COMPLAINT.uuid) })
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { error: COMPLAINT.uuid })
+    .meta({ format: 'uuid' }),
+)
+
+/** Lower case, with dashes; undefined if `value` is no UUID. Braces, `urn:uuid:` and missing dashes are all right. */
+export function canonicalUuid(value: string): string | undefined {
+  if (value.length === 36 && PLAIN_UUID.test(value)) return value
+  if (value.length > MAX_UUID_SPELLING) return undefined
+  const digits = value
+    .replaceAll('urn:', '')
+    .replaceAll('uuid:', '')
+    .replace(/^[{}]+|[{}]+$/g, '')
+    .replaceAll('-', '')
+    .toLowerCase()
+  if (!/^[0-9a-f]{32}$/.test(digits)) return undefined
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+const PLAIN_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const MAX_UUID_SPELLING = 128
+
+/** An ISO 8601 date and time, brought into the form that Python's `isoformat()` gives it. */
+export const datetime = z.preprocess(
+  (value) => (typeof value === 'string' ? (canonicalDatetime(value) ?? value) : value),
+  z
+    .string({ error: typeComplaint(COMPLAINT.datetime) })
+    .refine((value) => canonicalDatetime(value) === value, { error: COMPLAINT.datetime })
+    .meta({ format: 'date-time' }),
+)
+
+const ISO_DATETIME =
+  /^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6})\d{0,6})?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/
+
+/**
+ * `YYYY-MM-DDTHH:MM:SS[.ffffff][±HH:MM]`, or undefined if `value` is no such moment.
+ * Source: recorded (message-timestamp-with-zone, edit-given-edited).
+ */
+export function canonicalDatetime(value: string): string | undefined {
+  const match = ISO_DATETIME.exec(value)
+  if (!match) return undefined
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1, 7)
+    .map((digits) => Number(digits ?? 0))
+  const zone = canonicalZone(match[8])
+  if (zone === undefined || !isMoment(year, month, day) || hour > 23 || minute > 59 || second > 59)
+    return undefined
+  const micros = (match[7] ?? '').padEnd(6, '0')
+  const fraction = micros === '000000' ? '' : `.${micros}`
+  const two = (part: number): string => String(part).padStart(2, '0')
+  return `${match[1]}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}${fraction}${zone}`
+}
+
+function isMoment(year: number, month: number, day: number): boolean {
+  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  const days = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+  return year > 0 && days !== undefined && day >= 1 && day <= days
+}
+
+/** '' for no zone, `±HH:MM` for one, undefined for an offset of a day or more. */
+function canonicalZone(zone: string | undefined): string | undefined {
+  if (zone === undefined) return ''
+  if (zone === 'Z') return '+00:00'
+  const minutes = zone.length > 3 ? Number(zone.slice(-2)) : 0
+  const total = Number(zone.slice(1, 3)) * 60 + minutes
+  if (total >= 24 * 60) return undefined
+  const two = (part: number): string => String(part).padStart(2, '0')
+  const sign = total === 0 ? '+' : zone[0]
+  return `${sign}${two(Math.floor(total / 60))}:${two(total % 60)}`
+}
+
+/** True for what JSON writes in braces. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,230 @@
+/**
+ * What callers may send. The only declaration of each field: types, checks, OpenAPI and documentation are made from it.
+ * Source of every default and rule: recorded behaviour of Channelstream 0.7.1, unless a field says otherwise.
+ */
+import { z } from 'zod'
+import {
+  COMPLAINT,
+  datetime,
+  isJsonObject,
+  listOf,
+  looseBoolean,
+  looseInteger,
+  mapOf,
+  payload,
+  scalar,
+  text,
+  typeComplaint,
+  uuid,
+} from './fields.ts'
+import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
+
+const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, { error: typeComplaint(COMPLAINT.type) })
+
+export const ChannelSettings = object({
+  notify_presence: looseBoolean
+    .default(false)
+    .describe('Tell members when a user joins (first connection) or parts (last connection).'),
+  store_history: looseBoolean
+    .default(false)
+    .describe(
+      'Keep messages for people who arrive later. Off keeps what is stored, but adds nothing.',
+    ),
+  history_size: looseInteger(0)
+    .default(10)
+    .describe(
+      'Messages kept when store_history is on. 0 keeps none; the server caps it with max_history_size.',
+    ),
+  broadcast_presence_with_user_lists: looseBoolean
+    .default(false)
+    .describe('Presence events list the users of the channel with their public state.'),
+  notify_state: looseBoolean
+    .default(false)
+    .describe('Tell members when the state of a user in the channel changes.'),
+  store_frames: looseBoolean
+    .default(true)
+    .describe(
+      'Keep the last events for connections that return. Off: what they missed is told as a gap.',
+    ),
+}).meta({
+  id: 'ChannelSettings',
+  description: 'Settings of a channel. What is left out gets its default.',
+})
+export type ChannelSettings = z.output<typeof ChannelSettings>
+
+const ChannelConfigs = mapOf(ChannelSettings)
+
+const channelNames = listOf(ChannelNameSchema)
+const publicKeys = listOf(text(1, 256))
+const state = mapOf(scalar)
+
+export const InfoOptions = object({
+  include_history: looseBoolean.default(true).describe('Show the stored messages of each channel.'),
+  include_users: looseBoolean
+    .default(true)
+    .describe(
+      'List the users. Off also makes total_users 0, as recorded; total_connections stays right.',
+    ),
+  channels: channelNames
+    .optional()
+    .describe(
+      'Only these channels; unknown ones are passed over. Left out: all. Means nothing in /connect and /subscribe.',
+    ),
+  exclude_channels: channelNames.default([]).describe('Leave these out. Wins over channels.'),
+  include_connections: looseBoolean
+    .default(false)
+    .describe('Accepted for compatibility; changes nothing.'),
+  return_public_state: looseBoolean
+    .default(false)
+    .describe('Show only the part of each user’s state that is named in state_public_keys.'),
+}).meta({ id: 'InfoOptions' })
+export type InfoOptions = z.output<typeof InfoOptions>
+
+const infoDefaults: InfoOptions = InfoOptions.parse({})
+
+export const ConnectRequest = object({
+  username: UserNameSchema.describe('Whose connection this is. The user is made if unknown.'),
+  conn_id: ConnIdSchema.optional().describe(
+    'The id to use; a random one if left out. An id that is connected already keeps its one connection and joins the channels.',
+  ),
+  channels: channelNames.default([]).describe('Channels to join; made if unknown.'),
+  state_public_keys: publicKeys
+    .default([])
+    .describe('State keys that others may see. Left out, it resets the list to none.'),
+  fresh_user_state: state
+    .default({})
+    .describe('State for a user that the server does not know yet.'),
+  user_state: state
+    .default({})
+    .describe('State to set; laid over fresh_user_state. Changes are not announced.'),
+  channel_configs: ChannelConfigs.default({}).describe(
+    'Settings for channels that this request makes.',
+  ),
+  info: InfoOptions.default(infoDefaults).describe(
+    'What to tell about the channels in channels_info.',
+  ),
+}).meta({ id: 'ConnectRequest' })
+export type ConnectRequest = z.output<typeof ConnectRequest>
+
+export const SubscribeRequest = object({
+  conn_id: ConnIdSchema.describe('The connection; may stand in the query instead.'),
+  channels: channelNames
+    .min(1, { error: COMPLAINT.shorter(1) })
+    .describe('Channels to join; made if unknown.'),
+  channel_configs: ChannelConfigs.default({}).describe(
+    'Settings for channels that this request makes.',
+  ),
+  info: InfoOptions.default(infoDefaults).describe(
+    'What to tell about all channels of the connection.',
+  ),
+}).meta({ id: 'SubscribeRequest' })
+export type SubscribeRequest = z.output<typeof SubscribeRequest>
+
+export const UnsubscribeRequest = SubscribeRequest.extend({
+  channels: channelNames
+    .min(1, { error: COMPLAINT.shorter(1) })
+    .describe('Channels to leave; unknown ones are passed over.'),
+  channel_configs: ChannelConfigs.default({}).describe(
+    'Accepted for compatibility; changes nothing.',
+  ),
+}).meta({ id: 'UnsubscribeRequest' })
+export type UnsubscribeRequest = z.output<typeof UnsubscribeRequest>
+
+export const UserStateRequest = object({
+  user: UserNameSchema.describe('A user that has connected before.'),
+  user_state: state.default({}).describe('Keys to set. Others stay as they are.'),
+  state_public_keys: publicKeys
+    .nullable()
+    .default(null)
+    .describe('Replaces the list of keys that others may see; null or left out keeps it.'),
+}).meta({ id: 'UserStateRequest' })
+export type UserStateRequest = z.output<typeof UserStateRequest>
+
+/** A map of channel name to settings. Names are not checked here, as recorded (config-any-name). */
+export const ChannelConfigRequest = z
+  .record(z.string(), ChannelSettings, { error: COMPLAINT.type })
+  .meta({
+    id: 'ChannelConfigRequest',
+    description: 'Settings by channel name. Unknown channels are made.',
+  })
+export type ChannelConfigRequest = z.output<typeof ChannelConfigRequest>
+
+/**
+ * `{"info": {…}}`, or the older documentation's `{"channels": […]}` (an empty list there means every channel).
+ */
+export const InfoRequest = z.preprocess(
+  fromOlderInfoForm,
+  object({ info: InfoOptions.describe('What to tell, about which channels.') }).meta({
+    id: 'InfoRequest',
+  }),
+)
+export type InfoRequest = z.output<typeof InfoRequest>
+
+function fromOlderInfoForm(body: unknown): unknown {
+  if (!isJsonObject(body) || !Object.hasOwn(body, 'channels')) return body
+  const { channels, info = {}, ...others } = body
+  if (!isJsonObject(info)) return { ...others, info }
+  const wanted = Array.isArray(channels) && channels.length === 0 ? {} : { channels }
+  return { ...others, info: { ...wanted, ...info } }
+}
+
+const delivery = {
+  channel: ChannelNameSchema.nullable()
+    .default(null)
+    .describe('Where to; null for a private message.'),
+  pm_users: listOf(UserNameSchema)
+    .default([])
+    .describe('Only these users get it. With a channel: those of them who are in it.'),
+  exclude_users: listOf(UserNameSchema)
+    .default([])
+    .describe('These users do not get it. Wins over pm_users.'),
+  no_history: looseBoolean
+    .default(false)
+    .describe('Keep the message out of the history (not out of the catch-up).'),
+}
+
+const looseObject = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.looseObject(shape, { error: typeComplaint(COMPLAINT.type) })
+
+export const MessageRequest = looseObject({
+  ...delivery,
+  uuid: uuid
+    .optional()
+    .describe('The message’s own id, for edits and deletes; a random one if left out.'),
+  timestamp: datetime
+    .optional()
+    .describe('When it was said; now (UTC) if left out. For people: order comes from id.'),
+  user: UserNameSchema.describe('Who says it. Need not be connected.'),
+  message: payload.optional().describe('The payload, passed on as it is.'),
+}).meta({ id: 'Message', description: 'A message. Further keys are passed on.' })
+export type MessageRequest = z.output<typeof MessageRequest>
+
+export const EditRequest = looseObject({
+  ...delivery,
+  uuid: uuid.describe('The message to change. Of several with one uuid the first is changed.'),
+  timestamp: datetime.optional().describe('New timestamp.'),
+  user: UserNameSchema.optional().describe('New author.'),
+  message: payload.optional().describe('New payload.'),
+  edited: datetime.optional().describe('When it was changed; now (UTC) if left out.'),
+}).meta({
+  id: 'MessageEdit',
+  description: 'A change to a message. Further keys reach the event, not the history.',
+})
+export type EditRequest = z.output<typeof EditRequest>
+
+export const DeleteRequest = object({
+  ...delivery,
+  uuid: uuid.describe('The message to take away. Of several with one uuid the first goes.'),
+}).meta({ id: 'MessageDelete' })
+export type DeleteRequest = z.output<typeof DeleteRequest>
+
+const bodyList = <Element extends z.ZodType>(element: Element) =>
+  z.array(element, { error: COMPLAINT.type })
+export const MessagesRequest = bodyList(MessageRequest)
+export const EditsRequest = bodyList(EditRequest)
+export const DeletesRequest = bodyList(DeleteRequest)
+
+export const DisconnectRequest = z
+  .looseObject({ conn_id: ConnIdSchema }, { error: typeComplaint(COMPLAINT.type) })
+  .meta({ id: 'DisconnectRequest' })

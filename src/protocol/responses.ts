@@ -1,0 +1,136 @@
+/** What callers are answered. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
+import { z } from 'zod'
+import { scalar } from './fields.ts'
+import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
+import { ChannelSettings, DeleteRequest, EditRequest, MessageRequest } from './requests.ts'
+
+const state = z.record(z.string(), scalar)
+
+export const HistoryItem = z
+  .looseObject({
+    type: z.literal('message'),
+    id: z.string(),
+    uuid: z.uuid(),
+    timestamp: z.string(),
+    date: z.string(),
+    user: UserNameSchema,
+    channel: ChannelNameSchema,
+    message: z.unknown().optional(),
+    edited: z.string().nullable(),
+    pm_users: z.array(UserNameSchema),
+    exclude_users: z.array(UserNameSchema),
+    no_history: z.boolean(),
+    catchup: z.literal(false),
+  })
+  .meta({ id: 'HistoryItem', description: 'A stored message, oldest first.' })
+export type HistoryItem = z.output<typeof HistoryItem>
+
+export const ChannelInfo = z
+  .object({
+    uuid: z.uuid(),
+    name: z.string(),
+    long_name: z.null(),
+    settings: ChannelSettings,
+    history: z.array(HistoryItem),
+    last_active: z.string().describe('ISO 8601, UTC. Moves with every event in the channel.'),
+    total_connections: z.number(),
+    total_users: z
+      .number()
+      .describe('Length of users: 0 when users were not asked for, as recorded.'),
+    users: z.array(UserNameSchema).describe('Sorted by code point.'),
+  })
+  .meta({ id: 'ChannelInfo' })
+export type ChannelInfo = z.output<typeof ChannelInfo>
+
+export const ChannelsInfo = z
+  .object({
+    channels: z.record(z.string(), ChannelInfo),
+    users: z
+      .array(z.object({ user: UserNameSchema, state }))
+      .describe('Every user of these channels, once.'),
+  })
+  .meta({ id: 'ChannelsInfo' })
+export type ChannelsInfo = z.output<typeof ChannelsInfo>
+
+export const ConnectResponse = z
+  .object({
+    conn_id: ConnIdSchema,
+    username: UserNameSchema,
+    state: state.describe(
+      'The whole state of the user, private keys too: think before passing it to a browser.',
+    ),
+    public_state: state,
+    channels: z
+      .array(ChannelNameSchema)
+      .describe('The channels of the request, sorted by code point.'),
+    channels_info: ChannelsInfo,
+  })
+  .meta({ id: 'ConnectResponse' })
+
+const membership = {
+  channels: z
+    .array(ChannelNameSchema)
+    .describe('All channels of the connection, sorted by code point.'),
+  channels_info: ChannelsInfo,
+}
+export const SubscribeResponse = z
+  .object({
+    ...membership,
+    subscribed_to: z.array(ChannelNameSchema).describe('Channels that are new.'),
+  })
+  .meta({ id: 'SubscribeResponse' })
+export const UnsubscribeResponse = z
+  .object({
+    ...membership,
+    unsubscribed_from: z.array(ChannelNameSchema).describe('Channels that were left.'),
+  })
+  .meta({ id: 'UnsubscribeResponse' })
+
+export const UserStateResponse = z
+  .object({
+    user_state: state.describe('The whole state.'),
+    changed_state: z.array(z.object({ key: z.string(), value: scalar })),
+    public_keys: z.array(z.string()),
+  })
+  .meta({ id: 'UserStateResponse' })
+
+export const MessagesResponse = z
+  .array(MessageRequest)
+  .describe(
+    'The messages with what was filled in (uuid, timestamp, edited). Those without a target are left out.',
+  )
+export const EditsResponse = z.array(EditRequest)
+export const DeletesResponse = z.array(DeleteRequest)
+export const DisconnectResponse = z
+  .boolean()
+  .describe('False if the server does not know the connection.')
+
+export const AdminResponse = z
+  .object({
+    remembered_user_count: z.number().describe('Users known, connected or not.'),
+    unique_user_count: z.number().describe('Users with a connection.'),
+    total_connections: z.number(),
+    total_channels: z.number(),
+    total_messages: z.number().describe('Deliveries: messages times connections they were for.'),
+    total_unique_messages: z.number().describe('Messages posted.'),
+    channels: z.record(z.string(), ChannelInfo),
+    users: z.array(
+      z.object({
+        user: UserNameSchema,
+        state: state.describe('Public keys only.'),
+        uuid: z.uuid(),
+        connections: z.array(ConnIdSchema),
+      }),
+    ),
+    uptime: z.string().describe('[D day(s), ]H:MM:SS'),
+    version: z.string(),
+  })
+  .meta({ id: 'AdminResponse' })
+
+export const ErrorResponse = z
+  .object({ request: z.string() })
+  .meta({ id: 'Error', description: 'What is wrong with the request as a whole.' })
+export const InvalidResponse = z.record(z.string(), z.unknown()).meta({
+  id: 'Invalid',
+  description: 'What is wrong, by field: a list of texts, or the same again one level down.',
+})
