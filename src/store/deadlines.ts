@@ -1,0 +1,56 @@
+/**
+ * What is due when, at a constant price whatever their number: keys stand in buckets of 250 ms.
+ *
+ * `due` may be up to 250 ms late, never early.
+ */
+export class Deadlines<Key> {
+  readonly #at = new Map<Key, number>()
+  readonly #buckets = new Map<number, Set<Key>>()
+  #swept: number
+
+  /** `now` in milliseconds, of the clock that all later times are of. */
+  constructor(now: number) {
+    this.#swept = bucketOf(now) - 1
+  }
+
+  get size(): number {
+    return this.#at.size
+  }
+
+  /** `key` is due at `at`, whatever was set before. */
+  set(key: Key, at: number): void {
+    this.clear(key)
+    const due = Math.max(at, (this.#swept + 1) * BUCKET_MS)
+    this.#at.set(key, due)
+    const bucket = this.#buckets.get(bucketOf(due))
+    if (bucket) bucket.add(key)
+    else this.#buckets.set(bucketOf(due), new Set([key]))
+  }
+
+  clear(key: Key): void {
+    const at = this.#at.get(key)
+    if (at === undefined) return
+    this.#at.delete(key)
+    const bucket = this.#buckets.get(bucketOf(at))
+    bucket?.delete(key)
+    if (bucket?.size === 0) this.#buckets.delete(bucketOf(at))
+  }
+
+  /** The keys that are due, soonest first; they are cleared. */
+  due(now: number): Key[] {
+    const due: Key[] = []
+    while ((this.#swept + 2) * BUCKET_MS <= now && this.#at.size > 0) {
+      this.#swept++
+      for (const key of this.#buckets.get(this.#swept) ?? []) {
+        this.#at.delete(key)
+        due.push(key)
+      }
+      this.#buckets.delete(this.#swept)
+    }
+    if (this.#at.size === 0) this.#swept = Math.max(this.#swept, bucketOf(now) - 1)
+    return due
+  }
+}
+
+const BUCKET_MS = 250
+const bucketOf = (ms: number): number => Math.floor(ms / BUCKET_MS)

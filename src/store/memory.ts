@@ -1,0 +1,166 @@
+import { Membership } from './memory/membership.ts'
+import { Publishing } from './memory/publishing.ts'
+import { Tables } from './memory/tables.ts'
+import { changesOf, isTooLarge, withChanges } from './memory/state.ts'
+import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { ChannelSettings } from '../protocol/requests.ts'
+import type { Clock } from '../clock.ts'
+import type { MemoryStoreOptions } from './memory/tables.ts'
+import type * as Contract from './store.ts'
+
+export type { MemoryStoreOptions } from './memory/tables.ts'
+
+type EventListener = Parameters<Contract.Store['onEvent']>[0]
+type CommandListener = Parameters<Contract.Store['onCommand']>[0]
+
+/** Keeps everything in this process. Every call answers at once; announcements happen during `publish`. */
+export class MemoryStore implements Contract.Store {
+  readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
+  readonly #tables: Tables
+  readonly #membership: Membership
+  readonly #publishing: Publishing
+  #onEvent: EventListener = () => {}
+  #onCommand: CommandListener = () => {}
+
+  constructor(clock: Clock, options: MemoryStoreOptions) {
+    this.#tables = new Tables(clock, options, this.epoch)
+    this.#membership = new Membership(this.#tables, (command) => this.#onCommand(command))
+    this.#publishing = new Publishing(this.#tables, (event, topics) => this.#onEvent(event, topics))
+  }
+
+  onEvent(listener: EventListener): void {
+    this.#onEvent = listener
+  }
+
+  onCommand(listener: CommandListener): void {
+    this.#onCommand = listener
+  }
+
+  listen(topic: Contract.Topic): void {
+    this.#publishing.listened.add(topic)
+  }
+
+  unlisten(topic: Contract.Topic): void {
+    this.#publishing.listened.delete(topic)
+  }
+
+  connect(facts: Contract.ConnectFacts) {
+    return this.#membership.connect(facts)
+  }
+
+  join(
+    connId: ConnId,
+    channels: readonly ChannelName[],
+    settings: ReadonlyMap<ChannelName, ChannelSettings>,
+  ) {
+    return this.#membership.join(connId, channels, settings)
+  }
+
+  leave(connId: ConnId, channels: readonly ChannelName[]) {
+    return this.#membership.leave(connId, channels)
+  }
+
+  drop(connId: ConnId) {
+    return this.#membership.drop(connId)
+  }
+
+  hasConnection(connId: ConnId): boolean {
+    return this.#tables.connections.has(connId)
+  }
+
+  attach(connId: ConnId) {
+    return this.#membership.attach(connId)
+  }
+
+  detach(connId: ConnId, cursor: number, waitMs: number): void {
+    this.#membership.detach(connId, cursor, waitMs)
+  }
+
+  setUserState(
+    name: UserName,
+    wanted: Contract.State,
+    publicKeys: readonly string[] | undefined,
+  ): Contract.UserStateChange | 'state-too-large' | undefined {
+    const user = this.#tables.users.get(name)
+    if (!user) return undefined
+    const changed = changesOf(user.state, wanted)
+    const state = withChanges(user.state, changed)
+    if (isTooLarge(state, this.#tables.options.maxStateBytes)) return 'state-too-large'
+    user.state = state
+    if (publicKeys) user.publicKeys = publicKeys
+    this.#tables.collector.userChanged(user)
+    const channels = new Set(
+      [...user.connections].flatMap((connection) => [...connection.channels.keys()]),
+    )
+    const notify = [...channels]
+      .filter(({ settings }) => settings.notify_state)
+      .map((channel) => channel.name)
+    return { user: user.record(), changed, notify }
+  }
+
+  configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): void {
+    for (const [name, wanted] of settings) {
+      const channel = this.#tables.channel(name, wanted)
+      channel.settings = wanted
+      channel.trimHistory()
+      this.#tables.collector.channelChanged(channel)
+    }
+  }
+
+  publish(publications: readonly Contract.Publication[]): void {
+    this.#publishing.publish(publications)
+  }
+
+  missed(since: readonly Contract.Since[]) {
+    return this.#publishing.missed(since)
+  }
+
+  channels(
+    names: readonly ChannelName[] | undefined,
+    include: { readonly users: boolean; readonly history: boolean },
+  ): Contract.ChannelRecord[] {
+    const { channels } = this.#tables
+    const wanted = names ? new Set(names) : channels.keys()
+    return [...wanted].flatMap((name) => channels.get(name)?.record(include) ?? [])
+  }
+
+  users(names: Iterable<UserName>): Contract.UserRecord[] {
+    return [...names].flatMap((name) => this.#tables.users.get(name)?.record() ?? [])
+  }
+
+  connectedUsers(): Contract.UserRecord[] {
+    const connected = [...this.#tables.users.values()].filter(
+      ({ connections }) => connections.size > 0,
+    )
+    return connected.map((user) => ({
+      ...user.record(),
+      connections: [...user.connections].map(({ id }) => id),
+    }))
+  }
+
+  hasUser(name: UserName): boolean {
+    return this.#tables.users.has(name)
+  }
+
+  figures(): Contract.Figures {
+    const { users, connectedUsers, connections, channels } = this.#tables
+    const { messages, deliveries } = this.#publishing
+    return {
+      users: users.size,
+      connectedUsers,
+      connections: connections.size,
+      channels: channels.size,
+      messages,
+      deliveries,
+    }
+  }
+
+  sweep(): ConnId[] {
+    return this.#tables.collect()
+  }
+
+  stop(): void {
+    this.#onEvent = () => {}
+    this.#onCommand = () => {}
+  }
+}

@@ -1,0 +1,61 @@
+import { Deadlines } from '../deadlines.ts'
+import type { Clock } from '../../clock.ts'
+import type { ConnId } from '../../protocol/ids.ts'
+import type { Channel, Connection, User } from './records.ts'
+
+export interface IdleLimits {
+  /** A user without connections is forgotten after so many milliseconds. */
+  readonly gcUsersMs: number
+  /** A channel without members that nothing happens in is forgotten after so many milliseconds. */
+  readonly gcChannelsMs: number
+}
+
+/** Knows what waits for its end: connections without a client, users without connections, channels without members. */
+export class Collector {
+  readonly #connections: Deadlines<Connection>
+  readonly #users: Deadlines<User>
+  readonly #channels: Deadlines<Channel>
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limits: IdleLimits,
+  ) {
+    const now = clock.now()
+    this.#connections = new Deadlines(now)
+    this.#users = new Deadlines(now)
+    this.#channels = new Deadlines(now)
+  }
+
+  /** The connection has no client; it is due in `waitMs`. */
+  connectionWaits(connection: Connection, waitMs: number): void {
+    this.#connections.set(connection, this.clock.now() + waitMs)
+  }
+
+  connectionServed(connection: Connection): void {
+    this.#connections.clear(connection)
+  }
+
+  /** To be called when a user's connections or activity changed. */
+  userChanged(user: User): void {
+    if (user.connections.size > 0) this.#users.clear(user)
+    else this.#users.set(user, this.clock.now() + this.limits.gcUsersMs)
+  }
+
+  /** To be called when a channel's members or activity changed. */
+  channelChanged(channel: Channel): void {
+    if (channel.connections > 0) this.#channels.clear(channel)
+    else this.#channels.set(channel, this.clock.now() + this.limits.gcChannelsMs)
+  }
+
+  /** What is due. Connections stay known until they are dropped; should nobody do it, they are due again. */
+  due(): { connections: ConnId[]; users: User[]; channels: Channel[] } {
+    const now = this.clock.now()
+    const connections = this.#connections.due(now)
+    for (const connection of connections) this.#connections.set(connection, now)
+    return {
+      connections: connections.map(({ id }) => id),
+      users: this.#users.due(now),
+      channels: this.#channels.due(now),
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { formatCursor } from '../../protocol/ids.ts'
+import { channelTopic, userTopic } from '../store.ts'
+import type { Publication, StoredEvent, Topic } from '../store.ts'
+import type { UserName } from '../../protocol/ids.ts'
+import type { Channel, User } from './records.ts'
+import type { Ring } from '../ring.ts'
+
+/** Keys of an edit that change the message. Source: recorded (edit-extra-keys). */
+const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
+
+export interface FrameLimits {
+  /** Events kept per channel for connections that return. */
+  readonly channelFrames: number
+  /** Private messages kept per user for connections that return. */
+  readonly userFrames: number
+}
+
+/** Numbers events and writes them where they are kept. */
+export class EventLog {
+  #head = 0
+  #forgottenThrough = 0
+
+  constructor(
+    private readonly epoch: string,
+    private readonly limits: FrameLimits,
+  ) {}
+
+  /** The number of the newest event. */
+  get head(): number {
+    return this.#head
+  }
+
+  /** Events up to this number may have been forgotten together with their channel or user. */
+  get forgottenThrough(): number {
+    return this.#forgottenThrough
+  }
+
+  /** What these frames held, or had lost, is gone for good. */
+  forget({ newest, lostThrough }: Ring): void {
+    this.#forgottenThrough = Math.max(this.#forgottenThrough, newest, lostThrough)
+  }
+
+  number({ body, delivery }: Publication): StoredEvent {
+    const n = ++this.#head
+    return { n, id: formatCursor({ epoch: this.epoch, n }), body, delivery }
+  }
+
+  toChannel(channel: Channel, event: StoredEvent): Topic {
+    switch (event.body.type) {
+      case 'message':
+        channel.keep(event)
+        break
+      case 'message:edit':
+        amendHistory(channel, event)
+        break
+      case 'message:delete':
+        retractFromHistory(channel, event)
+        break
+      default: // presence and state changes are not history
+    }
+    keepFrame(channel, event, channel.settings.store_frames ? this.limits.channelFrames : 0)
+    return channelTopic(channel.name)
+  }
+
+  toUser(user: User, event: StoredEvent): Topic {
+    keepFrame(user, event, this.limits.userFrames)
+    return userTopic(user.name)
+  }
+}
+
+function keepFrame({ frames }: Channel | User, event: StoredEvent, capacity: number): void {
+  if (event.body.type === 'message:edit') frames.replaceMessage(event.body.uuid, amendedBy(event))
+  if (event.body.type === 'message:delete') frames.removeMessage(event.body.uuid)
+  frames.push(event, capacity)
+}
+
+const amendedBy =
+  (edit: StoredEvent) =>
+  (event: StoredEvent): StoredEvent => {
+    const given = EDITABLE.filter((key) => edit.body[key] !== undefined)
+    const changes = Object.fromEntries(given.map((key) => [key, edit.body[key]]))
+    return { ...event, body: { ...event.body, ...changes } }
+  }
+
+function amendHistory(channel: Channel, edit: StoredEvent): void {
+  const index = channel.history.findIndex(({ body }) => body.uuid === edit.body.uuid)
+  const event = channel.history[index]
+  if (event) channel.history[index] = amendedBy(edit)(event)
+}
+
+function retractFromHistory(channel: Channel, { body }: StoredEvent): void {
+  const index = channel.history.findIndex((event) => event.body.uuid === body.uuid)
+  if (index >= 0) channel.history.splice(index, 1)
+}
+
+/** How many connections a message in a channel is for. */
+export function audienceInChannel(
+  channel: Channel,
+  { pmUsers, excludeUsers }: Publication['delivery'],
+): number {
+  const count = (names: readonly UserName[]): number =>
+    [...new Set(names)].reduce((sum, name) => sum + channel.connectionsOf(name), 0)
+  if (pmUsers.length === 0) return channel.connections - count(excludeUsers)
+  return count(pmUsers.filter((name) => !excludeUsers.includes(name)))
+}

@@ -1,0 +1,143 @@
+import { changesOf, isTooLarge, withChanges } from './state.ts'
+import type { Channel, Connection } from './records.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import type { ChannelSettings } from '../../protocol/requests.ts'
+import type * as Contract from '../store.ts'
+import type { Tables } from './tables.ts'
+
+type Settings = ReadonlyMap<ChannelName, ChannelSettings>
+
+/** Who is connected, and in which channels. The calls of the contract, see `../store.ts`. */
+export class Membership {
+  constructor(
+    private readonly tables: Tables,
+    private readonly command: (command: Contract.Command) => void,
+  ) {}
+
+  connect(facts: Contract.ConnectFacts): Contract.Connected {
+    const { tables } = this
+    const known = tables.connections.get(facts.connId)
+    if (known && known.user.name !== facts.user) return { outcome: 'taken' }
+    const before = tables.users.get(facts.user)
+    const start = before ? before.state : withChanges({}, changesOf({}, facts.freshState))
+    const state = withChanges(start, changesOf(start, facts.state))
+    if (isTooLarge(state, tables.options.maxStateBytes)) return { outcome: 'state-too-large' }
+
+    const user = before ?? tables.makeUser(facts.user)
+    user.state = state
+    user.publicKeys = facts.publicKeys
+    const connection = known ?? tables.makeConnection(facts.connId, user)
+    if (!connection.attached) tables.collector.connectionWaits(connection, facts.waitMs)
+    const joined = this.#join(connection, facts.channels, facts.settings)
+    return { outcome: 'connected', user: user.record(), joined }
+  }
+
+  join(
+    connId: ConnId,
+    channels: readonly ChannelName[],
+    settings: Settings,
+  ): Contract.Membership | undefined {
+    const connection = this.tables.connections.get(connId)
+    return connection && membershipOf(connection, this.#join(connection, channels, settings))
+  }
+
+  leave(connId: ConnId, names: readonly ChannelName[]): Contract.Membership | undefined {
+    const connection = this.tables.connections.get(connId)
+    if (!connection) return undefined
+    const channels = names
+      .map((name) => this.tables.channels.get(name))
+      .filter((channel) => channel !== undefined && connection.channels.has(channel)) as Channel[]
+    const changes = channels.map((channel) => this.#leave(connection, channel))
+    this.#command(connection, 'left', channels)
+    return membershipOf(connection, changes)
+  }
+
+  drop(connId: ConnId): (Contract.MembershipChange & { user: UserName })[] | undefined {
+    const connection = this.tables.connections.get(connId)
+    if (!connection) return undefined
+    const user = connection.user.name
+    const left = [...connection.channels.keys()].map((channel) => ({
+      ...this.#leave(connection, channel),
+      user,
+    }))
+    this.tables.removeConnection(connection)
+    if (connection.attached) this.command({ type: 'dropped', connId })
+    return left
+  }
+
+  attach(connId: ConnId): Contract.Attachment | undefined {
+    const connection = this.tables.connections.get(connId)
+    if (!connection) return undefined
+    this.tables.collector.connectionServed(connection)
+    const { returning, cursor, user } = connection
+    const channels = [...connection.channels].map(([{ name }, { since }]) => ({ name, since }))
+    connection.returning = true
+    connection.attached = true
+    return { user: user.name, channels, cursor, returning }
+  }
+
+  detach(connId: ConnId, cursor: number, waitMs: number): void {
+    const connection = this.tables.connections.get(connId)
+    if (!connection) return
+    connection.cursor = cursor
+    connection.attached = false
+    this.tables.collector.connectionWaits(connection, waitMs)
+  }
+
+  #join(
+    connection: Connection,
+    names: readonly ChannelName[],
+    settings: Settings,
+  ): Contract.MembershipChange[] {
+    const wanted = new Set(names.map((name) => this.tables.channel(name, settings.get(name))))
+    const channels = [...wanted].filter((channel) => !connection.channels.has(channel))
+    // Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
+    const since = connection.returning ? this.tables.log.head : 0
+    const changes = channels.map((channel) => {
+      connection.channels.set(channel, { since })
+      const userChanged = channel.add(connection.user)
+      this.tables.collector.channelChanged(channel)
+      return this.#changeOf(channel, userChanged)
+    })
+    this.#command(connection, 'joined', channels)
+    return changes
+  }
+
+  #leave(connection: Connection, channel: Channel): Contract.MembershipChange {
+    connection.channels.delete(channel)
+    const userChanged = channel.remove(connection.user)
+    this.tables.collector.channelChanged(channel)
+    return this.#changeOf(channel, userChanged)
+  }
+
+  #changeOf(channel: Channel, userChanged: boolean): Contract.MembershipChange {
+    const { name, settings, members } = channel
+    const change = { channel: name, settings, userChanged }
+    if (!userChanged || !settings.notify_presence || !settings.broadcast_presence_with_user_lists)
+      return change
+    const users: Contract.UserCard[] = []
+    for (const { user } of members.values()) {
+      if (users.length >= this.tables.options.presenceListLimit) break
+      users.push(user.card())
+    }
+    return { ...change, present: { users, total: members.size } }
+  }
+
+  /** Only a connection that a client has open is held by a server, which has to know. */
+  #command(
+    { id, attached }: Connection,
+    type: 'joined' | 'left',
+    channels: readonly Channel[],
+  ): void {
+    if (!attached || channels.length === 0) return
+    this.command({ type, connId: id, channels: channels.map(({ name }) => name) })
+  }
+}
+
+function membershipOf(
+  connection: Connection,
+  changes: readonly Contract.MembershipChange[],
+): Contract.Membership {
+  const channels = [...connection.channels.keys()].map(({ name }) => name)
+  return { user: connection.user.record(), changes, channels }
+}

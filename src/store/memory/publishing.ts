@@ -1,0 +1,79 @@
+import { audienceInChannel } from './log.ts'
+import type { ChannelName, UserName } from '../../protocol/ids.ts'
+import type * as Contract from '../store.ts'
+import type { Ring } from '../ring.ts'
+import type { Tables } from './tables.ts'
+
+/** Events: numbered, kept, announced. The calls of the contract, see `../store.ts`. */
+export class Publishing {
+  readonly listened = new Set<Contract.Topic>()
+  messages = 0
+  deliveries = 0
+
+  constructor(
+    private readonly tables: Tables,
+    private readonly announce: (
+      event: Contract.StoredEvent,
+      topics: readonly Contract.Topic[],
+    ) => void,
+  ) {}
+
+  publish(publications: readonly Contract.Publication[]): void {
+    for (const publication of publications) {
+      if (publication.body.type === 'message') this.messages++
+      if (publication.users) this.#toUsers(publication, publication.users)
+      else this.#inChannel(publication)
+    }
+  }
+
+  missed(since: readonly Contract.Since[]): Contract.Missed {
+    const events = new Map<number, Contract.StoredEvent>()
+    const gaps: Contract.Topic[] = []
+    for (const { topic, after } of since) {
+      const frames = this.#framesOf(topic)
+      if (!frames) continue
+      if (after < frames.lostThrough) gaps.push(topic)
+      for (const event of frames.after(after)) events.set(event.n, event)
+    }
+    const inOrder = [...events.values()].sort((one, other) => one.n - other.n)
+    return { events: inOrder, gaps, head: this.tables.log.head }
+  }
+
+  #inChannel(publication: Contract.Publication): void {
+    const { body, delivery } = publication
+    const { channels, clock, collector, log } = this.tables
+    const channel = body.channel === null ? undefined : channels.get(body.channel)
+    if (!channel) return
+    if (body.type === 'message') this.deliveries += audienceInChannel(channel, delivery)
+    channel.lastActive = clock.wallTime()
+    if (channel.connections === 0) collector.channelChanged(channel)
+    const event = log.number(publication)
+    this.#announceOn([log.toChannel(channel, event)], event)
+  }
+
+  #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
+    const { collector, log } = this.tables
+    const known = [...new Set(names)].flatMap((name) => this.tables.users.get(name) ?? [])
+    if (known.length === 0) return
+    const event = log.number(publication)
+    for (const user of known) {
+      if (event.body.type === 'message') this.deliveries += user.connections.size
+      if (user.connections.size === 0) collector.userChanged(user)
+    }
+    const topics = known.map((user) => log.toUser(user, event))
+    this.#announceOn(topics, event)
+  }
+
+  #announceOn(topics: readonly Contract.Topic[], event: Contract.StoredEvent): void {
+    const heard = topics.filter((topic) => this.listened.has(topic))
+    if (heard.length > 0) this.announce(event, heard)
+  }
+
+  #framesOf(topic: Contract.Topic): Ring | undefined {
+    const name = topic.slice(2)
+    const { channels, users } = this.tables
+    return (
+      topic.startsWith('c:') ? channels.get(name as ChannelName) : users.get(name as UserName)
+    )?.frames
+  }
+}

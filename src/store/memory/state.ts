@@ -1,0 +1,30 @@
+import type { Scalar } from '../../protocol/fields.ts'
+import type { State } from '../store.ts'
+
+export interface Changed {
+  readonly key: string
+  readonly value: Scalar
+}
+
+/** Null for a key that is not there changes nothing; 1 and true, 1 and "1" differ (recorded: state-values-differ-by-type). */
+export function changesOf(state: State, wanted: State): Changed[] {
+  return Object.entries(wanted)
+    .filter(([key, value]) => (Object.hasOwn(state, key) ? state[key] : null) !== value)
+    .map(([key, value]) => ({ key, value }))
+}
+
+export function withChanges(state: State, changes: readonly Changed[]): State {
+  if (changes.length === 0) return state
+  return { ...state, ...Object.fromEntries(changes.map(({ key, value }) => [key, value])) }
+}
+
+/** The part of a state that others may see. */
+export function publicPart(state: State, publicKeys: readonly string[]): State {
+  if (publicKeys.length === 0) return NOTHING
+  const shown = new Set(publicKeys)
+  return Object.fromEntries(Object.entries(state).filter(([key]) => shown.has(key)))
+}
+const NOTHING: State = Object.freeze({})
+
+export const isTooLarge = (state: State, maxBytes: number): boolean =>
+  Buffer.byteLength(JSON.stringify(state)) > maxBytes

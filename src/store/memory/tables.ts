@@ -1,0 +1,83 @@
+import { Channel, Connection, User } from './records.ts'
+import { Collector } from './collector.ts'
+import { EventLog } from './log.ts'
+import { ChannelSettings } from '../../protocol/requests.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import type { Clock } from '../../clock.ts'
+import type { FrameLimits } from './log.ts'
+import type { IdleLimits } from './collector.ts'
+
+export interface MemoryStoreOptions extends IdleLimits, FrameLimits {
+  /** Largest JSON size of a user's state, in bytes. */
+  readonly maxStateBytes: number
+  /** Most users that are listed with a presence event. */
+  readonly presenceListLimit: number
+}
+
+const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})
+
+/** Everything the memory store knows, and how it comes and goes. */
+export class Tables {
+  readonly users = new Map<UserName, User>()
+  readonly channels = new Map<ChannelName, Channel>()
+  readonly connections = new Map<ConnId, Connection>()
+  readonly log: EventLog
+  readonly collector: Collector
+  connectedUsers = 0
+
+  constructor(
+    readonly clock: Clock,
+    readonly options: MemoryStoreOptions,
+    epoch: string,
+  ) {
+    this.log = new EventLog(epoch, options)
+    this.collector = new Collector(clock, options)
+  }
+
+  makeUser(name: UserName): User {
+    const user = new User(name, this.log.forgottenThrough)
+    this.users.set(name, user)
+    return user
+  }
+
+  makeConnection(id: ConnId, user: User): Connection {
+    const connection = new Connection(id, user, this.log.head)
+    this.connections.set(id, connection)
+    if (user.connections.size === 0) this.connectedUsers++
+    user.connections.add(connection)
+    this.collector.userChanged(user)
+    return connection
+  }
+
+  removeConnection(connection: Connection): void {
+    const { id, user } = connection
+    this.connections.delete(id)
+    user.connections.delete(connection)
+    if (user.connections.size === 0) this.connectedUsers--
+    this.collector.connectionServed(connection)
+    this.collector.userChanged(user)
+  }
+
+  /** The channel, made with these settings if it is not known. */
+  channel(name: ChannelName, settings: ChannelSettings = DEFAULT_SETTINGS): Channel {
+    const known = this.channels.get(name)
+    if (known) return known
+    const channel = new Channel(name, settings, this.clock.wallTime(), this.log.forgottenThrough)
+    this.channels.set(name, channel)
+    return channel
+  }
+
+  /** Forgets users and channels that were idle for long enough; answers the connections that are due. */
+  collect(): ConnId[] {
+    const due = this.collector.due()
+    for (const user of due.users) {
+      this.users.delete(user.name)
+      this.log.forget(user.frames)
+    }
+    for (const channel of due.channels) {
+      this.channels.delete(channel.name)
+      this.log.forget(channel.frames)
+    }
+    return due.connections
+  }
+}

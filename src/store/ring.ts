@@ -1,0 +1,63 @@
+import type { StoredEvent } from './store.ts'
+
+/**
+ * The last events of a topic, oldest first, for connections that return.
+ *
+ * Knows how far back it reaches: `lostThrough` is the number of the newest event that it no longer has (or never had).
+ */
+export class Ring {
+  #events: StoredEvent[] = NONE
+  #lostThrough: number
+
+  /** `lostThrough`: events up to this number may have been forgotten before the ring was made. */
+  constructor(lostThrough: number) {
+    this.#lostThrough = lostThrough
+  }
+
+  get lostThrough(): number {
+    return this.#lostThrough
+  }
+
+  get newest(): number {
+    return this.#events.at(-1)?.n ?? 0
+  }
+
+  push(event: StoredEvent, capacity: number): void {
+    if (capacity < 1) return this.skip(event.n)
+    if (this.#events === NONE) this.#events = []
+    this.#events.push(event)
+    while (this.#events.length > capacity)
+      this.#lostThrough = this.#events.shift()?.n ?? this.#lostThrough
+  }
+
+  /** An event that is not kept. */
+  skip(n: number): void {
+    this.#lostThrough = n
+  }
+
+  /** Puts another event in the place of the first message with this uuid. */
+  replaceMessage(uuid: string, change: (event: StoredEvent) => StoredEvent): void {
+    const index = this.#indexOfMessage(uuid)
+    const event = this.#events[index]
+    if (event) this.#events[index] = change(event)
+  }
+
+  /** Takes out the first message with this uuid. What was taken out on purpose is not lost. */
+  removeMessage(uuid: string): void {
+    const index = this.#indexOfMessage(uuid)
+    if (index >= 0) this.#events.splice(index, 1)
+  }
+
+  #indexOfMessage(uuid: string): number {
+    return this.#events.findIndex(({ body }) => body.uuid === uuid && body.type === 'message')
+  }
+
+  /** Events with a number above `n`. */
+  after(n: number): readonly StoredEvent[] {
+    if (this.newest <= n) return []
+    return this.#events.slice(this.#events.findIndex((event) => event.n > n))
+  }
+}
+
+/** Shared by all rings that hold nothing: most users never get a private message. */
+const NONE: StoredEvent[] = []

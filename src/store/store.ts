@@ -1,0 +1,265 @@
+/**
+ * The contract between the rules (core) and the facts that outlive a connection or that another server must see.
+ *
+ * One process or twenty run the same core: it publishes here, and whatever is published comes back from here, to the
+ * publishing server too. Implementations: `memory.ts`, one process. They share the suite in `test/contract/`.
+ *
+ * Guarantees that every implementation gives:
+ * - Each call is atomic: it happens whole or not at all, and no other call sees it half done.
+ * - `publish` numbers events in one sequence; history, frames and announcements agree on that order.
+ * - What a membership call answers as changed is answered to one caller only: whoever gets `userJoined` or `userLeft`
+ *   tells it, nobody else does.
+ * - Records that are handed out are snapshots: they do not change afterwards and must not be changed.
+ *
+ * Calls may answer at once or with a promise; callers await. A rejected call may still have taken effect, since the
+ * answer may be what got lost.
+ */
+import type { EventType } from '../protocol/events.ts'
+import type { Scalar } from '../protocol/fields.ts'
+import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { ChannelSettings } from '../protocol/requests.ts'
+
+export type Awaitable<Value> = Value | Promise<Value>
+
+/** Where events are announced: a channel, or a user (private messages). Made by `channelTopic` and `userTopic` only. */
+export type Topic = string & { readonly __topic: true }
+export const channelTopic = (name: ChannelName): Topic => `c:${name}` as Topic
+export const userTopic = (name: UserName): Topic => `u:${name}` as Topic
+
+export type State = Readonly<Record<string, Scalar>>
+
+/** What receivers may see of an event, before it has an id. `timestamp` is in Python's isoformat. */
+export interface EventBody {
+  readonly type: EventType
+  readonly uuid: string
+  readonly channel: ChannelName | null
+  readonly timestamp?: string | undefined
+  readonly [key: string]: unknown
+}
+
+/** How an event is delivered. Backends may see it, clients never. */
+export interface Delivery {
+  /** Only these users; empty for everyone. */
+  readonly pmUsers: readonly UserName[]
+  /** Not these users; wins over `pmUsers`. */
+  readonly excludeUsers: readonly UserName[]
+  /** Messages only: keep it out of the history. */
+  readonly noHistory: boolean
+}
+
+/** An event that was announced. `n` is its number, `id` the text that clients see. */
+export interface StoredEvent {
+  readonly n: number
+  readonly id: string
+  readonly body: EventBody
+  readonly delivery: Delivery
+}
+
+/** Something to announce: in a channel, or to some users. */
+export interface Publication {
+  readonly body: EventBody
+  readonly delivery: Delivery
+  /** Users of a private message; undefined: the channel that `body.channel` names. */
+  readonly users?: readonly UserName[]
+}
+
+export interface UserCard {
+  readonly user: UserName
+  readonly state: State
+}
+
+/** Who is in a channel: at most `presenceListLimit` of them, and how many there are. */
+export interface Present {
+  readonly users: readonly UserCard[]
+  readonly total: number
+}
+
+/** A channel that a connection came to or went from. */
+export interface MembershipChange {
+  readonly channel: ChannelName
+  readonly settings: ChannelSettings
+  /** True if this was the user's first connection in the channel (join), or the last one (leave, drop). */
+  readonly userChanged: boolean
+  /** Only where presence is announced with user lists. After the change: with who joined, without who left. */
+  readonly present?: Present
+}
+
+export interface UserRecord {
+  readonly name: UserName
+  readonly uuid: string
+  readonly state: State
+  readonly publicState: State
+  readonly publicKeys: readonly string[]
+  /** Only from `connectedUsers`. */
+  readonly connections?: readonly ConnId[]
+}
+
+export interface ChannelRecord {
+  readonly name: ChannelName
+  readonly uuid: string
+  readonly settings: ChannelSettings
+  /** Wall time in milliseconds since 1970. */
+  readonly lastActive: number
+  readonly connections: number
+  /** Names in no order; empty unless asked for. */
+  readonly users: readonly UserName[]
+  /** Oldest first; empty unless asked for. */
+  readonly history: readonly StoredEvent[]
+}
+
+export interface ConnectFacts {
+  readonly connId: ConnId
+  readonly user: UserName
+  /** For a user that is not known. */
+  readonly freshState: State
+  readonly state: State
+  readonly publicKeys: readonly string[]
+  readonly channels: readonly ChannelName[]
+  /** For channels that are made. */
+  readonly settings: ReadonlyMap<ChannelName, ChannelSettings>
+  /** How long the connection may wait for a client before it is due. */
+  readonly waitMs: number
+}
+
+export type Connected =
+  | {
+      readonly outcome: 'connected'
+      readonly user: UserRecord
+      readonly joined: readonly MembershipChange[]
+    }
+  /** Another user has a connection with this id. */
+  | { readonly outcome: 'taken' }
+  /** The user's state would be larger than `maxStateBytes`. */
+  | { readonly outcome: 'state-too-large' }
+
+export interface Membership {
+  readonly user: UserRecord
+  /** What changed: channels joined, or left. */
+  readonly changes: readonly MembershipChange[]
+  /** All channels of the connection afterwards, in no order. */
+  readonly channels: readonly ChannelName[]
+}
+
+/** What a server needs to serve a client that opened a connection. */
+export interface Attachment {
+  readonly user: UserName
+  readonly channels: readonly { readonly name: ChannelName; readonly since: number }[]
+  /** The number of the last event that the client was sent; at first, of the last one before `connect`. */
+  readonly cursor: number
+  /** True if a client had opened it before. */
+  readonly returning: boolean
+}
+
+export interface UserStateChange {
+  readonly user: UserRecord
+  readonly changed: readonly { readonly key: string; readonly value: Scalar }[]
+  /** Channels of the user that have `notify_state`. */
+  readonly notify: readonly ChannelName[]
+}
+
+/** What of one topic a connection has missed: everything after the event with the number `after`. */
+export interface Since {
+  readonly topic: Topic
+  readonly after: number
+}
+
+export interface Missed {
+  /** In the order of their numbers, each once. Not filtered: who may see what is for the core to say. */
+  readonly events: readonly StoredEvent[]
+  /** Topics whose frames do not reach back as far as was asked. */
+  readonly gaps: readonly Topic[]
+  /** The number of the newest event of the installation. */
+  readonly head: number
+}
+
+/** What the server that holds a connection is asked to do, whichever server was asked for it. */
+export type Command =
+  | { readonly type: 'joined'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
+  | { readonly type: 'left'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
+  | { readonly type: 'dropped'; readonly connId: ConnId }
+
+export interface Figures {
+  readonly users: number
+  readonly connectedUsers: number
+  readonly connections: number
+  readonly channels: number
+  /** Messages posted. */
+  readonly messages: number
+  /** Messages times the connections they were for. */
+  readonly deliveries: number
+}
+
+export interface Store {
+  /** Changes when the store has lost its memory. 1 to 32 letters and digits. */
+  readonly epoch: string
+
+  /** Called for every event on a topic that is listened to, with those topics, in the order of their numbers. */
+  onEvent(listener: (event: StoredEvent, topics: readonly Topic[]) => void): void
+  /** Called on the server that holds the connection; on none, if no client is attached. */
+  onCommand(listener: (command: Command) => void): void
+  listen(topic: Topic): Awaitable<void>
+  unlisten(topic: Topic): Awaitable<void>
+
+  /**
+   * Makes or updates the user, makes the connection (or keeps the one of that id) and joins the channels.
+   * With a known id the connection stays in the channels that are not named.
+   */
+  connect(facts: ConnectFacts): Awaitable<Connected>
+  /** Joins channels, making those that are not known. Undefined: no such connection. */
+  join(
+    connId: ConnId,
+    channels: readonly ChannelName[],
+    settings: ReadonlyMap<ChannelName, ChannelSettings>,
+  ): Awaitable<Membership | undefined>
+  /** Leaves channels; passes over those it is not in. Undefined: no such connection. */
+  leave(connId: ConnId, channels: readonly ChannelName[]): Awaitable<Membership | undefined>
+  /** Ends the connection. Undefined: no such connection (any more): somebody else ended it and tells it. */
+  drop(
+    connId: ConnId,
+  ): Awaitable<readonly (MembershipChange & { readonly user: UserName })[] | undefined>
+  hasConnection(connId: ConnId): Awaitable<boolean>
+
+  /** A client opened the connection here: it is not due until it is detached. Undefined: no such connection. */
+  attach(connId: ConnId): Awaitable<Attachment | undefined>
+  /** The client is gone for now; it may come back within `waitMs`. `cursor`: the last event it was sent. */
+  detach(connId: ConnId, cursor: number, waitMs: number): Awaitable<void>
+
+  /** Undefined: no such user. `publicKeys` undefined keeps them. */
+  setUserState(
+    user: UserName,
+    state: State,
+    publicKeys: readonly string[] | undefined,
+  ): Awaitable<UserStateChange | 'state-too-large' | undefined>
+  /** Makes the channels, or gives them these settings whole. */
+  configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Awaitable<void>
+
+  /**
+   * Announces events, in order. A message is appended to the history where the channel keeps one; an edit changes the
+   * first message with its uuid in history and frames; a delete takes it out of both. All are kept as frames where the
+   * channel keeps frames. For an unknown channel, or users that are not known, nothing happens.
+   */
+  publish(publications: readonly Publication[]): Awaitable<void>
+  /** What was announced on these topics since, as far as frames reach. */
+  missed(since: readonly Since[]): Awaitable<Missed>
+
+  /** Channels by name, unknown ones passed over, each once; undefined: all. */
+  channels(
+    names: readonly ChannelName[] | undefined,
+    include: { readonly users: boolean; readonly history: boolean },
+  ): Awaitable<readonly ChannelRecord[]>
+  /** Users by name; unknown ones are passed over. */
+  users(names: Iterable<UserName>): Awaitable<readonly UserRecord[]>
+  /** Users that have a connection, with their connections. */
+  connectedUsers(): Awaitable<readonly UserRecord[]>
+  hasUser(user: UserName): Awaitable<boolean>
+  figures(): Awaitable<Figures>
+
+  /**
+   * Answers the connections that are due (to be ended with `drop`) and forgets users without connections and channels
+   * without members that were idle for long enough.
+   */
+  sweep(): Awaitable<readonly ConnId[]>
+
+  /** Lets go of whatever it holds. */
+  stop(): Awaitable<void>
+}
