@@ -1,0 +1,76 @@
+import { OutgoingEvent, lateEvent, maySee } from './outgoing-event.ts'
+import { channelTopic, userTopic } from '../store/store.ts'
+import { formatCursor } from '../protocol/ids.ts'
+import { isoTimestamp } from './timestamps.ts'
+import type { Clock } from '../clock.ts'
+import type { Attachment, Missed, Since, Store, Topic } from '../store/store.ts'
+import type { Cursor } from '../protocol/ids.ts'
+
+/** From where a connection has to be caught up. */
+export interface CatchUpStart {
+  /** The number of the last event that the client has. */
+  readonly after: number
+  /** The client's cursor is of a time that the store has no memory of. */
+  readonly epochLost: boolean
+  /** A client that has seen events before: it is told of gaps. One that opens for the first time gets what there is. */
+  readonly returning: boolean
+}
+
+/** `known`: the number of the last event this server (or an earlier one) sent; `named`: what the client says. */
+export function catchUpStart(
+  store: Pick<Store, 'epoch'>,
+  attachment: Attachment,
+  known: number,
+  named: Cursor | undefined,
+): CatchUpStart {
+  const epochLost = named !== undefined && named.epoch !== store.epoch
+  const after = named && !epochLost ? named.n : known
+  return { after, epochLost, returning: attachment.returning || named !== undefined }
+}
+
+/** A channel that was joined while a client had the connection open is caught up from the joining on. */
+export function topicsSince({ user, channels }: Attachment, { after }: CatchUpStart): Since[] {
+  return [
+    { topic: userTopic(user), after },
+    ...channels.map(({ name, since }) => ({
+      topic: channelTopic(name),
+      after: Math.max(after, since),
+    })),
+  ]
+}
+
+/** What the client gets before anything live: the gap, if there is one, then what it missed and may see. */
+export function lateEvents(
+  context: { readonly clock: Clock; readonly store: Pick<Store, 'epoch'> },
+  attachment: Attachment,
+  start: CatchUpStart,
+  missed: Missed,
+): OutgoingEvent[] {
+  const events = missed.events.filter((event) => maySee(attachment.user, event)).map(lateEvent)
+  const isAhead = start.after > missed.head
+  const everything = start.epochLost || isAhead
+  const lost = everything ? topicsSince(attachment, start).map(({ topic }) => topic) : missed.gaps
+  if (!start.returning || lost.length === 0) return events
+  const n = (events[0]?.n ?? missed.head + 1) - 1
+  return [gapEvent(context, n, lost), ...events]
+}
+
+function gapEvent(
+  { clock, store }: { readonly clock: Clock; readonly store: Pick<Store, 'epoch'> },
+  n: number,
+  topics: readonly Topic[],
+): OutgoingEvent {
+  const id = formatCursor({ epoch: store.epoch, n })
+  const timestamp = isoTimestamp(clock.wallTime())
+  const channels = topics.filter((topic) => topic.startsWith('c:')).map((topic) => topic.slice(2))
+  const isPrivate = topics.some((topic) => topic.startsWith('u:'))
+  return new OutgoingEvent(n, id, 'gap', {
+    type: 'gap',
+    id,
+    timestamp,
+    date: timestamp,
+    channels,
+    private: isPrivate,
+    catchup: true,
+  })
+}

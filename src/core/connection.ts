@@ -1,0 +1,52 @@
+import { Batch } from './batch.ts'
+import type { OutgoingEvent } from './outgoing-event.ts'
+import type { Listeners, Subscription } from './registry.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
+import type { ConnId, UserName } from '../protocol/ids.ts'
+
+/** What carries bytes to a client. Calls never throw; failure ends in a call of `Hub.lost`. */
+export interface Sink {
+  /** A stream stays open over many batches (WebSocket); a poll answers once. A poll never takes over from a stream. */
+  readonly kind: 'stream' | 'poll'
+  /** False while the network has not taken what it was given; then `Hub.drained` is called when it has. */
+  readonly writable: boolean
+  /** Hands one batch to the network, in one write. `after`: the number of the last event before it. */
+  send(batch: Batch, after: number): void
+  /** An empty frame, so that the client knows that the server is there, and has to answer. Streams only. */
+  heartbeat(): void
+  /** Ends the sink from the server's side. */
+  close(reason: CloseReason): void
+  /** The client went silent: ends the sink without waiting for an answer. */
+  abandon(): void
+  /**
+   * Another sink has taken over: nothing comes any more. Events that were sent to it but did not leave the server are
+   * given up; answers the number of the last event that did leave, or undefined if all did.
+   */
+  release(): number | undefined
+}
+
+/** One open end of a user that a client has open on this server. */
+export class LiveConnection {
+  sink: Sink | undefined
+  /** The sink before the current one, still open. */
+  superseded: Sink | undefined
+  /** What it gets at the next flush. */
+  pending = Batch.empty
+  /** The number of the last event that was handed to a sink. */
+  cursor = 0
+  /** Events announced while what was missed is still being read; they come after it. */
+  gate: OutgoingEvent[] | undefined
+  /** One for each topic it listens to. */
+  readonly subscriptions: Subscription[] = []
+  /** When the client last showed life, by the clock. */
+  lastSeen = 0
+
+  constructor(
+    readonly id: ConnId,
+    readonly user: UserName,
+  ) {}
+
+  listensTo(listeners: Listeners): boolean {
+    return this.subscriptions.some((subscription) => subscription.listeners === listeners)
+  }
+}

@@ -1,0 +1,279 @@
+import { Deliverer } from './deliver.ts'
+import { Outbox } from './outbox.ts'
+import { Registry } from './registry.ts'
+import { Sessions } from './sessions.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
+import { byCodePoint } from './code-points.ts'
+import { checkList, checkSettings, stateTooLarge } from './limits.ts'
+import { complaint } from '../protocol/complaints.ts'
+import { describeChannels } from './describe.ts'
+import { hasTarget, postDelete, postEdit, postMessage } from './messages.ts'
+import { invalid } from '../protocol/errors.ts'
+import { presenceEvents } from './presence.ts'
+import { uptimeText } from './timestamps.ts'
+import { userStateEvents } from './user-state.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { ChannelsInfo } from '../protocol/responses.ts'
+import type { Posting } from './messages.ts'
+import type { RequestLimits } from './limits.ts'
+import type { SessionTimes } from './sessions.ts'
+import type { MembershipChange, State, Store } from '../store/store.ts'
+import type * as Protocol from '../protocol/requests.ts'
+
+export interface HubOptions extends RequestLimits, SessionTimes {
+  /** JSON bytes that may wait for a connection whose client reads too slowly. */
+  readonly maxOutboxBytes: number
+  /** Told what fails without a caller to tell. */
+  readonly onFault: (error: unknown) => void
+}
+
+const SWEEP_INTERVAL_MS = 500
+
+/** What callers may ask for, one method each. The rules are in the modules around; facts are in the store. */
+export class Hub {
+  readonly sessions: Sessions
+  readonly #registry: Registry
+  readonly #deliverer: Deliverer
+  readonly #startedAt: number
+  #cancelSweep: Cancel | undefined
+
+  constructor(
+    private readonly store: Store,
+    private readonly clock: Clock,
+    private readonly options: HubOptions,
+  ) {
+    this.#startedAt = clock.now()
+    this.#registry = new Registry(store)
+    const outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
+      this.sessions.expel(connection, CLOSE.slowReader),
+    )
+    this.#deliverer = new Deliverer(this.#registry, outbox)
+    const end = (connId: ConnId): void => this.#inBackground(this.disconnect(connId))
+    this.sessions = new Sessions({ store, clock, registry: this.#registry, outbox, end }, options)
+  }
+
+  start(): void {
+    this.store.onEvent((event, topics) => this.#deliverer.deliver(event, topics))
+    this.store.onCommand((command) => this.sessions.obey(command))
+    this.sessions.heartbeats.start()
+    this.#cancelSweep ??= this.clock.every(SWEEP_INTERVAL_MS, () =>
+      this.#inBackground(this.sweep()),
+    )
+  }
+
+  /** Closes all sinks; their clients may come back, to this server or another. */
+  async stop(): Promise<void> {
+    this.#cancelSweep?.()
+    this.#cancelSweep = undefined
+    this.sessions.heartbeats.stop()
+    this.sessions.closeAll(CLOSE.stopping)
+    await this.store.stop()
+  }
+
+  /** Clients that have a connection open here. */
+  get openConnections(): number {
+    return this.#registry.size
+  }
+
+  // --- connections and channels
+
+  async connect(request: Protocol.ConnectRequest) {
+    checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
+    checkSettings(request.channel_configs, this.options, (name) => [
+      'channel_configs',
+      name,
+      'value',
+    ])
+    const connId = request.conn_id ?? (crypto.randomUUID() as ConnId)
+    const channels = [...request.channels].sort(byCodePoint)
+    const connected = await this.store.connect({
+      connId,
+      user: request.username,
+      freshState: request.fresh_user_state,
+      state: request.user_state,
+      publicKeys: request.state_public_keys,
+      channels,
+      settings: settingsMap(request.channel_configs),
+      waitMs: this.options.gcConnsMs,
+    })
+    if (connected.outcome === 'taken')
+      throw invalid(complaint(['conn_id'], 'Belongs to another user.'))
+    if (connected.outcome === 'state-too-large') throw stateTooLarge(this.options)
+    const { user, joined } = connected
+    await this.#tell(user.name, joined, user.publicState)
+    return {
+      conn_id: connId,
+      username: user.name,
+      state: user.state,
+      public_state: user.publicState,
+      channels,
+      channels_info: await describeChannels(this.store, channels, request.info, user.name),
+    }
+  }
+
+  async subscribe(request: Protocol.SubscribeRequest) {
+    checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
+    checkSettings(request.channel_configs, this.options, (name) => [
+      'channel_configs',
+      name,
+      'value',
+    ])
+    const wanted = [...request.channels].sort(byCodePoint)
+    const joined = await this.store.join(
+      request.conn_id,
+      wanted,
+      settingsMap(request.channel_configs),
+    )
+    if (!joined) throw invalid(unknownConnection())
+    await this.#tell(joined.user.name, joined.changes, joined.user.publicState)
+    return {
+      ...(await this.#membership(joined.channels, request.info, joined.user.name)),
+      subscribed_to: joined.changes.map(({ channel }) => channel),
+    }
+  }
+
+  async unsubscribe(request: Protocol.UnsubscribeRequest) {
+    checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
+    const unwanted = [...new Set(request.channels)].sort(byCodePoint)
+    const left = await this.store.leave(request.conn_id, unwanted)
+    if (!left) throw invalid(unknownConnection())
+    await this.#tell(left.user.name, left.changes, null)
+    return {
+      ...(await this.#membership(left.channels, request.info, left.user.name)),
+      unsubscribed_from: left.changes.map(({ channel }) => channel),
+    }
+  }
+
+  /** Ends a connection. False: there is none of that id. */
+  async disconnect(connId: ConnId): Promise<boolean> {
+    const left = await this.store.drop(connId)
+    if (!left) return false
+    const [first] = left
+    if (first) await this.#tell(first.user, left, null)
+    return true
+  }
+
+  hasConnection(connId: ConnId) {
+    return this.store.hasConnection(connId)
+  }
+
+  async configureChannels(request: Protocol.ChannelConfigRequest): Promise<ChannelsInfo> {
+    checkList(Object.keys(request), this.options.maxChannelsPerRequest)
+    checkSettings(request, this.options, () => [])
+    const settings = settingsMap(request)
+    await this.store.configure(settings)
+    return describeChannels(this.store, [...settings.keys()], NO_DETAILS)
+  }
+
+  // --- users
+
+  async setUserState(request: Protocol.UserStateRequest) {
+    const { user: name, user_state: state, state_public_keys: publicKeys } = request
+    const change = await this.store.setUserState(name, state, publicKeys ?? undefined)
+    if (!change) throw invalid(unknownUser())
+    if (change === 'state-too-large') throw stateTooLarge(this.options)
+    await this.store.publish(userStateEvents(this.clock, change))
+    return {
+      user_state: change.user.state,
+      changed_state: change.changed,
+      public_keys: change.user.publicKeys,
+    }
+  }
+
+  hasUser(user: UserName) {
+    return this.store.hasUser(user)
+  }
+
+  // --- messages
+
+  async postMessages(requests: readonly Protocol.MessageRequest[]) {
+    checkList(requests, this.options.maxMessagesPerRequest)
+    return this.#post(requests.filter(hasTarget).map((request) => postMessage(this.clock, request)))
+  }
+
+  async editMessages(requests: readonly Protocol.EditRequest[]) {
+    checkList(requests, this.options.maxMessagesPerRequest)
+    return this.#post(requests.map((request) => postEdit(this.clock, request)))
+  }
+
+  async deleteMessages(requests: readonly Protocol.DeleteRequest[]) {
+    checkList(requests, this.options.maxMessagesPerRequest)
+    return this.#post(requests.map((request) => postDelete(request)))
+  }
+
+  async #post<Answer>(postings: readonly Posting<Answer>[]): Promise<Answer[]> {
+    await this.store.publish(postings.map(({ publication }) => publication))
+    return postings.map(({ answer }) => answer)
+  }
+
+  // --- what is there
+
+  info(options: Protocol.InfoOptions): Promise<ChannelsInfo> {
+    return describeChannels(this.store, options.channels, options)
+  }
+
+  async adminOverview() {
+    const figures = await this.store.figures()
+    const { channels } = await describeChannels(this.store, undefined, ALL_DETAILS)
+    const users = await this.store.connectedUsers()
+    return {
+      remembered_user_count: figures.users,
+      unique_user_count: figures.connectedUsers,
+      total_connections: figures.connections,
+      total_channels: figures.channels,
+      total_messages: figures.deliveries,
+      total_unique_messages: figures.messages,
+      channels,
+      users: users.map(({ name, uuid, publicState, connections }) => ({
+        user: name,
+        uuid,
+        state: publicState,
+        connections,
+      })),
+      uptime: uptimeText((this.clock.now() - this.#startedAt) / 1000),
+    }
+  }
+
+  /** Ends what is due: connections that nobody came for, users and channels that nobody needs. */
+  async sweep(): Promise<void> {
+    for (const connId of await this.store.sweep()) await this.disconnect(connId)
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    work.catch(this.options.onFault)
+  }
+
+  /** Presence, told by whoever caused the change. `state`: the public state of who joined, null when they left. */
+  async #tell(
+    user: UserName,
+    changes: readonly MembershipChange[],
+    state: State | null,
+  ): Promise<void> {
+    const events = presenceEvents(this.clock, user, changes, state)
+    if (events.length > 0) await this.store.publish(events)
+  }
+
+  async #membership(
+    unsorted: readonly ChannelName[],
+    info: Protocol.InfoOptions,
+    viewer: UserName,
+  ) {
+    const channels = [...unsorted].sort(byCodePoint)
+    return { channels, channels_info: await describeChannels(this.store, channels, info, viewer) }
+  }
+}
+
+const unknownConnection = () => complaint(['conn_id'], 'Unknown connection')
+const unknownUser = () => complaint(['user'], 'Unknown user')
+
+const ALL_DETAILS = {
+  include_history: true,
+  include_users: true,
+  exclude_channels: [],
+  return_public_state: false,
+}
+const NO_DETAILS = { ...ALL_DETAILS, include_history: false, include_users: false }
+
+const settingsMap = (configs: Readonly<Record<string, Protocol.ChannelSettings>>) =>
+  new Map(Object.entries(configs) as [ChannelName, Protocol.ChannelSettings][])

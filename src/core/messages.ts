@@ -1,0 +1,64 @@
+/**
+ * From what a backend posts to what is announced.
+ *
+ * Each function answers the request as the backend gets it back (with what was filled in) and the publications. The
+ * answer echoes the caller's own `type` and `catchup`; events carry the real ones (recorded: message-own-keys-overridden).
+ */
+import { isoTimestamp } from './timestamps.ts'
+import type { Clock } from '../clock.ts'
+import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
+import type { EventBody, Publication } from '../store/store.ts'
+import type { ChannelName, UserName } from '../protocol/ids.ts'
+
+export interface Posting<Answer> {
+  readonly answer: Answer
+  readonly publication: Publication
+}
+
+interface Addressed {
+  readonly channel: ChannelName | null
+  readonly pm_users: readonly UserName[]
+  readonly exclude_users: readonly UserName[]
+  readonly no_history: boolean
+}
+
+/** Messages without a target are left out, of the answer too (recorded: message-without-target). */
+export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
+  channel !== null || pm_users.length > 0
+
+export function postMessage(clock: Clock, request: MessageRequest): Posting<MessageRequest> {
+  const answer = {
+    ...request,
+    uuid: request.uuid ?? crypto.randomUUID(),
+    timestamp: request.timestamp ?? isoTimestamp(clock.wallTime()),
+    edited: null,
+  }
+  return { answer, publication: publicationOf('message', answer) }
+}
+
+export function postEdit(clock: Clock, request: EditRequest): Posting<EditRequest> {
+  const answer = { ...request, edited: request.edited ?? isoTimestamp(clock.wallTime()) }
+  return { answer, publication: publicationOf('message:edit', answer) }
+}
+
+export const postDelete = (request: DeleteRequest): Posting<DeleteRequest> => ({
+  answer: request,
+  publication: publicationOf('message:delete', request),
+})
+
+function publicationOf(
+  type: EventBody['type'],
+  request: Addressed & { uuid: string },
+): Publication {
+  const {
+    pm_users: pmUsers,
+    exclude_users: excludeUsers,
+    no_history: noHistory,
+    ...shown
+  } = request
+  // The caller's own `catchup` would say of a live event that it is late.
+  const body: EventBody = { ...shown, type, catchup: undefined }
+  const publication = { body, delivery: { pmUsers, excludeUsers, noHistory } }
+  if (request.channel !== null) return publication
+  return { ...publication, users: pmUsers.filter((user) => !excludeUsers.includes(user)) }
+}

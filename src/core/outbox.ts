@@ -1,0 +1,55 @@
+import { Batch } from './batch.ts'
+import type { Clock } from '../clock.ts'
+import type { LiveConnection } from './connection.ts'
+import type { OutgoingEvent } from './outgoing-event.ts'
+
+/**
+ * What waits to be written, and the one flush per turn that writes it.
+ *
+ * A sink that is not writable keeps its batch, which grows until the network takes it or the limit is passed; then the
+ * connection is closed with a code that says why, and the client finds what it missed when it comes back.
+ */
+export class Outbox {
+  #due: LiveConnection[] = []
+
+  constructor(
+    private readonly clock: Clock,
+    /** JSON bytes that may wait for one connection. */
+    private readonly maxBytes: number,
+    /** Called for a connection that has more waiting than that. */
+    private readonly giveUp: (connection: LiveConnection) => void,
+  ) {}
+
+  push(connection: LiveConnection, event: OutgoingEvent): void {
+    if (connection.gate) {
+      connection.gate.push(event)
+      return
+    }
+    if (!connection.sink) return
+    if (connection.pending === Batch.empty) this.#flushLater(connection)
+    connection.pending = connection.pending.then(event)
+    if (connection.pending.size > this.maxBytes && !connection.sink.writable)
+      this.giveUp(connection)
+  }
+
+  /** Writes what waits for one connection, if its sink can take it. */
+  flush(connection: LiveConnection): void {
+    const { sink, pending } = connection
+    if (!sink || !pending.last || !sink.writable) return
+    const after = connection.cursor
+    connection.pending = Batch.empty
+    connection.cursor = pending.last.n
+    sink.send(pending, after)
+  }
+
+  #flushLater(connection: LiveConnection): void {
+    if (this.#due.length === 0) this.clock.soon(() => this.#flushAll())
+    this.#due.push(connection)
+  }
+
+  #flushAll(): void {
+    const due = this.#due
+    this.#due = []
+    for (const connection of due) this.flush(connection)
+  }
+}

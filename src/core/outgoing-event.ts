@@ -1,0 +1,62 @@
+import { asInFrames } from './timestamps.ts'
+import type { EventBody, StoredEvent } from '../store/store.ts'
+import type { UserName } from '../protocol/ids.ts'
+
+/**
+ * An event on its way to this server's clients, with the bytes that all of them share.
+ *
+ * Serialised once, on first use: an event that nobody here gets costs nothing.
+ */
+export class OutgoingEvent {
+  #json: Buffer | undefined
+
+  constructor(
+    readonly n: number,
+    readonly id: string,
+    readonly type: EventBody['type'],
+    private readonly body: object,
+  ) {}
+
+  /** The event as clients see it: one JSON object in UTF-8. */
+  json(): Buffer {
+    return (this.#json ??= Buffer.from(JSON.stringify(this.body)))
+  }
+}
+
+/** Types whose events say `catchup: false` when live. Edits and deletes say nothing then. Source: recorded. */
+const SAYS_WHEN_LIVE = new Set<EventBody['type']>(['message', 'presence', 'user_state_change'])
+
+/** The event for those who are there now. */
+export function liveEvent(event: StoredEvent): OutgoingEvent {
+  const { n, id, body } = event
+  const told = SAYS_WHEN_LIVE.has(body.type)
+  return new OutgoingEvent(n, id, body.type, {
+    ...clientView(event),
+    ...(told && { catchup: false }),
+  })
+}
+
+/** The event for those who come back. They share it: after a restart of a proxy, thousands come back at once. */
+export function lateEvent(event: StoredEvent): OutgoingEvent {
+  const known = LATE.get(event)
+  if (known) return known
+  const { n, id, body } = event
+  const late = new OutgoingEvent(n, id, body.type, { ...clientView(event), catchup: true })
+  LATE.set(event, late)
+  return late
+}
+const LATE = new WeakMap<StoredEvent, OutgoingEvent>()
+
+function clientView({ id, body }: StoredEvent): Record<string, unknown> {
+  if (body.timestamp === undefined) return { ...body, id }
+  const timestamp = asInFrames(body.timestamp)
+  const edited =
+    typeof body['edited'] === 'string' ? { edited: asInFrames(body['edited']) } : undefined
+  return { ...body, ...edited, id, timestamp, date: timestamp }
+}
+
+/** Whether a user may see an event or a stored message, wherever it is shown. */
+export function maySee(user: UserName, { delivery }: Pick<StoredEvent, 'delivery'>): boolean {
+  const { pmUsers, excludeUsers } = delivery
+  return !excludeUsers.includes(user) && (pmUsers.length === 0 || pmUsers.includes(user))
+}

@@ -1,0 +1,86 @@
+import { LiveConnection } from './connection.ts'
+import type { Awaitable, Store, Topic } from '../store/store.ts'
+import type { ConnId, UserName } from '../protocol/ids.ts'
+
+/** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
+export class Listeners {
+  readonly subscriptions: Subscription[] = []
+
+  constructor(readonly topic: Topic) {}
+}
+
+/** A connection's place in the array of a topic. */
+export interface Subscription {
+  readonly connection: LiveConnection
+  readonly listeners: Listeners
+  index: number
+}
+
+/** This server's live connections, by id and by topic. Tells the store which topics are wanted here. */
+export class Registry {
+  readonly #connections = new Map<ConnId, LiveConnection>()
+  readonly #topics = new Map<Topic, Listeners>()
+
+  constructor(private readonly store: Pick<Store, 'listen' | 'unlisten'>) {}
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  get(id: ConnId): LiveConnection | undefined {
+    return this.#connections.get(id)
+  }
+
+  all(): IterableIterator<LiveConnection> {
+    return this.#connections.values()
+  }
+
+  listenersOf(topic: Topic): Listeners | undefined {
+    return this.#topics.get(topic)
+  }
+
+  /** The live connection of this id, made if need be. */
+  open(id: ConnId, user: UserName): LiveConnection {
+    const known = this.#connections.get(id)
+    if (known) return known
+    const connection = new LiveConnection(id, user)
+    this.#connections.set(id, connection)
+    return connection
+  }
+
+  /** Forgets the connection and its subscriptions. */
+  close(connection: LiveConnection): void {
+    if (this.#connections.get(connection.id) === connection) this.#connections.delete(connection.id)
+    for (const subscription of connection.subscriptions.splice(0)) this.#remove(subscription)
+  }
+
+  /** Resolves once the store announces the topic here. */
+  subscribe(connection: LiveConnection, topic: Topic): Awaitable<void> {
+    const known = this.#topics.get(topic)
+    const listeners = known ?? new Listeners(topic)
+    if (known && connection.listensTo(known)) return
+    const subscription = { connection, listeners, index: listeners.subscriptions.length }
+    listeners.subscriptions.push(subscription)
+    connection.subscriptions.push(subscription)
+    if (known) return
+    this.#topics.set(topic, listeners)
+    return this.store.listen(topic)
+  }
+
+  unsubscribe(connection: LiveConnection, topic: Topic): void {
+    const index = connection.subscriptions.findIndex(({ listeners }) => listeners.topic === topic)
+    if (index >= 0) this.#remove(connection.subscriptions.splice(index, 1)[0] as Subscription)
+  }
+
+  /** In constant time: the last one moves into the hole. Order within a topic means nothing. */
+  #remove({ listeners, index }: Subscription): void {
+    const last = listeners.subscriptions.pop() as Subscription
+    if (last.index !== index) {
+      listeners.subscriptions[index] = last
+      last.index = index
+    }
+    if (listeners.subscriptions.length > 0) return
+    this.#topics.delete(listeners.topic)
+    void this.store.unlisten(listeners.topic)
+  }
+}

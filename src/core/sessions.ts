@@ -1,0 +1,192 @@
+import { Batch } from './batch.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { catchUpStart, lateEvents, topicsSince } from './catchup.ts'
+import { channelTopic, userTopic } from '../store/store.ts'
+import type { Attachment, Command, Store } from '../store/store.ts'
+import type { CatchUpStart } from './catchup.ts'
+import type { Clock } from '../clock.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
+import type { ConnId, Cursor } from '../protocol/ids.ts'
+import type { LiveConnection, Sink } from './connection.ts'
+import type { Outbox } from './outbox.ts'
+import type { Registry } from './registry.ts'
+
+export interface SessionTimes {
+  readonly heartbeatIntervalMs: number
+  /** A connection without life for so long is given up; one that polled is collected. */
+  readonly gcConnsMs: number
+  /** A stream that broke off may come back within so long. */
+  readonly resumeWindowMs: number
+}
+
+/**
+ * How a sink ended. `left`: the client closed it. `broke-off`: it went away without a word, or the server closed it and
+ * asks the client to come back. `answered`: a poll was answered, the next one is expected.
+ */
+export type Ending = 'left' | 'broke-off' | 'answered'
+
+/** What became of a client that wants to listen. `waits`: a poll while a stream is open; it gets nothing. */
+export type Attaching =
+  | { readonly outcome: 'attached'; readonly connection: LiveConnection }
+  | { readonly outcome: 'unknown' | 'waits' | 'superseded' }
+
+interface Parts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly outbox: Outbox
+  /** Ends a connection for good, and tells it. */
+  readonly end: (connId: ConnId) => void
+}
+
+/** The clients that have a connection open on this server: who holds its sink, and what happens when they go. */
+export class Sessions {
+  readonly heartbeats: Heartbeats
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly times: SessionTimes,
+  ) {
+    this.heartbeats = new Heartbeats(parts.clock, times.heartbeatIntervalMs, (connection) =>
+      this.#beat(connection),
+    )
+  }
+
+  /** A client opened the connection. It gets what it missed, then what comes. */
+  async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<Attaching> {
+    const { store, registry } = this.parts
+    const attachment = await store.attach(connId)
+    if (!attachment) return { outcome: 'unknown' }
+    const connection = registry.open(connId, attachment.user)
+    if (sink.kind === 'poll' && connection.sink?.kind === 'stream') return { outcome: 'waits' }
+    if (connection.sink) this.#supersede(connection, connection.sink)
+    else connection.cursor = attachment.cursor
+    this.#hold(connection, sink)
+    const start = catchUpStart(store, attachment, connection.cursor, cursor)
+    await this.#catchUp(connection, attachment, start)
+    return connection.sink === sink
+      ? { outcome: 'attached', connection }
+      : { outcome: 'superseded' }
+  }
+
+  /** The sink of an attached client has ended. Sinks that were superseded may end as they like. */
+  lost(connection: LiveConnection, sink: Sink, ending: Ending): void {
+    if (connection.superseded === sink) connection.superseded = undefined
+    if (connection.sink !== sink) return
+    if (ending === 'left') return this.parts.end(connection.id)
+    this.#detach(
+      connection,
+      ending === 'answered' ? this.times.gcConnsMs : this.times.resumeWindowMs,
+    )
+  }
+
+  /** The server ends the sink; the client may come back for what it missed. */
+  expel(connection: LiveConnection, reason: CloseReason): void {
+    const { sink } = connection
+    this.#detach(connection, this.times.resumeWindowMs)
+    sink?.close(reason)
+  }
+
+  /** The network has taken what a sink was given. */
+  drained(connection: LiveConnection, sink: Sink): void {
+    if (connection.sink === sink) this.parts.outbox.flush(connection)
+  }
+
+  /** The client showed life. */
+  seen(connection: LiveConnection): void {
+    connection.lastSeen = this.parts.clock.now()
+  }
+
+  /** What a store tells the server that holds a connection. */
+  obey(command: Command): void {
+    const connection = this.parts.registry.get(command.connId)
+    if (!connection) return
+    switch (command.type) {
+      case 'joined':
+        for (const name of command.channels)
+          void this.parts.registry.subscribe(connection, channelTopic(name))
+        break
+      case 'left':
+        for (const name of command.channels)
+          this.parts.registry.unsubscribe(connection, channelTopic(name))
+        break
+      case 'dropped':
+        this.#forget(connection)?.close(CLOSE.ended)
+        break
+      default:
+        command satisfies never
+    }
+  }
+
+  closeAll(reason: CloseReason): void {
+    for (const connection of [...this.parts.registry.all()]) this.expel(connection, reason)
+  }
+
+  #hold(connection: LiveConnection, sink: Sink): void {
+    connection.sink = sink
+    connection.gate = []
+    this.seen(connection)
+    if (sink.kind === 'stream') this.heartbeats.add(connection)
+  }
+
+  /** What was meant for the older sink goes to it; what it did not send is left for the newer one. */
+  #supersede(connection: LiveConnection, older: Sink): void {
+    this.parts.outbox.flush(connection)
+    connection.cursor = older.release() ?? connection.cursor
+    connection.pending = Batch.empty
+    if (older.kind === 'poll') return
+    connection.superseded?.close(CLOSE.replaced)
+    connection.superseded = older
+  }
+
+  /** Listens first and reads what was missed then: an event in between comes twice here, and is told once. */
+  async #catchUp(
+    connection: LiveConnection,
+    attachment: Attachment,
+    start: CatchUpStart,
+  ): Promise<void> {
+    const { store, registry, outbox } = this.parts
+    const { sink } = connection
+    const topics = [
+      userTopic(attachment.user),
+      ...attachment.channels.map(({ name }) => channelTopic(name)),
+    ]
+    await Promise.all(topics.map(async (topic) => registry.subscribe(connection, topic)))
+    const missed = await store.missed(topicsSince(attachment, start))
+    if (connection.sink !== sink || !connection.gate) return
+    const announced = connection.gate.filter((event) => event.n > missed.head)
+    connection.gate = undefined
+    const events = [...lateEvents(this.parts, attachment, start, missed), ...announced]
+    if (events.length === 0) connection.cursor = missed.head
+    for (const event of events) outbox.push(connection, event)
+  }
+
+  /** A heartbeat, unless the client gave no sign of life for too long. */
+  #beat(connection: LiveConnection): void {
+    const { sink } = connection
+    if (this.parts.clock.now() - connection.lastSeen <= this.times.gcConnsMs)
+      return sink?.heartbeat()
+    this.#detach(connection, this.times.resumeWindowMs)
+    sink?.abandon()
+  }
+
+  #detach(connection: LiveConnection, waitMs: number): void {
+    const sink = this.#forget(connection)
+    connection.cursor = sink?.release() ?? connection.cursor
+    void this.parts.store.detach(connection.id, connection.cursor, waitMs)
+  }
+
+  /** The connection is not held here any more. Answers the sink that it had. */
+  #forget(connection: LiveConnection): Sink | undefined {
+    const { sink, superseded } = connection
+    connection.sink = undefined
+    connection.superseded = undefined
+    connection.gate = undefined
+    connection.pending = Batch.empty
+    this.heartbeats.remove(connection)
+    this.parts.registry.close(connection)
+    superseded?.close(CLOSE.replaced)
+    return sink
+  }
+}
