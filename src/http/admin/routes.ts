@@ -1,0 +1,134 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Attempts } from './attempts.ts'
+import { AdminResponse } from '../../protocol/responses.ts'
+import { CONTENT_SECURITY_POLICY, overviewPage, signInPage } from './pages.ts'
+import { RequestError } from '../../protocol/errors.ts'
+import { VERSION } from '../../version.ts'
+import { absoluteLink } from '../forwarding.ts'
+import type { AdminSessions } from './session.ts'
+import type { Clock } from '../../clock.ts'
+import type {
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+} from 'fastify'
+import type { Hub } from '../../core/hub.ts'
+
+export interface AdminOptions {
+  readonly hub: Hub
+  readonly sessions: AdminSessions
+  readonly clock: Clock
+}
+
+/** What a wrong password costs, so that guessing is slow (recorded: admin-sign-in-bad). */
+const FAILURE_PAUSE_MS = 500
+
+/** Lets through who is signed in or signs the request; sends others to the sign-in page (recorded: admin-redirect). */
+export const requireAdmin =
+  (sessions: AdminSessions): onRequestHookHandler =>
+  (request, reply, done) => {
+    if (request.caller.isBackend || sessions.isSignedIn(request.raw)) done()
+    else void reply.redirect(linkTo(request, '/admin/sign_in'))
+  }
+
+export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, options) => {
+  const { hub, sessions } = options
+  const attempts = new Attempts(options.clock)
+  const onRequest = requireAdmin(sessions)
+  const overview = async () => ({ ...(await hub.adminOverview()), version: VERSION })
+  const hidden = { schema: { hide: true } }
+
+  http.get('/admin', { onRequest, ...hidden }, async (request, reply) =>
+    html(reply, overviewPage(await overview(), request.caller.view.prefix)),
+  )
+  http.route({
+    method: ['GET', 'POST'],
+    url: '/admin/admin.json',
+    onRequest,
+    schema: {
+      tags: ['Admin API'],
+      summary: 'What is on the server',
+      description:
+        'Figures, channels and connected users. Signed, or with the session of the admin pages.',
+      security: [{ signature: [] }],
+      response: { 200: AdminResponse },
+    },
+    handler: overview,
+  })
+  http.get('/admin/debug', { onRequest, ...hidden }, async (_request, reply) =>
+    reply.type('text/plain').send(processState()),
+  )
+
+  http.get('/admin/sign_in', hidden, async (request, reply) =>
+    html(reply, signInPage(formAction(request))),
+  )
+  http.post('/admin/sign_in', { ...hidden, config: { body: 'form' } }, async (request, reply) => {
+    refuseForeignForm(request)
+    const { address } = request.caller.view
+    if (attempts.isBlocked(address)) throw new RequestError('TOO_MANY_ATTEMPTS')
+    const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
+    if (!sessions.accepts(username, password)) {
+      attempts.failed(address)
+      await wait(FAILURE_PAUSE_MS)
+      return html(reply, signInPage(formAction(request), 'User or password is wrong.'))
+    }
+    return reply
+      .header('set-cookie', sessions.signIn(cookiePlace(request)))
+      .redirect(linkTo(request, '/admin'))
+  })
+  http.route({
+    method: ['GET', 'POST'],
+    url: '/admin/sign_out',
+    ...hidden,
+    config: { body: 'form' },
+    handler: (request, reply) =>
+      reply
+        .header('set-cookie', sessions.signOut(request.raw, cookiePlace(request)))
+        .redirect(linkTo(request, '/admin/sign_in')),
+  })
+}
+
+const linkTo = (request: FastifyRequest, path: string): string =>
+  absoluteLink(request.caller.view, request.headers.host, path)
+
+const formAction = (request: FastifyRequest): string =>
+  `${request.caller.view.prefix}/admin/sign_in`
+
+const cookiePlace = ({ caller: { view } }: FastifyRequest) => ({
+  isHttps: view.scheme === 'https',
+  path: view.prefix || '/',
+})
+
+function html(reply: FastifyReply, page: string): FastifyReply {
+  return reply
+    .header('content-security-policy', CONTENT_SECURITY_POLICY)
+    .header('cache-control', 'no-store')
+    .header('referrer-policy', 'no-referrer')
+    .type('text/html; charset=utf-8')
+    .send(page)
+}
+
+/** A form on another site must not sign anybody in: the page they see next would be another’s. */
+function refuseForeignForm({ headers }: FastifyRequest): void {
+  const site = headers['sec-fetch-site']
+  const isForeignSite = site !== undefined && site !== 'same-origin' && site !== 'none'
+  const host = headers.origin === undefined ? headers.host : hostOf(headers.origin)
+  if (isForeignSite || (site === undefined && host !== headers.host))
+    throw new RequestError('FORBIDDEN')
+}
+
+const hostOf = (origin: string): string | undefined =>
+  URL.canParse(origin) ? new URL(origin).host : undefined
+
+/** The state of the process, for people who look for a fault. */
+function processState(): string {
+  const memory = Object.entries(process.memoryUsage()).map(
+    ([name, bytes]) => `${name}: ${Math.round(bytes / 1024)} KiB`,
+  )
+  const resources = new Map<string, number>()
+  for (const type of process.getActiveResourcesInfo())
+    resources.set(type, (resources.get(type) ?? 0) + 1)
+  const active = [...resources].map(([type, count]) => `${type}: ${count}`)
+  return ['[memory]', ...memory, '', '[active resources]', ...active, ''].join('\n')
+}

@@ -1,0 +1,141 @@
+/**
+ * What a request was before a proxy passed it on: whose, by which scheme, under which path prefix.
+ *
+ * Headers that tell it are believed only of proxies that are trusted, because anybody can send them. A
+ * trusted proxy has to set or remove each of them.
+ */
+import type { IncomingMessage } from 'node:http'
+import { isIP, isIPv6 } from 'node:net'
+import proxyAddress from '@fastify/proxy-addr'
+import { AddressList, plainAddress } from './addresses.ts'
+
+export type Scheme = 'http' | 'https'
+
+/** The settings that {@link forwardedView} goes by. */
+export interface ForwardingRules {
+  /**
+   * Proxies whose headers count. While the list is empty, `X-Scheme`, `X-URL-Scheme` and `X-Script-Name`
+   * count from this machine (127.0.0.0/8, ::1), as Channelstream's users are used to, and no others do.
+   */
+  readonly trustedProxies: AddressList
+  /** The setting `http_scheme`; wins over everything a request says. Empty or unknown: not set. */
+  readonly httpScheme?: string | undefined
+}
+
+/** How the client sees the server, and the server the client. */
+export interface ForwardedView {
+  /** The client's IP address, in the spelling of `plainAddress`, or `unknown`. */
+  readonly address: string
+  /** Of the client's request; `ws` counts as `http`, `wss` as `https`. */
+  readonly scheme: Scheme
+  /** What stands before the server's own paths: empty, or like `/push`, without a slash at its end. */
+  readonly prefix: string
+}
+
+/** Stands for an address that is missing or malformed. It is in no `AddressList` but everyone's. */
+export const UNKNOWN_ADDRESS = 'unknown'
+
+const LOOPBACK = new AddressList(['127.0.0.0/8', '::1'])
+const MAX_PREFIX_CHARACTERS = 256
+// No quotes, brackets, ampersands or backslashes: the prefix ends up in links on pages.
+const PREFIX_FORM = /^(?:\/[\w.~%@:+=,!$-]+)+$/
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
+const MAX_HOST_CHARACTERS = 261 // a name of 255, a colon and a port
+const HOST_FORM = /^(?:\[([\da-f:.]+)\]|[a-z\d_][\w.-]*)(?::(\d{1,5}))?$/i
+
+/**
+ * Reads the view from a request's connection and headers. Pure: the same request gives the same view.
+ *
+ * - address: `X-Forwarded-For` from the right, past trusted proxies, to the first that is not one.
+ * - scheme: `http_scheme`, else the last of `X-Forwarded-Proto`, else `X-URL-Scheme`, else `X-Scheme`, else
+ *   that of the connection. Values other than http, https, ws and wss are passed over.
+ * - prefix: `X-Script-Name`, if it is a plain path of at most 256 characters.
+ */
+export function forwardedView(request: IncomingMessage, rules: ForwardingRules): ForwardedView {
+  const { trustedProxies } = rules
+  const peer = request.socket.remoteAddress
+  const isTrusted = !trustedProxies.isEmpty && trustedProxies.includes(peer)
+  const mayName = isTrusted || (trustedProxies.isEmpty && LOOPBACK.includes(peer))
+  return {
+    address: clientAddress(request, trustedProxies),
+    scheme:
+      toScheme(rules.httpScheme) ??
+      (isTrusted ? toScheme(lastOf(header(request, 'x-forwarded-proto'))) : undefined) ??
+      (mayName ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
+      (mayName ? toScheme(header(request, 'x-scheme')) : undefined) ??
+      ('encrypted' in request.socket ? 'https' : 'http'),
+    prefix: mayName ? toPrefix(header(request, 'x-script-name')) : '',
+  }
+}
+
+/**
+ * Takes `prefix` off the path of a request's `url` (path and query), if it is there as whole segments:
+ * `/push` is taken off `/push/connect` and `/push`, which leaves `/`, but not off `/pushed`.
+ */
+export function stripPrefix(url: string, prefix: string): string {
+  if (prefix === '' || !url.startsWith(prefix)) return url
+  const rest = url.slice(prefix.length)
+  if (rest === '' || rest.startsWith('?')) return `/${rest}`
+  return rest.startsWith('/') ? rest : url
+}
+
+/**
+ * The link to one of the server's own paths, `scheme://host/prefix/path`. `hostHeader` is the request's
+ * `Host`; unless it is `host`, `host:port` or such with an IPv6 literal, the link is `/prefix/path`.
+ * Whatever is in `path`, the link leads to this host and can stand in a header.
+ */
+export function absoluteLink(
+  view: ForwardedView,
+  hostHeader: string | undefined,
+  path: string,
+): string {
+  const { pathname, search, hash } = new URL(`http://host/${path}`)
+  // Two slashes at the start of a link would make the next segment a host.
+  const local = view.prefix + pathname.replace(/^\/+/, '/') + search + hash
+  return isHost(hostHeader) ? `${view.scheme}://${hostHeader}${local}` : local
+}
+
+function clientAddress(request: IncomingMessage, trusted: AddressList): string {
+  const address = trusted.isEmpty
+    ? request.socket.remoteAddress
+    : proxyAddress(request, (hop) => trusted.includes(hop))
+  // Never the proxy's own address instead: it is likely to be one that may post.
+  return address !== undefined && isIP(address) > 0 ? plainAddress(address) : UNKNOWN_ADDRESS
+}
+
+function header(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** What the nearest proxy added; those before it may be the client's invention. */
+function lastOf(list: string | undefined): string | undefined {
+  return list?.slice(list.lastIndexOf(',') + 1)
+}
+
+function toScheme(value: string | undefined): Scheme | undefined {
+  switch (value?.trim().toLowerCase()) {
+    case 'http':
+    case 'ws':
+      return 'http'
+    case 'https':
+    case 'wss':
+      return 'https'
+    default:
+      return undefined
+  }
+}
+
+function toPrefix(value: string | undefined): string {
+  if (value === undefined || value.length > MAX_PREFIX_CHARACTERS) return ''
+  const prefix = value.endsWith('/') ? value.slice(0, -1) : value
+  return PREFIX_FORM.test(prefix) && !DOT_SEGMENT.test(prefix) ? prefix : ''
+}
+
+function isHost(value: string | undefined): value is string {
+  const parts =
+    value === undefined || value.length > MAX_HOST_CHARACTERS ? null : HOST_FORM.exec(value)
+  if (!parts) return false
+  const [, ipv6Literal, port = '0'] = parts
+  return Number(port) <= 65_535 && (ipv6Literal === undefined || isIPv6(ipv6Literal))
+}

@@ -1,0 +1,50 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { RequestError } from '../protocol/errors.ts'
+import { SIGNATURE_HEADER } from './auth.ts'
+import { VERSION } from '../version.ts'
+import { requireAdmin } from './admin/routes.ts'
+import type { AdminSessions } from './admin/session.ts'
+import type { FastifyInstance } from 'fastify'
+
+/** Collects the routes that are registered after it into an OpenAPI 3.1 document, made from their schemas. */
+export async function collectOpenApi(http: FastifyInstance): Promise<void> {
+  await http.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Channelstream API',
+        version: VERSION,
+        description: 'A realtime server that other applications drive over REST.',
+      },
+      components: {
+        securitySchemes: {
+          signature: {
+            type: 'apiKey',
+            in: 'header',
+            name: SIGNATURE_HEADER,
+            description:
+              'Any value signed with the secret: itsdangerous TimestampSigner, good for 60 seconds.',
+          },
+        },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  })
+}
+
+/** `/openapi.json` and `/api-explorer`, for those who are signed in to admin (recorded: others get 403 and the form). */
+export async function serveOpenApi(http: FastifyInstance, sessions: AdminSessions): Promise<void> {
+  http.get('/openapi.json', { schema: { hide: true } }, async (request) => {
+    if (!request.caller.isBackend && !sessions.isSignedIn(request.raw))
+      throw new RequestError('FORBIDDEN')
+    return http.swagger()
+  })
+  await http.register(swaggerUi, {
+    routePrefix: '/api-explorer',
+    staticCSP: true,
+    uiHooks: { onRequest: requireAdmin(sessions) },
+  })
+}

@@ -1,0 +1,88 @@
+/** Users’ state, channels’ settings, and what there is. Source: recorded behaviour of Channelstream 0.7.1. */
+import { ERROR_RESPONSES, about, backend, refuseFaults } from './common.ts'
+import { RequestError } from '../../protocol/errors.ts'
+import { addComplaint } from '../../protocol/complaints.ts'
+import { isJsonObject } from '../../protocol/fields.ts'
+import * as Requests from '../../protocol/requests.ts'
+import * as Responses from '../../protocol/responses.ts'
+import type { ApiOptions } from './common.ts'
+import type { Complaints } from '../../protocol/complaints.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { FastifyRequest, preValidationHookHandler } from 'fastify'
+import type { UserName } from '../../protocol/ids.ts'
+
+export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  http.post('/user_state', {
+    config: backend,
+    attachValidation: true,
+    schema: {
+      ...about(
+        'Set a user’s state',
+        'Changes are announced in the user’s channels that have notify_state.',
+      ),
+      body: Requests.UserStateRequest,
+      response: { 200: Responses.UserStateResponse, ...ERROR_RESPONSES },
+    },
+    async handler(request) {
+      await refuseFaults(request, async ({ user }, faults) => {
+        const isKnown = typeof user !== 'string' || (await hub.hasUser(user as UserName))
+        if (!isKnown) addComplaint(faults, ['user'], 'Unknown user')
+      })
+      return hub.setUserState(request.body)
+    },
+  })
+
+  http.post('/channel_config', {
+    config: backend,
+    attachValidation: true,
+    schema: {
+      ...about(
+        'Configure channels',
+        'Gives channels settings, whole: what is left out gets its default. Unknown channels are made.',
+      ),
+      body: Requests.ChannelConfigRequest,
+      response: { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES },
+    },
+    async handler(request) {
+      refuseFirstChannel(request)
+      return hub.configureChannels(request.body)
+    },
+  })
+
+  const info = about(
+    'Describe channels',
+    'Channels and their users; without a body all of them. Shows private messages in histories: meant for backends.',
+  )
+  const infoResponses = { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES }
+  http.get('/info', {
+    config: backend,
+    schema: { ...info, response: infoResponses },
+    handler: () => hub.info(EVERYTHING),
+  })
+  http.post('/info', {
+    config: backend,
+    preValidation: everythingWithoutBody,
+    schema: { ...info, body: Requests.InfoRequest, response: infoResponses },
+    handler: (request) => hub.info(request.body.info),
+  })
+}
+
+const EVERYTHING = Requests.InfoOptions.parse({})
+
+const everythingWithoutBody: preValidationHookHandler = (request, _reply, done) => {
+  if (request.body === undefined) request.body = { info: {} }
+  done()
+}
+
+/** Channels are read one after the other: the faults of the first bad one are told, without its name. */
+function refuseFirstChannel(request: FastifyRequest): void {
+  const fault: Error | undefined = request.validationError
+  if (!fault) return
+  if (!(fault instanceof RequestError) || !isJsonObject(request.body)) throw fault
+  const [first] = Object.values(fault.complaints as Complaints)
+  const faults = (first as Complaints | undefined)?.['value'] ?? first
+  throw new RequestError(
+    'INVALID',
+    Array.isArray(faults) ? { _schema: ['Invalid input type.'] } : faults,
+  )
+}

@@ -1,0 +1,49 @@
+/** What the routes of the backend API have in common. */
+import { RequestError } from '../../protocol/errors.ts'
+import { isJsonObject } from '../../protocol/fields.ts'
+import * as Responses from '../../protocol/responses.ts'
+import type { Complaints } from '../../protocol/complaints.ts'
+import type { FastifyRequest } from 'fastify'
+import type { Hub } from '../../core/hub.ts'
+
+export interface ApiOptions {
+  readonly hub: Hub
+}
+
+export const ERROR_RESPONSES = {
+  400: Responses.InvalidResponse.describe('The body is not JSON in UTF-8.'),
+  401: Responses.ErrorResponse.describe('The signature is not good, or too old.'),
+  403: Responses.ErrorResponse.describe(
+    'There is no signature, or it came from an address that may not post.',
+  ),
+  413: Responses.ErrorResponse.describe('The body is larger than max_body_bytes.'),
+  422: Responses.InvalidResponse.describe('Some fields are not right. Nothing was done.'),
+}
+
+export const backend = { access: 'backend' } as const
+/** How a route is presented in the API explorer. */
+export const about = (summary: string, description: string) => ({
+  tags: ['API'],
+  summary,
+  description,
+  security: [{ signature: [] }],
+})
+
+/** The last value that the query has for `name`. */
+export function lastOf(request: FastifyRequest, name: string): string | undefined {
+  const value = (request.query as Record<string, string | string[] | undefined>)[name]
+  return Array.isArray(value) ? value.at(-1) : value
+}
+
+/** Throws what validation found, after `more` has added what only the hub knows: all faults are told at once. */
+export async function refuseFaults(
+  request: FastifyRequest,
+  more: (body: Readonly<Record<string, unknown>>, faults: Complaints) => Promise<void>,
+): Promise<void> {
+  const fault: Error | undefined = request.validationError
+  if (!fault) return
+  if (fault instanceof RequestError && isJsonObject(request.body)) {
+    await more(request.body, fault.complaints as Complaints)
+  }
+  throw fault
+}

@@ -1,0 +1,84 @@
+/**
+ * Connections and their channels. Each route parses, lets the hub act, and answers.
+ * Source: recorded behaviour of Channelstream 0.7.1.
+ */
+import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults } from './common.ts'
+import { addComplaint } from '../../protocol/complaints.ts'
+import { isJsonObject } from '../../protocol/fields.ts'
+import { parseConnId } from '../../protocol/ids.ts'
+import * as Requests from '../../protocol/requests.ts'
+import * as Responses from '../../protocol/responses.ts'
+import type { ApiOptions } from './common.ts'
+import type { Complaints } from '../../protocol/complaints.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Hub } from '../../core/hub.ts'
+import type { preValidationHookHandler } from 'fastify'
+
+export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  http.post('/connect', {
+    config: backend,
+    schema: {
+      ...about(
+        'Connect a user',
+        'Makes a connection for a user and joins channels. The client then opens /ws or /listen with the conn_id.',
+      ),
+      body: Requests.ConnectRequest,
+      response: { 200: Responses.ConnectResponse, ...ERROR_RESPONSES },
+    },
+    handler: (request) => hub.connect(request.body),
+  })
+
+  http.post('/subscribe', {
+    config: backend,
+    attachValidation: true,
+    preValidation: connIdFromQuery,
+    schema: {
+      ...about(
+        'Join channels',
+        'Puts a connection into further channels. What it is in already is passed over.',
+      ),
+      body: Requests.SubscribeRequest,
+      response: { 200: Responses.SubscribeResponse, ...ERROR_RESPONSES },
+    },
+    async handler(request) {
+      await refuseFaults(request, (body, faults) => addUnknownConnection(hub, body, faults))
+      return hub.subscribe(request.body)
+    },
+  })
+
+  http.post('/unsubscribe', {
+    config: backend,
+    attachValidation: true,
+    preValidation: connIdFromQuery,
+    schema: {
+      ...about(
+        'Leave channels',
+        'Takes a connection out of channels. What it is not in is passed over.',
+      ),
+      body: Requests.UnsubscribeRequest,
+      response: { 200: Responses.UnsubscribeResponse, ...ERROR_RESPONSES },
+    },
+    async handler(request) {
+      await refuseFaults(request, (body, faults) => addUnknownConnection(hub, body, faults))
+      return hub.unsubscribe(request.body)
+    },
+  })
+}
+
+/** A conn_id in the body wins, even null; without one, the query’s counts, and a missing one is null. */
+const connIdFromQuery: preValidationHookHandler = (request, _reply, done) => {
+  const { body } = request
+  if (isJsonObject(body) && !Object.hasOwn(body, 'conn_id'))
+    body['conn_id'] = lastOf(request, 'conn_id') ?? null
+  done()
+}
+
+async function addUnknownConnection(
+  hub: Hub,
+  { conn_id: spelling }: Readonly<Record<string, unknown>>,
+  faults: Complaints,
+): Promise<void> {
+  const connId = typeof spelling === 'string' ? parseConnId(spelling) : undefined
+  const isKnown = connId === undefined || (await hub.hasConnection(connId))
+  if (!isKnown) addComplaint(faults, ['conn_id'], 'Unknown connection')
+}

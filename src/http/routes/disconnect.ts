@@ -1,0 +1,28 @@
+import { lastOf } from './common.ts'
+import { isJsonObject } from '../../protocol/fields.ts'
+import { DisconnectRequest } from '../../protocol/requests.ts'
+import { DisconnectResponse, InvalidResponse } from '../../protocol/responses.ts'
+import { parseAs } from '../validation.ts'
+import type { ApiOptions } from './common.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+
+const about = {
+  tags: ['Client API'],
+  summary: 'End a connection',
+  description: 'Whoever knows the conn_id may end it. False if the server does not know it.',
+  response: { 200: DisconnectResponse, 422: InvalidResponse },
+}
+
+/** `GET` and `POST /disconnect`, unsigned. A missing conn_id counts as null (recorded: disconnect-bad). */
+export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  const disconnect = (body: unknown) => hub.disconnect(parseAs(DisconnectRequest, body).conn_id)
+
+  http.get('/disconnect', {
+    schema: about,
+    handler: (request) => disconnect({ conn_id: lastOf(request, 'conn_id') ?? null }),
+  })
+  http.post('/disconnect', {
+    schema: about,
+    handler: ({ body }) => disconnect(isJsonObject(body) ? { conn_id: null, ...body } : body),
+  })
+}

@@ -1,0 +1,47 @@
+import { ERROR_RESPONSES, about, backend } from './common.ts'
+import * as Requests from '../../protocol/requests.ts'
+import * as Responses from '../../protocol/responses.ts'
+import type { ApiOptions } from './common.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+
+/** Messages: a list in; out comes the same list with what was filled in. */
+export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  http.post('/message', {
+    config: backend,
+    schema: {
+      ...about(
+        'Post messages',
+        'To channels, to users, or to users within a channel. Unknown channels lose theirs.',
+      ),
+      body: Requests.MessagesRequest,
+      response: { 200: Responses.MessagesResponse, ...ERROR_RESPONSES },
+    },
+    handler: (request) => hub.postMessages(request.body),
+  })
+
+  http.patch('/message', {
+    config: backend,
+    schema: {
+      ...about(
+        'Edit messages',
+        'Changes messages in history and catch-up, and tells it, known messages or not.',
+      ),
+      body: Requests.EditsRequest,
+      response: { 200: Responses.EditsResponse, ...ERROR_RESPONSES },
+    },
+    handler: (request) => hub.editMessages(request.body),
+  })
+
+  http.delete('/message', {
+    config: backend,
+    schema: {
+      ...about(
+        'Delete messages',
+        'Takes messages out of history and catch-up, and tells it, known messages or not.',
+      ),
+      body: Requests.DeletesRequest,
+      response: { 200: Responses.DeletesResponse, ...ERROR_RESPONSES },
+    },
+    handler: (request) => hub.deleteMessages(request.body),
+  })
+}

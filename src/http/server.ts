@@ -1,0 +1,106 @@
+import fastify, { LogController } from 'fastify'
+import { FIXED_CORS_HEADERS } from './origins.ts'
+import { RequestError } from '../protocol/errors.ts'
+import { WebSocketUpgradesOnly } from './upgrades.ts'
+import { forwardedView, stripPrefix } from './forwarding.ts'
+import { onError } from './reply-error.ts'
+import { parseJson } from './body.ts'
+import { validatorCompiler } from './validation.ts'
+import type { Auth, Caller } from './auth.ts'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ForwardingRules } from './forwarding.ts'
+import type { IncomingMessage } from 'node:http'
+import type { OriginRules } from './origins.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    /** Who may call the route: the backend, with a signature; else anybody. */
+    access?: 'backend'
+    /** How the body is read; JSON if left out. */
+    body?: 'form'
+  }
+}
+
+export interface HttpOptions {
+  readonly auth: Auth
+  readonly origins: OriginRules
+  readonly forwarding: ForwardingRules
+  readonly logger: FastifyBaseLogger
+  readonly maxBodyBytes: number
+}
+
+/** Heads and bodies that come in drops are cut off, so that idle clients cannot use up the server's sockets. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const TIMEOUT_CHECK_MS = 2_000
+
+/** The web server without routes: who calls, what they may, how bodies are read and errors answered. */
+export function buildHttp(options: HttpOptions): FastifyInstance {
+  const http = fastify({
+    loggerInstance: options.logger,
+    // Requests are not logged: their urls may hold signatures. Nor does each get a logger of its own.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger,
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    rewriteUrl: (request) => withoutPrefix(request, options.forwarding),
+    http: {
+      IncomingMessage: WebSocketUpgradesOnly,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
+    exposeHeadRoutes: false,
+  })
+  http.setValidatorCompiler(validatorCompiler)
+  http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
+  http.setErrorHandler(onError)
+  http.setNotFoundHandler(() => {
+    throw new RequestError('NOT_FOUND')
+  })
+  readBodies(http)
+  admit(http, options)
+  http.options('/*', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/plain').send(''),
+  )
+  return http
+}
+
+function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): string {
+  const url = request.url ?? '/'
+  if (request.headers['x-script-name'] === undefined) return url
+  return stripPrefix(url, forwardedView(request, forwarding).prefix)
+}
+
+function readBodies(http: FastifyInstance): void {
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    try {
+      const isForm = request.routeOptions.config.body === 'form'
+      done(
+        null,
+        isForm ? Object.fromEntries(new URLSearchParams(body.toString())) : parseJson(body),
+      )
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+/** Before a body is read: CORS, so that errors carry it too, then who calls, then whether they may. */
+function admit(http: FastifyInstance, { auth, origins }: HttpOptions): void {
+  http.decorateRequest('caller')
+  http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
+    const allowed = origins.allowHeader(request.headers.origin)
+    if (allowed) reply.header('access-control-allow-origin', allowed)
+    reply.headers(FIXED_CORS_HEADERS).header('x-content-type-options', 'nosniff')
+    request.caller = auth.identify(request.raw)
+    if (request.routeOptions.config.access === 'backend' && !request.caller.isBackend)
+      throw new RequestError('FORBIDDEN')
+    done()
+  })
+}
