@@ -1,0 +1,68 @@
+/**
+ * Debian packages that some tests compare with. On a command line, with their names:
+ *
+ *     node scripts/test-dependencies.mjs python3-itsdangerous python3-requests
+ */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+const APT_GET = '/usr/bin/apt-get'
+const INSTALL = 'apt-get install -y --no-install-recommends'
+const LOCK_TIMEOUT_SECONDS = 180
+// Only if the first attempt fails is the list of packages fetched: it is missing or too old then.
+const INSTALL_SCRIPT = `
+  install() { ${INSTALL} -o DPkg::Lock::Timeout=${LOCK_TIMEOUT_SECONDS} "$@"; }
+  install "$@" || { apt-get update && install "$@"; }
+`
+
+/**
+ * Resolves when all of these Debian packages are installed, at once if they are. Installs what is missing
+ * if this is root on a machine with apt-get; rejects otherwise, with the command that a person would
+ * run, or with apt-get's own output. Safe to call from several processes at once.
+ *
+ * @param {readonly string[]} names
+ * @returns {Promise<void>}
+ */
+export async function ensureDebianPackages(names) {
+  const missing = await missingPackages(names)
+  if (missing.length === 0) return
+  if (process.getuid?.() !== 0 || !existsSync(APT_GET)) {
+    throw new Error(
+      `these tests need Debian packages; install them: sudo ${INSTALL} ${missing.join(' ')}`,
+    )
+  }
+  await install(missing)
+}
+
+/** @param {readonly string[]} names */
+async function missingPackages(names) {
+  const query = ['-W', '-f', '${Package} ${db:Status-Status}\n', '--', ...names]
+  // Fails when one of them is unknown, and still lists the others.
+  const { stdout } = await run('dpkg-query', query).catch((error) => ({
+    stdout: error.stdout ?? '',
+  }))
+  const lines = stdout.split('\n')
+  return names.filter((name) => !lines.includes(`${name} installed`))
+}
+
+/** @param {readonly string[]} names */
+async function install(names) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  try {
+    // Of the processes that get here at once one works, and the others then find nothing left to do.
+    const lock = ['-w', String(2 * LOCK_TIMEOUT_SECONDS), '/var/lib/apt']
+    await run('flock', [...lock, 'sh', '-c', INSTALL_SCRIPT, 'install', ...names], { env })
+  } catch (error) {
+    const output = `${error.stdout ?? ''}${error.stderr ?? ''}` || error.message
+    throw new Error(`'${INSTALL} ${names.join(' ')}' failed:\n${output}`, { cause: error })
+  }
+}
+
+if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
+  await ensureDebianPackages(process.argv.slice(2))
+}

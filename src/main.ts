@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { ConfigError, loadConfig } from './config/load.ts'
+import { VERSION } from './version.ts'
+import { helpText, readCommand } from './cli/arguments.ts'
+import { makeConfig } from './cli/make-config.ts'
+import { serve } from './cli/serve.ts'
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
+const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** Runs the command that argv names; answers the exit code, or undefined while a server runs. */
+async function main(program: string, argv: readonly string[]): Promise<number | undefined> {
+  const command = readCommand(program, argv)
+  switch (command.command) {
+    case 'help':
+      print(helpText())
+      return 0
+    case 'version':
+      print(VERSION)
+      return 0
+    case 'make-config':
+      return makeConfig(command, { env: process.env, print, tell })
+    case 'serve': {
+      const readFile = (path: string): string => readFileSync(path, 'utf8')
+      await serve(loadConfig({ argv: command.argv, env: process.env, readFile }), { print, tell })
+      return undefined
+    }
+    default:
+      return command satisfies never
+  }
+}
+
+try {
+  const exitCode = await main(process.argv[1] ?? '', process.argv.slice(2))
+  if (exitCode !== undefined) process.exitCode = exitCode
+} catch (error) {
+  tell(
+    error instanceof ConfigError
+      ? error.message
+      : `channelstream: ${error instanceof Error ? error.message : error}`,
+  )
+  process.exitCode = 1
+}

@@ -1,0 +1,10 @@
+import { pino } from 'pino'
+import type { FastifyBaseLogger } from 'fastify'
+
+/**
+ * The log: JSON lines on standard error, so that standard output holds what people read at the start.
+ * `level`: pino's names (`debug` … `fatal`, `silent`). Secrets, signatures and urls are never logged.
+ */
+export function openLog(level: string): FastifyBaseLogger {
+  return pino({ level, base: null }, pino.destination(2))
+}

@@ -1,0 +1,174 @@
+import { RequestError, invalid } from '../protocol/errors.ts'
+import { checkOrigin, cursorOf } from './opening.ts'
+import { complaint } from '../protocol/complaints.ts'
+import { parseConnId } from '../protocol/ids.ts'
+import type { Batch } from '../core/batch.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { LiveConnection, Sink } from '../core/connection.ts'
+import type { OutgoingEvent } from '../core/outgoing-event.ts'
+import type { Sessions } from '../core/sessions.ts'
+
+export interface LongPollOptions {
+  readonly sessions: Sessions
+  readonly clock: Clock
+  readonly origins: { refuses(origin: string | undefined): boolean }
+  readonly jsonp: {
+    isCallbackName(text: string): boolean
+    wrapJsonp(callback: string, json: string): string
+  }
+  readonly times: PollTimes
+}
+
+export interface PollTimes {
+  /** A poll without events is answered after so long. */
+  readonly wakeMs: number
+  /** After an event, more are waited for so long. */
+  readonly gatherMs: number
+}
+
+/** A poll is answered at the latest so many times `gatherMs` after its first event, however many follow. */
+const MAX_GATHERS = 4
+
+/** `GET /listen`: answers the events of a connection, at the latest after `wakeMs`. `callback` makes it JSONP. */
+export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, options) => {
+  const parked = new Set<Poll>()
+  http.addHook('preClose', (done) => {
+    for (const poll of parked) poll.answer()
+    done()
+  })
+
+  http.get('/listen', {
+    schema: {
+      tags: ['Client API'],
+      summary: 'Listen by long polling',
+      description:
+        'Query: `conn_id`; `cursor` (the id of the last event the client has); `callback` (a function’s name, for JSONP). ' +
+        'Answers a frame: a list of events, empty after wake_connections_after. 401 for an unknown connection.',
+    },
+    handler(request, reply) {
+      checkOrigin(options.origins, request.headers.origin)
+      const { connId, cursor, callback } = readQuery(request.query as Query, options)
+      const poll = new Poll(reply, callback, options)
+      parked.add(poll)
+      reply.raw.once('close', () => {
+        parked.delete(poll)
+        poll.closed()
+      })
+      void listen(poll, () => options.sessions.attach(connId, poll, cursor))
+      return reply
+    },
+  })
+}
+
+type Query = Readonly<Record<string, string | string[] | undefined>>
+
+function readQuery(query: Query, { jsonp }: LongPollOptions) {
+  const one = (name: string): string | undefined => [query[name]].flat().at(-1)
+  const connId = parseConnId(one('conn_id') ?? '')
+  if (!connId) throw new RequestError('INVALID', ['Wrong UUID format'])
+  const callback = one('callback') ?? ''
+  if (callback !== '' && !jsonp.isCallbackName(callback)) {
+    throw invalid(complaint(['callback'], 'Not the name of a function.'))
+  }
+  return { connId, callback, cursor: cursorOf(one('cursor')) }
+}
+
+async function listen(poll: Poll, attach: () => ReturnType<Sessions['attach']>): Promise<void> {
+  try {
+    const attached = await attach()
+    if (attached.outcome === 'unknown') poll.refuse(new RequestError('UNKNOWN_CONNECTION'))
+    else if (attached.outcome === 'attached') poll.attachedTo(attached.connection)
+  } catch (error) {
+    poll.refuse(error)
+  }
+}
+
+/** A request that waits for events. */
+class Poll implements Sink {
+  readonly kind = 'poll'
+  readonly #events: OutgoingEvent[] = []
+  #connection: LiveConnection | undefined
+  /** The number of the last event before those it holds. */
+  #after: number | undefined
+  #cancelTimer: Cancel
+  #answerAt = Infinity
+  #isAnswered = false
+  #isClosed = false
+
+  constructor(
+    private readonly reply: FastifyReply,
+    private readonly callback: string,
+    private readonly options: LongPollOptions,
+  ) {
+    this.#cancelTimer = options.clock.after(options.times.wakeMs, () => this.answer())
+  }
+
+  get writable(): boolean {
+    return !this.#isAnswered
+  }
+
+  attachedTo(connection: LiveConnection): void {
+    this.#connection = connection
+    if (this.#isClosed) this.closed()
+  }
+
+  /** Gathers: an answer waits a little for what follows closely. */
+  send(batch: Batch, after: number): void {
+    const { clock, times } = this.options
+    const now = clock.now()
+    this.#after ??= after
+    if (this.#events.length === 0) this.#answerAt = now + MAX_GATHERS * times.gatherMs
+    this.#events.push(...batch.events())
+    this.#cancelTimer()
+    this.#cancelTimer = clock.after(Math.min(times.gatherMs, this.#answerAt - now), () =>
+      this.answer(),
+    )
+  }
+
+  heartbeat(): void {
+    // A poll is life enough: it is answered soon, and the client has to ask again.
+  }
+
+  close(): void {
+    this.answer()
+  }
+
+  abandon(): void {
+    this.answer()
+  }
+
+  release(): number | undefined {
+    if (this.reply.raw.writableFinished) return undefined
+    this.#events.length = 0
+    return this.#after
+  }
+
+  answer(): void {
+    if (this.#isAnswered) return
+    this.#isAnswered = true
+    this.#cancelTimer()
+    const list = `[${this.#events.map((event) => event.json().toString()).join(',')}]`
+    void this.reply.header('cache-control', 'no-store')
+    if (this.callback === '') void this.reply.type('application/json; charset=utf-8').send(list)
+    else {
+      const script = this.options.jsonp.wrapJsonp(this.callback, list)
+      void this.reply.type('application/javascript; charset=utf-8').send(script)
+    }
+  }
+
+  refuse(error: unknown): void {
+    if (this.#isAnswered) return
+    this.#isAnswered = true
+    this.#cancelTimer()
+    void this.reply.send(error)
+  }
+
+  /** The answer has left, or the client has gone before it. */
+  closed(): void {
+    this.#isClosed = true
+    this.#isAnswered = true
+    this.#cancelTimer()
+    if (this.#connection) this.options.sessions.lost(this.#connection, this, 'answered')
+  }
+}

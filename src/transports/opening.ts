@@ -1,0 +1,24 @@
+import { RequestError, invalid } from '../protocol/errors.ts'
+import { complaint } from '../protocol/complaints.ts'
+import { parseCursor } from '../protocol/ids.ts'
+import type { Cursor } from '../protocol/ids.ts'
+import type { IncomingMessage } from 'node:http'
+
+/** Whether a request may open a sink at all. Throws a `RequestError` if not; answers the path without a prefix. */
+export type Admission = (request: IncomingMessage) => { readonly url: string }
+
+/** The `cursor` of a query. Throws `INVALID` (422) if it is there and is none. */
+export function cursorOf(text: string | null | undefined): Cursor | undefined {
+  if (text === undefined || text === null || text === '') return undefined
+  const cursor = parseCursor(text)
+  if (!cursor) throw invalid(complaint(['cursor'], 'Not a valid cursor.'))
+  return cursor
+}
+
+/** Throws `FOREIGN_ORIGIN` (403) for a browser page that may not listen here. */
+export function checkOrigin(
+  origins: { refuses(origin: string | undefined): boolean },
+  origin: string | undefined,
+): void {
+  if (origins.refuses(origin)) throw new RequestError('FOREIGN_ORIGIN')
+}

@@ -1,0 +1,52 @@
+/**
+ * WebSocket frames from server to client (RFC 6455, section 5.2), built whole: what thousands of sockets get is
+ * written once and handed to each of them as it is.
+ */
+import type { OutgoingEvent } from '../core/outgoing-event.ts'
+import type { WireForm } from '../core/batch.ts'
+
+const FIN = 0x80
+const TEXT = 0x1
+const PING = 0x9
+const [LENGTH_16_BIT, LENGTH_64_BIT] = [126, 127]
+
+/** Each event is a frame of its own, a list with one element (recorded: message-one-per-frame), back to back. */
+export const listFrames: WireForm = {
+  encode(events: readonly OutgoingEvent[]): Buffer {
+    const sizes = events.map((event) => event.json().length + 2)
+    const total = sizes.reduce((sum, size) => sum + headerLength(size) + size, 0)
+    const bytes = Buffer.allocUnsafe(total)
+    let at = 0
+    for (const event of events) at = writeListFrame(bytes, at, event.json())
+    return bytes
+  },
+}
+
+/** An empty list, which clients know as a heartbeat, and a ping, which makes them show life. */
+export const HEARTBEAT = Buffer.from([FIN | TEXT, 2, ...Buffer.from('[]'), FIN | PING, 0])
+
+function writeListFrame(bytes: Buffer, start: number, json: Buffer): number {
+  let at = writeHeader(bytes, start, json.length + 2)
+  bytes[at++] = 0x5b // [
+  at += json.copy(bytes, at)
+  bytes[at++] = 0x5d // ]
+  return at
+}
+
+function headerLength(size: number): number {
+  return size < LENGTH_16_BIT ? 2 : size <= 0xffff ? 4 : 10
+}
+
+function writeHeader(bytes: Buffer, at: number, size: number): number {
+  bytes[at] = FIN | TEXT
+  if (size < LENGTH_16_BIT) {
+    bytes[at + 1] = size
+    return at + 2
+  }
+  if (size <= 0xffff) {
+    bytes[at + 1] = LENGTH_16_BIT
+    return bytes.writeUInt16BE(size, at + 2)
+  }
+  bytes[at + 1] = LENGTH_64_BIT
+  return bytes.writeBigUInt64BE(BigInt(size), at + 2)
+}
