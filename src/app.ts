@@ -16,7 +16,7 @@ import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
 import { longPoll } from './transports/longpoll.ts'
 import { messageRoutes } from './http/routes/messages.ts'
-import { mountWebSocket } from './transports/websocket.ts'
+import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
 import { openLog } from './telemetry/log.ts'
 import { stripPrefix } from './http/forwarding.ts'
 import { systemClock } from './clock.ts'
@@ -85,6 +85,7 @@ async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise
     jsonp: { isCallbackName, wrapJsonp },
     times: { wakeMs: config.wake_connections_after * 1000, gatherMs: config.poll_gather * 1000 },
   })
+  await http.register(webSocketRoute)
   await http.register(adminRoutes, { hub, sessions, clock })
   await serveOpenApi(http, sessions)
 }

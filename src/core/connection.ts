@@ -1,6 +1,6 @@
 import { Batch } from './batch.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
-import type { Listeners, Subscription } from './registry.ts'
+import type { Topic } from '../store/store.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { ConnId, UserName } from '../protocol/ids.ts'
 
@@ -23,6 +23,20 @@ export interface Sink {
    * given up; answers the number of the last event that did leave, or undefined if all did.
    */
   release(): number | undefined
+}
+
+/** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
+export class Listeners {
+  readonly subscriptions: Subscription[] = []
+
+  constructor(readonly topic: Topic) {}
+}
+
+/** A connection's place in the array of a topic. */
+export interface Subscription {
+  readonly connection: LiveConnection
+  readonly listeners: Listeners
+  index: number
 }
 
 /** One open end of a user that a client has open on this server. */

@@ -1,6 +1,7 @@
 import { liveEvent } from './outgoing-event.ts'
 import { userTopic } from '../store/store.ts'
-import type { Listeners, Registry } from './registry.ts'
+import type { Listeners } from './connection.ts'
+import type { Registry } from './registry.ts'
 import type { Outbox } from './outbox.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 import type { StoredEvent, Topic } from '../store/store.ts'

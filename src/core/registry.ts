@@ -1,20 +1,7 @@
-import { LiveConnection } from './connection.ts'
+import { Listeners, LiveConnection } from './connection.ts'
+import type { Subscription } from './connection.ts'
 import type { Awaitable, Store, Topic } from '../store/store.ts'
 import type { ConnId, UserName } from '../protocol/ids.ts'
-
-/** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
-export class Listeners {
-  readonly subscriptions: Subscription[] = []
-
-  constructor(readonly topic: Topic) {}
-}
-
-/** A connection's place in the array of a topic. */
-export interface Subscription {
-  readonly connection: LiveConnection
-  readonly listeners: Listeners
-  index: number
-}
 
 /** This server's live connections, by id and by topic. Tells the store which topics are wanted here. */
 export class Registry {

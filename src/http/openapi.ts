@@ -40,11 +40,38 @@ export async function serveOpenApi(http: FastifyInstance, sessions: AdminSession
   http.get('/openapi.json', { schema: { hide: true } }, async (request) => {
     if (!request.caller.isBackend && !sessions.isSignedIn(request.raw))
       throw new RequestError('FORBIDDEN')
-    return http.swagger()
+    return withoutUnusedSchemas(http.swagger() as OpenApi)
   })
   await http.register(swaggerUi, {
     routePrefix: '/api-explorer',
-    staticCSP: true,
+    staticCSP: CONTENT_SECURITY_POLICY,
     uiHooks: { onRequest: requireAdmin(sessions) },
   })
+}
+
+/** Swagger UI sets styles from its script. Not `upgrade-insecure-requests`: the server itself speaks plain http. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data:",
+  "style-src 'self' 'unsafe-inline'",
+  "object-src 'none'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ')
+
+interface OpenApi {
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> }
+}
+
+/** Every schema is collected in two forms, as it is sent and as it is answered; most need one of them only. */
+function withoutUnusedSchemas<Document extends OpenApi>(document: Document): Document {
+  const { schemas } = document.components
+  const text = JSON.stringify(document)
+  const isUsed = ([name]: [string, unknown]): boolean =>
+    text.includes(`"#/components/schemas/${name}"`)
+  const used = Object.fromEntries(Object.entries(schemas).filter(isUsed))
+  const pruned = { ...document, components: { ...document.components, schemas: used } }
+  return Object.keys(used).length === Object.keys(schemas).length
+    ? pruned
+    : withoutUnusedSchemas(pruned)
 }

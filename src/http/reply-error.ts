@@ -11,7 +11,8 @@ export interface ErrorReply {
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BAD_CONTENT_TYPE',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'NOT_JSON',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'UNREADABLE',
+  FST_ERR_BAD_URL: 'UNREADABLE',
 }
 
 /** The one place where errors become answers. What is not expected becomes a bland 500; the log has the rest. */
@@ -23,7 +24,7 @@ export function errorReply(error: unknown): ErrorReply {
       body: known.complaints ?? { request: known.message },
     }
   const status = (error as FastifyError | undefined)?.statusCode ?? 500
-  if (status >= 400 && status < 500) return { status, body: { request: ERRORS.NOT_JSON.text } }
+  if (status >= 400 && status < 500) return { status, body: { request: ERRORS.UNREADABLE.text } }
   return { status: ERRORS.INTERNAL.status, body: { request: ERRORS.INTERNAL.text } }
 }
 

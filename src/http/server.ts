@@ -55,6 +55,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
     exposeHeadRoutes: false,
+    frameworkErrors: onError,
   })
   http.setValidatorCompiler(validatorCompiler)
   http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))

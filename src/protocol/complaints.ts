@@ -55,7 +55,7 @@ const emptyComplaints = (): Complaints => Object.create(null) as Complaints
 /** An object is asked for, and something else is there. A field that is missing or null is told as that instead. */
 function isWholeOfWrongType(issue: Issue): boolean {
   if (issue.code !== 'invalid_type') return false
-  const isObject = issue.expected === 'object' || (issue.expected) === 'record'
+  const isObject = issue.expected === 'object' || issue.expected === 'record'
   const isBody = issue.path.length === 0
   const isElement = typeof issue.path.at(-1) === 'number'
   if (isBody || isElement) return isObject || isBody

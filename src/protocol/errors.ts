@@ -6,6 +6,7 @@
 import type { Complaints } from './complaints.ts'
 
 export const ERRORS = {
+  UNREADABLE: { status: 400, retry: false, text: 'The request cannot be read.' },
   NOT_JSON: { status: 400, retry: false, text: 'The body is not JSON in UTF-8.' },
   BAD_SIGNATURE: { status: 401, retry: false, text: 'Bad Signature' },
   UNKNOWN_CONNECTION: { status: 401, retry: false, text: 'Unknown connection' },

@@ -228,3 +228,20 @@ export const DeletesRequest = bodyList(DeleteRequest)
 export const DisconnectRequest = z
   .looseObject({ conn_id: ConnIdSchema }, { error: typeComplaint(COMPLAINT.type) })
   .meta({ id: 'DisconnectRequest' })
+
+/** A parameter of a query, for the documentation: each transport reads and checks its own. */
+const parameter = (description: string) =>
+  z.unknown().optional().meta({ type: 'string', description })
+
+const CONN_ID_PARAMETER = parameter('The connection: a UUID in any spelling.')
+const CURSOR_PARAMETER = parameter(
+  'The id of the last event that the client has; what came after it is told first. Left out: from where the server left off.',
+)
+export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
+export const WebSocketQuery = z.looseObject({
+  conn_id: CONN_ID_PARAMETER,
+  cursor: CURSOR_PARAMETER,
+})
+export const ListenQuery = WebSocketQuery.extend({
+  callback: parameter('Name of a JavaScript function, for JSONP.'),
+})

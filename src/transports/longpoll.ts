@@ -1,5 +1,8 @@
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { checkOrigin, cursorOf } from './opening.ts'
+import { ErrorResponse, InvalidResponse } from '../protocol/responses.ts'
+import { Frame } from '../protocol/events.ts'
+import { ListenQuery } from '../protocol/requests.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import type { Batch } from '../core/batch.ts'
@@ -43,8 +46,14 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
       tags: ['Client API'],
       summary: 'Listen by long polling',
       description:
-        'Query: `conn_id`; `cursor` (the id of the last event the client has); `callback` (a function’s name, for JSONP). ' +
-        'Answers a frame: a list of events, empty after wake_connections_after. 401 for an unknown connection.',
+        'Answers a frame, a list of events: what was missed, else what comes; empty after wake_connections_after.',
+      querystring: ListenQuery,
+      response: {
+        200: Frame,
+        401: ErrorResponse.describe('The connection is unknown: connect again.'),
+        403: ErrorResponse.describe('Pages of this origin may not listen.'),
+        422: InvalidResponse.describe('A parameter is not right.'),
+      },
     },
     handler(request, reply) {
       checkOrigin(options.origins, request.headers.origin)

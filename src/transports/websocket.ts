@@ -2,7 +2,9 @@ import { STATUS_CODES } from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { HEARTBEAT, listFrames } from './websocket-frames.ts'
+import { ErrorResponse, InvalidResponse } from '../protocol/responses.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
+import { WebSocketQuery } from '../protocol/requests.ts'
 import { checkOrigin, cursorOf } from './opening.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { parseConnId } from '../protocol/ids.ts'
@@ -11,6 +13,7 @@ import type { Batch } from '../core/batch.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { ConnId, Cursor } from '../protocol/ids.ts'
 import type { Duplex } from 'node:stream'
+import type { FastifyPluginAsync } from 'fastify'
 import type { IncomingMessage, Server } from 'node:http'
 import type { ServerOptions } from 'ws'
 import type { LiveConnection, Sink } from '../core/connection.ts'
@@ -63,6 +66,29 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
     }
   })
   return { terminate: () => sockets.clients.forEach((client) => client.terminate()) }
+}
+
+/** The same path for requests that are no upgrade, and for the documentation. */
+export const webSocketRoute: FastifyPluginAsync = async (http) => {
+  http.get('/ws', {
+    schema: {
+      tags: ['Client API'],
+      summary: 'Listen by WebSocket',
+      description:
+        'Each event is a frame of its own, a list with one element; an empty list is a heartbeat. ' +
+        'Whatever the client sends is a sign of life only.',
+      querystring: WebSocketQuery,
+      response: {
+        403: ErrorResponse.describe('Pages of this origin may not listen.'),
+        422: InvalidResponse.describe('conn_id or cursor is not right.'),
+        426: ErrorResponse.describe('The request does not ask for a WebSocket.'),
+      },
+    },
+    handler(_request, reply) {
+      void reply.header('upgrade', 'websocket')
+      throw new RequestError('UPGRADE_REQUIRED')
+    },
+  })
 }
 
 function readOpening(request: IncomingMessage, { admit, origins }: WebSocketOptions) {

@@ -1,6 +1,6 @@
 import { lastOf } from './common.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
-import { DisconnectRequest } from '../../protocol/requests.ts'
+import { ConnIdQuery, DisconnectRequest } from '../../protocol/requests.ts'
 import { DisconnectResponse, InvalidResponse } from '../../protocol/responses.ts'
 import { parseAs } from '../validation.ts'
 import type { ApiOptions } from './common.ts'
@@ -18,7 +18,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   const disconnect = (body: unknown) => hub.disconnect(parseAs(DisconnectRequest, body).conn_id)
 
   http.get('/disconnect', {
-    schema: about,
+    schema: { ...about, querystring: ConnIdQuery },
     handler: (request) => disconnect({ conn_id: lastOf(request, 'conn_id') ?? null }),
   })
   http.post('/disconnect', {
