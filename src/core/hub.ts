@@ -18,7 +18,7 @@ import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Posting } from './messages.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions.ts'
-import type { MembershipChange, State, Store } from '../store/store.ts'
+import type { Awaitable, MembershipChange, State, Store } from '../store/store.ts'
 import type * as Protocol from '../protocol/requests.ts'
 
 export interface HubOptions extends RequestLimits, SessionTimes {
@@ -44,13 +44,17 @@ export class Hub {
     private readonly options: HubOptions,
   ) {
     this.#startedAt = clock.now()
-    this.#registry = new Registry(store)
+    const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
+    this.#registry = new Registry(store, inBackground)
     const outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
       this.sessions.expel(connection, CLOSE.slowReader),
     )
     this.#deliverer = new Deliverer(this.#registry, outbox)
     const end = (connId: ConnId): void => this.#inBackground(this.disconnect(connId))
-    this.sessions = new Sessions({ store, clock, registry: this.#registry, outbox, end }, options)
+    this.sessions = new Sessions(
+      { store, clock, registry: this.#registry, outbox, end, inBackground },
+      options,
+    )
   }
 
   start(): void {
@@ -240,8 +244,8 @@ export class Hub {
     for (const connId of await this.store.sweep()) await this.disconnect(connId)
   }
 
-  #inBackground(work: Promise<unknown>): void {
-    work.catch(this.options.onFault)
+  #inBackground(work: Awaitable<unknown>): void {
+    if (work instanceof Promise) work.catch(this.options.onFault)
   }
 
   /** Presence, told by whoever caused the change. `state`: the public state of who joined, null when they left. */

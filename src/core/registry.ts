@@ -8,7 +8,10 @@ export class Registry {
   readonly #connections = new Map<ConnId, LiveConnection>()
   readonly #topics = new Map<Topic, Listeners>()
 
-  constructor(private readonly store: Pick<Store, 'listen' | 'unlisten'>) {}
+  constructor(
+    private readonly store: Pick<Store, 'listen' | 'unlisten'>,
+    private readonly inBackground: (work: Awaitable<unknown>) => void,
+  ) {}
 
   get size(): number {
     return this.#connections.size
@@ -68,6 +71,6 @@ export class Registry {
     }
     if (listeners.subscriptions.length > 0) return
     this.#topics.delete(listeners.topic)
-    void this.store.unlisten(listeners.topic)
+    this.inBackground(this.store.unlisten(listeners.topic))
   }
 }

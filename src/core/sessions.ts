@@ -3,7 +3,7 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { catchUpStart, lateEvents, topicsSince } from './catchup.ts'
 import { channelTopic, userTopic } from '../store/store.ts'
-import type { Attachment, Command, Store } from '../store/store.ts'
+import type { Attachment, Awaitable, Command, Store } from '../store/store.ts'
 import type { CatchUpStart } from './catchup.ts'
 import type { Clock } from '../clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
@@ -38,6 +38,8 @@ interface Parts {
   readonly outbox: Outbox
   /** Ends a connection for good, and tells it. */
   readonly end: (connId: ConnId) => void
+  /** Takes care of what fails without a caller to tell. */
+  readonly inBackground: (work: Awaitable<unknown>) => void
 }
 
 /** The clients that have a connection open on this server: who holds its sink, and what happens when they go. */
@@ -64,7 +66,12 @@ export class Sessions {
     else connection.cursor = attachment.cursor
     this.#hold(connection, sink)
     const start = catchUpStart(store, attachment, connection.cursor, cursor)
-    await this.#catchUp(connection, attachment, start)
+    try {
+      await this.#catchUp(connection, attachment, start)
+    } catch (error) {
+      if (connection.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
+      throw error
+    }
     return connection.sink === sink
       ? { outcome: 'attached', connection }
       : { outcome: 'superseded' }
@@ -100,16 +107,16 @@ export class Sessions {
 
   /** What a store tells the server that holds a connection. */
   obey(command: Command): void {
-    const connection = this.parts.registry.get(command.connId)
+    const { registry, inBackground } = this.parts
+    const connection = registry.get(command.connId)
     if (!connection) return
     switch (command.type) {
       case 'joined':
         for (const name of command.channels)
-          void this.parts.registry.subscribe(connection, channelTopic(name))
+          inBackground(registry.subscribe(connection, channelTopic(name)))
         break
       case 'left':
-        for (const name of command.channels)
-          this.parts.registry.unsubscribe(connection, channelTopic(name))
+        for (const name of command.channels) registry.unsubscribe(connection, channelTopic(name))
         break
       case 'dropped':
         this.#forget(connection)?.close(CLOSE.ended)
@@ -174,7 +181,7 @@ export class Sessions {
   #detach(connection: LiveConnection, waitMs: number): void {
     const sink = this.#forget(connection)
     connection.cursor = sink?.release() ?? connection.cursor
-    void this.parts.store.detach(connection.id, connection.cursor, waitMs)
+    this.parts.inBackground(this.parts.store.detach(connection.id, connection.cursor, waitMs))
   }
 
   /** The connection is not held here any more. Answers the sink that it had. */
