@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Mismatch, show } from './matcher.ts'
+import type { Scenario } from './scenario.ts'
+import { Session } from './session.ts'
+import { playStep, refuseLeftovers, titleOf } from './steps.ts'
+
+/** How long a message that nobody asked for is given to arrive. */
+const LEFTOVERS_MS = 120
+
+export class ScenarioFailure extends Error {
+  override readonly name = 'ScenarioFailure'
+  constructor(report: string, cause: unknown) {
+    super(report, cause instanceof Mismatch ? {} : { cause }) // a mismatch is told in full
+    // The lines of this runner say nothing about what the server did wrong.
+    this.stack = `${this.name}: ${report}`
+  }
+}
+
+/** Plays a scenario against a server; throws a `ScenarioFailure` at the first thing that is wrong. */
+export async function play(
+  scenario: Scenario,
+  server: { readonly host: string; readonly port: number },
+): Promise<void> {
+  const { host, port } = server
+  const session = new Session({ host, port, secret: scenario.ini?.secret ?? 'secret' })
+  try {
+    for (const [i, step] of scenario.steps.entries()) {
+      await explained(scenario, `step ${i + 1} of ${scenario.steps.length}: ${titleOf(step)}`, () =>
+        playStep(step, session),
+      )
+    }
+    if (scenario.leftovers === 'ignore') return
+    await sleep(LEFTOVERS_MS)
+    await explained(scenario, 'after the last step', () => refuseLeftovers(session))
+  } finally {
+    session.close()
+  }
+}
+
+async function explained(
+  { why }: Scenario,
+  title: string,
+  act: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    const lines = [title, ...describe(error), `  the rule    ${why}`]
+    throw new ScenarioFailure(lines.join('\n'), error)
+  }
+}
+
+function describe(error: unknown): string[] {
+  if (!(error instanceof Mismatch)) return [`  ${String(error)}`]
+  const { where, note, seen } = error
+  return [
+    `  at          ${where || '(answer)'}${note && `: ${note}`}`,
+    `  expected    ${show(seen.expected)}`,
+    `  actual      ${show(seen.actual)}`,
+  ]
+}

@@ -1,0 +1,128 @@
+import { WebSocket } from 'ws'
+import { show } from './matcher.ts'
+
+export interface Ending {
+  /** The close code, or `refused` if there was no handshake. */
+  readonly code: number | 'refused'
+  readonly status?: number | undefined
+  readonly reason?: string
+}
+
+interface Received {
+  readonly frame: number
+  readonly message: unknown
+}
+
+/** A websocket and all it was given, read message by message. */
+export class Socket {
+  /** Resolves when the handshake is over, well or not. */
+  readonly settled: Promise<boolean>
+  /** What is wrong with the frames themselves. */
+  readonly faults: string[] = []
+  /** When empty frames arrived. */
+  readonly beats: number[] = []
+  openedAt: number | undefined
+  ending: Ending | undefined
+  frameCount = 0
+  pongCount = 0
+
+  readonly #socket: WebSocket
+  readonly #received: Received[] = []
+  #readCount = 0
+  readonly #watchers = new Set<() => void>()
+
+  constructor(url: string, headers: Record<string, string>) {
+    this.#socket = new WebSocket(url, { perMessageDeflate: false, headers, handshakeTimeout: 8000 })
+    this.#listen()
+    this.settled = this.until(() => this.openedAt !== undefined || !!this.ending, 10_000)
+  }
+
+  get unread(): readonly unknown[] {
+    return this.#received.slice(this.#readCount).map(({ message }) => message)
+  }
+
+  take(count: number): readonly Received[] {
+    const taken = this.#received.slice(this.#readCount, this.#readCount + count)
+    this.#readCount += taken.length
+    return taken
+  }
+
+  /** Answers whether it came true in time; looks again at everything that happens on the socket. */
+  async until(check: () => boolean, withinMs: number): Promise<boolean> {
+    const deadline = performance.now() + withinMs
+    while (!check()) {
+      const leftMs = deadline - performance.now()
+      if (leftMs <= 0) return false
+      await this.#nextEvent(leftMs)
+    }
+    return true
+  }
+
+  send(data: string | Buffer): void {
+    this.#socket.send(data)
+  }
+
+  ping(): void {
+    this.#socket.ping('hello')
+  }
+
+  close(code: number): void {
+    this.#socket.close(code)
+  }
+
+  kill(): void {
+    this.#socket.terminate()
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    socket.on('open', () => this.#note(() => (this.openedAt = performance.now())))
+    socket.on('message', (data: Buffer, isBinary) =>
+      this.#note(() => this.#receive(data.toString('utf8'), isBinary)),
+    )
+    socket.on('pong', () => this.#note(() => this.pongCount++))
+    socket.on('close', (code, reason) =>
+      this.#note(() => (this.ending ??= { code, reason: reason.toString('utf8') })),
+    )
+    socket.on('unexpected-response', (_request, response) => {
+      this.#note(() => (this.ending = { code: 'refused', status: response.statusCode }))
+      socket.terminate()
+    })
+    socket.on('error', () => {}) // a close follows, and that is what steps look at
+  }
+
+  #note(change: () => void): void {
+    change()
+    for (const wake of this.#watchers) wake()
+  }
+
+  #receive(text: string, isBinary: boolean): void {
+    const frame = this.frameCount++
+    if (isBinary) this.faults.push(`frame ${frame} is binary`)
+    const list = listOf(text)
+    if (!list) return void this.faults.push(`frame ${frame} is no JSON list: ${show(text, 200)}`)
+    if (!list.length) this.beats.push(performance.now())
+    for (const message of list) this.#received.push({ frame, message })
+  }
+
+  #nextEvent(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer)
+        this.#watchers.delete(wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, withinMs)
+      this.#watchers.add(wake)
+    })
+  }
+}
+
+function listOf(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}

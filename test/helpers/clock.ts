@@ -1,0 +1,80 @@
+import type { Cancel, Clock } from '../../src/clock.ts'
+
+interface Task {
+  at: number
+  readonly run: () => void
+  readonly everyMs?: number
+}
+
+/** A clock that stands still until it is turned by hand. Turns of the event loop (`soon`) are turned by hand as well. */
+export class ManualClock implements Clock {
+  #now = 0
+  #tasks: Task[] = []
+  #soon: (() => void)[] = []
+
+  now(): number {
+    return this.#now
+  }
+
+  wallTime(): number {
+    return Date.UTC(2030, 0, 1) + this.#now
+  }
+
+  every(ms: number, run: () => void): Cancel {
+    return this.#add({ at: this.#now + ms, run, everyMs: ms })
+  }
+
+  after(ms: number, run: () => void): Cancel {
+    return this.#add({ at: this.#now + ms, run })
+  }
+
+  soon(run: () => void): void {
+    this.#soon.push(run)
+  }
+
+  /** Ends the turn: runs what was asked for `soon`, and what that asked for. Waits for promises in between. */
+  async endTurn(): Promise<void> {
+    await settled()
+    while (this.#soon.length > 0) {
+      for (const run of this.#soon.splice(0)) run()
+      await settled()
+    }
+  }
+
+  /** Turns the clock forward, timer by timer, each followed by the end of its turn. */
+  async advance(ms: number): Promise<void> {
+    const until = this.#now + ms
+    await this.endTurn()
+    for (let task = this.#next(until); task; task = this.#next(until)) {
+      this.#now = Math.max(this.#now, task.at)
+      if (task.everyMs === undefined) this.#remove(task)
+      else task.at += task.everyMs
+      task.run()
+      await this.endTurn()
+    }
+    this.#now = until
+  }
+
+  /** Timers that are set: none, after everything has stopped. */
+  get pending(): number {
+    return this.#tasks.length
+  }
+
+  #next(until: number): Task | undefined {
+    return this.#tasks.filter((task) => task.at <= until).sort((one, other) => one.at - other.at)[0]
+  }
+
+  #add(task: Task): Cancel {
+    this.#tasks.push(task)
+    return () => this.#remove(task)
+  }
+
+  #remove(task: Task): void {
+    this.#tasks = this.#tasks.filter((other) => other !== task)
+  }
+}
+
+/** Lets promises that are due be settled: a few turns of the microtask queue, no time. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+}

@@ -1,0 +1,44 @@
+import type { Batch } from '../../src/core/batch.ts'
+import type { CloseReason } from '../../src/protocol/close-codes.ts'
+import type { Event } from '../../src/protocol/events.ts'
+import type { Sink } from '../../src/core/connection.ts'
+
+/** A sink that writes into an array: what a client would have received, event by event. */
+export class ArraySink implements Sink {
+  readonly events: Event[] = []
+  /** How many events each write held. */
+  readonly writes: number[] = []
+  heartbeats = 0
+  closed: CloseReason | undefined
+  isAbandoned = false
+  writable = true
+
+  constructor(readonly kind: 'stream' | 'poll' = 'stream') {}
+
+  send(batch: Batch): void {
+    this.writes.push(batch.length)
+    for (const event of batch.events())
+      this.events.push(JSON.parse(event.json().toString()) as Event)
+  }
+
+  heartbeat(): void {
+    this.heartbeats++
+  }
+
+  close(reason: CloseReason): void {
+    this.closed ??= reason
+  }
+
+  abandon(): void {
+    this.isAbandoned = true
+  }
+
+  release(): undefined {
+    return undefined
+  }
+
+  /** What has come since the last call. */
+  take(): Event[] {
+    return this.events.splice(0)
+  }
+}

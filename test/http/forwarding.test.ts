@@ -1,0 +1,315 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { AddressList } from '../../src/http/addresses.ts'
+import {
+  absoluteLink,
+  type ForwardedView,
+  forwardedView,
+  type ForwardingRules,
+  stripPrefix,
+} from '../../src/http/forwarding.ts'
+
+const PROXY = '10.0.0.1'
+const CLIENT = '203.0.113.9'
+const FORWARDED = {
+  'x-forwarded-for': '127.0.0.1',
+  'x-forwarded-proto': 'https',
+  'x-scheme': 'https',
+  'x-url-scheme': 'https',
+  'x-script-name': '/push',
+}
+
+describe('forwardedView', () => {
+  it('changes nothing for headers from an address that is not trusted', () => {
+    const plain = { address: CLIENT, scheme: 'http', prefix: '' }
+    expect(view({ from: CLIENT, headers: FORWARDED }, [])).toEqual(plain)
+    expect(view({ from: CLIENT, headers: FORWARDED }, [PROXY])).toEqual(plain)
+    expect(view({ from: undefined, headers: FORWARDED }, [PROXY])).toEqual({
+      ...plain,
+      address: 'unknown',
+    })
+  })
+
+  it('believes all of them from a trusted proxy', () => {
+    expect(view({ from: PROXY, headers: FORWARDED }, ['10.0.0.0/8'])).toEqual({
+      address: '127.0.0.1',
+      scheme: 'https',
+      prefix: '/push',
+    })
+  })
+
+  it.each(['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])(
+    'believes scheme and prefix, but no address, from %s while no proxy is named',
+    (from) => {
+      const { address, ...rest } = view(
+        { from, headers: { ...FORWARDED, 'x-forwarded-for': CLIENT } },
+        [],
+      )
+      expect(rest).toEqual({ scheme: 'https', prefix: '/push' })
+      expect(address).not.toBe(CLIENT)
+      const onlyProto = view({ from, headers: { 'x-forwarded-proto': 'https' } }, [])
+      expect(onlyProto.scheme).toBe('http')
+    },
+  )
+
+  it('does not believe this machine any more once proxies are named', () => {
+    expect(view({ from: '127.0.0.1', headers: FORWARDED }, [PROXY])).toEqual({
+      address: '127.0.0.1',
+      scheme: 'http',
+      prefix: '',
+    })
+  })
+
+  it.each([
+    [`${CLIENT}`, CLIENT],
+    [`127.0.0.1, ${CLIENT}`, CLIENT],
+    [`127.0.0.1, ${CLIENT}, 10.0.0.2`, CLIENT],
+    [`${CLIENT}, 10.0.0.3, 10.0.0.2`, CLIENT],
+    [`::ffff:${CLIENT}`, CLIENT],
+    ['2001:DB8::1', '2001:db8::1'],
+    ['10.0.0.9', '10.0.0.9'],
+    ['', PROXY],
+    [`127.0.0.1, garbage`, 'unknown'],
+    [`${CLIENT}, <script>`, 'unknown'],
+    [`127.0.0.1, ${CLIENT}:80`, 'unknown'],
+  ])('reads X-Forwarded-For %j from the right: %s', (forwardedFor, address) => {
+    const headers = { 'x-forwarded-for': forwardedFor }
+    expect(view({ from: PROXY, headers }, ['10.0.0.0/8']).address).toBe(address)
+  })
+
+  it('writes IPv4 addresses as such on a socket of both kinds', () => {
+    expect(view({ from: `::ffff:${CLIENT}` }, []).address).toBe(CLIENT)
+  })
+
+  it.each([
+    [{}, 'http'],
+    [{ 'x-scheme': 'https' }, 'https'],
+    [{ 'x-scheme': ' HTTPS ' }, 'https'],
+    [{ 'x-scheme': 'wss' }, 'https'],
+    [{ 'x-scheme': 'ws' }, 'http'],
+    [{ 'x-scheme': 'https', 'x-url-scheme': 'http' }, 'http'],
+    [{ 'x-scheme': 'https', 'x-url-scheme': 'javascript' }, 'https'],
+    [{ 'x-forwarded-proto': 'http', 'x-url-scheme': 'https', 'x-scheme': 'https' }, 'http'],
+    [{ 'x-forwarded-proto': 'https, http' }, 'http'],
+    [{ 'x-forwarded-proto': 'http, https' }, 'https'],
+    [{ 'x-forwarded-proto': 'https,' }, 'http'],
+    [{ 'x-scheme': 'javascript' }, 'http'],
+    [{ 'x-scheme': 'https, https' }, 'http'],
+    [{ 'x-scheme': 'https://evil.net/?' }, 'http'],
+    [{ 'x-scheme': '' }, 'http'],
+  ])('reads the scheme of %j as %s', (headers, scheme) => {
+    expect(view({ from: PROXY, headers }, [PROXY]).scheme).toBe(scheme)
+  })
+
+  it('lets the setting http_scheme win', () => {
+    const rules = { trustedProxies: new AddressList([PROXY]), httpScheme: 'https' }
+    expect(forwardedView(aRequest({ from: CLIENT }), rules).scheme).toBe('https')
+    const headers = { 'x-forwarded-proto': 'http' }
+    expect(forwardedView(aRequest({ from: PROXY, headers }), rules).scheme).toBe('https')
+    expect(forwardedView(aRequest({ from: CLIENT }), { ...rules, httpScheme: '' }).scheme).toBe(
+      'http',
+    )
+  })
+
+  it('sees that the connection itself is encrypted', () => {
+    expect(view({ from: CLIENT, encrypted: true }, []).scheme).toBe('https')
+  })
+
+  it.each([
+    ['/push', '/push'],
+    ['/a/b.c-d_e~f', '/a/b.c-d_e~f'],
+    ['/push/', '/push'],
+    ['/a%20b', '/a%20b'],
+    ['', ''],
+    ['/', ''],
+    ['push', ''],
+    ['//evil.net', ''],
+    ['/push//x', ''],
+    ['/push//', ''],
+    ['/\\evil.net', ''],
+    ['/push?x', ''],
+    ['/push#x', ''],
+    ['/push x', ''],
+    ['/pu\tsh', ''],
+    ['/pu\0sh', ''],
+    ['/pu\r\nsh', ''],
+    ['/push/../x', ''],
+    ['/..', ''],
+    ['/./x', ''],
+    ['/"><script>', ''],
+    ['/püsh', ''],
+    ['/push, /push', ''],
+    ['https://evil.net', ''],
+    [`/${'x'.repeat(255)}`, `/${'x'.repeat(255)}`],
+    [`/${'x'.repeat(256)}`, ''],
+  ])('reads the prefix %j as %j', (name, prefix) => {
+    expect(view({ from: PROXY, headers: { 'x-script-name': name } }, [PROXY]).prefix).toBe(prefix)
+  })
+
+  it('never throws, and answers in its own terms, whatever the headers', () => {
+    const anyHeaders = fc.record({
+      'x-forwarded-for': fc.string({ unit: 'binary' }),
+      'x-forwarded-proto': fc.string({ unit: 'binary' }),
+      'x-scheme': fc.string({ unit: 'binary' }),
+      'x-script-name': fc.string({ unit: 'binary' }).map((text) => `/${text}`),
+    })
+    fc.assert(
+      fc.property(anyHeaders, fc.boolean(), (headers, isTrusted) => {
+        const { address, scheme, prefix } = view(
+          { from: PROXY, headers },
+          isTrusted ? ['0.0.0.0'] : [],
+        )
+        expect(address).toMatch(/^([\d.]+|[\da-f:]+|unknown)$/)
+        expect(scheme).toMatch(/^https?$/)
+        expect(prefix).toMatch(/^$|^\/[^/\\?#\s"'<>]/)
+      }),
+    )
+  })
+
+  it('holds for requests that came over a socket', async () => {
+    const rules = { trustedProxies: new AddressList(['127.0.0.1']) }
+    const seen = await viewOverSocket(rules, ['127.0.0.1', `${CLIENT}, 127.0.0.1`])
+    expect(seen).toEqual({ address: CLIENT, scheme: 'http', prefix: '' })
+  })
+})
+
+describe('stripPrefix', () => {
+  it.each([
+    ['/push/connect', '/push', '/connect'],
+    ['/push/connect?x=/push', '/push', '/connect?x=/push'],
+    ['/push', '/push', '/'],
+    ['/push/', '/push', '/'],
+    ['/push?x=1', '/push', '/?x=1'],
+    ['/connect', '/push', '/connect'],
+    ['/pushed/connect', '/push', '/pushed/connect'],
+    ['/PUSH/connect', '/push', '/PUSH/connect'],
+    ['/x/push/connect', '/push', '/x/push/connect'],
+    ['/push/push/connect', '/push', '/push/connect'],
+    ['/connect', '', '/connect'],
+    ['*', '/push', '*'],
+  ])('from %s takes %j, which leaves %s', (url, prefix, rest) => {
+    expect(stripPrefix(url, prefix)).toBe(rest)
+  })
+})
+
+describe('absoluteLink', () => {
+  const behindProxy: ForwardedView = { address: CLIENT, scheme: 'https', prefix: '/push' }
+  const direct: ForwardedView = { address: CLIENT, scheme: 'http', prefix: '' }
+
+  it.each([
+    'example.com',
+    'example.com:8000',
+    'EXAMPLE.com.',
+    'my_service:80',
+    '127.0.0.1:65535',
+    '[::1]',
+    '[2001:db8::1]:443',
+  ])('leads to the host %s', (host) => {
+    expect(absoluteLink(behindProxy, host, '/admin/sign_in')).toBe(
+      `https://${host}/push/admin/sign_in`,
+    )
+  })
+
+  it.each([
+    undefined,
+    '',
+    ' example.com',
+    'evil.net/',
+    'evil.net/path',
+    'evil.net?',
+    'evil.net#',
+    'user@evil.net',
+    'evil.net\\',
+    'evil.net\r\nset-cookie: x=1',
+    'evil.net\0',
+    'example.com:',
+    'example.com:65536',
+    'example.com:-1',
+    'example.com:80:80',
+    '[::1',
+    '::1',
+    '[evil.net]',
+    '[::g]',
+    '[fe80::1%25eth0]',
+    '-evil.net',
+    '.evil.net',
+    '<script>',
+    'x'.repeat(1_000_000),
+  ])('is relative when the host is %j', (host) => {
+    expect(absoluteLink(behindProxy, host, '/admin')).toBe('/push/admin')
+    expect(absoluteLink(direct, host, '/admin')).toBe('/admin')
+  })
+
+  it('keeps the query', () => {
+    expect(absoluteLink(direct, 'example.com', '/admin?a=1&b=%20')).toBe(
+      'http://example.com/admin?a=1&b=%20',
+    )
+  })
+
+  it.each([
+    '//evil.net/x',
+    '/\\evil.net/x',
+    '\\\\evil.net/x',
+    '/\t/evil.net/x',
+    '/..//evil.net/x',
+    '/.//evil.net/x',
+    '/%2e%2e//evil.net/x',
+  ])('does not lead to a foreign host by the path %j', (path) => {
+    expect(absoluteLink(direct, undefined, path)).toBe('/evil.net/x')
+    expect(absoluteLink(direct, 'example.com', path)).toBe('http://example.com/evil.net/x')
+  })
+
+  it('leads to the same host and fits in a header, whatever the path', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom(direct, behindProxy),
+        (path, seen) => {
+          const relative = absoluteLink(seen, undefined, path)
+          expect(relative).toMatch(/^\/[\x21-\x7e]*$/)
+          expect(new URL(relative, 'http://example.com').host).toBe('example.com')
+          expect(new URL(absoluteLink(seen, 'example.com', path)).host).toBe('example.com')
+        },
+      ),
+    )
+  })
+})
+
+interface RequestParts {
+  from: string | undefined
+  headers?: Record<string, string>
+  encrypted?: true
+}
+
+function aRequest({ from, headers = {}, encrypted }: RequestParts): IncomingMessage {
+  const socket = encrypted ? { remoteAddress: from, encrypted } : { remoteAddress: from }
+  return { headers, socket } as unknown as IncomingMessage
+}
+
+function view(parts: RequestParts, trusted: string[]): ForwardedView {
+  return forwardedView(aRequest(parts), { trustedProxies: new AddressList(trusted) })
+}
+
+/** What a server sees of a request with these `X-Forwarded-For` headers, one line each. */
+async function viewOverSocket(
+  rules: ForwardingRules,
+  forwardedFor: string[],
+): Promise<ForwardedView> {
+  const server = createServer((request, response) => {
+    response.end(JSON.stringify(forwardedView(request, rules)))
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const outgoing = httpRequest({
+    port,
+    host: '127.0.0.1',
+    agent: false,
+    headers: { 'x-forwarded-for': forwardedFor },
+  })
+  const [response] = (await once(outgoing.end(), 'response')) as [IncomingMessage]
+  return JSON.parse((await response.toArray()).join('')) as ForwardedView
+}
