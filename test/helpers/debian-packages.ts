@@ -10,7 +10,7 @@ export const DEBIAN_PYTHON = '/usr/bin/python3'
 export const INSTALL_TIMEOUT_MS = 300_000
 
 interface TestDependencies {
-  ensureDebianPackages(names: readonly string[]): Promise<void>
+  readonly ensureDebianPackages: (names: readonly string[]) => Promise<void>
 }
 
 /** Rejects with the command to run if they are missing and cannot be installed from here. */
