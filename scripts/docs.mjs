@@ -46,7 +46,7 @@ const escapeCell = (text) => text.replaceAll('|', '\\|').replace(/(?<!`[^`]*)\*/
 const INTRODUCTION = `\
 # Configuration
 
-<!-- Made by scripts/docs.mjs from src/config/schema.ts. Change it there. -->
+<!-- Made by scripts/docs.mjs from src/config/settings.ts and limits.ts. Change it there. -->
 
 The server starts without any configuration, on 127.0.0.1 and with secrets that everybody knows. For more
 than a trial, make a file with fresh secrets and start with it:

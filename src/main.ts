@@ -38,7 +38,7 @@ try {
   tell(
     error instanceof ConfigError
       ? error.message
-      : `channelstream: ${error instanceof Error ? error.message : error}`,
+      : `channelstream: ${error instanceof Error ? error.message : String(error)}`,
   )
   process.exitCode = 1
 }

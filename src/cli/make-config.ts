@@ -1,14 +1,9 @@
 /** Writes a configuration with fresh secrets, as `channelstream_utils make_config` did. */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import {
-  ConfigError,
-  givenByName,
-  parseGiven,
-  readEnvironment,
-  type Given,
-} from '../config/load.ts'
+import { ConfigError, parseGiven } from '../config/load.ts'
 import { SETTINGS, type Config, type Setting, type SettingName } from '../config/schema.ts'
+import { givenByName, readEnvironment, type Given } from '../config/sources.ts'
 import type { MakeConfigCommand } from './arguments.ts'
 
 /** What {@link makeConfig} needs of the process. */
@@ -121,7 +116,8 @@ function writeNew(path: string, text: string): void {
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw error
-    throw new Error(`${path} exists already; it is left as it is. Choose another name.`)
+    const problem = `${path} exists already; it is left as it is. Choose another name.`
+    throw new Error(problem, { cause: error })
   }
 }
 

@@ -17,7 +17,7 @@ dt { font-size: .85rem; opacity: .75; } dd { margin: 0; font-size: 1.35rem; font
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td { overflow-wrap: anywhere; } .number { text-align: right; font-variant-numeric: tabular-nums; }
+td:first-child { overflow-wrap: anywhere; min-width: 9rem; } td:last-child { white-space: nowrap; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 form { max-width: 22rem; margin: 12vh auto 0; display: grid; gap: .75rem; }
 label { display: grid; gap: .25rem; }
 input, button { font: inherit; padding: .55rem .7rem; border-radius: .4rem; border: 1px solid var(--line); }

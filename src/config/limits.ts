@@ -1,0 +1,119 @@
+/** The settings that are times and limits, declared like those of `settings.ts`. */
+import { bytes, count, LONGEST_AGE_SECONDS, MAX_COUNT, seconds, setting } from './values.ts'
+
+export const TIMING = {
+  heartbeat_interval: setting(
+    seconds(0.001),
+    5,
+    'Seconds between two heartbeats to each WebSocket, which keep proxies from closing it and find ' +
+      'out who is gone.',
+  ),
+  gc_conns_after: setting(
+    seconds(0.001),
+    15,
+    'Seconds that a connection may be without WebSocket and without poll. After that it is collected ' +
+      'and its channels see it part.',
+  ),
+  resume_window: setting(
+    seconds(0),
+    15,
+    'Seconds in which a WebSocket that broke off without a close may return with its conn_id and get ' +
+      'what it missed. It stays a member meanwhile. 0: breaking off is leaving.',
+  ),
+  gc_users_after: setting(
+    seconds(0, LONGEST_AGE_SECONDS),
+    86_400,
+    'Seconds after which a user without connections, and the state of that user, is forgotten. ' +
+      '0: at the next sweep.',
+  ),
+  gc_channels_after: setting(
+    seconds(0, LONGEST_AGE_SECONDS),
+    259_200,
+    'Seconds without members and without messages after which a channel, its history and its ' +
+      'settings are forgotten. 0: at the next sweep.',
+  ),
+  wake_connections_after: setting(
+    seconds(0.001),
+    5,
+    'Seconds after which a long poll without events is answered with an empty list.',
+  ),
+  poll_gather: setting(
+    seconds(0),
+    0.25,
+    'Seconds that a long poll waits after its first event, so that one answer carries those that ' +
+      'follow closely. 0: it is answered at once.',
+  ),
+  shutdown_grace: setting(
+    seconds(0),
+    10,
+    'Seconds that a stopping server gives to requests and clients to finish. What is left then is cut.',
+  ),
+}
+
+export const LIMITS = {
+  channel_frames: setting(
+    count(0, MAX_COUNT),
+    100,
+    'Events kept per channel for clients that return. One that missed more gets a gap event and has ' +
+      'to reload. 0: none, every return with something missed is a gap.',
+  ),
+  user_frames: setting(
+    count(0, MAX_COUNT),
+    50,
+    'Events kept per user, such as private messages; otherwise like channel_frames.',
+  ),
+  max_history_size: setting(
+    count(0, MAX_COUNT),
+    1000,
+    'The largest history_size that a backend may give a channel. More is refused with 422.',
+  ),
+  max_body_bytes: setting(
+    bytes,
+    1_048_576,
+    'The largest body of a request. More is refused with 413.',
+  ),
+  max_messages_per_request: setting(
+    count(1, MAX_COUNT),
+    5000,
+    'Messages in one request. More are refused with 422, and none is sent.',
+  ),
+  max_channels_per_request: setting(
+    count(1, MAX_COUNT),
+    1000,
+    'Channels in one request. More are refused with 422.',
+  ),
+  max_state_bytes: setting(
+    bytes,
+    65_536,
+    "The size of a user's state as JSON. A request that would make it larger is refused with 422.",
+  ),
+  max_frame_bytes: setting(
+    bytes,
+    65_536,
+    'The largest frame that a client may send over its WebSocket. A larger one closes it with 1009.',
+  ),
+  max_client_messages_per_second: setting(
+    count(0, MAX_COUNT),
+    50,
+    'Frames that a client may send per second, as an average over a heartbeat interval. One that ' +
+      'sends more is closed. 0: no limit.',
+  ),
+  max_outbox_bytes: setting(
+    bytes,
+    1_048_576,
+    'Bytes that may wait for a client that reads too slowly. Above that its connection is closed; it ' +
+      'may return and catch up.',
+  ),
+  max_cached_signatures: setting(
+    count(0, MAX_COUNT),
+    1000,
+    'Checked signatures remembered until they expire, which saves checking them again. Above that ' +
+      'the oldest are forgotten. 0: each is checked each time.',
+  ),
+  presence_list_limit: setting(
+    count(0, MAX_COUNT),
+    1000,
+    'Users listed in the presence events of channels with broadcast_presence_with_user_lists. In a ' +
+      'larger channel the event lists so many, and users_total says how many there are. 0: none.',
+  ),
+}

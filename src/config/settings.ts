@@ -1,0 +1,132 @@
+/**
+ * The settings, but for times and limits (`limits.ts`): name, type, default and documentation, declared
+ * once. The example file, the page `docs/configuration.md`, `--help` and `make-config` are made of this.
+ */
+import {
+  addresses,
+  count,
+  host,
+  moduleName,
+  OLD_SIGNER,
+  oneOf,
+  origins,
+  setting,
+  text,
+  trueOrFalse,
+} from './values.ts'
+
+const secret = (fallback: string, description: string) => setting(text, fallback, description, true)
+
+export const LISTENING = {
+  host: setting(
+    host,
+    '0.0.0.0',
+    'The address to listen on; 0.0.0.0 and :: mean every network of this machine. While secret or ' +
+      'admin_secret is still its default, which everybody knows, the default is 127.0.0.1, and asking ' +
+      'for an address that others can reach stops the start.',
+  ),
+  port: setting(
+    count(0, 65_535),
+    8000,
+    'The TCP port to listen on. 0 lets the system choose one; it is told in the log.',
+  ),
+}
+
+export const SECRETS = {
+  secret: secret(
+    'secret',
+    'What backends sign their requests with. Whoever has it may do everything. Make one with ' +
+      '`channelstream make-config -o channelstream.ini`.',
+  ),
+  admin_user: setting(text, 'admin', 'The user name for the admin pages.'),
+  admin_secret: secret(
+    'admin_secret',
+    'The password for the admin pages. Make one with `channelstream make-config -o channelstream.ini`.',
+  ),
+  cookie_secret: secret(
+    '',
+    'What the cookies of the admin pages are signed with. Empty: a random one at each start, so that ' +
+      'administrators sign in again after a restart. Several servers behind one address need the same.',
+  ),
+}
+
+export const CALLERS = {
+  allow_posting_from: setting(
+    addresses,
+    ['127.0.0.1'],
+    'From where backends may call, beside having to sign. Others are refused with 403. The entry ' +
+      '0.0.0.0 means everyone; the signature alone then decides.',
+  ),
+  trusted_proxies: setting(
+    addresses,
+    [],
+    'Reverse proxies in front of this server. X-Forwarded-For and X-Forwarded-Proto count only from ' +
+      'these. X-Script-Name, X-Scheme and X-URL-Scheme, which only shape paths and links, count from ' +
+      'these and, while the list is empty, from loopback, as nginx configurations written for the ' +
+      'Python server expect. A proxy has to set or remove each of them.',
+  ),
+  allow_cors: setting(
+    origins,
+    [],
+    'Websites whose pages may call and listen. A host such as example.com covers its subdomains, by ' +
+      'any scheme and port, or the one port of example.com:8080; an origin such as ' +
+      'https://app.example.com covers only itself. Empty, and the entry *: every website.',
+  ),
+  validate_requests: setting(
+    trueOrFalse,
+    true,
+    'Whether a signature grows too old. false accepts signatures of any age, so that a request seen ' +
+      'once can be repeated for ever; wrong ones are refused either way.',
+  ),
+  signature_checker: setting(
+    moduleName,
+    '',
+    'A module to check signatures instead of the built-in one: a specifier or a path. Empty, and the ' +
+      `${OLD_SIGNER} of old files: the built-in one, which reads the TimestampSigner of itsdangerous.`,
+  ),
+  signature_scope: setting(
+    oneOf<'any' | 'endpoint'>({ any: 'any', endpoint: 'endpoint' }),
+    'any',
+    'What a signature has to be for. any: every text signed with the secret opens every endpoint, as ' +
+      'in the Python server. endpoint: the signed text has to be the path that is called.',
+  ),
+}
+
+export const LINKS = {
+  enforce_https: setting(
+    trueOrFalse,
+    false,
+    'Whether requests that did not come by https are refused with 406. Behind a proxy that ends TLS, ' +
+      'the scheme is what the proxy says; see trusted_proxies.',
+  ),
+  http_scheme: setting(
+    oneOf<'' | 'http' | 'https'>({ http: 'http', https: 'https' }),
+    '',
+    'The scheme of every link and redirect, and of every request as far as enforce_https goes. ' +
+      'Empty: that of the request.',
+  ),
+}
+
+export const LOGGING = {
+  debug: setting(
+    trueOrFalse,
+    false,
+    'Whether to log at level debug, if log_level does not say trace, which is more.',
+  ),
+  log_level: setting(
+    oneOf({
+      trace: 'trace',
+      debug: 'debug',
+      info: 'info',
+      warning: 'warn',
+      warn: 'warn',
+      error: 'error',
+      critical: 'fatal',
+      fatal: 'fatal',
+      silent: 'silent',
+    }),
+    'info',
+    'The least severe level that is logged, in any letter case. warning is warn, critical is fatal. ' +
+      'silent logs nothing.',
+  ),
+}

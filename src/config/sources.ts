@@ -1,0 +1,184 @@
+/** Where values come from: the ini file, the environment and flags, each with its place for the faults. */
+import { parseArgs } from 'node:util'
+import { parseIni, type Fault } from './ini.ts'
+import { SETTING_BY_NAME, SETTINGS, type Setting, type SettingName } from './schema.ts'
+import { asBoolean, isEmpty } from './values.ts'
+
+/** What the configuration is read from. */
+export interface LoadInput {
+  /** Flags without program name and command, such as `['--port', '9000']`. */
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Gives a file's text; what it throws becomes a fault. */
+  readonly readFile: (path: string) => string
+}
+
+/** One value that somebody gave. */
+export interface Given {
+  readonly name: string
+  readonly value: unknown
+  /** Starts the line of a fault, such as `channelstream.ini:4` or `--port`. */
+  readonly where: string
+  /** How a setting is written there, for the nearest name. */
+  readonly spell: (setting: Setting) => string
+  /** From `[DEFAULT]`, where unknown names are no faults, only noted. */
+  readonly isInherited?: boolean
+}
+
+/** What sources say, and what in them cannot be read. */
+export interface Gathered {
+  readonly given: readonly Given[]
+  readonly faults: readonly Fault[]
+}
+
+/** The value of each setting that was given one. */
+export type Values = ReadonlyMap<SettingName, Given>
+
+const INI_VARIABLE = 'CHANNELSTREAM_INI'
+
+/**
+ * Reads every source, the strongest last. The file is the one of `-i`/`--ini`, else of
+ * `CHANNELSTREAM_INI`, else none.
+ */
+export function readSources({ argv, env, readFile }: LoadInput): Gathered {
+  const flags = readFlags(argv)
+  const path = flags.iniPath ?? { file: env[INI_VARIABLE] ?? '', where: INI_VARIABLE }
+  const ini = isEmpty(path.file) ? NOTHING : readIni(path, readFile)
+  return {
+    given: [...ini.given, ...readEnvironment(env), ...flags.given],
+    faults: [...ini.faults, ...flags.faults],
+  }
+}
+
+/** A value that a program gives, by the name of its setting. */
+export function givenByName(name: string, value: unknown): Given {
+  return { name, value, where: name, spell: (setting) => setting.name }
+}
+
+/** As the schema takes them. */
+export function rawValues(values: Values): Record<string, unknown> {
+  return Object.fromEntries([...values].map(([name, { value }]) => [name, value]))
+}
+
+/** A fault in the value of a setting, which the place of the value names, or the problem does. */
+export function faultIn({ name, where, spell }: Given, problem: string): Fault {
+  const setting = SETTING_BY_NAME.get(name)
+  const isNamed = setting !== undefined && spell(setting) === where
+  return { where, problem: isNamed ? problem : `${name}: ${problem}` }
+}
+
+/** The settings among the variables called `CHANNELSTREAM_*`; those that Kubernetes makes are not. */
+export function readEnvironment(env: LoadInput['env']): readonly Given[] {
+  return Object.entries(env).flatMap(([variable, value]): Given[] => {
+    const isOurs = variable.startsWith('CHANNELSTREAM_') && variable !== INI_VARIABLE
+    if (!isOurs || isFromKubernetes(variable, value ?? '')) return []
+    const name = variable.slice('CHANNELSTREAM_'.length).toLowerCase()
+    return [{ name, value, where: variable, spell: (setting) => setting.variable }]
+  })
+}
+
+/**
+ * Kubernetes, like Docker's links, sets variables for each service, after its name; those of
+ * `channelstream`, and of `channelstream-redis` and such, look like settings.
+ */
+function isFromKubernetes(variable: string, value: string): boolean {
+  if (/_PORT$/.test(variable) && /^(tcp|udp|sctp):\/\//.test(value)) return true
+  return /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/.test(
+    variable,
+  )
+}
+
+const NOTHING: Gathered = { given: [], faults: [] }
+
+interface IniPath {
+  readonly file: string
+  /** Who named the file. */
+  readonly where: string
+}
+
+function readIni({ file, where }: IniPath, readFile: LoadInput['readFile']): Gathered {
+  let text
+  try {
+    text = readFile(file)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { given: [], faults: [{ where, problem: `${file} cannot be read: ${reason}` }] }
+  }
+  const { entries, faults } = parseIni(text, file)
+  const given = entries.map(({ key, value, line, isInherited }) => {
+    const spell = (setting: Setting): string => setting.name
+    return { name: key, value, where: `${file}:${line}`, spell, isInherited }
+  })
+  return { given, faults }
+}
+
+interface Flags {
+  readonly given: Given[]
+  readonly faults: Fault[]
+  iniPath?: IniPath
+}
+
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number]
+type OptionToken = Extract<Token, { kind: 'option' }>
+
+interface FlagOption {
+  readonly type: 'string' | 'boolean'
+  readonly short?: string
+}
+
+const FLAG_OPTIONS = Object.fromEntries<FlagOption>([
+  ['ini', { type: 'string', short: 'i' }],
+  ...SETTINGS.flatMap(({ name, isSwitch }): [string, FlagOption][] => {
+    const option = { type: isSwitch ? 'boolean' : 'string' } as const
+    return [name, name.replaceAll('_', '-')].map((spelling) => [spelling, option])
+  }),
+])
+
+function readFlags(argv: readonly string[]): Flags {
+  const flags: Flags = { given: [], faults: [] }
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: FLAG_OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  tokens.forEach((token, index) => {
+    const before = tokens[index - 1]
+    if (token.kind === 'option' && token.index !== before?.index) {
+      readFlag(flags, token, tokens[index + 1])
+    } else if (token.kind === 'positional' && !mayBeValue(before, token.value)) {
+      const problem = 'expected a flag such as --port 9000' // its text may be part of a secret
+      flags.faults.push({ where: `argument ${token.index + 1}`, problem })
+    }
+  })
+  return flags
+}
+
+function readFlag(flags: Flags, token: OptionToken, next: Token | undefined): void {
+  const name = token.name.replaceAll('-', '_')
+  const setting = SETTING_BY_NAME.get(name)
+  const where = setting?.flag ?? token.rawName
+  if (token.inlineValue === false && token.value.startsWith('--')) {
+    const problem = `a value is missing; if it does start with dashes, write ${where}=VALUE`
+    flags.faults.push({ where, problem })
+    return
+  }
+  const value = token.value ?? (setting?.isSwitch === true ? switchValue(token, next) : undefined)
+  if (value === undefined && (setting !== undefined || name === 'ini')) {
+    flags.faults.push({ where, problem: 'a value is missing' })
+  } else if (name === 'ini') flags.iniPath = { file: value ?? '', where }
+  else flags.given.push({ name, value: value ?? '', where, spell: (found) => found.flag })
+}
+
+/** `--debug` alone is `true`; the word after it counts if it is one for true or false. */
+function switchValue(token: OptionToken, next: Token | undefined): string {
+  return next?.kind === 'positional' && mayBeValue(token, next.value) ? next.value : 'true'
+}
+
+/** Whether a word without dashes belongs to the flag before it, though the flag took no value. */
+function mayBeValue(before: Token | undefined, word: string): boolean {
+  if (before?.kind !== 'option' || before.value !== undefined) return false
+  const isKnown = Object.hasOwn(FLAG_OPTIONS, before.name)
+  return !isKnown || asBoolean(word) !== undefined
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { faultsOf, load, SECRETS, section, type Sources } from './loading.ts'
+
+describe('host', () => {
+  it('is this machine only while a secret is a default', () => {
+    expect(load({}).config.host).toBe('127.0.0.1')
+    expect(load({ env: { CHANNELSTREAM_SECRET: 'a' } }).config.host).toBe('127.0.0.1')
+    expect(
+      load({ env: { CHANNELSTREAM_HOST: '', CHANNELSTREAM_SECRET: 'secret' } }).config.host,
+    ).toBe('127.0.0.1')
+    expect(load({ env: SECRETS }).config.host).toBe('0.0.0.0')
+  })
+
+  it.each(['0.0.0.0', '::', '192.168.1.2', 'push.example.com'])(
+    'may not be %s with default secrets',
+    (host) => {
+      expect(faultsOf({ ini: section(`host = ${host}`) })).toEqual([
+        `a.ini:2: host: others can reach ${host}, and secret and admin_secret still have defaults that ` +
+          'everybody knows; make some with `channelstream make-config -o channelstream.ini`, or listen on 127.0.0.1',
+      ])
+      expect(faultsOf({ argv: ['--host', host], env: { CHANNELSTREAM_SECRET: 'a' } })).toHaveLength(
+        1,
+      )
+      expect(load({ argv: ['--host', host], env: SECRETS }).config.host).toBe(host)
+    },
+  )
+
+  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost', 'LocalHost', '::ffff:127.0.0.1'])(
+    'may be %s with default secrets',
+    (host) => {
+      expect(load({ argv: ['--host', host] }).config.host).toBe(host)
+    },
+  )
+})
+
+describe('notes', () => {
+  const notesOf = (sources: Sources): string => load(sources).notes.join('\n')
+
+  it('tell of secrets that are not set', () => {
+    expect(notesOf({})).toContain('secret and admin_secret not set')
+    expect(notesOf({ env: { CHANNELSTREAM_SECRET: 'a' } })).toContain('admin_secret not set')
+    expect(notesOf({ env: SECRETS })).not.toContain('not set')
+  })
+
+  it('tell what else is unsafe', () => {
+    const argv = [
+      '--validate-requests=false',
+      '--allow-posting-from=0.0.0.0',
+      '--trusted-proxies=::/0',
+      '--secret=a',
+    ]
+    const notes = notesOf({ argv })
+    for (const name of [
+      'validate_requests',
+      'allow_posting_from',
+      'trusted_proxies',
+      'allow_cors',
+      '--secret',
+    ]) {
+      expect(notes).toContain(name)
+    }
+  })
+
+  it('are none when there is nothing to tell', () => {
+    expect(load({ env: { ...SECRETS, CHANNELSTREAM_ALLOW_CORS: 'example.com' } }).notes).toEqual([])
+  })
+})

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import { parseConfig, type ConfigInput } from '../../src/config/load.ts'
+
+function faultOf(settings: ConfigInput): string {
+  try {
+    parseConfig(settings)
+  } catch (error) {
+    return String(error)
+  }
+  return 'no fault'
+}
+
+describe('values', () => {
+  it.each(['true', 'YES', 'On', 'y', 'T', '1', ' true ', true])('reads %j as true', (debug) => {
+    expect(parseConfig({ debug }).debug).toBe(true)
+  })
+
+  it.each(['false', 'NO', 'Off', 'n', 'F', '0', false])('reads %j as false', (given) => {
+    expect(parseConfig({ validate_requests: given }).validate_requests).toBe(false)
+  })
+
+  it.each(['maybe', '2', 'tru', 'null'])('refuses %j for true or false', (debug) => {
+    expect(faultOf({ debug })).toContain(`debug: "${debug}" found, expected true or false`)
+  })
+
+  it.each(['0', '65535', '+80', 0, 65_535])('takes the port %j', (port) => {
+    expect(parseConfig({ port }).port).toBe(Number(port))
+  })
+
+  it.each(['65536', '-1', '80.5', '1e3', '0x50', '8 000', '9'.repeat(400), 80.5, NaN, Infinity])(
+    'refuses the port %j',
+    (port) => {
+      expect(faultOf({ port })).toContain('expected a whole number from 0 to 65535')
+    },
+  )
+
+  it('takes fractions of seconds, and no heartbeat without a pause', () => {
+    expect(parseConfig({ poll_gather: '.25', heartbeat_interval: '0.5' })).toMatchObject({
+      poll_gather: 0.25,
+      heartbeat_interval: 0.5,
+    })
+    for (const heartbeat_interval of ['0', '-1', '1e3', '5s', 'Infinity', '99999999999']) {
+      expect(faultOf({ heartbeat_interval })).toContain('expected seconds')
+    }
+  })
+
+  it('splits lists at commas and line ends and passes empty parts over', () => {
+    const allow_posting_from = ' 10.1.2.3 , ,127.0.0.1,\n 10.0.0.0/8,\n\nfd00::/8,\n'
+    expect(parseConfig({ allow_posting_from }).allow_posting_from).toEqual([
+      '10.1.2.3',
+      '127.0.0.1',
+      '10.0.0.0/8',
+      'fd00::/8',
+    ])
+    expect(parseConfig({ allow_posting_from: ['::1', ' '] }).allow_posting_from).toEqual(['::1'])
+  })
+
+  it('lets a typed empty list be empty and an empty text be the default', () => {
+    expect(parseConfig({ allow_posting_from: [] }).allow_posting_from).toEqual([])
+    expect(parseConfig({ allow_posting_from: ' , ' }).allow_posting_from).toEqual(['127.0.0.1'])
+  })
+
+  it.each([
+    'localhost',
+    '10.0.0.0/33',
+    '::/129',
+    '1.2.3',
+    'fe80::1%eth0',
+    '10.0.0.1/',
+    '1.1.1.1/8/8',
+  ])('names the entry %j, which is no address', (entry) => {
+    const fault = faultOf({ allow_posting_from: `127.0.0.1, ${entry}` })
+    expect(fault).toContain(
+      `allow_posting_from: "${entry}" found, expected addresses or CIDR blocks`,
+    )
+  })
+
+  it('takes hosts and origins for allow_cors, a leading dot and a last slash aside', () => {
+    const allow_cors =
+      'Example.com, .example.org, https://a.b:8443/, localhost:3000, [::1]:80, null, *'
+    expect(parseConfig({ allow_cors }).allow_cors).toEqual([
+      'Example.com',
+      'example.org',
+      'https://a.b:8443',
+      'localhost:3000',
+      '[::1]:80',
+      'null',
+      '*',
+    ])
+    for (const entry of ['https://a.b/path', 'a b', '*.example.com', 'a@b', 'https://']) {
+      expect(faultOf({ allow_cors: entry })).toContain(
+        `${JSON.stringify(entry)} found, expected hosts`,
+      )
+    }
+  })
+
+  it.each(['0.0.0.0', '::', '192.168.1.2', 'localhost', 'push.example.com', 'my_host'])(
+    'takes the host %j',
+    (host) => {
+      expect(parseConfig({ host }).host).toBe(host)
+    },
+  )
+
+  it.each(['http://a', 'a:80', '[::]', '1.2.3', 'a b', '999.1.1.1', '-a'])(
+    'refuses the host %j',
+    (host) => {
+      expect(faultOf({ host })).toContain('expected an address')
+    },
+  )
+
+  it.each([
+    ['INFO', 'info'],
+    ['warning', 'warn'],
+    ['Critical', 'fatal'],
+    ['silent', 'silent'],
+    ['trace', 'trace'],
+  ])('reads the log level %s as %s', (log_level, expected) => {
+    expect(parseConfig({ log_level }).log_level).toBe(expected)
+  })
+
+  it('knows the built-in signature checker by its old name', () => {
+    const signature_checker = 'channelstream.utils.DefaultSigner'
+    expect(parseConfig({ signature_checker }).signature_checker).toBe('')
+    expect(parseConfig({ signature_checker: './mine.mjs' }).signature_checker).toBe('./mine.mjs')
+  })
+
+  it.each(['p@ss wörd&=', 'Ünï-sécret 42', '#;%', 'x'.repeat(10_000)])(
+    'keeps the secret as it is',
+    (secret) => {
+      expect(parseConfig({ secret }).secret).toBe(secret)
+    },
+  )
+
+  it('refuses a secret that goes over lines, without showing it', () => {
+    const fault = faultOf({ secret: 'hunter2\nport = 8000' })
+    expect(fault).toContain('secret: expected text on one line')
+    expect(fault).not.toContain('hunter2')
+  })
+
+  it('shows only the beginning of a long value', () => {
+    expect(faultOf({ host: '!'.repeat(5000) }).length).toBeLessThan(400)
+  })
+})
