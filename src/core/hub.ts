@@ -4,7 +4,7 @@ import { Registry } from './registry.ts'
 import { Sessions } from './sessions.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { byCodePoint } from './code-points.ts'
-import { checkList, checkSettings, stateTooLarge } from './limits.ts'
+import { checkChannels, checkList, checkSettings, stateTooLarge } from './limits.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { describeChannels } from './describe.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from './messages.ts'
@@ -57,6 +57,7 @@ export class Hub {
     )
   }
 
+  /** Starts listening to the store, heartbeats and sweeps. */
   start(): void {
     this.store.onEvent((event, topics) => this.#deliverer.deliver(event, topics))
     this.store.onCommand((command) => this.sessions.obey(command))
@@ -82,13 +83,12 @@ export class Hub {
 
   // --- connections and channels
 
+  /**
+   * Makes a connection (or keeps the one of that id), joins the channels and tells presence.
+   * Throws `INVALID` for a conn_id of another user, a state that is too large, and what limits refuse.
+   */
   async connect(request: Protocol.ConnectRequest) {
-    checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
-    checkSettings(request.channel_configs, this.options, (name) => [
-      'channel_configs',
-      name,
-      'value',
-    ])
+    checkChannels(request, this.options)
     const connId = request.conn_id ?? (crypto.randomUUID() as ConnId)
     const channels = [...request.channels].sort(byCodePoint)
     const connected = await this.store.connect({
@@ -116,13 +116,9 @@ export class Hub {
     }
   }
 
+  /** Joins channels and tells presence. Throws `INVALID` for an unknown connection and what limits refuse. */
   async subscribe(request: Protocol.SubscribeRequest) {
-    checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
-    checkSettings(request.channel_configs, this.options, (name) => [
-      'channel_configs',
-      name,
-      'value',
-    ])
+    checkChannels(request, this.options)
     const wanted = [...request.channels].sort(byCodePoint)
     const joined = await this.store.join(
       request.conn_id,
@@ -137,6 +133,7 @@ export class Hub {
     }
   }
 
+  /** Leaves channels and tells presence. Throws `INVALID` for an unknown connection. */
   async unsubscribe(request: Protocol.UnsubscribeRequest) {
     checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
     const unwanted = [...new Set(request.channels)].sort(byCodePoint)
@@ -149,7 +146,7 @@ export class Hub {
     }
   }
 
-  /** Ends a connection. False: there is none of that id. */
+  /** Ends a connection, closes its sink and tells presence. False: there is none of that id. */
   async disconnect(connId: ConnId): Promise<boolean> {
     const left = await this.store.drop(connId)
     if (!left) return false
@@ -162,6 +159,7 @@ export class Hub {
     return this.store.hasConnection(connId)
   }
 
+  /** Gives channels their settings, whole, making those that are not known. Answers them without users and history. */
   async configureChannels(request: Protocol.ChannelConfigRequest): Promise<ChannelsInfo> {
     checkList(Object.keys(request), this.options.maxChannelsPerRequest)
     checkSettings(request, this.options, () => [])
@@ -172,6 +170,10 @@ export class Hub {
 
   // --- users
 
+  /**
+   * Sets keys of a user's state and tells the channels that want to know.
+   * Throws `INVALID` for an unknown user and a state that is too large.
+   */
   async setUserState(request: Protocol.UserStateRequest) {
     const { user: name, user_state: state, state_public_keys: publicKeys } = request
     const change = await this.store.setUserState(name, state, publicKeys ?? undefined)
@@ -191,6 +193,10 @@ export class Hub {
 
   // --- messages
 
+  /**
+   * Each announces its list in order and resolves once the store has it; says nothing about who has read it.
+   * Answers the list with what was filled in. Throws `INVALID` for a list that is too long; nothing is done then.
+   */
   async postMessages(requests: readonly Protocol.MessageRequest[]) {
     checkList(requests, this.options.maxMessagesPerRequest)
     return this.#post(requests.filter(hasTarget).map((request) => postMessage(this.clock, request)))
@@ -213,10 +219,12 @@ export class Hub {
 
   // --- what is there
 
+  /** Channels and users, with everything that a backend may see. */
   info(options: Protocol.InfoOptions): Promise<ChannelsInfo> {
     return describeChannels(this.store, options.channels, options)
   }
 
+  /** What admin.json answers, but for the version. */
   async adminOverview() {
     const figures = await this.store.figures()
     const { channels } = await describeChannels(this.store, undefined, ALL_DETAILS)

@@ -38,5 +38,17 @@ export function checkSettings(
   if (Object.keys(complaints).length > 0) throw invalid(complaints)
 }
 
+/** What `/connect` and `/subscribe` ask for. */
+export function checkChannels(
+  request: {
+    readonly channels: readonly unknown[]
+    readonly channel_configs: Readonly<Record<string, ChannelSettings>>
+  },
+  limits: RequestLimits,
+): void {
+  checkList(request.channels, limits.maxChannelsPerRequest, 'channels')
+  checkSettings(request.channel_configs, limits, (name) => ['channel_configs', name, 'value'])
+}
+
 export const stateTooLarge = ({ maxStateBytes }: RequestLimits) =>
   invalid(complaint(['user_state'], `State is larger than ${maxStateBytes} bytes.`))
