@@ -1,0 +1,201 @@
+/**
+ * Writes the parts of README.md and docs/protocol.md that are made from the schemas:
+ * `npm run build && node scripts/protocol-docs.mjs`.
+ *
+ * Such a part stands between `<!-- made: NAME -->` and `<!-- /made -->`.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+
+/** Pages with made parts, seen from the project's root. */
+export const PAGES = ['README.md', 'docs/protocol.md']
+
+/** Schemas that the pages show as a table, by the heading they stand under. */
+const TABLES = [
+  'ConnectRequest',
+  'SubscribeRequest',
+  'UnsubscribeRequest',
+  'UserStateRequest',
+  'MessageRequest',
+  'EditRequest',
+  'DeleteRequest',
+  'WebSocketQuery',
+  'ListenQuery',
+  'ChannelSettings',
+  'InfoOptions',
+  'ConnectResponse',
+  'SubscribeResponse',
+  'UnsubscribeResponse',
+  'UserStateResponse',
+  'ChannelsInfo',
+  'ChannelInfo',
+  'HistoryItem',
+  'AdminResponse',
+  'MessageEvent',
+  'EditEvent',
+  'DeleteEvent',
+  'PresenceEvent',
+  'UserStateEvent',
+  'GapEvent',
+]
+
+/**
+ * `page` with its made parts brought up to date.
+ *
+ * @param {string} page
+ * @param {ReadonlyMap<string, string>} parts
+ */
+export function fillIn(page, parts) {
+  return page.replace(/<!-- made: (\w+) -->.*?<!-- \/made -->/gs, (_, name) => {
+    const part = parts.get(name)
+    if (part === undefined) throw new Error(`there is no made part ${name}`)
+    return `<!-- made: ${name} -->\n\n${part}\n\n<!-- /made -->`
+  })
+}
+
+/**
+ * Every made part by its name.
+ *
+ * @param {Readonly<Record<string, unknown>>} protocol what `src/protocol/index.ts` exports
+ * @param {readonly import('../src/config/schema.ts').Setting[]} settings
+ */
+export function makeParts(protocol, settings) {
+  const tables = TABLES.map((name) => [name, fieldTable(name, protocol[name])])
+  return new Map([['settings', settingsTable(settings)], ...tables])
+}
+
+function settingsTable(settings) {
+  const rows = settings.map(({ name, default: value, description }) => [
+    `\`${name}\``,
+    showValue(Array.isArray(value) ? value.join(', ') : value),
+    firstSentence(description),
+  ])
+  return table(['Setting', 'Default', 'In short'], rows)
+}
+
+function fieldTable(name, schema) {
+  const { properties, required } = objectOf(schema)
+  const fields = Object.entries(properties)
+  if (name.endsWith('Query')) return table(['Parameter', 'Meaning'], fields.map(parameterRow))
+  const isAnswered = (field) => required.includes(field)
+  return /(Request|Settings|Options)$/.test(name)
+    ? table(['Field', 'Type', 'Default', 'Meaning'], fields.map(requestRow(isAnswered)))
+    : table(['Field', 'Type', 'Present', 'Meaning'], fields.map(answerRow(isAnswered)))
+}
+
+function objectOf(schema) {
+  const options = { io: 'output', unrepresentable: 'any', override: keepFormat }
+  const whole = z.toJSONSchema(schema, options)
+  const object = whole.$ref ? whole.$defs[lastOf(whole.$ref)] : whole
+  return { required: [], ...object }
+}
+
+const parameterRow = ([name, { description }]) => [`\`${name}\``, description]
+
+const requestRow =
+  (isAnswered) =>
+  ([name, field]) => [
+    `\`${name}\``,
+    typeOf(field),
+    showDefault(field, isAnswered(name)),
+    field.description ?? '',
+  ]
+
+const answerRow =
+  (isAnswered) =>
+  ([name, field]) => [
+    `\`${name}\``,
+    typeOf(withoutLimits(field)),
+    isAnswered(name) ? 'always' : 'sometimes',
+    field.description ?? '',
+  ]
+
+/** What the server sends keeps to the limits by itself; readers need not check them. */
+function withoutLimits(schema) {
+  if (Array.isArray(schema)) return schema.map(withoutLimits)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const kept = Object.entries(schema).filter(([key]) => key !== 'minLength' && key !== 'maxLength')
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutLimits(value)]))
+}
+
+/** The format of a text is told by its first schema, the brand that follows knows nothing of it. */
+function keepFormat({ zodSchema, jsonSchema }) {
+  const { type, in: from } = zodSchema._zod.def
+  if (type !== 'pipe' || from._zod.def.type !== 'pipe') return
+  const { format } = z.toJSONSchema(from, { io: 'output', unrepresentable: 'any' })
+  if (format) jsonSchema.format ??= format
+}
+
+function showDefault(field, isAnswered) {
+  if (!('default' in field)) return isAnswered ? 'required' : 'optional'
+  if (field.$ref && field.default !== null) return 'its defaults'
+  return showValue(field.default)
+}
+
+function showValue(value) {
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return text === '' ? 'empty' : `\`${text}\``
+}
+
+function typeOf(field) {
+  if (field.$ref) return `[${lastOf(field.$ref)}](#${lastOf(field.$ref).toLowerCase()})`
+  if (field.anyOf) return field.anyOf.map(typeOf).join(', or ')
+  if (field.enum) return field.enum.map((value) => `\`"${value}"\``).join(' or ')
+  if ('const' in field) return `\`${JSON.stringify(field.const)}\``
+  if (Array.isArray(field.type)) return field.type.join(', ').replace(/, (\w+)$/, ' or $1')
+  switch (field.type) {
+    case 'string':
+      return textType(field)
+    case 'integer':
+      return `integer from ${field.minimum}`
+    case 'array':
+      return `list of ${plural(typeOf(field.items))}${field.minItems ? `, at least ${field.minItems}` : ''}`
+    case 'null':
+      return '`null`'
+    case 'object':
+      return objectType(field)
+    default:
+      return field.type ?? 'any JSON'
+  }
+}
+
+function textType({ format, minLength, maxLength }) {
+  if (format === 'uuid') return 'UUID'
+  if (format === 'date-time') return 'ISO 8601 date and time'
+  return maxLength === undefined ? 'string' : `string of ${minLength} to ${maxLength} characters`
+}
+
+function objectType({ properties, additionalProperties }) {
+  if (properties) {
+    const fields = Object.entries(properties).map(
+      ([name, field]) => `\`${name}\`: ${typeOf(field)}`,
+    )
+    return `object (${fields.join('; ')})`
+  }
+  const isMap = typeof additionalProperties === 'object'
+  return isMap ? `map of name to ${typeOf(additionalProperties)}` : 'object'
+}
+
+const plural = (type) => type.replace(/^(string|object|UUID)\b/, '$1s')
+
+const lastOf = (reference) => reference.slice(reference.lastIndexOf('/') + 1)
+
+const firstSentence = (text) => /^.*?\.(?= |$)/.exec(text.replace(/;.*/, '.'))?.[0] ?? text
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.map(escapeCell).join(' | ')} |`
+  const ruler = `| ${head.map(() => '---').join(' | ')} |`
+  return ['<!-- prettier-ignore -->', line(head), ruler, ...rows.map(line)].join('\n')
+}
+
+const escapeCell = (text) => text.replaceAll('|', '\\|')
+
+async function main() {
+  const protocol = await import('../dist/protocol/index.js')
+  const { SETTINGS } = await import('../dist/config/schema.js')
+  const parts = makeParts(protocol, SETTINGS)
+  for (const page of PAGES) await writeFile(page, fillIn(await readFile(page, 'utf8'), parts))
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main()

@@ -1,0 +1,95 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ERRORS } from '../../src/protocol/errors.ts'
+import { createSigner } from '../../src/http/signature.ts'
+import { startServer } from '../helpers/server.ts'
+import { fencesIn, headingsOf, readPage, sectionOf } from './markdown.ts'
+import type { ConfigInput } from '../../src/config/load.ts'
+import type { ErrorCode } from '../../src/protocol/errors.ts'
+
+const page = await readPage('docs/errors.md')
+const codes = Object.keys(ERRORS) as ErrorCode[]
+const bodyOf = (code: ErrorCode): unknown =>
+  JSON.parse(fencesIn(sectionOf(page, code), 'json')[0] ?? '')
+
+interface Provocation {
+  readonly path: string
+  readonly settings?: ConfigInput
+  readonly init?: RequestInit
+  readonly isSigned?: boolean
+  /** How often it is asked before. */
+  readonly before?: number
+}
+
+const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) => ({
+  method: 'POST',
+  body,
+  headers,
+})
+const UNKNOWN = '00000000-0000-0000-0000-000000000000'
+const FOREIGN = { origin: 'https://example.org' }
+const WRONG_FIELDS = JSON.stringify({
+  channels: ['lobby', ''],
+  channel_configs: { lobby: { history_size: 'many' } },
+})
+
+/** A request for each error, but for faults of the server and for codes that nothing answers yet. */
+const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
+  UNREADABLE: { path: '/%zz' },
+  NOT_JSON: { path: '/connect', init: post(new Uint8Array([0xff])), isSigned: true },
+  BAD_SIGNATURE: { path: '/info', init: { headers: { 'x-channelstream-secret': 'a.b.c' } } },
+  UNKNOWN_CONNECTION: { path: `/listen?conn_id=${UNKNOWN}` },
+  FORBIDDEN: { path: '/info' },
+  FOREIGN_ORIGIN: {
+    path: `/listen?conn_id=${UNKNOWN}`,
+    settings: { allow_cors: 'example.com' },
+    init: { headers: FOREIGN },
+  },
+  NOT_FOUND: { path: '/connect' },
+  HTTPS_REQUIRED: { path: '/info', settings: { enforce_https: true } },
+  TOO_LARGE: {
+    path: '/connect',
+    settings: { max_body_bytes: 10 },
+    init: post(WRONG_FIELDS),
+    isSigned: true,
+  },
+  BAD_CONTENT_TYPE: { path: '/disconnect', init: post('{}', { 'content-type': 'what' }) },
+  UPGRADE_REQUIRED: { path: '/ws' },
+  INVALID: { path: '/connect', init: post(WRONG_FIELDS), isSigned: true },
+  TOO_MANY_ATTEMPTS: {
+    path: '/admin/sign_in',
+    init: post('username=admin&password=wrong'),
+    before: 10,
+  },
+}
+
+describe('docs/errors.md', () => {
+  it('has a heading for every error, and for no others', () => {
+    const headings = headingsOf(page).filter(({ level }) => level === 3)
+    expect(headings.map(({ text }) => text).toSorted()).toEqual(codes.toSorted())
+  })
+
+  it.each(codes)('tells status, advice and body of %s', (code) => {
+    const { status, retry, text } = ERRORS[code]
+    const advice = retry ? 'Repeat later' : 'Do not repeat'
+    expect(sectionOf(page, code).trim()).toMatch(new RegExp(`^Status ${status}\\. ${advice}\\.\n`))
+    const hasFields = code === 'INVALID' || code === 'NOT_JSON'
+    if (!hasFields) expect(bodyOf(code)).toEqual({ request: text })
+  })
+
+  it.each(Object.entries(PROVOCATIONS))('shows the answer %s', async (code, provocation) => {
+    const { path, settings, init, isSigned = false, before = 0 } = provocation
+    const server = await startServer(settings)
+    onTestFinished(() => server.close())
+    const ask = (): Promise<Response> =>
+      fetch(server.url + path, { ...init, headers: { ...signature(isSigned), ...init?.headers } })
+    await Promise.all(Array.from({ length: before }, ask))
+    const answer = await ask()
+    expect(answer.status).toBe(ERRORS[code as ErrorCode].status)
+    expect(await answer.json()).toEqual(bodyOf(code as ErrorCode))
+  })
+})
+
+const signature = (isSigned: boolean): Record<string, string> =>
+  isSigned
+    ? { 'x-channelstream-secret': createSigner('secret').sign('test', Date.now() / 1000) }
+    : {}
