@@ -25,19 +25,6 @@ const arrows = [
     ],
   },
   {
-    files: ['src/store/store.ts'],
-    patterns: [
-      './memory*',
-      './memory/**',
-      '../core/**',
-      '../http/**',
-      '../transports/**',
-      'fastify*',
-      'ws',
-      'node:*',
-    ],
-  },
-  {
     files: ['src/store/**'],
     patterns: [
       '**/core/**',
@@ -47,6 +34,21 @@ const arrows = [
       '**/app.ts',
       'fastify*',
       'ws',
+    ],
+  },
+  {
+    // After the rule for its folder, which it replaces.
+    files: ['src/store/store.ts'],
+    patterns: [
+      './*',
+      '**/core/**',
+      '**/http/**',
+      '**/transports/**',
+      '**/config/**',
+      '**/app.ts',
+      'fastify*',
+      'ws',
+      'node:*',
     ],
   },
   {

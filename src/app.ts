@@ -11,7 +11,8 @@ import { collectOpenApi, serveOpenApi } from './http/openapi.ts'
 import { connectionRoutes } from './http/routes/connections.ts'
 import { createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
-import { errorReply } from './http/reply-error.ts'
+import { errorReply, rawReply } from './http/reply-error.ts'
+import { healthRoutes } from './http/routes/health.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
 import { longPoll } from './transports/longpoll.ts'
@@ -75,7 +76,13 @@ interface Edge {
 async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise<void> {
   const sessions = new AdminSessions(adminCredentials(config), clock)
   await collectOpenApi(http)
-  for (const routes of [connectionRoutes, channelRoutes, messageRoutes, disconnectRoutes]) {
+  for (const routes of [
+    connectionRoutes,
+    channelRoutes,
+    messageRoutes,
+    disconnectRoutes,
+    healthRoutes,
+  ]) {
     await http.register(routes, { hub })
   }
   await http.register(longPoll, {
@@ -94,7 +101,7 @@ function mountSockets({ config, hub, http, auth, origins, onFault }: Edge): WebS
   return mountWebSocket(http.server, {
     sessions: hub.sessions,
     origins,
-    errorReply,
+    refusal: (error) => rawReply(errorReply(error)),
     admit: (request: IncomingMessage) => ({
       url: stripPrefix(request.url ?? '/', auth.identify(request).view.prefix),
     }),

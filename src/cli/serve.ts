@@ -16,6 +16,7 @@ export async function serve(
   { print, tell }: Voice,
 ): Promise<void> {
   const app = await buildApp(config)
+  stopOnSignal(app, tell)
   const port = await app.start()
   const shown = ['0.0.0.0', '::', ''].includes(config.host) ? '127.0.0.1' : config.host
   const url = `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}`
@@ -24,8 +25,7 @@ export async function serve(
   )
   print(`  admin         ${url}/admin`)
   print(`  API explorer  ${url}/api-explorer`)
-  for (const note of notes) tell(`note: ${note}`)
-  stopOnSignal(app, tell)
+  for (const note of notes) print(`  note          ${note}`)
 }
 
 /** The first signal stops in order; a second one stops at once. */

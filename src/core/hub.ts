@@ -224,6 +224,11 @@ export class Hub {
     return describeChannels(this.store, options.channels, options)
   }
 
+  /** Resolves if the store answers. */
+  async checkStore(): Promise<void> {
+    await this.store.figures()
+  }
+
   /** What admin.json answers, but for the version. */
   async adminOverview() {
     const figures = await this.store.figures()

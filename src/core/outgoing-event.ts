@@ -47,12 +47,10 @@ export function lateEvent(event: StoredEvent): OutgoingEvent {
 }
 const LATE = new WeakMap<StoredEvent, OutgoingEvent>()
 
+/** `date` is the server's: without a timestamp it is undefined, which takes a caller's own key of that name away. */
 function clientView({ id, body }: StoredEvent): Record<string, unknown> {
-  if (body.timestamp === undefined) return { ...body, id }
   const timestamp = asInFrames(body.timestamp)
-  const edited =
-    typeof body['edited'] === 'string' ? { edited: asInFrames(body['edited']) } : undefined
-  return { ...body, ...edited, id, timestamp, date: timestamp }
+  return { ...body, edited: asInFrames(body['edited']), id, timestamp, date: timestamp }
 }
 
 /** Whether a user may see an event or a stored message, wherever it is shown. */

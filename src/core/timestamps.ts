@@ -9,9 +9,14 @@ export function isoTimestamp(wallMs: number): string {
   return `${new Date(whole).toISOString().slice(0, 23)}${String(micros).padStart(3, '0')}`
 }
 
-/** Frames write UTC as `Z` where answers and history write `+00:00`. Source: recorded (message-timestamp-with-zone). */
-export const asInFrames = (timestamp: string): string =>
-  timestamp.endsWith('+00:00') ? `${timestamp.slice(0, -6)}Z` : timestamp
+/**
+ * Frames write UTC as `Z` where answers and history write `+00:00`. What is no text stays as it is.
+ * Source: recorded (message-timestamp-with-zone).
+ */
+export const asInFrames = <Value>(timestamp: Value): Value | string =>
+  typeof timestamp === 'string' && timestamp.endsWith('+00:00')
+    ? `${timestamp.slice(0, -6)}Z`
+    : timestamp
 
 /** How long something has run, as Python prints a timedelta: `[D day(s), ]H:MM:SS`. */
 export function uptimeText(seconds: number): string {

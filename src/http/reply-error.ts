@@ -1,11 +1,17 @@
+import { STATUS_CODES } from 'node:http'
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../protocol/errors.ts'
+import type { Socket } from 'node:net'
 
 export interface ErrorReply {
+  readonly code: ErrorCode
   readonly status: number
   readonly body: unknown
 }
+
+/** Tells which of `docs/errors.md` an answer is, since bodies keep the form that Channelstream gave them. */
+export const ERROR_HEADER = 'x-channelstream-error'
 
 /** What Fastify itself finds wrong, in this server's words. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -18,15 +24,19 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 /** The one place where errors become answers. What is not expected becomes a bland 500; the log has the rest. */
 export function errorReply(error: unknown): ErrorReply {
   const known = error instanceof RequestError ? error : requestErrorOf(error)
-  if (known)
-    return {
-      status: ERRORS[known.code].status,
-      body: known.complaints ?? { request: known.message },
-    }
+  if (known) {
+    const { code, complaints, message } = known
+    return { code, status: ERRORS[code].status, body: complaints ?? { request: message } }
+  }
   const status = (error as FastifyError | undefined)?.statusCode ?? 500
-  if (status >= 400 && status < 500) return { status, body: { request: ERRORS.UNREADABLE.text } }
-  return { status: ERRORS.INTERNAL.status, body: { request: ERRORS.INTERNAL.text } }
+  return status >= 400 && status < 500 ? plainReply('UNREADABLE', status) : plainReply('INTERNAL')
 }
+
+const plainReply = (code: ErrorCode, status: number = ERRORS[code].status): ErrorReply => ({
+  code,
+  status,
+  body: { request: ERRORS[code].text },
+})
 
 function requestErrorOf(error: unknown): RequestError | undefined {
   const code = FASTIFY_CODES[(error as FastifyError | undefined)?.code ?? '']
@@ -34,8 +44,35 @@ function requestErrorOf(error: unknown): RequestError | undefined {
 }
 
 export function onError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { status, body } = errorReply(error)
-  if (status >= 500) request.log.error({ err: error }, 'a request failed')
-  if (status === ERRORS.STOPPING.status) void reply.header('retry-after', '1')
-  void reply.code(status).send(body)
+  const { code, status, body } = errorReply(error)
+  if (status >= 500 && code !== 'STOPPING') request.log.error({ err: error }, 'a request failed')
+  if (code === 'STOPPING') void reply.header('retry-after', '1').header('connection', 'close')
+  void reply.header(ERROR_HEADER, code).code(status).send(body)
+}
+
+/** Answers what is no HTTP at all, or too much of it, and lets go of the connection. */
+export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy(error)
+  else
+    socket.end(rawReply({ code: 'UNREADABLE', status, body: { request: ERRORS.UNREADABLE.text } }))
+}
+
+const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+}
+
+/** An error as bytes of HTTP/1.1, for connections that no framework answers. */
+export function rawReply({ code, status, body }: ErrorReply): string {
+  const text = JSON.stringify(body)
+  const headers = [
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    'X-Content-Type-Options: nosniff',
+    `${ERROR_HEADER}: ${code}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+  ]
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('\r\n')}\r\n\r\n${text}`
 }

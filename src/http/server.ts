@@ -3,7 +3,7 @@ import { FIXED_CORS_HEADERS } from './origins.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
-import { onError } from './reply-error.ts'
+import { onClientError, onError } from './reply-error.ts'
 import { parseJson } from './body.ts'
 import { validatorCompiler } from './validation.ts'
 import type { Auth, Caller } from './auth.ts'
@@ -56,6 +56,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     },
     exposeHeadRoutes: false,
     frameworkErrors: onError,
+    clientErrorHandler: onClientError,
   })
   http.setValidatorCompiler(validatorCompiler)
   http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
@@ -94,11 +95,17 @@ function readBodies(http: FastifyInstance): void {
 
 /** Before a body is read: CORS, so that errors carry it too, then who calls, then whether they may. */
 function admit(http: FastifyInstance, { auth, origins }: HttpOptions): void {
+  let isStopping = false
+  http.addHook('preClose', (done) => {
+    isStopping = true
+    done()
+  })
   http.decorateRequest('caller')
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
     const allowed = origins.allowHeader(request.headers.origin)
     if (allowed) reply.header('access-control-allow-origin', allowed)
     reply.headers(FIXED_CORS_HEADERS).header('x-content-type-options', 'nosniff')
+    if (isStopping) throw new RequestError('STOPPING')
     request.caller = auth.identify(request.raw)
     if (request.routeOptions.config.access === 'backend' && !request.caller.isBackend)
       throw new RequestError('FORBIDDEN')

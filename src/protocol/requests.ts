@@ -64,7 +64,7 @@ export const InfoOptions = object({
   include_users: looseBoolean
     .default(true)
     .describe(
-      'List the users. Off also makes total_users 0, as recorded; total_connections stays right.',
+      'List the users. Off also makes total_users 0, as in the Python server; total_connections stays right.',
     ),
   channels: channelNames
     .optional()

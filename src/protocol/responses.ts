@@ -36,7 +36,7 @@ export const ChannelInfo = z
     total_connections: z.number(),
     total_users: z
       .number()
-      .describe('Length of users: 0 when users were not asked for, as recorded.'),
+      .describe('Length of users: 0 when users were not asked for, as in the Python server.'),
     users: z.array(UserNameSchema).describe('Sorted by code point.'),
   })
   .meta({ id: 'ChannelInfo' })

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { HEARTBEAT, listFrames } from './websocket-frames.ts'
@@ -23,8 +22,8 @@ export interface WebSocketOptions {
   readonly sessions: Sessions
   readonly admit: Admission
   readonly origins: { refuses(origin: string | undefined): boolean }
-  /** What an error is to the caller. */
-  readonly errorReply: (error: unknown) => { readonly status: number; readonly body: unknown }
+  /** The bytes that refuse a handshake because of an error. */
+  readonly refusal: (error: unknown) => string
   /** Biggest frame that a client may send; a bigger one closes the socket with 1009. */
   readonly maxFrameBytes: number
   /** Frames that a client may send between two heartbeats; 0 for no limit. */
@@ -53,6 +52,9 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
     closeTimeout: CLOSE_TIMEOUT_MS,
   }
   const sockets = new WebSocketServer(settings)
+  sockets.on('wsClientError', (_error, socket) =>
+    socket.end(options.refusal(new RequestError('UNREADABLE'))),
+  )
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', socketOnError)
     try {
@@ -62,7 +64,7 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
         void serve(new WebSocketSink(webSocket, socket, options), connId, cursor)
       })
     } catch (error) {
-      refuse(socket, options.errorReply(error))
+      socket.end(options.refusal(error))
     }
   })
   return { terminate: () => sockets.clients.forEach((client) => client.terminate()) }
@@ -98,14 +100,6 @@ function readOpening(request: IncomingMessage, { admit, origins }: WebSocketOpti
   const connId = parseConnId(searchParams.get('conn_id') ?? '')
   if (!connId) throw invalid(complaint(['conn_id'], 'Not a valid UUID.'))
   return { connId, cursor: cursorOf(searchParams.get('cursor')) }
-}
-
-function refuse(socket: Duplex, { status, body }: { status: number; body: unknown }): void {
-  const text = JSON.stringify(body)
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-  )
 }
 
 /** The peer went away during the handshake: nobody is left to tell. */

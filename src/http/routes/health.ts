@@ -1,0 +1,19 @@
+import { z } from 'zod'
+import type { ApiOptions } from './common.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+
+/** `GET /health`: for load balancers. 503 while the server stops. Not in Channelstream. */
+export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  http.get('/health', {
+    schema: {
+      tags: ['Operations'],
+      summary: 'Whether the server works',
+      description: 'Answers once the store has answered. Needs no signature and costs little.',
+      response: { 200: z.object({ status: z.literal('ok') }) },
+    },
+    async handler() {
+      await hub.checkStore()
+      return { status: 'ok' as const }
+    },
+  })
+}
