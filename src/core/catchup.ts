@@ -55,6 +55,14 @@ export function lateEvents(
   return [gapEvent(context, n, lost), ...events]
 }
 
+/** Both lists are in the order of their numbers; so is the answer. A gap comes before the event of its number. */
+export function inOrder(
+  late: readonly OutgoingEvent[],
+  live: readonly OutgoingEvent[],
+): OutgoingEvent[] {
+  return live.length === 0 ? [...late] : [...late, ...live].sort((one, other) => one.n - other.n)
+}
+
 function gapEvent(
   { clock, store }: { readonly clock: Clock; readonly store: Pick<Store, 'epoch'> },
   n: number,

@@ -1,6 +1,6 @@
 import { Batch } from './batch.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
-import type { Topic } from '../store/store.ts'
+import type { Awaitable, Topic } from '../store/store.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { ConnId, UserName } from '../protocol/ids.ts'
 
@@ -28,6 +28,8 @@ export interface Sink {
 /** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
 export class Listeners {
   readonly subscriptions: Subscription[] = []
+  /** Settled once the store announces the topic here. */
+  ready: Awaitable<void> = undefined
 
   constructor(readonly topic: Topic) {}
 }
@@ -48,6 +50,8 @@ export class LiveConnection {
   pending = Batch.empty
   /** The number of the last event that was handed to a sink. */
   cursor = 0
+  /** Nothing up to this number is missing, once what is pending has been sent: it was caught up. */
+  caughtUpTo = 0
   /** Events announced while what was missed is still being read; they come after it. */
   gate: OutgoingEvent[] | undefined
   /** One for each topic it listens to. */

@@ -1,6 +1,6 @@
 import { liveEvent } from './outgoing-event.ts'
 import { userTopic } from '../store/store.ts'
-import type { Listeners } from './connection.ts'
+import type { Listeners, LiveConnection } from './connection.ts'
 import type { Registry } from './registry.ts'
 import type { Outbox } from './outbox.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
@@ -30,22 +30,30 @@ export class Deliverer {
       for (const name of excludeUsers) users.delete(name)
       for (const name of users) this.#toUserWithin(name, listeners, event)
     } else if (excludeUsers.length > 0) {
-      this.#toAllBut(new Set(excludeUsers), listeners, event)
+      const excluded = new Set(excludeUsers)
+      this.#push(listeners, event, (connection) => !excluded.has(connection.user))
     } else {
-      for (const { connection } of listeners.subscriptions) this.outbox.push(connection, event)
-    }
-  }
-
-  #toAllBut(excluded: ReadonlySet<UserName>, listeners: Listeners, event: OutgoingEvent): void {
-    for (const { connection } of listeners.subscriptions) {
-      if (!excluded.has(connection.user)) this.outbox.push(connection, event)
+      this.#push(listeners, event, everyone)
     }
   }
 
   /** By way of the user's own topic, so that a private message in a large channel does not look at everyone. */
   #toUserWithin(name: UserName, channel: Listeners, event: OutgoingEvent): void {
-    for (const { connection } of this.registry.listenersOf(userTopic(name))?.subscriptions ?? []) {
-      if (connection.listensTo(channel)) this.outbox.push(connection, event)
+    const own = this.registry.listenersOf(userTopic(name))
+    if (own) this.#push(own, event, (connection) => connection.listensTo(channel))
+  }
+
+  /** From the end: a push can send a slow reader away, and the last of the array, served already, takes its place. */
+  #push(
+    { subscriptions }: Listeners,
+    event: OutgoingEvent,
+    mayHave: (connection: LiveConnection) => boolean,
+  ): void {
+    for (let index = subscriptions.length - 1; index >= 0; index--) {
+      const connection = subscriptions[index]?.connection
+      if (connection && mayHave(connection)) this.outbox.push(connection, event)
     }
   }
 }
+
+const everyone = (): boolean => true

@@ -38,7 +38,7 @@ export class Outbox {
     if (!sink || !pending.last || !sink.writable) return
     const after = connection.cursor
     connection.pending = Batch.empty
-    connection.cursor = pending.last.n
+    connection.cursor = Math.max(pending.last.n, connection.caughtUpTo)
     sink.send(pending, after)
   }
 

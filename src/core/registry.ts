@@ -48,13 +48,14 @@ export class Registry {
   subscribe(connection: LiveConnection, topic: Topic): Awaitable<void> {
     const known = this.#topics.get(topic)
     const listeners = known ?? new Listeners(topic)
-    if (known && connection.listensTo(known)) return
+    if (known && connection.listensTo(known)) return known.ready
     const subscription = { connection, listeners, index: listeners.subscriptions.length }
     listeners.subscriptions.push(subscription)
     connection.subscriptions.push(subscription)
-    if (known) return
+    if (known) return known.ready
     this.#topics.set(topic, listeners)
-    return this.store.listen(topic)
+    listeners.ready = this.store.listen(topic)
+    return listeners.ready
   }
 
   unsubscribe(connection: LiveConnection, topic: Topic): void {

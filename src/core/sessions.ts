@@ -1,9 +1,11 @@
 import { Batch } from './batch.ts'
+import { Arrivals } from './arrivals.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { catchUpStart, lateEvents, topicsSince } from './catchup.ts'
-import { channelTopic, userTopic } from '../store/store.ts'
-import type { Attachment, Awaitable, Command, Store } from '../store/store.ts'
+import { catchUpStart, inOrder, lateEvents, topicsSince } from './catchup.ts'
+import { channelTopic } from '../store/store.ts'
+import type { Arrival } from './arrivals.ts'
+import type { Attachment, Awaitable, Command, Missed, Store } from '../store/store.ts'
 import type { CatchUpStart } from './catchup.ts'
 import type { Clock } from '../clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
@@ -45,6 +47,7 @@ interface Parts {
 /** The clients that have a connection open on this server: who holds its sink, and what happens when they go. */
 export class Sessions {
   readonly heartbeats: Heartbeats
+  readonly #arrivals = new Arrivals()
 
   constructor(
     private readonly parts: Parts,
@@ -57,24 +60,45 @@ export class Sessions {
 
   /** A client opened the connection. It gets what it missed, then what comes. */
   async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<Attaching> {
-    const { store, registry } = this.parts
-    const attachment = await store.attach(connId)
-    if (!attachment) return { outcome: 'unknown' }
-    const connection = registry.open(connId, attachment.user)
-    if (sink.kind === 'poll' && connection.sink?.kind === 'stream') return { outcome: 'waits' }
-    if (connection.sink) this.#supersede(connection, connection.sink)
-    else connection.cursor = attachment.cursor
-    this.#hold(connection, sink)
-    const start = catchUpStart(store, attachment, connection.cursor, cursor)
+    const arrival = this.#arrivals.begin(connId)
     try {
-      await this.#catchUp(connection, attachment, start)
+      return await this.#arrive(arrival, sink, cursor)
     } catch (error) {
-      if (connection.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
+      const connection = this.parts.registry.get(connId)
+      if (connection?.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
       throw error
+    } finally {
+      this.#arrivals.end(arrival)
     }
-    return connection.sink === sink
-      ? { outcome: 'attached', connection }
-      : { outcome: 'superseded' }
+  }
+
+  /** What changes while the store is asked makes its answers stale: then it is asked again, before anything is told. */
+  async #arrive(arrival: Arrival, sink: Sink, cursor: Cursor | undefined): Promise<Attaching> {
+    const { store, registry } = this.parts
+    let returning: boolean | undefined
+    for (;;) {
+      const isHeld = registry.get(arrival.connId)?.sink === sink
+      if (arrival.hasHeld && !isHeld) return { outcome: 'superseded' }
+      arrival.isStale = false
+      const attachment = await store.attach(arrival.connId)
+      if (arrival.isStale) continue
+      if (!attachment) return this.#turnAway(arrival.connId, sink)
+      returning ??= attachment.returning
+      const connection = registry.open(arrival.connId, attachment.user)
+      if (connection.sink !== sink) {
+        if (arrival.hasHeld) return { outcome: 'superseded' }
+        if (sink.kind === 'poll' && connection.sink?.kind === 'stream') return { outcome: 'waits' }
+        arrival.hasHeld = true
+        this.#hold(connection, sink, attachment.cursor)
+      }
+      const facts = { ...attachment, returning }
+      const start = catchUpStart(store, facts, connection.cursor, cursor)
+      const missed = await this.#listen(connection, facts, start)
+      if (arrival.isStale) continue
+      if (connection.sink !== sink) return { outcome: 'superseded' }
+      this.#catchUp(connection, facts, start, missed)
+      return { outcome: 'attached', connection }
+    }
   }
 
   /** The sink of an attached client has ended. Sinks that were superseded may end as they like. */
@@ -109,6 +133,7 @@ export class Sessions {
   obey(command: Command): void {
     const { registry, inBackground } = this.parts
     const connection = registry.get(command.connId)
+    this.#arrivals.changed(command.connId)
     if (!connection) return
     switch (command.type) {
       case 'joined':
@@ -130,7 +155,16 @@ export class Sessions {
     for (const connection of [...this.parts.registry.all()]) this.expel(connection, reason)
   }
 
-  #hold(connection: LiveConnection, sink: Sink): void {
+  /** The connection is not known (any more). */
+  #turnAway(connId: ConnId, sink: Sink): Attaching {
+    const connection = this.parts.registry.get(connId)
+    if (connection?.sink === sink) this.#forget(connection)
+    return { outcome: 'unknown' }
+  }
+
+  #hold(connection: LiveConnection, sink: Sink, cursor: number): void {
+    if (connection.sink) this.#supersede(connection, connection.sink)
+    else connection.cursor = cursor
     connection.sink = sink
     connection.gate = []
     this.seen(connection)
@@ -148,25 +182,31 @@ export class Sessions {
   }
 
   /** Listens first and reads what was missed then: an event in between comes twice here, and is told once. */
-  async #catchUp(
+  async #listen(
     connection: LiveConnection,
     attachment: Attachment,
     start: CatchUpStart,
-  ): Promise<void> {
-    const { store, registry, outbox } = this.parts
-    const { sink } = connection
-    const topics = [
-      userTopic(attachment.user),
-      ...attachment.channels.map(({ name }) => channelTopic(name)),
-    ]
-    await Promise.all(topics.map(async (topic) => registry.subscribe(connection, topic)))
-    const missed = await store.missed(topicsSince(attachment, start))
-    if (connection.sink !== sink || !connection.gate) return
-    const announced = connection.gate.filter((event) => event.n > missed.head)
+  ): Promise<Missed> {
+    const { store, registry } = this.parts
+    const since = topicsSince(attachment, start)
+    await Promise.all(since.map(async ({ topic }) => registry.subscribe(connection, topic)))
+    return store.missed(since)
+  }
+
+  /** Tells what was missed and what was announced meanwhile, in the order of their numbers; opens the gate. */
+  #catchUp(
+    connection: LiveConnection,
+    attachment: Attachment,
+    start: CatchUpStart,
+    missed: Missed,
+  ): void {
+    const read = new Set(missed.events.map(({ n }) => n))
+    const announced = (connection.gate ?? []).filter(({ n }) => n > start.after && !read.has(n))
+    const late = lateEvents(this.parts, attachment, start, missed)
     connection.gate = undefined
-    const events = [...lateEvents(this.parts, attachment, start, missed), ...announced]
-    if (events.length === 0) connection.cursor = missed.head
-    for (const event of events) outbox.push(connection, event)
+    connection.caughtUpTo = missed.head
+    if (late.length + announced.length === 0) connection.cursor = missed.head
+    for (const event of inOrder(late, announced)) this.parts.outbox.push(connection, event)
   }
 
   /** A heartbeat, unless the client gave no sign of life for too long. */
@@ -181,6 +221,7 @@ export class Sessions {
   #detach(connection: LiveConnection, waitMs: number): void {
     const sink = this.#forget(connection)
     connection.cursor = sink?.release() ?? connection.cursor
+    this.#arrivals.changed(connection.id)
     this.parts.inBackground(this.parts.store.detach(connection.id, connection.cursor, waitMs))
   }
 

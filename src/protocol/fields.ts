@@ -40,9 +40,11 @@ export const text = (min: number, max: number) =>
     .meta({ minLength: min, maxLength: max })
 
 function hasLength(value: string, min: number, max: number): boolean {
-  if (value.length < min) return false
-  if (value.length <= max) return true
-  return value.length <= 2 * max && [...value].length <= max
+  // Most texts are settled by their length in UTF-16 units, of which a code point has one or two.
+  if (value.length < min || value.length > 2 * max) return false
+  if (value.length >= 2 * min && value.length <= max) return true
+  const codePoints = [...value].length
+  return codePoints >= min && codePoints <= max
 }
 
 /** A list; `element` is told of its own faults under its index. */

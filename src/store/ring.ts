@@ -26,13 +26,12 @@ export class Ring {
     if (capacity < 1) return this.skip(event.n)
     if (this.#events === NONE) this.#events = []
     this.#events.push(event)
-    while (this.#events.length > capacity)
-      this.#lostThrough = this.#events.shift()?.n ?? this.#lostThrough
+    while (this.#events.length > capacity) this.skip(this.#events.shift()?.n ?? 0)
   }
 
   /** An event that is not kept. */
   skip(n: number): void {
-    this.#lostThrough = n
+    this.#lostThrough = Math.max(this.#lostThrough, n)
   }
 
   /** Puts another event in the place of the first message with this uuid. */

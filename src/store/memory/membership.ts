@@ -44,7 +44,7 @@ export class Membership {
   leave(connId: ConnId, names: readonly ChannelName[]): Contract.Membership | undefined {
     const connection = this.tables.connections.get(connId)
     if (!connection) return undefined
-    const channels = names
+    const channels = [...new Set(names)]
       .map((name) => this.tables.channels.get(name))
       .filter((channel) => channel !== undefined && connection.channels.has(channel)) as Channel[]
     const changes = channels.map((channel) => this.#leave(connection, channel))
