@@ -11,7 +11,10 @@ export class ArraySink implements Sink {
   heartbeats = 0
   closed: CloseReason | undefined
   isAbandoned = false
+  isReleased = false
   writable = true
+  /** What `release` answers: the number of the last event that left, or undefined if all did. */
+  left: number | undefined
 
   constructor(readonly kind: 'stream' | 'poll' = 'stream') {}
 
@@ -33,8 +36,9 @@ export class ArraySink implements Sink {
     this.isAbandoned = true
   }
 
-  release(): undefined {
-    return undefined
+  release(): number | undefined {
+    this.isReleased = true
+    return this.left
   }
 
   /** What has come since the last call. */

@@ -1,0 +1,32 @@
+/**
+ * The meaning of the `Store` interface: what every implementation has to do, whatever it keeps things in.
+ *
+ * Looks only through the interface, awaits every answer, and waits for announcements: a store may be a network away.
+ */
+import { describe } from 'vitest'
+import { announcements } from './announcements.ts'
+import { attachments } from './attachments.ts'
+import { benchOf } from './bench.ts'
+import { figures } from './figures.ts'
+import { frames } from './frames.ts'
+import { history } from './history.ts'
+import { memberships } from './memberships.ts'
+import { names } from './names.ts'
+import { sweeping } from './sweeping.ts'
+import { users } from './users.ts'
+import type { OpenStore } from './bench.ts'
+
+export function storeContract(name: string, open: OpenStore): void {
+  describe(`the contract of stores: ${name}`, () => {
+    const openBench = benchOf(open)
+    users(openBench)
+    memberships(openBench)
+    attachments(openBench)
+    announcements(openBench)
+    history(openBench)
+    frames(openBench)
+    sweeping(openBench)
+    figures(openBench)
+    names(openBench)
+  })
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { Batch } from '../../src/core/batch.ts'
+import { outgoing } from './fixtures.ts'
+import type { OutgoingEvent } from '../../src/core/outgoing-event.ts'
+import type { WireForm } from '../../src/core/batch.ts'
+
+/** Writes events one after the other, and counts how often it was asked to. */
+class CountingForm implements WireForm {
+  encoded = 0
+
+  constructor(private readonly mark: string) {}
+
+  encode(events: readonly OutgoingEvent[]): Buffer {
+    this.encoded++
+    return Buffer.from(events.map((event) => `${this.mark}${event.n}`).join(''))
+  }
+}
+
+const batchOf = (...events: OutgoingEvent[]): Batch =>
+  events.reduce((batch, event) => batch.then(event), Batch.empty)
+
+describe('a batch', () => {
+  it('is the same node for connections that were pushed the same events', () => {
+    const [a, b, c] = [outgoing(1), outgoing(2), outgoing(3)]
+    let [one, other] = [Batch.empty, Batch.empty]
+    for (const event of [a, b, c]) {
+      one = one.then(event)
+      other = other.then(event)
+    }
+    expect(one).toBe(other)
+  })
+
+  it('is another node for connections that were pushed other events', () => {
+    const [a, b] = [outgoing(1), outgoing(2)]
+    const both = Batch.empty.then(a).then(b)
+    expect(Batch.empty.then(b)).not.toBe(both)
+    expect(both.events()).toEqual([a, b])
+    expect(Batch.empty.then(outgoing(1))).not.toBe(Batch.empty.then(outgoing(1)))
+  })
+
+  it('does not grow by what others were pushed after it', () => {
+    const [a, b, c] = [outgoing(1), outgoing(2), outgoing(3)]
+    const first = Batch.empty.then(a)
+    const [left, right] = [first.then(b), first.then(c)]
+    expect(first.events()).toEqual([a])
+    expect(left.events()).toEqual([a, b])
+    expect(right.events()).toEqual([a, c])
+  })
+
+  it('knows its events, oldest first, how many there are, the last, and the batch without it', () => {
+    const events = [outgoing(1), outgoing(2), outgoing(3)]
+    const batch = batchOf(...events)
+    expect(batch.events()).toEqual(events)
+    expect(batch).toMatchObject({ length: 3, last: events[2] })
+    expect(batch.parent?.events()).toEqual(events.slice(0, 2))
+  })
+
+  it('is empty at the start', () => {
+    expect(Batch.empty.events()).toEqual([])
+    expect(Batch.empty).toMatchObject({ length: 0, size: 0, last: undefined, parent: undefined })
+  })
+
+  it('is as large as the JSON of its events, in bytes', () => {
+    const batch = batchOf(outgoing(1, { a: '\u{1F600}' }), outgoing(2, { a: 'é' }))
+    expect(batch.size).toBe('{"a":"____"}'.length + '{"a":"__"}'.length)
+  })
+
+  it('builds its bytes once, whoever asks', () => {
+    const [a, b] = [outgoing(1), outgoing(2)]
+    const form = new CountingForm('#')
+    const bytes = batchOf(a, b).bytes(form)
+    expect(batchOf(a, b).bytes(form)).toBe(bytes)
+    expect(bytes.toString()).toBe('#1#2')
+    expect(form.encoded).toBe(1)
+  })
+
+  it('builds its bytes for each form that is asked for', () => {
+    const batch = batchOf(outgoing(1), outgoing(2))
+    expect(batch.bytes(new CountingForm('#')).toString()).toBe('#1#2')
+    expect(batch.bytes(new CountingForm('/')).toString()).toBe('/1/2')
+  })
+
+  it('builds no bytes until it is asked', () => {
+    const form = new CountingForm('#')
+    const [a, b] = [outgoing(1), outgoing(2)]
+    batchOf(a, b).bytes(form)
+    expect(form.encoded).toBe(1)
+  })
+})

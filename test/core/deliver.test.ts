@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest'
+import { ArraySink } from '../helpers/sink.ts'
+import { Deliverer } from '../../src/core/deliver.ts'
+import { ManualClock } from '../helpers/clock.ts'
+import { Outbox } from '../../src/core/outbox.ts'
+import { Registry } from '../../src/core/registry.ts'
+import {
+  channelName,
+  connIdOf,
+  message,
+  storedEvent,
+  userName,
+  whisper,
+} from '../contract/fixtures.ts'
+import { channelTopic, userTopic } from '../../src/store/store.ts'
+import type { LiveConnection } from '../../src/core/connection.ts'
+import type { Publication } from '../../src/store/store.ts'
+
+class Scene {
+  readonly clock = new ManualClock()
+  readonly registry = new Registry({ listen() {}, unlisten() {} }, () => {})
+  readonly sinks = new Map<string, ArraySink>()
+  readonly #deliverer: Deliverer
+  #numbers = 0
+
+  constructor(maxOutboxBytes = 1_000_000) {
+    const giveUp = (connection: LiveConnection): void => {
+      connection.sink = undefined
+      this.registry.close(connection)
+    }
+    this.#deliverer = new Deliverer(this.registry, new Outbox(this.clock, maxOutboxBytes, giveUp))
+  }
+
+  /** A connection of `user` that listens to its own topic and to these channels. */
+  enter(user: string, ...channels: string[]): ArraySink {
+    const connection = this.registry.open(connIdOf(this.sinks.size), userName(user))
+    const sink = new ArraySink()
+    connection.sink = sink
+    void this.registry.subscribe(connection, userTopic(userName(user)))
+    for (const name of channels)
+      void this.registry.subscribe(connection, channelTopic(channelName(name)))
+    this.sinks.set(`${user} ${this.sinks.size}`, sink)
+    return sink
+  }
+
+  async inChannel(publication: Publication): Promise<void> {
+    const { channel } = publication.body
+    if (channel === null) throw new Error('has no channel')
+    this.#deliverer.deliver(storedEvent(++this.#numbers, publication), [channelTopic(channel)])
+    await this.clock.endTurn()
+  }
+
+  async toUsers(publication: Publication): Promise<void> {
+    const topics = (publication.users ?? []).map(userTopic)
+    this.#deliverer.deliver(storedEvent(++this.#numbers, publication), topics)
+    await this.clock.endTurn()
+  }
+
+  /** Who has got something, each with how much. */
+  got(): Record<string, number> {
+    const filled = [...this.sinks].filter(([, { events }]) => events.length > 0)
+    return Object.fromEntries(filled.map(([name, { events }]) => [name, events.length]))
+  }
+}
+
+/** Two connections of ann and one of bob in `room`, one of ann and one of cem elsewhere. */
+function gather(): Scene {
+  const scene = new Scene()
+  scene.enter('ann', 'room')
+  scene.enter('ann', 'room', 'elsewhere')
+  scene.enter('bob', 'room')
+  scene.enter('ann', 'elsewhere')
+  scene.enter('cem', 'elsewhere')
+  return scene
+}
+
+describe('delivery', () => {
+  it('hands an event to every connection in the channel, and to no other', async () => {
+    const scene = gather()
+    await scene.inChannel(message('room'))
+    expect(scene.got()).toEqual({ 'ann 0': 1, 'ann 1': 1, 'bob 2': 1 })
+  })
+
+  it('leaves out all connections of excluded users', async () => {
+    const scene = gather()
+    await scene.inChannel(message('room', { excludeUsers: ['ann', 'cem'] }))
+    expect(scene.got()).toEqual({ 'bob 2': 1 })
+  })
+
+  it('hands a private message in a channel to those of its users who are there', async () => {
+    const scene = gather()
+    await scene.inChannel(message('room', { pmUsers: ['ann', 'cem', 'nobody', 'ann'] }))
+    expect(scene.got()).toEqual({ 'ann 0': 1, 'ann 1': 1 })
+  })
+
+  it('lets an exclusion win over a private-message list', async () => {
+    const scene = gather()
+    await scene.inChannel(message('room', { pmUsers: ['ann', 'bob'], excludeUsers: ['ann'] }))
+    expect(scene.got()).toEqual({ 'bob 2': 1 })
+    await scene.inChannel(message('room', { pmUsers: ['ann'], excludeUsers: ['ann'] }))
+    expect(scene.got()).toEqual({ 'bob 2': 1 })
+  })
+
+  it('hands a private message without a channel to all connections of its users, once each', async () => {
+    const scene = gather()
+    await scene.toUsers(whisper(['ann', 'cem']))
+    expect(scene.got()).toEqual({ 'ann 0': 1, 'ann 1': 1, 'ann 3': 1, 'cem 4': 1 })
+  })
+
+  it('leaves out who is excluded from a private message without a channel', async () => {
+    const scene = gather()
+    await scene.toUsers(whisper(['ann', 'cem'], { excludeUsers: ['ann'] }))
+    expect(scene.got()).toEqual({ 'cem 4': 1 })
+  })
+
+  it('does not mix up a channel and a user of the same name', async () => {
+    const scene = new Scene()
+    scene.enter('room')
+    scene.enter('ann', 'room')
+    await scene.inChannel(message('room'))
+    expect(scene.got()).toEqual({ 'ann 1': 1 })
+    await scene.toUsers(whisper(['room']))
+    expect(scene.got()).toEqual({ 'room 0': 1, 'ann 1': 1 })
+  })
+
+  it('serialises an event once for all, and not at all if nobody gets it', async () => {
+    const scene = gather()
+    let serialised = 0
+    const more = { counted: { toJSON: () => ++serialised } }
+    await scene.inChannel(message('nobody-is-here', { more }))
+    await scene.inChannel(message('room', { more, pmUsers: ['cem'] }))
+    await scene.inChannel(message('elsewhere', { more, excludeUsers: ['ann', 'cem'] }))
+    expect(serialised).toBe(0)
+    await scene.inChannel(message('room', { more }))
+    expect(serialised).toBe(1)
+  })
+
+  it('keeps the order of events on every connection', async () => {
+    const scene = gather()
+    const sink = scene.enter('dan', 'room', 'elsewhere')
+    const channels = ['room', 'elsewhere', 'elsewhere', 'room']
+    await Promise.all(channels.map((channel) => scene.inChannel(message(channel))))
+    expect(sink.events.map(({ id }) => id)).toEqual(['epoch-1', 'epoch-2', 'epoch-3', 'epoch-4'])
+  })
+
+  it.each([
+    ['to everyone', {}],
+    ['to all but some', { excludeUsers: ['nobody'] }],
+    ['to some', { pmUsers: ['ann', 'bob'] }],
+  ])('passes nobody over when a slow reader is given up while it goes %s', async (_, wishes) => {
+    const scene = new Scene(500)
+    const slow = scene.enter('ann', 'room')
+    slow.writable = false
+    const others = [
+      scene.enter('ann', 'room'),
+      scene.enter('bob', 'room'),
+      scene.enter('ann', 'room'),
+    ]
+    for (let count = 1; count <= 4; count++) await scene.inChannel(message('room', wishes))
+    expect(scene.registry.size).toBe(3)
+    expect(others.map(({ events }) => events.length)).toEqual([4, 4, 4])
+  })
+})

@@ -1,0 +1,189 @@
+/** A hub on a memory store and a clock that is turned by hand, with clients that write down what they get. */
+import { expect } from 'vitest'
+import { ArraySink } from '../helpers/sink.ts'
+import { ConnectRequest, MessagesRequest, SubscribeRequest } from '../../src/protocol/requests.ts'
+import { Hub } from '../../src/core/hub.ts'
+import { ManualClock } from '../helpers/clock.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { OutgoingEvent } from '../../src/core/outgoing-event.ts'
+import { connIdOf } from '../contract/fixtures.ts'
+import type { Attaching, Ending } from '../../src/core/sessions.ts'
+import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
+import type { Event } from '../../src/protocol/events.ts'
+import type { HubOptions } from '../../src/core/hub.ts'
+import type { LiveConnection } from '../../src/core/connection.ts'
+import type { MemoryStoreOptions } from '../../src/store/memory.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { z } from 'zod'
+
+export const STORE_OPTIONS: MemoryStoreOptions = {
+  channelFrames: 10,
+  userFrames: 5,
+  gcUsersMs: 86_400_000,
+  gcChannelsMs: 60_000,
+  maxStateBytes: 1000,
+  presenceListLimit: 100,
+}
+
+export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
+  maxOutboxBytes: 2000,
+  heartbeatIntervalMs: 5000,
+  gcConnsMs: 15_000,
+  resumeWindowMs: 20_000,
+  maxMessagesPerRequest: 20,
+  maxChannelsPerRequest: 5,
+  maxHistorySize: 50,
+  maxStateBytes: 1000,
+}
+
+/** A store that may be told to keep an answer to itself for a while: what it was asked for is done all the same. */
+export type Held<Kept extends Store> = Kept & {
+  /** The next answers of this method wait until what is returned is called. */
+  hold(method: keyof Store): () => void
+}
+
+export function heldStore<Kept extends Store>(store: Kept): Held<Kept> {
+  const gates = new Map<PropertyKey, Promise<void>>()
+  const hold = (method: keyof Store): (() => void) => {
+    const { promise, resolve } = deferred()
+    gates.set(method, promise)
+    return () => {
+      gates.delete(method)
+      resolve()
+    }
+  }
+  return new Proxy(store, {
+    get(_, name) {
+      if (name === 'hold') return hold
+      const value = Reflect.get(store, name, store) as unknown
+      if (typeof value !== 'function') return value
+      const call = value.bind(store) as (...given: unknown[]) => unknown
+      return (...given: unknown[]) => {
+        const answer = call(...given)
+        const gate = gates.get(name)
+        return gate ? gate.then(() => answer) : answer
+      }
+    },
+  }) as Held<Kept>
+}
+
+/** A promise that is kept by hand. */
+export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((keep) => (resolve = keep))
+  return { promise, resolve }
+}
+
+type ConnectWishes = Omit<Partial<z.input<typeof ConnectRequest>>, 'username' | 'channels'>
+
+/** One server with what it needs. */
+export class Installation {
+  readonly clock = new ManualClock()
+  readonly store: Held<MemoryStore>
+  readonly hub: Hub
+  readonly faults: unknown[] = []
+  #connections = 0
+
+  constructor(options: Partial<MemoryStoreOptions & HubOptions> = {}) {
+    this.store = heldStore(new MemoryStore(this.clock, { ...STORE_OPTIONS, ...options }))
+    this.hub = new Hub(this.store, this.clock, {
+      ...HUB_OPTIONS,
+      onFault: (error) => void this.faults.push(error),
+      ...options,
+    })
+    this.hub.start()
+  }
+
+  /** Connects a user; answers the id. */
+  async connect(user: string, channels: string[] = [], wishes: ConnectWishes = {}) {
+    const conn_id = connIdOf(++this.#connections)
+    const request = ConnectRequest.parse({ conn_id, ...wishes, username: user, channels })
+    return (await this.hub.connect(request)).conn_id
+  }
+
+  /** Connects a user and opens a stream. What that brought along is taken away. */
+  async enter(user: string, channels: string[] = [], wishes: ConnectWishes = {}): Promise<Client> {
+    const client = new Client(this, await this.connect(user, channels, wishes))
+    await client.open()
+    client.sink.take()
+    return client
+  }
+
+  async subscribe(connId: ConnId, ...channels: string[]) {
+    return this.hub.subscribe(SubscribeRequest.parse({ conn_id: connId, channels }))
+  }
+
+  /** Posts messages with these texts, without waiting for the end of the turn. */
+  async say(channel: string | null, texts: string | string[], more: object = {}): Promise<void> {
+    const list = typeof texts === 'string' ? [texts] : texts
+    const messages = list.map((text) => ({ channel, user: 'speaker', message: { text }, ...more }))
+    await this.hub.postMessages(MessagesRequest.parse(messages))
+  }
+
+  /** Says it, and lets it be delivered. */
+  async saySoon(channel: string | null, texts: string | string[], more?: object): Promise<void> {
+    await this.say(channel, texts, more)
+    await this.clock.endTurn()
+  }
+}
+
+/** What a browser would have: one connection, and the sink that is open for it. */
+export class Client {
+  sink = new ArraySink()
+  connection: LiveConnection | undefined
+  readonly #sinks: ArraySink[] = []
+
+  constructor(
+    private readonly at: Installation,
+    readonly connId: ConnId,
+  ) {}
+
+  /** Opens a sink, without insisting that it is attached. */
+  async attempt(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<Attaching> {
+    this.sink = new ArraySink(kind)
+    this.#sinks.push(this.sink)
+    const attaching = await this.at.hub.sessions.attach(this.connId, this.sink, cursor)
+    if (attaching.outcome === 'attached') this.connection = attaching.connection
+    await this.at.clock.endTurn()
+    return attaching
+  }
+
+  async open(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<ArraySink> {
+    const { outcome } = await this.attempt(kind, cursor)
+    expect(outcome).toBe('attached')
+    return this.sink
+  }
+
+  /** The sink ends, in this way. */
+  async lose(ending: Ending, sink = this.sink): Promise<void> {
+    if (!this.connection) throw new Error('was never open')
+    this.at.hub.sessions.lost(this.connection, sink, ending)
+    await this.at.clock.endTurn()
+  }
+
+  /** What came since the last call, in short. */
+  heard(): string[] {
+    return this.sink.take().map(inShort)
+  }
+}
+
+/** An event in a word or two: the text of a message, else type and what is told. */
+export function inShort(event: Event): string {
+  const late = 'catchup' in event && event.catchup ? ' (late)' : ''
+  switch (event.type) {
+    case 'message':
+      return `${String(event.message?.['text'])}${late}`
+    case 'presence':
+      return `${event.user} ${event.message.action}${late}`
+    case 'gap':
+      return `gap: ${[...event.channels, ...(event.private ? ['private'] : [])].join(', ')}`
+    case 'message:edit':
+      return `edit: ${String(event.message?.['text'])}${late}`
+    default:
+      return `${event.type}${late}`
+  }
+}
+
+/** An event on its way to clients. */
+export const outgoing = (n: number, body: object = { n }): OutgoingEvent =>
+  new OutgoingEvent(n, `epoch-${n}`, 'message', body)

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest'
+import { ArraySink } from '../helpers/sink.ts'
+import { Batch } from '../../src/core/batch.ts'
+import { LiveConnection } from '../../src/core/connection.ts'
+import { ManualClock } from '../helpers/clock.ts'
+import { Outbox } from '../../src/core/outbox.ts'
+import { connIdOf, userName } from '../contract/fixtures.ts'
+import { outgoing } from './fixtures.ts'
+import type { OutgoingEvent } from '../../src/core/outgoing-event.ts'
+
+/** Remembers the batches themselves, and what was said to come before them. */
+class BatchSink extends ArraySink {
+  readonly batches: Batch[] = []
+  readonly afters: number[] = []
+
+  override send(batch: Batch, after = Number.NaN): void {
+    this.batches.push(batch)
+    this.afters.push(after)
+  }
+
+  get numbers(): number[][] {
+    return this.batches.map((batch) => batch.events().map(({ n }) => n))
+  }
+}
+
+const JSON_BYTES = '{"n":1}'.length
+
+function open(maxBytes = 10 * JSON_BYTES) {
+  const clock = new ManualClock()
+  const givenUp: LiveConnection[] = []
+  const outbox = new Outbox(clock, maxBytes, (connection) => givenUp.push(connection))
+  return { clock, outbox, givenUp }
+}
+
+function connectionTo(sink: BatchSink | undefined, id = 1): LiveConnection {
+  const connection = new LiveConnection(connIdOf(id), userName('ann'))
+  connection.sink = sink
+  return connection
+}
+
+describe('the outbox', () => {
+  it('writes nothing before the end of the turn, then all in one write and in order', async () => {
+    const { clock, outbox } = open()
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    for (const n of [1, 2, 3]) outbox.push(connection, outgoing(n))
+    expect(sink.numbers).toEqual([])
+    await clock.endTurn()
+    expect(sink.numbers).toEqual([[1, 2, 3]])
+    await clock.endTurn()
+    expect(sink.numbers).toHaveLength(1)
+  })
+
+  it('writes once in every turn that brings something', async () => {
+    const { clock, outbox } = open()
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    for (const n of [1, 2]) {
+      outbox.push(connection, outgoing(n))
+      await clock.endTurn()
+    }
+    expect(sink.numbers).toEqual([[1], [2]])
+  })
+
+  it('hands the same batch to connections that get the same', async () => {
+    const { clock, outbox } = open()
+    const sinks = [new BatchSink(), new BatchSink()]
+    const connections = sinks.map((sink, id) => connectionTo(sink, id))
+    for (const event of [outgoing(1), outgoing(2)])
+      for (const connection of connections) outbox.push(connection, event)
+    await clock.endTurn()
+    expect(sinks[0]?.batches).toHaveLength(1)
+    expect(sinks[0]?.batches[0]).toBe(sinks[1]?.batches[0])
+  })
+
+  it('asks for the end of the turn once, for all connections', async () => {
+    const { clock, outbox } = open()
+    let asked = 0
+    const soon = clock.soon.bind(clock)
+    clock.soon = (run) => {
+      asked++
+      soon(run)
+    }
+    for (const id of [1, 2, 3]) outbox.push(connectionTo(new BatchSink(), id), outgoing(1))
+    expect(asked).toBe(1)
+    await clock.endTurn()
+  })
+
+  it('knows which event a connection was handed last, and tells which was the last before', async () => {
+    const { clock, outbox } = open()
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    connection.cursor = 3
+    for (const n of [5, 8]) outbox.push(connection, outgoing(n))
+    expect(connection.cursor).toBe(3)
+    await clock.endTurn()
+    expect(connection.cursor).toBe(8)
+    outbox.push(connection, outgoing(9))
+    await clock.endTurn()
+    expect(sink.afters).toEqual([3, 8])
+  })
+
+  it('keeps what a sink cannot take, and adds to it, until the network has taken the rest', async () => {
+    const { clock, outbox } = open()
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    sink.writable = false
+    for (const n of [1, 2]) {
+      outbox.push(connection, outgoing(n))
+      await clock.endTurn()
+    }
+    expect(sink.numbers).toEqual([])
+    expect(connection.cursor).toBe(0)
+    sink.writable = true
+    outbox.flush(connection)
+    expect(sink.numbers).toEqual([[1, 2]])
+    outbox.flush(connection)
+    expect(sink.numbers).toHaveLength(1)
+    outbox.push(connection, outgoing(3))
+    await clock.endTurn()
+    expect(sink.numbers).toEqual([[1, 2], [3]])
+  })
+
+  it('gives up a connection that has more waiting than the limit, not one that has just as much', async () => {
+    const { clock, outbox, givenUp } = open(3 * JSON_BYTES)
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    sink.writable = false
+    for (const n of [1, 2, 3]) outbox.push(connection, outgoing(n))
+    await clock.endTurn()
+    expect(givenUp).toEqual([])
+    outbox.push(connection, outgoing(4))
+    await clock.endTurn()
+    expect(givenUp).toEqual([connection])
+  })
+
+  it('does not give up a connection whose sink can take it, however much there is in one turn', async () => {
+    const { clock, outbox, givenUp } = open(JSON_BYTES)
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    for (const n of [1, 2, 3]) outbox.push(connection, outgoing(n))
+    await clock.endTurn()
+    expect(givenUp).toEqual([])
+    expect(sink.numbers).toEqual([[1, 2, 3]])
+  })
+
+  it('counts from nothing again after a write', async () => {
+    const { clock, outbox, givenUp } = open(2 * JSON_BYTES)
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    for (const n of [1, 2]) outbox.push(connection, outgoing(n))
+    await clock.endTurn()
+    sink.writable = false
+    for (const n of [3, 4]) outbox.push(connection, outgoing(n))
+    await clock.endTurn()
+    expect(givenUp).toEqual([])
+  })
+
+  it('leaves at the gate what comes while the connection is being caught up', async () => {
+    const { clock, outbox } = open()
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    const gate: OutgoingEvent[] = []
+    connection.gate = gate
+    outbox.push(connection, outgoing(1))
+    await clock.endTurn()
+    expect(sink.numbers).toEqual([])
+    expect(gate.map(({ n }) => n)).toEqual([1])
+  })
+
+  it('keeps nothing for a connection without a sink', async () => {
+    const { clock, outbox } = open()
+    const connection = connectionTo(undefined)
+    outbox.push(connection, outgoing(1))
+    await clock.endTurn()
+    expect(connection.pending).toBe(Batch.empty)
+    expect(connection.cursor).toBe(0)
+  })
+
+  it('writes to the others when one was closed within the turn', async () => {
+    const { clock, outbox } = open()
+    const sinks = [new BatchSink(), new BatchSink()]
+    const connections = sinks.map((sink, id) => connectionTo(sink, id))
+    for (const connection of connections) outbox.push(connection, outgoing(1))
+    const [closed] = connections
+    if (closed) Object.assign(closed, { sink: undefined, pending: Batch.empty })
+    await clock.endTurn()
+    expect(sinks.map(({ numbers }) => numbers)).toEqual([[], [[1]]])
+  })
+})

@@ -1,0 +1,189 @@
+import { ArraySink } from '../helpers/sink.ts'
+import { CLOSE } from '../../src/protocol/close-codes.ts'
+import { Hub } from '../../src/core/hub.ts'
+import { ManualClock } from '../helpers/clock.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { RequestError } from '../../src/protocol/errors.ts'
+import { parseCursor } from '../../src/protocol/ids.ts'
+import * as Requests from '../../src/protocol/requests.ts'
+import type { Batch } from '../../src/core/batch.ts'
+import type { Client, Driver, Notice } from './driver.ts'
+import type { CloseReason } from '../../src/protocol/close-codes.ts'
+import type { ConnId } from '../../src/protocol/ids.ts'
+import type { Ending } from '../../src/core/sessions.ts'
+import type { LiveConnection } from '../../src/core/connection.ts'
+
+export type HubDriverOptions = Driver['options']
+
+const LIMITS = {
+  maxMessagesPerRequest: 100,
+  maxChannelsPerRequest: 100,
+  maxHistorySize: 100,
+  maxStateBytes: 10_000,
+  presenceListLimit: 100,
+  heartbeatIntervalMs: 5_000,
+}
+
+/** A sink that behaves as the real ones do, and tells what was done to it. */
+class ClientSink extends ArraySink implements Client {
+  /** By the clock's time, what the server did. */
+  readonly onTurn: (type: 'expelled' | 'abandoned', sink: ClientSink) => void
+  connection: LiveConnection | undefined
+  isSilent = false
+  isAnswered = false
+  #after: number | undefined
+
+  constructor(
+    readonly connId: string,
+    kind: Client['kind'],
+    private readonly driver: HubDriver,
+  ) {
+    super(kind)
+    this.onTurn = (type, client) => driver.notice({ type, client, at: driver.now })
+  }
+
+  get isClosed(): boolean {
+    return this.closed !== undefined || this.isAbandoned
+  }
+
+  override send(batch: Batch, after = 0): void {
+    if (!this.writable) throw new Error('written to a sink that is not writable')
+    this.#after ??= after
+    super.send(batch)
+  }
+
+  override heartbeat(): void {
+    super.heartbeat()
+    if (this.connection && !this.isSilent) this.driver.hub.sessions.seen(this.connection)
+  }
+
+  override close(reason: CloseReason): void {
+    if (reason === CLOSE.slowReader) this.onTurn('expelled', this)
+    super.close(reason)
+  }
+
+  override abandon(): void {
+    super.abandon()
+    this.onTurn('abandoned', this)
+  }
+
+  override release(): undefined {
+    const after = this.kind === 'poll' && !this.isAnswered ? this.#after : undefined
+    return after as undefined
+  }
+}
+
+/** A hub over a memory store, with a clock that is turned by hand. */
+export class HubDriver implements Driver {
+  readonly clock = new ManualClock()
+  readonly hub: Hub
+  readonly epoch: string
+  #notices: Notice[] = []
+  readonly #faults: unknown[] = []
+
+  constructor(readonly options: HubDriverOptions) {
+    const store = new MemoryStore(this.clock, { ...LIMITS, ...options })
+    const onFault = (error: unknown) => this.#faults.push(error)
+    this.hub = new Hub(store, this.clock, { ...LIMITS, ...options, onFault })
+    this.epoch = store.epoch
+    noticeEndings(this.hub, (connId) => this.notice({ type: 'ended', connId, at: this.now }))
+    this.hub.start()
+  }
+
+  get now(): number {
+    return this.clock.now()
+  }
+
+  notice(notice: Notice): void {
+    this.#notices.push(notice)
+  }
+
+  notices(): Notice[] {
+    return this.#notices.splice(0)
+  }
+
+  connect: Driver['connect'] = (request) =>
+    unlessRefused(this.hub.connect(Requests.ConnectRequest.parse(request)))
+  subscribe: Driver['subscribe'] = (request) =>
+    unlessRefused(this.hub.subscribe(Requests.SubscribeRequest.parse(request)))
+  unsubscribe: Driver['unsubscribe'] = (request) =>
+    unlessRefused(this.hub.unsubscribe(Requests.UnsubscribeRequest.parse(request)))
+  configure: Driver['configure'] = (request) =>
+    unlessRefused(this.hub.configureChannels(Requests.ChannelConfigRequest.parse(request)))
+  setState: Driver['setState'] = (request) =>
+    unlessRefused(this.hub.setUserState(Requests.UserStateRequest.parse(request)))
+  post: Driver['post'] = (request) =>
+    unlessRefused(this.hub.postMessages(Requests.MessagesRequest.parse(request)))
+  edit: Driver['edit'] = (request) =>
+    unlessRefused(this.hub.editMessages(Requests.EditsRequest.parse(request)))
+  remove: Driver['remove'] = (request) =>
+    unlessRefused(this.hub.deleteMessages(Requests.DeletesRequest.parse(request)))
+  disconnect: Driver['disconnect'] = (connId) => this.hub.disconnect(connId as ConnId)
+  info: Driver['info'] = () => this.hub.info(Requests.InfoOptions.parse({}))
+
+  async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
+    const client = new ClientSink(connId, kind, this)
+    const named = cursor === undefined ? undefined : parseCursor(cursor)
+    const attaching = await this.hub.sessions.attach(connId as ConnId, client, named)
+    if (attaching.outcome === 'unknown') return undefined
+    if (attaching.outcome === 'attached') client.connection = attaching.connection
+    return { client, isAnswered: false }
+  }
+
+  leave = (client: Client): Promise<void> => this.#lose(client, 'left')
+  breakOff = (client: Client): Promise<void> => this.#lose(client, 'broke-off')
+
+  answer(client: Client, arrives: boolean): Promise<void> {
+    ;(client as ClientSink).isAnswered = arrives
+    return this.#lose(client, 'answered')
+  }
+
+  setWritable(client: Client, isWritable: boolean): Promise<void> {
+    const sink = client as ClientSink
+    sink.writable = isWritable
+    if (isWritable && sink.connection) this.hub.sessions.drained(sink.connection, sink)
+    return this.clock.endTurn()
+  }
+
+  fallSilent(client: Client): void {
+    ;(client as ClientSink).isSilent = true
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms)
+  }
+
+  async settle(): Promise<void> {
+    await this.clock.endTurn()
+    if (this.#faults.length > 0) throw this.#faults[0]
+  }
+
+  async stop(): Promise<void> {
+    await this.hub.stop()
+    await this.clock.endTurn()
+  }
+
+  #lose(client: Client, ending: Ending): Promise<void> {
+    const sink = client as ClientSink
+    if (sink.connection) this.hub.sessions.lost(sink.connection, sink, ending)
+    return this.clock.endTurn()
+  }
+}
+
+/** Every connection that ends, for whatever reason, ends with `disconnect`. */
+export function noticeEndings(hub: Hub, onEnd: (connId: string) => void): void {
+  const disconnect = hub.disconnect.bind(hub)
+  hub.disconnect = (connId) => {
+    onEnd(connId)
+    return disconnect(connId)
+  }
+}
+
+async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof RequestError && error.code === 'INVALID') return undefined
+    throw error
+  }
+}

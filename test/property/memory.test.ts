@@ -1,0 +1,76 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { runInNewContext } from 'node:vm'
+import { setFlagsFromString } from 'node:v8'
+import { HubDriver } from './hub-driver.ts'
+import { World } from './world.ts'
+import { connIdOf, hubOptions, operations, runs } from './operations.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** Sinks, connections and payloads by what they were, held so that they can be collected. */
+type Watched = [what: string, ref: WeakRef<object>][]
+
+/** A driver that remembers what it hands to the hub, without keeping it. */
+function watchedDriver(watched: Watched, options: HubDriver['options']): HubDriver {
+  const driver = new HubDriver(options)
+  const watch = (what: string, thing: object) => watched.push([what, new WeakRef(thing)])
+  const { post } = driver
+  driver.post = (request) => {
+    const copy = structuredClone(request)
+    for (const { message } of copy) watch('payload', message)
+    return post(copy)
+  }
+  const open = driver.open.bind(driver)
+  driver.open = async (...args) => {
+    const opened = await open(...args)
+    if (opened) watch(opened.client.kind, opened.client)
+    if (opened?.client.connection) watch('connection', opened.client.connection)
+    return opened
+  }
+  return driver
+}
+
+async function stillHeld(watched: Watched): Promise<string[]> {
+  await new Promise((resolve) => setImmediate(resolve))
+  collectGarbage()
+  return watched.filter(([, ref]) => ref.deref()).map(([what]) => what)
+}
+
+/** The tree of batches keeps its newest branch, for all hubs: this one, from now on. */
+async function pushSomethingElse(options: HubDriver['options']): Promise<void> {
+  const driver = new HubDriver(options)
+  const connId = connIdOf(0)
+  const nothing = { channel_configs: {}, user_state: {}, fresh_user_state: {}, info: {} }
+  const who = { conn_id: connId, username: 'ann' as const, state_public_keys: [] }
+  await driver.connect({ ...nothing, ...who, channels: ['a'] })
+  await driver.open(connId, 'stream', undefined)
+  const message = { text: 'short' as const, to: [], not: [] }
+  const everybody = { channel: 'a' as const, pm_users: [], exclude_users: [], no_history: true }
+  await driver.post([{ ...everybody, user: 'ann' as const, message }])
+  await driver.settle()
+}
+
+describe('the memory of a hub', () => {
+  it('holds no client and no message after everybody has gone', { timeout: 120_000 }, () =>
+    fc.assert(
+      fc.asyncProperty(hubOptions, operations(60), async (options, sequence) => {
+        const watched: Watched = []
+        const driver = watchedDriver(watched, options)
+        await playAndGo(driver, sequence)
+        await pushSomethingElse(options)
+        expect(await stillHeld(watched)).toEqual([])
+        expect(driver.hub.openConnections).toBe(0)
+      }),
+      { numRuns: runs(8) },
+    ),
+  )
+})
+
+/** A function of its own: what it holds is let go. */
+async function playAndGo(driver: HubDriver, sequence: Parameters<World['play']>[0]) {
+  const world = new World(driver)
+  await world.play(sequence)
+  await world.everybodyGoes()
+}

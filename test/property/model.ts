@@ -1,0 +1,320 @@
+/** What should be true after each operation, kept in the plainest way: everything is counted when it is asked for. */
+import { CHANNELS } from './operations.ts'
+import { ChannelSettings } from '../../src/protocol/requests.ts'
+import { ModelLog, allows, amended } from './model-log.ts'
+import type { Filter, View } from './model-log.ts'
+import type { OperationNamed } from './operations.ts'
+
+export interface ModelTimes {
+  readonly gcConnsMs: number
+  readonly resumeWindowMs: number
+  readonly gcUsersMs: number
+  readonly gcChannelsMs: number
+}
+
+export interface ModelOptions extends ModelTimes {
+  readonly channelFrames: number
+  readonly userFrames: number
+}
+
+/** What one sink should have been given. */
+export interface Listener {
+  readonly kind: 'stream' | 'poll'
+  readonly received: Expected[]
+  /** Waits for the end of the turn, or for a reader that is slow. */
+  pending: Expected[]
+  isWritable: boolean
+  /** Where the connection was before this sink got anything. */
+  readonly startedAt: number
+  readonly gap: { readonly required: readonly string[]; readonly allowed: readonly string[] }
+  /** What was missed may have holes, of which those who open for the first time are not told. */
+  readonly isPatchy: boolean
+}
+
+export interface Expected {
+  readonly n: number
+  readonly view: View
+}
+
+export interface ModelConnection {
+  readonly id: string
+  readonly user: string
+  /** With the number of the newest event when it joined. */
+  readonly channels: Map<string, number>
+  cursor: number
+  wasOpened: boolean
+  listener: Listener | undefined
+  dueAt: number | undefined
+}
+
+export interface ModelUser {
+  state: Record<string, unknown>
+  publicKeys: readonly string[]
+  dueAt: number | undefined
+}
+
+interface StoredMessage {
+  readonly filter: Filter
+  readonly noHistory: boolean
+  view: View
+}
+
+export interface ModelChannel {
+  settings: ChannelSettings
+  history: StoredMessage[]
+  dueAt: number | undefined
+}
+
+type Delivered = Pick<
+  OperationNamed<'post'>['request'][number],
+  'channel' | 'pm_users' | 'exclude_users'
+>
+type ConnectRequest = OperationNamed<'connect'>['request']
+type Configs = ConnectRequest['channel_configs']
+
+const LIVE_SAYS = ['message', 'presence', 'user_state_change']
+
+export class Model {
+  readonly users = new Map<string, ModelUser>()
+  readonly channels = new Map<string, ModelChannel>()
+  readonly connections = new Map<string, ModelConnection>()
+  readonly log = new ModelLog()
+  messages = 0
+  deliveries = 0
+  now = 0
+
+  constructor(readonly options: ModelOptions) {}
+
+  // --- who is where
+
+  connect(request: ConnectRequest): ModelConnection {
+    const { conn_id: id, username } = request
+    const isNew = !this.users.has(username)
+    if (isNew) this.log.made(`u:${username}`)
+    const user = this.users.get(username) ?? { state: {}, publicKeys: [], dueAt: undefined }
+    this.users.set(username, user)
+    user.publicKeys = request.state_public_keys
+    if (isNew) change(user, request.fresh_user_state)
+    change(user, request.user_state)
+    const connection = this.connections.get(id) ?? this.#newConnection(id, username)
+    user.dueAt = undefined
+    if (!connection.listener) connection.dueAt = this.now + this.options.gcConnsMs
+    this.join(connection, request.channels, request.channel_configs)
+    return connection
+  }
+
+  join(connection: ModelConnection, names: readonly string[], configs: Configs): string[] {
+    const joined = [...new Set(names)].sort().filter((name) => !connection.channels.has(name))
+    const since = connection.wasOpened ? this.log.head : 0
+    const told = joined.flatMap((name) => {
+      this.makeChannel(name, configs[name as 'a'] ?? {})
+      const isFirst = !this.membersOf(name).includes(connection.user)
+      connection.channels.set(name, since)
+      this.#touch(name)
+      return isFirst ? this.#presence(name, connection.user, 'joined') : []
+    })
+    for (const view of told) this.#announceInChannel(view, { pm: [], exclude: [connection.user] })
+    return joined
+  }
+
+  leave(connection: ModelConnection, names: readonly string[]): string[] {
+    const left = names.filter((name) => connection.channels.has(name))
+    const told = left.flatMap((name) => {
+      connection.channels.delete(name)
+      this.#touch(name)
+      const isLast = !this.membersOf(name).includes(connection.user)
+      return isLast ? this.#presence(name, connection.user, 'parted') : []
+    })
+    for (const view of told) this.#announceInChannel(view, { pm: [], exclude: [connection.user] })
+    return left
+  }
+
+  end(connection: ModelConnection): void {
+    this.connections.delete(connection.id)
+    connection.listener = undefined
+    this.leave(connection, [...connection.channels.keys()])
+    this.#touchUser(connection.user)
+  }
+
+  connectionsIn(name: string): ModelConnection[] {
+    return [...this.connections.values()].filter(({ channels }) => channels.has(name))
+  }
+
+  connectionsOf(user: string): ModelConnection[] {
+    return [...this.connections.values()].filter((connection) => connection.user === user)
+  }
+
+  /** Sorted. */
+  membersOf(name: string): string[] {
+    return [...new Set(this.connectionsIn(name).map(({ user }) => user))].sort()
+  }
+
+  publicState(name: string): View {
+    const { state = {}, publicKeys = [] } = this.users.get(name) ?? {}
+    return Object.fromEntries(Object.entries(state).filter(([key]) => publicKeys.includes(key)))
+  }
+
+  // --- channels and users
+
+  makeChannel(name: string, settings: object): ModelChannel {
+    const known = this.channels.get(name)
+    if (known) return known
+    const channel = { settings: ChannelSettings.parse(settings), history: [], dueAt: undefined }
+    this.channels.set(name, channel)
+    this.log.made(`c:${name}`)
+    return channel
+  }
+
+  configure(name: string, settings: object): void {
+    const channel = this.makeChannel(name, settings)
+    channel.settings = ChannelSettings.parse(settings)
+    trim(channel)
+    this.#touch(name)
+  }
+
+  setState({ user: name, user_state, state_public_keys }: OperationNamed<'state'>['request']) {
+    const user = this.users.get(name) as ModelUser
+    const changed = change(user, user_state)
+    user.publicKeys = state_public_keys ?? user.publicKeys
+    this.#touchUser(name)
+    const state = this.publicState(name)
+    const shown = changed.filter(({ key }) => Object.hasOwn(state, key))
+    const mine = new Set(this.connectionsOf(name).flatMap(({ channels }) => [...channels.keys()]))
+    for (const channel of changed.length > 0 ? mine : []) {
+      if (!this.channels.get(channel)?.settings.notify_state) continue
+      const message = { state, changed: shown }
+      this.#announceInChannel({ type: 'user_state_change', channel, user: name, message })
+    }
+    return changed
+  }
+
+  forgetChannel(name: string): void {
+    this.channels.delete(name)
+    this.log.forgotten(`c:${name}`)
+  }
+
+  forgetUser(name: string): void {
+    this.users.delete(name)
+    this.log.forgotten(`u:${name}`)
+  }
+
+  // --- events
+
+  /** A message, an edit or a delete. */
+  publish(view: View, delivered: Delivered & { readonly no_history?: boolean }): void {
+    const {
+      channel,
+      pm_users: pm,
+      exclude_users: exclude,
+      no_history: noHistory = false,
+    } = delivered
+    if (view['type'] === 'message') this.messages++
+    if (channel === null) return this.#announceToUsers(view, { pm, exclude })
+    this.#keepHistory(channel, { filter: { pm, exclude }, noHistory, view })
+    this.#announceInChannel(view, { pm, exclude })
+  }
+
+  #keepHistory(name: string, message: StoredMessage): void {
+    const channel = this.channels.get(name)
+    if (!channel) return
+    const { type, uuid } = message.view
+    const target = channel.history.find(({ view }) => view['uuid'] === uuid)
+    if (type === 'message:edit' && target) target.view = amended(target.view, message.view)
+    if (type === 'message:delete')
+      channel.history = channel.history.filter((stored) => stored !== target)
+    if (type !== 'message' || !channel.settings.store_history || message.noHistory) return
+    channel.history.push(message)
+    trim(channel)
+  }
+
+  #announceInChannel(view: View, filter: Filter = { pm: [], exclude: [] }): void {
+    const name = view['channel'] as string
+    const channel = this.channels.get(name)
+    if (!channel) return
+    this.#touch(name)
+    const audience = this.connectionsIn(name).filter(({ user }) => allows(filter, user))
+    const capacity = channel.settings.store_frames ? this.options.channelFrames : 0
+    const n = ++this.log.head
+    this.log.keep(`c:${name}`, { n, filter, view }, capacity)
+    this.#deliver(audience, n, view)
+  }
+
+  #announceToUsers(view: View, filter: Filter): void {
+    const names = [...new Set(filter.pm)].filter(
+      (name) => this.users.has(name) && allows(filter, name),
+    )
+    if (names.length === 0) return
+    const n = ++this.log.head
+    for (const name of names) {
+      this.log.keep(`u:${name}`, { n, filter, view }, this.options.userFrames)
+      this.#touchUser(name)
+    }
+    this.#deliver(
+      names.flatMap((name) => this.connectionsOf(name)),
+      n,
+      view,
+    )
+  }
+
+  #deliver(audience: readonly ModelConnection[], n: number, view: View): void {
+    if (view['type'] === 'message') this.deliveries += audience.length
+    const catchup = LIVE_SAYS.includes(view['type'] as string) ? false : undefined
+    for (const { listener } of audience) listener?.pending.push({ n, view: { ...view, catchup } })
+  }
+
+  #presence(channel: string, user: string, action: 'joined' | 'parted'): View[] {
+    const { settings } = this.channels.get(channel) as ModelChannel
+    if (!settings.notify_presence) return []
+    const members = this.membersOf(channel)
+    const listed = settings.broadcast_presence_with_user_lists
+    const users = members.map((name) => ({ user: name, state: this.publicState(name) }))
+    const state = action === 'joined' ? this.publicState(user) : null
+    return [
+      {
+        type: 'presence',
+        ...{ channel, user, state, message: { action } },
+        ...{ users: listed ? users : [], users_total: listed ? users.length : undefined },
+      },
+    ]
+  }
+
+  // --- time
+
+  #newConnection(id: string, user: string): ModelConnection {
+    const fresh = { cursor: this.log.head, wasOpened: false, listener: undefined, dueAt: undefined }
+    const connection = { id, user, channels: new Map<string, number>(), ...fresh }
+    this.connections.set(id, connection)
+    return connection
+  }
+
+  #touch(name: string): void {
+    const channel = this.channels.get(name)
+    const isEmpty = this.connectionsIn(name).length === 0
+    if (channel) channel.dueAt = isEmpty ? this.now + this.options.gcChannelsMs : undefined
+  }
+
+  #touchUser(name: string): void {
+    const user = this.users.get(name)
+    const isGone = this.connectionsOf(name).length === 0
+    if (user) user.dueAt = isGone ? this.now + this.options.gcUsersMs : undefined
+  }
+}
+
+/** Sets what differs: a key that is missing is as good as null. */
+function change(user: ModelUser, wanted: Readonly<Record<string, unknown>>) {
+  const changed = Object.entries(wanted)
+    .filter(([key, value]) => (user.state[key] ?? null) !== value)
+    .map(([key, value]) => ({ key, value }))
+  for (const { key, value } of changed) user.state[key] = value
+  return changed
+}
+
+function trim(channel: ModelChannel): void {
+  const { history_size: size } = channel.settings
+  channel.history = size > 0 ? channel.history.slice(-size) : []
+}
+
+export const everyTopic = (user: string): string[] => [
+  `u:${user}`,
+  ...CHANNELS.map((name) => `c:${name}`),
+]

@@ -1,0 +1,223 @@
+import { WebSocket } from 'ws'
+import { ManualClock } from '../helpers/clock.ts'
+import { createSigner } from '../../src/http/signature.ts'
+import { noticeEndings } from './hub-driver.ts'
+import { startServer } from '../helpers/server.ts'
+import type { Client, Driver, Notice } from './driver.ts'
+import type { Event } from '../../src/protocol/events.ts'
+import type { TestServer } from '../helpers/server.ts'
+
+const SECRET = 'of the property tests'
+const POLL_SECONDS = 0.05
+const GRACE_SECONDS = 0.5
+
+/** Time is turned by hand, turns of the event loop are real: sockets need them. */
+class SocketClock extends ManualClock {
+  override soon(run: () => void): void {
+    setImmediate(run)
+  }
+
+  override async endTurn(): Promise<void> {
+    await nextTurn()
+    await nextTurn()
+  }
+}
+
+/** A WebSocket, or a poll that has been answered. */
+class RemoteClient implements Client {
+  readonly events: Event[] = []
+  socket: WebSocket | undefined
+
+  constructor(
+    readonly connId: string,
+    readonly kind: Client['kind'],
+  ) {}
+
+  get isClosed(): boolean {
+    return this.socket?.readyState !== WebSocket.OPEN
+  }
+}
+
+/** A whole server, spoken to as backends and browsers do. Polls are answered at once; nobody reads slowly. */
+export class ServerDriver implements Driver {
+  readonly options = OPTIONS
+  /** Told by the first event. */
+  epoch = ''
+  #notices: Notice[] = []
+  readonly #signature: string
+  /** The stream that each connection opened last. */
+  readonly #newest = new Map<string, Client>()
+
+  private constructor(
+    private readonly clock: SocketClock,
+    private readonly server: TestServer,
+  ) {
+    noticeEndings(server.app.hub, (connId) =>
+      this.#notices.push({ type: 'ended', connId, at: this.now }),
+    )
+    this.#signature = createSigner(SECRET).sign('/', clock.wallTime() / 1000)
+  }
+
+  static async start(): Promise<ServerDriver> {
+    const clock = new SocketClock()
+    return new ServerDriver(clock, await startServer(SETTINGS, clock))
+  }
+
+  get hub(): Driver['hub'] {
+    return this.server.app.hub
+  }
+
+  get now(): number {
+    return this.clock.now()
+  }
+
+  notices(): Notice[] {
+    return this.#notices.splice(0)
+  }
+
+  connect: Driver['connect'] = (request) => this.#ask('POST', '/connect', request)
+  subscribe: Driver['subscribe'] = (request) => this.#ask('POST', '/subscribe', request)
+  unsubscribe: Driver['unsubscribe'] = (request) => this.#ask('POST', '/unsubscribe', request)
+  configure: Driver['configure'] = (request) => this.#ask('POST', '/channel_config', request)
+  setState: Driver['setState'] = (request) => this.#ask('POST', '/user_state', request)
+  post: Driver['post'] = (request) => this.#ask('POST', '/message', request)
+  edit: Driver['edit'] = (request) => this.#ask('PATCH', '/message', request)
+  remove: Driver['remove'] = (request) => this.#ask('DELETE', '/message', request)
+  info: Driver['info'] = () => this.#accepted('GET', '/info')
+  disconnect: Driver['disconnect'] = (connId) =>
+    this.#accepted('POST', '/disconnect', { conn_id: connId })
+
+  async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
+    const query = new URLSearchParams({ conn_id: connId, ...(cursor && { cursor }) })
+    const client = new RemoteClient(connId, kind)
+    const isOpen = await (kind === 'stream' ? this.#dial(client, query) : this.#poll(client, query))
+    return isOpen ? { client, isAnswered: kind === 'poll' } : undefined
+  }
+
+  async leave(client: Client): Promise<void> {
+    await this.#close(client, (socket) => socket.close())
+  }
+
+  async breakOff(client: Client): Promise<void> {
+    await this.#close(client, (socket) => socket.terminate())
+  }
+
+  async setWritable(): Promise<void> {}
+  async answer(): Promise<void> {}
+  fallSilent(): void {}
+
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+  }
+
+  async settle(isDone: () => boolean): Promise<void> {
+    await until(isDone)
+    await this.clock.endTurn()
+  }
+
+  async stop(): Promise<void> {
+    const closed = this.server.close()
+    await this.clock.advance(GRACE_SECONDS * 1000)
+    await closed
+  }
+
+  async #ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer | undefined> {
+    const reply = await fetch(this.server.url + path, {
+      method,
+      headers: { 'content-type': 'application/json', 'x-channelstream-secret': this.#signature },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const answer: unknown = await reply.json()
+    if (reply.status === 422) return undefined
+    if (reply.status !== 200) throw new Error(`${reply.status}: ${JSON.stringify(answer)}`)
+    return answer as Answer
+  }
+
+  async #accepted<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const answer = await this.#ask<Answer>(method, path, body)
+    if (answer === undefined) throw new Error(`${method} ${path} was refused`)
+    return answer
+  }
+
+  /** False: the server does not know the connection. */
+  async #dial(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
+    const url = `${this.server.url.replace('http', 'ws')}/ws?${query.toString()}`
+    const isKnown = await this.hub.hasConnection(client.connId as never)
+    const socket = new WebSocket(url, { perMessageDeflate: false })
+    client.socket = socket
+    if (isKnown) this.#newest.set(client.connId, client)
+    socket.on('message', (frame: Buffer) => this.#receive(client, frame.toString()))
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+    if (!isKnown) await until(() => socket.readyState === WebSocket.CLOSED)
+    return isKnown
+  }
+
+  async #poll(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
+    const timers = this.clock.pending
+    let isRefused = false
+    const asked = fetch(`${this.server.url}/listen?${query.toString()}`).then((reply) => {
+      isRefused = reply.status === 401
+      return reply.text()
+    })
+    await until(() => isRefused || this.clock.pending > timers)
+    if (!isRefused) await this.clock.advance(POLL_SECONDS * 1000)
+    const answer = await asked
+    if (isRefused) return false
+    this.#receive(client, answer)
+    // The connection waits for the next poll once the answer has left the server.
+    const isStreaming = this.#newest.has(client.connId)
+    await until(() => isStreaming || this.server.app.hub.openConnections < this.#newest.size + 1)
+    return true
+  }
+
+  /** Resolves when the server has noticed. */
+  async #close(client: Client, close: (socket: WebSocket) => void): Promise<void> {
+    const { socket } = client as RemoteClient
+    const { hub } = this.server.app
+    if (!socket) return
+    const isCurrent = this.#newest.get(client.connId) === client
+    const clients = hub.openConnections
+    const hangsOn = socket.readyState === WebSocket.OPEN && isCurrent
+    if (isCurrent) this.#newest.delete(client.connId)
+    close(socket)
+    await until(() => socket.readyState === WebSocket.CLOSED)
+    if (hangsOn) await until(() => hub.openConnections < clients)
+  }
+
+  #receive(client: RemoteClient, frame: string): void {
+    client.events.push(...(JSON.parse(frame) as Event[]))
+    this.epoch ||= client.events[0]?.id.split('-')[0] ?? ''
+  }
+}
+
+const OPTIONS: Driver['options'] = {
+  gcConnsMs: 1_000_000,
+  resumeWindowMs: 15_000,
+  gcUsersMs: 30_000,
+  gcChannelsMs: 30_000,
+  channelFrames: 5,
+  userFrames: 5,
+  maxOutboxBytes: 1_000_000,
+}
+
+const SETTINGS = {
+  secret: SECRET,
+  shutdown_grace: GRACE_SECONDS,
+  validate_requests: false,
+  gc_conns_after: OPTIONS.gcConnsMs / 1000,
+  resume_window: OPTIONS.resumeWindowMs / 1000,
+  gc_users_after: OPTIONS.gcUsersMs / 1000,
+  gc_channels_after: OPTIONS.gcChannelsMs / 1000,
+  channel_frames: OPTIONS.channelFrames,
+  user_frames: OPTIONS.userFrames,
+  heartbeat_interval: 100_000,
+  wake_connections_after: POLL_SECONDS,
+  poll_gather: POLL_SECONDS,
+}
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+async function until(check: () => boolean, withinMs = 2_000): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!check() && performance.now() < deadline) await nextTurn()
+}
