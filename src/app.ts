@@ -6,7 +6,7 @@ import { MemoryStore } from './store/memory.ts'
 import { OriginRules } from './http/origins.ts'
 import { adminRoutes } from './http/admin/routes.ts'
 import { buildHttp } from './http/server.ts'
-import { channelRoutes } from './http/routes/channels.ts'
+import { channelRoutes, infoRoutes } from './http/routes/channels.ts'
 import { collectOpenApi, serveOpenApi } from './http/openapi.ts'
 import { connectionRoutes } from './http/routes/connections.ts'
 import { createSigner } from './http/signature.ts'
@@ -79,6 +79,7 @@ async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise
   for (const routes of [
     connectionRoutes,
     channelRoutes,
+    infoRoutes,
     messageRoutes,
     disconnectRoutes,
     healthRoutes,
@@ -90,7 +91,12 @@ async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise
     clock,
     origins,
     jsonp: { isCallbackName, wrapJsonp },
-    times: { wakeMs: config.wake_connections_after * 1000, gatherMs: config.poll_gather * 1000 },
+    times: {
+      wakeMs: config.wake_connections_after * 1000,
+      gatherMs: config.poll_gather * 1000,
+      answerMs: config.gc_conns_after * 1000,
+    },
+    maxGatheredBytes: config.max_outbox_bytes,
   })
   await http.register(webSocketRoute)
   await http.register(adminRoutes, { hub, sessions, clock })
@@ -103,7 +109,7 @@ function mountSockets({ config, hub, http, auth, origins, onFault }: Edge): WebS
     origins,
     refusal: (error) => rawReply(errorReply(error)),
     admit: (request: IncomingMessage) => ({
-      url: stripPrefix(request.url ?? '/', auth.identify(request).view.prefix),
+      url: stripPrefix(request.url ?? '/', auth.view(request).prefix),
     }),
     maxFrameBytes: config.max_frame_bytes,
     maxFramesPerHeartbeat: Math.ceil(

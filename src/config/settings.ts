@@ -102,8 +102,8 @@ export const LINKS = {
   http_scheme: setting(
     oneOf<'' | 'http' | 'https'>({ http: 'http', https: 'https' }),
     '',
-    'The scheme of every link and redirect, and of every request as far as enforce_https goes. ' +
-      'Empty: that of the request.',
+    'The scheme of links and redirects where no proxy tells it. Empty: that of the request. Means nothing ' +
+      'to enforce_https.',
   ),
 }
 

@@ -45,6 +45,12 @@ export class Batch {
     return this.#child
   }
 
+  /** Lets go of what was put together in this turn, which nobody will be pushed again. */
+  static endTurn(): void {
+    Batch.empty.#event = undefined
+    Batch.empty.#child = undefined
+  }
+
   /** Oldest first. */
   events(): OutgoingEvent[] {
     return eventsOf(this)

@@ -4,7 +4,7 @@ import { Registry } from './registry.ts'
 import { Sessions } from './sessions.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { byCodePoint } from './code-points.ts'
-import { checkChannels, checkList, checkSettings, stateTooLarge } from './limits.ts'
+import { checkChannels, checkInfo, checkList, checkSettings, stateTooLarge } from './limits.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { describeChannels } from './describe.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from './messages.ts'
@@ -119,30 +119,29 @@ export class Hub {
   /** Joins channels and tells presence. Throws `INVALID` for an unknown connection and what limits refuse. */
   async subscribe(request: Protocol.SubscribeRequest) {
     checkChannels(request, this.options)
-    const wanted = [...request.channels].sort(byCodePoint)
+    // Presence is told in the order of the request, the answer is sorted; so it is in unsubscribe.
     const joined = await this.store.join(
       request.conn_id,
-      wanted,
+      request.channels,
       settingsMap(request.channel_configs),
     )
     if (!joined) throw invalid(unknownConnection())
     await this.#tell(joined.user.name, joined.changes, joined.user.publicState)
     return {
       ...(await this.#membership(joined.channels, request.info, joined.user.name)),
-      subscribed_to: joined.changes.map(({ channel }) => channel),
+      subscribed_to: joined.changes.map(({ channel }) => channel).sort(byCodePoint),
     }
   }
 
   /** Leaves channels and tells presence. Throws `INVALID` for an unknown connection. */
   async unsubscribe(request: Protocol.UnsubscribeRequest) {
-    checkList(request.channels, this.options.maxChannelsPerRequest, 'channels')
-    const unwanted = [...new Set(request.channels)].sort(byCodePoint)
-    const left = await this.store.leave(request.conn_id, unwanted)
+    checkChannels(request, this.options)
+    const left = await this.store.leave(request.conn_id, request.channels)
     if (!left) throw invalid(unknownConnection())
     await this.#tell(left.user.name, left.changes, null)
     return {
       ...(await this.#membership(left.channels, request.info, left.user.name)),
-      unsubscribed_from: left.changes.map(({ channel }) => channel),
+      unsubscribed_from: left.changes.map(({ channel }) => channel).sort(byCodePoint),
     }
   }
 
@@ -220,7 +219,8 @@ export class Hub {
   // --- what is there
 
   /** Channels and users, with everything that a backend may see. */
-  info(options: Protocol.InfoOptions): Promise<ChannelsInfo> {
+  async info(options: Protocol.InfoOptions): Promise<ChannelsInfo> {
+    checkInfo(options, this.options)
     return describeChannels(this.store, options.channels, options)
   }
 

@@ -3,7 +3,7 @@ import { COMPLAINT } from '../protocol/fields.ts'
 import { addComplaint, complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import type { Complaints } from '../protocol/complaints.ts'
-import type { ChannelSettings } from '../protocol/requests.ts'
+import type { ChannelSettings, InfoOptions } from '../protocol/requests.ts'
 
 export interface RequestLimits {
   /** Messages, edits or deletes in one request. */
@@ -16,8 +16,9 @@ export interface RequestLimits {
   readonly maxStateBytes: number
 }
 
-export function checkList(list: readonly unknown[], max: number, field = '_schema'): void {
-  if (list.length > max) throw invalid(complaint([field], COMPLAINT.longer(max)))
+/** `path` leads to the list; none: the list is the body. */
+export function checkList(list: readonly unknown[], max: number, ...path: string[]): void {
+  if (list.length > max) throw invalid(complaint(path, COMPLAINT.longer(max)))
 }
 
 /** `path` leads from the channel's name to its settings in the request. */
@@ -43,11 +44,20 @@ export function checkChannels(
   request: {
     readonly channels: readonly unknown[]
     readonly channel_configs: Readonly<Record<string, ChannelSettings>>
+    readonly info: InfoOptions
   },
   limits: RequestLimits,
 ): void {
-  checkList(request.channels, limits.maxChannelsPerRequest, 'channels')
+  const { maxChannelsPerRequest: max } = limits
+  checkList(request.channels, max, 'channels')
+  checkList(Object.keys(request.channel_configs), max, 'channel_configs')
+  checkInfo(request.info, limits)
   checkSettings(request.channel_configs, limits, (name) => ['channel_configs', name, 'value'])
+}
+
+export function checkInfo(info: InfoOptions, { maxChannelsPerRequest: max }: RequestLimits): void {
+  checkList(info.channels ?? [], max, 'info', 'channels')
+  checkList(info.exclude_channels, max, 'info', 'exclude_channels')
 }
 
 export const stateTooLarge = ({ maxStateBytes }: RequestLimits) =>

@@ -51,5 +51,6 @@ export class Outbox {
     const due = this.#due
     this.#due = []
     for (const connection of due) this.flush(connection)
+    Batch.endTurn()
   }
 }

@@ -114,9 +114,9 @@ export class Sessions {
 
   /** The server ends the sink; the client may come back for what it missed. */
   expel(connection: LiveConnection, reason: CloseReason): void {
-    const { sink } = connection
+    // A poll takes what it has gathered along, if it is closed before it is given up.
+    connection.sink?.close(reason)
     this.#detach(connection, this.times.resumeWindowMs)
-    sink?.close(reason)
   }
 
   /** The network has taken what a sink was given. */

@@ -34,13 +34,19 @@ export class Auth {
     private readonly clock: Clock,
   ) {}
 
+  /** How a request came. Throws `HTTPS_REQUIRED` (406). For `/ws`, where a signature means nothing, as recorded. */
+  view(request: IncomingMessage): ForwardedView {
+    const view = forwardedView(request, this.rules.forwarding)
+    if (this.rules.enforceHttps && !view.isHttps) throw new RequestError('HTTPS_REQUIRED')
+    return view
+  }
+
   /**
    * Throws `BAD_SIGNATURE` (401) for a signature that is not good, also where none is needed, and `HTTPS_REQUIRED` (406).
    * An empty or missing signature is none. Source: recorded (signature-*).
    */
   identify(request: IncomingMessage): Caller {
-    const view = forwardedView(request, this.rules.forwarding)
-    if (this.rules.enforceHttps && view.scheme !== 'https') throw new RequestError('HTTPS_REQUIRED')
+    const view = this.view(request)
     const signed = signatureOf(request)
     if (!signed || !this.rules.allowPostingFrom.includes(view.address))
       return { view, isBackend: false }
@@ -59,7 +65,7 @@ function signatureOf(request: IncomingMessage): string | undefined {
   if (header !== undefined) return Array.isArray(header) ? header.join() : header
   const url = request.url ?? ''
   if (!url.includes(`${SIGNATURE_PARAMETER}=`)) return undefined
-  return queryOf(url).get(SIGNATURE_PARAMETER) ?? undefined
+  return queryOf(url).getAll(SIGNATURE_PARAMETER).at(-1)
 }
 
 /** The query of a request's url. */

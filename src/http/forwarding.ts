@@ -18,7 +18,7 @@ export interface ForwardingRules {
    * count from this machine (127.0.0.0/8, ::1), as Channelstream's users are used to, and no others do.
    */
   readonly trustedProxies: AddressList
-  /** The setting `http_scheme`; wins over everything a request says. Empty or unknown: not set. */
+  /** The setting `http_scheme`: the scheme of links where no proxy tells it. Empty or unknown: not set. */
   readonly httpScheme?: string | undefined
 }
 
@@ -26,8 +26,10 @@ export interface ForwardingRules {
 export interface ForwardedView {
   /** The client's IP address, in the spelling of `plainAddress`, or `unknown`. */
   readonly address: string
-  /** Of the client's request; `ws` counts as `http`, `wss` as `https`. */
+  /** For links; `ws` counts as `http`, `wss` as `https`. */
   readonly scheme: Scheme
+  /** Whether the client's request came by https, whatever the setting `http_scheme` says of links. */
+  readonly isHttps: boolean
   /** What stands before the server's own paths: empty, or like `/push`, without a slash at its end. */
   readonly prefix: string
 }
@@ -47,7 +49,7 @@ const HOST_FORM = /^(?:\[([\da-f:.]+)\]|[a-z\d_][\w.-]*)(?::(\d{1,5}))?$/i
  * Reads the view from a request's connection and headers. Pure: the same request gives the same view.
  *
  * - address: `X-Forwarded-For` from the right, past trusted proxies, to the first that is not one.
- * - scheme: `http_scheme`, else the last of `X-Forwarded-Proto`, else `X-URL-Scheme`, else `X-Scheme`, else
+ * - scheme: the last of `X-Forwarded-Proto`, else `X-URL-Scheme`, else `X-Scheme`, else `http_scheme`, else
  *   that of the connection. Values other than http, https, ws and wss are passed over.
  * - prefix: `X-Script-Name`, if it is a plain path of at most 256 characters.
  */
@@ -56,14 +58,15 @@ export function forwardedView(request: IncomingMessage, rules: ForwardingRules):
   const peer = request.socket.remoteAddress
   const isTrusted = !trustedProxies.isEmpty && trustedProxies.includes(peer)
   const mayName = isTrusted || (trustedProxies.isEmpty && LOOPBACK.includes(peer))
+  const told =
+    (isTrusted ? toScheme(lastOf(header(request, 'x-forwarded-proto'))) : undefined) ??
+    (mayName ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
+    (mayName ? toScheme(header(request, 'x-scheme')) : undefined)
+  const own = 'encrypted' in request.socket ? 'https' : 'http'
   return {
     address: clientAddress(request, trustedProxies),
-    scheme:
-      toScheme(rules.httpScheme) ??
-      (isTrusted ? toScheme(lastOf(header(request, 'x-forwarded-proto'))) : undefined) ??
-      (mayName ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
-      (mayName ? toScheme(header(request, 'x-scheme')) : undefined) ??
-      ('encrypted' in request.socket ? 'https' : 'http'),
+    scheme: told ?? toScheme(rules.httpScheme) ?? own,
+    isHttps: (told ?? own) === 'https',
     prefix: mayName ? toPrefix(header(request, 'x-script-name')) : '',
   }
 }

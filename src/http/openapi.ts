@@ -42,10 +42,12 @@ export async function serveOpenApi(http: FastifyInstance, sessions: AdminSession
       throw new RequestError('FORBIDDEN')
     return withoutUnusedSchemas(http.swagger() as OpenApi)
   })
-  await http.register(swaggerUi, {
-    routePrefix: '/api-explorer',
-    staticCSP: CONTENT_SECURITY_POLICY,
-    uiHooks: { onRequest: requireAdmin(sessions) },
+  await http.register(async (explorer) => {
+    explorer.addHook('onRequest', requireAdmin(sessions))
+    await explorer.register(swaggerUi, {
+      routePrefix: '/api-explorer',
+      staticCSP: CONTENT_SECURITY_POLICY,
+    })
   })
 }
 

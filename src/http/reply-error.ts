@@ -16,7 +16,6 @@ export const ERROR_HEADER = 'x-channelstream-error'
 /** What Fastify itself finds wrong, in this server's words. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'TOO_LARGE',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BAD_CONTENT_TYPE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'UNREADABLE',
   FST_ERR_BAD_URL: 'UNREADABLE',
 }
@@ -54,8 +53,7 @@ export function onError(error: unknown, request: FastifyRequest, reply: FastifyR
 export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy(error)
-  else
-    socket.end(rawReply({ code: 'UNREADABLE', status, body: { request: ERRORS.UNREADABLE.text } }))
+  else socket.end(rawReply(plainReply('UNREADABLE', status)), () => socket.destroy())
 }
 
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {

@@ -32,6 +32,8 @@ export interface HttpOptions {
   readonly maxBodyBytes: number
 }
 
+const JSON_TYPE = 'application/json'
+
 /** Heads and bodies that come in drops are cut off, so that idle clients cannot use up the server's sockets. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
@@ -105,6 +107,9 @@ function admit(http: FastifyInstance, { auth, origins }: HttpOptions): void {
     const allowed = origins.allowHeader(request.headers.origin)
     if (allowed) reply.header('access-control-allow-origin', allowed)
     reply.headers(FIXED_CORS_HEADERS).header('x-content-type-options', 'nosniff')
+    // Whatever it says, the body is JSON (recorded: http-content-type-ignored), also where it says nothing readable.
+    if (request.raw.headers['content-type'] !== undefined)
+      request.raw.headers['content-type'] = JSON_TYPE
     if (isStopping) throw new RequestError('STOPPING')
     request.caller = auth.identify(request.raw)
     if (request.routeOptions.config.access === 'backend' && !request.caller.isBackend)

@@ -1,24 +1,50 @@
+import { z } from 'zod'
 import { complaintsOf } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import type { FastifySchemaCompiler } from 'fastify'
-import type { z } from 'zod'
+
+/** Faults of one body that are told; what comes after them is not read. */
+const MAX_ISSUES = 1000
+
+type Result<Value> = { readonly value: Value } | { readonly error: Error }
+
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown): Result<z.output<Schema>> {
+  if (schema instanceof z.ZodArray && Array.isArray(value)) {
+    return checkEach(schema, value) as Result<z.output<Schema>>
+  }
+  const result = schema.safeParse(value)
+  return result.success
+    ? { value: result.data }
+    : { error: invalid(complaintsOf(schema, result.error.issues.slice(0, MAX_ISSUES))) }
+}
+
+/** One element after the other: a long list of faulty ones is not read to its end. */
+function checkEach(schema: z.ZodArray, list: readonly unknown[]): Result<unknown[]> {
+  const issues: z.core.$ZodIssue[] = []
+  const values: unknown[] = []
+  for (const [index, element] of list.entries()) {
+    const result = z.safeParse(schema.element, element)
+    if (result.success) values.push(result.data)
+    else
+      for (const issue of result.error.issues)
+        issues.push({ ...issue, path: [index, ...issue.path] })
+    if (issues.length >= MAX_ISSUES) break
+  }
+  return issues.length === 0 ? { value: values } : { error: invalid(complaintsOf(schema, issues)) }
+}
 
 /** What `value` is by `schema`. Throws `INVALID` (422) with every fault, by field. */
 export function parseAs<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
 ): z.output<Schema> {
-  const result = schema.safeParse(value)
-  if (!result.success) throw invalid(complaintsOf(schema, result.error.issues))
-  return result.data
+  const result = check(schema, value)
+  if ('error' in result) throw result.error
+  return result.value
 }
 
 /** Lets Fastify check bodies with the schemas of routes. An empty body is null. */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema }) =>
-  (value) => {
-    const result = schema.safeParse(value)
-    return result.success
-      ? { value: result.data }
-      : { error: invalid(complaintsOf(schema, result.error.issues)) }
-  }
+  (value) =>
+    check(schema, value)

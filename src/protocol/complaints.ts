@@ -46,7 +46,7 @@ export function addComplaint(complaints: Complaints, path: readonly string[], te
   }
   const there = holder[field]
   if (there === undefined) holder[field] = [text]
-  else if (Array.isArray(there)) there.push(text)
+  else if (Array.isArray(there) && !there.includes(COMPLAINT.list)) there.push(text)
 }
 
 /** Without a prototype: fields are named by callers, and `__proto__` is a name like any other. */

@@ -15,7 +15,6 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, retry: false, text: 'Not Found' },
   HTTPS_REQUIRED: { status: 406, retry: false, text: 'This server is reached by https only.' },
   TOO_LARGE: { status: 413, retry: false, text: 'The body is too large.' },
-  BAD_CONTENT_TYPE: { status: 415, retry: false, text: 'The content type cannot be read.' },
   INVALID: { status: 422, retry: false, text: 'Some fields are not right.' },
   UPGRADE_REQUIRED: { status: 426, retry: false, text: 'Open a WebSocket here.' },
   TOO_MANY_ATTEMPTS: { status: 429, retry: true, text: 'Too many attempts. Wait a minute.' },

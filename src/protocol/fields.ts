@@ -47,13 +47,47 @@ function hasLength(value: string, min: number, max: number): boolean {
   return codePoints >= min && codePoints <= max
 }
 
-/** A list; `element` is told of its own faults under its index. */
-export const listOf = <Element extends z.ZodType>(element: Element) =>
-  z.array(element, { error: typeComplaint(COMPLAINT.list) })
+/**
+ * A list of texts, each of which is told of its faults under its index.
+ *
+ * Reading ends at the hundredth fault: a body of a megabyte has room for hundreds of thousands, and each costs more to
+ * find and to tell than it did to send.
+ */
+export const listOf = <Element extends z.ZodType<string>>(element: Element, min = 0) =>
+  z.preprocess(
+    (list) => (Array.isArray(list) ? upToFaults(list, isShortText) : list),
+    z
+      .array(element, { error: typeComplaint(COMPLAINT.list) })
+      .min(min, { error: COMPLAINT.shorter(min) }),
+  )
 
-/** An object used as a map. Faults are told under the key, then `value`. */
-export const mapOf = <Value extends z.ZodType>(value: Value) =>
-  z.record(z.string(), value, { error: typeComplaint(COMPLAINT.mapping) })
+/** An object used as a map. Faults are told under the key, then `value`; reading ends as in a list. */
+export const mapOf = <Value extends z.ZodType>(
+  value: Value,
+  isPlausible: (value: unknown) => boolean,
+) =>
+  z.preprocess(
+    (map) =>
+      isJsonObject(map)
+        ? Object.fromEntries(upToFaults(Object.entries(map), ([, inner]) => isPlausible(inner)))
+        : map,
+    z.record(z.string(), value, { error: typeComplaint(COMPLAINT.mapping) }),
+  )
+
+const MAX_FAULTS = 100
+
+/** Cheaper than to check: what passes may still be wrong. */
+const isShortText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+
+/** The list up to its hundredth implausible element, or all of it: it is refused in either case. */
+function upToFaults<Element>(
+  list: readonly Element[],
+  isPlausible: (element: Element) => boolean,
+): readonly Element[] {
+  let faults = 0
+  const end = list.findIndex((element) => !isPlausible(element) && ++faults === MAX_FAULTS)
+  return end < 0 ? list : list.slice(0, end + 1)
+}
 
 /** A JSON object that is passed on as it is: not copied, not looked into. */
 export const payload = z
@@ -65,10 +99,11 @@ export const payload = z
 /** A value of a user's state. */
 export type Scalar = string | number | boolean | null
 export const scalar = z
-  .custom<Scalar>((value) => value === null || SCALAR_TYPES.has(typeof value), {
-    error: COMPLAINT.scalar,
-  })
+  .custom<Scalar>(isScalar, { error: COMPLAINT.scalar })
   .meta({ type: ['string', 'number', 'boolean', 'null'] })
+export function isScalar(value: unknown): boolean {
+  return value === null || SCALAR_TYPES.has(typeof value)
+}
 const SCALAR_TYPES = new Set(['string', 'number', 'boolean'])
 
 /** True or false in any of the spellings that Channelstream reads: `true`, `"yes"`, `"on"`, `"t"`, `1`, … */

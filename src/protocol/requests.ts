@@ -7,6 +7,7 @@ import {
   COMPLAINT,
   datetime,
   isJsonObject,
+  isScalar,
   listOf,
   looseBoolean,
   looseInteger,
@@ -53,11 +54,11 @@ export const ChannelSettings = object({
 })
 export type ChannelSettings = z.output<typeof ChannelSettings>
 
-const ChannelConfigs = mapOf(ChannelSettings)
+const ChannelConfigs = mapOf(ChannelSettings, isJsonObject)
 
 const channelNames = listOf(ChannelNameSchema)
 const publicKeys = listOf(text(1, 256))
-const state = mapOf(scalar)
+const state = mapOf(scalar, isScalar)
 
 export const InfoOptions = object({
   include_history: looseBoolean.default(true).describe('Show the stored messages of each channel.'),
@@ -109,9 +110,7 @@ export type ConnectRequest = z.output<typeof ConnectRequest>
 
 export const SubscribeRequest = object({
   conn_id: ConnIdSchema.describe('The connection; may stand in the query instead.'),
-  channels: channelNames
-    .min(1, { error: COMPLAINT.shorter(1) })
-    .describe('Channels to join; made if unknown.'),
+  channels: listOf(ChannelNameSchema, 1).describe('Channels to join; made if unknown.'),
   channel_configs: ChannelConfigs.default({}).describe(
     'Settings for channels that this request makes.',
   ),
@@ -122,9 +121,9 @@ export const SubscribeRequest = object({
 export type SubscribeRequest = z.output<typeof SubscribeRequest>
 
 export const UnsubscribeRequest = SubscribeRequest.extend({
-  channels: channelNames
-    .min(1, { error: COMPLAINT.shorter(1) })
-    .describe('Channels to leave; unknown ones are passed over.'),
+  channels: listOf(ChannelNameSchema, 1).describe(
+    'Channels to leave; unknown ones are passed over.',
+  ),
   channel_configs: ChannelConfigs.default({}).describe(
     'Accepted for compatibility; changes nothing.',
   ),

@@ -1,3 +1,4 @@
+import { byCreation } from './memory/records.ts'
 import { Membership } from './memory/membership.ts'
 import { Publishing } from './memory/publishing.ts'
 import { Tables } from './memory/tables.ts'
@@ -93,6 +94,7 @@ export class MemoryStore implements Contract.Store {
       [...user.connections].flatMap((connection) => [...connection.channels.keys()]),
     )
     const notify = [...channels]
+      .sort(byCreation)
       .filter(({ settings }) => settings.notify_state)
       .map((channel) => channel.name)
     return { user: user.record(), changed, notify }

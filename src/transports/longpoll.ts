@@ -21,6 +21,8 @@ export interface LongPollOptions {
     wrapJsonp(callback: string, json: string): string
   }
   readonly times: PollTimes
+  /** JSON bytes of events that a poll gathers at most; past it, it is answered at once. */
+  readonly maxGatheredBytes: number
 }
 
 export interface PollTimes {
@@ -28,6 +30,8 @@ export interface PollTimes {
   readonly wakeMs: number
   /** After an event, more are waited for so long. */
   readonly gatherMs: number
+  /** A client that has not taken its answer within so long is cut off. */
+  readonly answerMs: number
 }
 
 /** A poll is answered at the latest so many times `gatherMs` after its first event, however many follow. */
@@ -102,6 +106,7 @@ class Poll implements Sink {
   #after: number | undefined
   #cancelTimer: Cancel
   #answerAt = Infinity
+  #gatheredBytes = 0
   #isAnswered = false
   #isClosed = false
 
@@ -129,6 +134,8 @@ class Poll implements Sink {
     this.#after ??= after
     if (this.#events.length === 0) this.#answerAt = now + MAX_GATHERS * times.gatherMs
     this.#events.push(...batch.events())
+    this.#gatheredBytes += batch.size
+    if (this.#gatheredBytes > this.options.maxGatheredBytes) return this.answer()
     this.#cancelTimer()
     this.#cancelTimer = clock.after(Math.min(times.gatherMs, this.#answerAt - now), () =>
       this.answer(),
@@ -157,6 +164,9 @@ class Poll implements Sink {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#cancelTimer()
+    this.#cancelTimer = this.options.clock.after(this.options.times.answerMs, () =>
+      this.reply.raw.destroy(),
+    )
     const list = `[${this.#events.map((event) => event.json().toString()).join(',')}]`
     void this.reply.header('cache-control', 'no-store')
     if (this.callback === '') void this.reply.type('application/json; charset=utf-8').send(list)

@@ -53,7 +53,7 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
   }
   const sockets = new WebSocketServer(settings)
   sockets.on('wsClientError', (_error, socket) =>
-    socket.end(options.refusal(new RequestError('UNREADABLE'))),
+    refuse(socket, options.refusal(new RequestError('UNREADABLE'))),
   )
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', socketOnError)
@@ -64,7 +64,7 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
         void serve(new WebSocketSink(webSocket, socket, options), connId, cursor)
       })
     } catch (error) {
-      socket.end(options.refusal(error))
+      refuse(socket, options.refusal(error))
     }
   })
   return { terminate: () => sockets.clients.forEach((client) => client.terminate()) }
@@ -94,12 +94,19 @@ export const webSocketRoute: FastifyPluginAsync = async (http) => {
 }
 
 function readOpening(request: IncomingMessage, { admit, origins }: WebSocketOptions) {
-  const { pathname, searchParams } = new URL(admit(request).url, 'http://server')
-  if (pathname !== '/ws') throw new RequestError('NOT_FOUND')
+  const [path, ...query] = admit(request).url.split('?')
+  if (path !== '/ws') throw new RequestError('NOT_FOUND')
+  const searchParams = new URLSearchParams(query.join('?'))
   checkOrigin(origins, request.headers.origin)
   const connId = parseConnId(searchParams.get('conn_id') ?? '')
   if (!connId) throw invalid(complaint(['conn_id'], 'Not a valid UUID.'))
   return { connId, cursor: cursorOf(searchParams.get('cursor')) }
+}
+
+/** Nothing else watches over a socket that was refused: it goes as soon as its answer has left. */
+function refuse(socket: Duplex, answer: string): void {
+  socket.once('finish', () => socket.destroy())
+  socket.end(answer)
 }
 
 /** The peer went away during the handshake: nobody is left to tell. */

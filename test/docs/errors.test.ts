@@ -52,7 +52,6 @@ const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
     init: post(WRONG_FIELDS),
     isSigned: true,
   },
-  BAD_CONTENT_TYPE: { path: '/disconnect', init: post('{}', { 'content-type': 'what' }) },
   UPGRADE_REQUIRED: { path: '/ws' },
   INVALID: { path: '/connect', init: post(WRONG_FIELDS), isSigned: true },
   TOO_MANY_ATTEMPTS: {

@@ -24,7 +24,7 @@ const FORWARDED = {
 
 describe('forwardedView', () => {
   it('changes nothing for headers from an address that is not trusted', () => {
-    const plain = { address: CLIENT, scheme: 'http', prefix: '' }
+    const plain = { address: CLIENT, scheme: 'http', isHttps: false, prefix: '' }
     expect(view({ from: CLIENT, headers: FORWARDED }, [])).toEqual(plain)
     expect(view({ from: CLIENT, headers: FORWARDED }, [PROXY])).toEqual(plain)
     expect(view({ from: undefined, headers: FORWARDED }, [PROXY])).toEqual({
@@ -37,6 +37,7 @@ describe('forwardedView', () => {
     expect(view({ from: PROXY, headers: FORWARDED }, ['10.0.0.0/8'])).toEqual({
       address: '127.0.0.1',
       scheme: 'https',
+      isHttps: true,
       prefix: '/push',
     })
   })
@@ -48,7 +49,7 @@ describe('forwardedView', () => {
         { from, headers: { ...FORWARDED, 'x-forwarded-for': CLIENT } },
         [],
       )
-      expect(rest).toEqual({ scheme: 'https', prefix: '/push' })
+      expect(rest).toEqual({ scheme: 'https', isHttps: true, prefix: '/push' })
       expect(address).not.toBe(CLIENT)
       const onlyProto = view({ from, headers: { 'x-forwarded-proto': 'https' } }, [])
       expect(onlyProto.scheme).toBe('http')
@@ -59,6 +60,7 @@ describe('forwardedView', () => {
     expect(view({ from: '127.0.0.1', headers: FORWARDED }, [PROXY])).toEqual({
       address: '127.0.0.1',
       scheme: 'http',
+      isHttps: false,
       prefix: '',
     })
   })
@@ -104,11 +106,14 @@ describe('forwardedView', () => {
     expect(view({ from: PROXY, headers }, [PROXY]).scheme).toBe(scheme)
   })
 
-  it('lets the setting http_scheme win', () => {
+  it('lets the setting http_scheme say the scheme of links where no proxy does', () => {
     const rules = { trustedProxies: new AddressList([PROXY]), httpScheme: 'https' }
     expect(forwardedView(aRequest({ from: CLIENT }), rules).scheme).toBe('https')
+    expect(forwardedView(aRequest({ from: CLIENT }), rules).isHttps).toBe(false)
     const headers = { 'x-forwarded-proto': 'http' }
-    expect(forwardedView(aRequest({ from: PROXY, headers }), rules).scheme).toBe('https')
+    expect(forwardedView(aRequest({ from: PROXY, headers }), rules).scheme).toBe('http')
+    const encrypted = { 'x-forwarded-proto': 'https' }
+    expect(forwardedView(aRequest({ from: PROXY, headers: encrypted }), rules).isHttps).toBe(true)
     expect(forwardedView(aRequest({ from: CLIENT }), { ...rules, httpScheme: '' }).scheme).toBe(
       'http',
     )
@@ -172,7 +177,7 @@ describe('forwardedView', () => {
   it('holds for requests that came over a socket', async () => {
     const rules = { trustedProxies: new AddressList(['127.0.0.1']) }
     const seen = await viewOverSocket(rules, ['127.0.0.1', `${CLIENT}, 127.0.0.1`])
-    expect(seen).toEqual({ address: CLIENT, scheme: 'http', prefix: '' })
+    expect(seen).toEqual({ address: CLIENT, scheme: 'http', isHttps: false, prefix: '' })
   })
 })
 
@@ -196,8 +201,13 @@ describe('stripPrefix', () => {
 })
 
 describe('absoluteLink', () => {
-  const behindProxy: ForwardedView = { address: CLIENT, scheme: 'https', prefix: '/push' }
-  const direct: ForwardedView = { address: CLIENT, scheme: 'http', prefix: '' }
+  const behindProxy: ForwardedView = {
+    address: CLIENT,
+    scheme: 'https',
+    isHttps: true,
+    prefix: '/push',
+  }
+  const direct: ForwardedView = { address: CLIENT, scheme: 'http', isHttps: false, prefix: '' }
 
   it.each([
     'example.com',

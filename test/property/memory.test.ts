@@ -32,10 +32,16 @@ function watchedDriver(watched: Watched, options: HubDriver['options']): HubDriv
   return driver
 }
 
+/** What is held for good: one collection may miss what the optimiser or a turn that just ended still refers to. */
 async function stillHeld(watched: Watched): Promise<string[]> {
-  await new Promise((resolve) => setImmediate(resolve))
-  collectGarbage()
-  return watched.filter(([, ref]) => ref.deref()).map(([what]) => what)
+  let held: string[] = []
+  for (let attempt = 0; attempt < 10; attempt++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    collectGarbage()
+    held = watched.filter(([, ref]) => ref.deref()).map(([what]) => what)
+    if (held.length === 0) break
+  }
+  return held
 }
 
 /** The tree of batches keeps its newest branch, for all hubs: this one, from now on. */

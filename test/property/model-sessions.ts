@@ -31,6 +31,7 @@ export function open(
     pending,
     isWritable: true,
     startedAt: tells ? known : head,
+    caughtUpTo: head,
     isPatchy: told.allowed.length > 0,
     gap: isReturning ? told : { required: [], allowed: [] },
   }
@@ -77,7 +78,7 @@ export function flush({ connections }: Model): void {
     if (!listener?.isWritable || !last) continue
     listener.received.push(...listener.pending)
     listener.pending = []
-    connection.cursor = last.n
+    connection.cursor = Math.max(last.n, listener.caughtUpTo)
   }
 }
 

@@ -26,6 +26,8 @@ export interface Listener {
   isWritable: boolean
   /** Where the connection was before this sink got anything. */
   readonly startedAt: number
+  /** Nothing up to this number is missing once what is pending has arrived. */
+  readonly caughtUpTo: number
   readonly gap: { readonly required: readonly string[]; readonly allowed: readonly string[] }
   /** What was missed may have holes, of which those who open for the first time are not told. */
   readonly isPatchy: boolean
@@ -99,12 +101,12 @@ export class Model {
     const connection = this.connections.get(id) ?? this.#newConnection(id, username)
     user.dueAt = undefined
     if (!connection.listener) connection.dueAt = this.now + this.options.gcConnsMs
-    this.join(connection, request.channels, request.channel_configs)
+    this.join(connection, [...request.channels].sort(), request.channel_configs)
     return connection
   }
 
   join(connection: ModelConnection, names: readonly string[], configs: Configs): string[] {
-    const joined = [...new Set(names)].sort().filter((name) => !connection.channels.has(name))
+    const joined = [...new Set(names)].filter((name) => !connection.channels.has(name))
     const since = connection.wasOpened ? this.log.head : 0
     const told = joined.flatMap((name) => {
       this.makeChannel(name, configs[name as 'a'] ?? {})
@@ -118,7 +120,7 @@ export class Model {
   }
 
   leave(connection: ModelConnection, names: readonly string[]): string[] {
-    const left = names.filter((name) => connection.channels.has(name))
+    const left = [...new Set(names)].filter((name) => connection.channels.has(name))
     const told = left.flatMap((name) => {
       connection.channels.delete(name)
       this.#touch(name)
@@ -132,8 +134,13 @@ export class Model {
   end(connection: ModelConnection): void {
     this.connections.delete(connection.id)
     connection.listener = undefined
-    this.leave(connection, [...connection.channels.keys()])
+    this.leave(connection, this.#inOrderOfCreation(connection.channels.keys()))
     this.#touchUser(connection.user)
+  }
+
+  #inOrderOfCreation(names: Iterable<string>): string[] {
+    const wanted = new Set(names)
+    return [...this.channels.keys()].filter((name) => wanted.has(name))
   }
 
   connectionsIn(name: string): ModelConnection[] {
@@ -180,7 +187,7 @@ export class Model {
     const state = this.publicState(name)
     const shown = changed.filter(({ key }) => Object.hasOwn(state, key))
     const mine = new Set(this.connectionsOf(name).flatMap(({ channels }) => [...channels.keys()]))
-    for (const channel of changed.length > 0 ? mine : []) {
+    for (const channel of changed.length > 0 ? this.#inOrderOfCreation(mine) : []) {
       if (!this.channels.get(channel)?.settings.notify_state) continue
       const message = { state, changed: shown }
       this.#announceInChannel({ type: 'user_state_change', channel, user: name, message })

@@ -11,6 +11,7 @@ import {
   looseInteger,
   mapOf,
   payload,
+  isScalar,
   scalar,
   text,
   uuid,
@@ -176,7 +177,7 @@ describe('lists and maps', () => {
       [[1], 'Length must be between 1 and 2.'],
       [[2], COMPLAINT.string],
     ])
-    const map = mapOf(scalar).safeParse({ a: 1, b: [] })
+    const map = mapOf(scalar, isScalar).safeParse({ a: 1, b: [] })
     expect(map.error?.issues.map(({ path }) => path)).toEqual([['b']])
   })
 
@@ -186,13 +187,19 @@ describe('lists and maps', () => {
     [null, COMPLAINT.null, COMPLAINT.null],
     [undefined, COMPLAINT.missing, COMPLAINT.missing],
   ])('are not %j', (value, asList, asMap) => {
-    expect(wrong(listOf(scalar), value)).toEqual([asList])
-    expect(wrong(mapOf(scalar), value)).toEqual([asMap])
+    expect(wrong(listOf(text(1, 2)), value)).toEqual([asList])
+    expect(wrong(mapOf(scalar, isScalar), value)).toEqual([asMap])
+  })
+
+  it('are not read beyond their hundredth fault', () => {
+    const faulty = Array.from({ length: 300_000 }, () => ({}))
+    expect(wrong(listOf(text(1, 2)), faulty)).toHaveLength(100)
+    expect(wrong(mapOf(scalar, isScalar), { ...faulty })).toHaveLength(100)
   })
 
   it('are not each other', () => {
-    expect(wrong(listOf(scalar), {})).toEqual([COMPLAINT.list])
-    expect(wrong(mapOf(scalar), [])).toEqual([COMPLAINT.mapping])
+    expect(wrong(listOf(text(1, 2)), {})).toEqual([COMPLAINT.list])
+    expect(wrong(mapOf(scalar, isScalar), [])).toEqual([COMPLAINT.mapping])
   })
 })
 

@@ -37,7 +37,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   const attempts = new Attempts(options.clock)
   const onRequest = requireAdmin(sessions)
   const overview = async () => ({ ...(await hub.adminOverview()), version: VERSION })
-  const hidden = { schema: { hide: true } }
+  const hidden = { schema: { hide: true }, exposeHeadRoute: true }
 
   http.get('/admin', { onRequest, ...hidden }, async (request, reply) =>
     html(reply, overviewPage(await overview(), request.caller.view.prefix)),
@@ -63,24 +63,28 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   http.get('/admin/sign_in', hidden, async (request, reply) =>
     html(reply, signInPage(formAction(request))),
   )
-  http.post('/admin/sign_in', { ...hidden, config: { body: 'form' } }, async (request, reply) => {
-    refuseForeignForm(request)
-    const { address } = request.caller.view
-    if (attempts.isBlocked(address)) throw new RequestError('TOO_MANY_ATTEMPTS')
-    const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
-    if (!sessions.accepts(username, password)) {
-      attempts.failed(address)
-      await wait(FAILURE_PAUSE_MS)
-      return html(reply, signInPage(formAction(request), 'User or password is wrong.'))
-    }
-    return reply
-      .header('set-cookie', sessions.signIn(cookiePlace(request)))
-      .redirect(linkTo(request, '/admin'))
-  })
+  http.post(
+    '/admin/sign_in',
+    { schema: hidden.schema, config: { body: 'form' } },
+    async (request, reply) => {
+      refuseForeignForm(request)
+      const { address } = request.caller.view
+      if (attempts.isBlocked(address)) throw new RequestError('TOO_MANY_ATTEMPTS')
+      const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
+      if (!sessions.accepts(username, password)) {
+        attempts.failed(address)
+        await wait(FAILURE_PAUSE_MS)
+        return html(reply, signInPage(formAction(request), 'User or password is wrong.'))
+      }
+      return reply
+        .header('set-cookie', sessions.signIn(cookiePlace(request)))
+        .redirect(linkTo(request, '/admin'))
+    },
+  )
   http.route({
     method: ['GET', 'POST'],
     url: '/admin/sign_out',
-    ...hidden,
+    schema: hidden.schema,
     config: { body: 'form' },
     handler: (request, reply) =>
       reply

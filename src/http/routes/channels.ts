@@ -48,7 +48,10 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       return hub.configureChannels(request.body)
     },
   })
+}
 
+/** `/info`, by any method as in the Python server; GET and HEAD describe everything. */
+export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
   const info = about(
     'Describe channels',
     'Channels and their users; without a body all of them. Shows private messages in histories: meant for backends.',
@@ -56,13 +59,23 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
   const infoResponses = { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES }
   http.get('/info', {
     config: backend,
+    exposeHeadRoute: true,
     schema: { ...info, response: infoResponses },
     handler: () => hub.info(EVERYTHING),
   })
+  const body = Requests.InfoRequest
   http.post('/info', {
     config: backend,
     preValidation: everythingWithoutBody,
-    schema: { ...info, body: Requests.InfoRequest, response: infoResponses },
+    schema: { ...info, body, response: infoResponses },
+    handler: (request) => hub.info(request.body.info),
+  })
+  http.route({
+    method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method
+    url: '/info',
+    config: backend,
+    preValidation: everythingWithoutBody,
+    schema: { hide: true, body },
     handler: (request) => hub.info(request.body.info),
   })
 }

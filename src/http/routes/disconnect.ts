@@ -4,6 +4,7 @@ import { ConnIdQuery, DisconnectRequest } from '../../protocol/requests.ts'
 import { DisconnectResponse, InvalidResponse } from '../../protocol/responses.ts'
 import { parseAs } from '../validation.ts'
 import type { ApiOptions } from './common.ts'
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 
 const about = {
@@ -17,9 +18,19 @@ const about = {
 export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
   const disconnect = (body: unknown) => hub.disconnect(parseAs(DisconnectRequest, body).conn_id)
 
+  const byQuery = (request: FastifyRequest) =>
+    disconnect({ conn_id: lastOf(request, 'conn_id') ?? null })
+
   http.get('/disconnect', {
+    exposeHeadRoute: true,
     schema: { ...about, querystring: ConnIdQuery },
-    handler: (request) => disconnect({ conn_id: lastOf(request, 'conn_id') ?? null }),
+    handler: byQuery,
+  })
+  http.route({
+    method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method but POST means the query
+    url: '/disconnect',
+    schema: { hide: true },
+    handler: byQuery,
   })
   http.post('/disconnect', {
     schema: about,

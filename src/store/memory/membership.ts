@@ -1,4 +1,5 @@
 import { changesOf, isTooLarge, withChanges } from './state.ts'
+import { byCreation } from './records.ts'
 import type { Channel, Connection } from './records.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
@@ -56,7 +57,7 @@ export class Membership {
     const connection = this.tables.connections.get(connId)
     if (!connection) return undefined
     const user = connection.user.name
-    const left = [...connection.channels.keys()].map((channel) => ({
+    const left = [...connection.channels.keys()].sort(byCreation).map((channel) => ({
       ...this.#leave(connection, channel),
       user,
     }))

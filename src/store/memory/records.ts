@@ -49,21 +49,33 @@ export class Connection {
   ) {}
 }
 
+/** When a channel was made. */
+export interface ChannelOrigin {
+  /** Wall time in milliseconds since 1970. */
+  readonly at: number
+  /** Grows with each channel: events of several channels come in the order of their creation. */
+  readonly ordinal: number
+  /** Events up to this number may have been forgotten before. */
+  readonly lostThrough: number
+}
+
 export class Channel {
   readonly uuid = crypto.randomUUID()
   /** Connections of each user, by number. */
   readonly members = new Map<UserName, { readonly user: User; count: number }>()
   connections = 0
+  /** Wall time in milliseconds since 1970. */
+  lastActive: number
   readonly frames: Ring
   history: StoredEvent[] = []
 
   constructor(
     readonly name: ChannelName,
     public settings: ChannelSettings,
-    public lastActive: number,
-    lostThrough: number,
+    readonly made: ChannelOrigin,
   ) {
-    this.frames = new Ring(lostThrough)
+    this.frames = new Ring(made.lostThrough)
+    this.lastActive = made.at
   }
 
   /** True if this is the user's first connection in the channel. */
@@ -108,3 +120,6 @@ export class Channel {
 
 const NO_STATE: State = Object.freeze({})
 const NO_KEYS: readonly string[] = Object.freeze([])
+
+export const byCreation = (one: Channel, other: Channel): number =>
+  one.made.ordinal - other.made.ordinal

@@ -24,6 +24,7 @@ export class Tables {
   readonly log: EventLog
   readonly collector: Collector
   connectedUsers = 0
+  #channelsMade = 0
 
   constructor(
     readonly clock: Clock,
@@ -62,7 +63,12 @@ export class Tables {
   channel(name: ChannelName, settings: ChannelSettings = DEFAULT_SETTINGS): Channel {
     const known = this.channels.get(name)
     if (known) return known
-    const channel = new Channel(name, settings, this.clock.wallTime(), this.log.forgottenThrough)
+    const made = {
+      at: this.clock.wallTime(),
+      ordinal: ++this.#channelsMade,
+      lostThrough: this.log.forgottenThrough,
+    }
+    const channel = new Channel(name, settings, made)
     this.channels.set(name, channel)
     return channel
   }

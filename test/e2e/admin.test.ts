@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Backend, send } from '../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { startServer } from '../helpers/server.ts'
+import type { Address, Answer } from '../helpers/http.ts'
+
+const HOSTILE = [
+  '<img src=x onerror=alert(1)>',
+  '"><script>alert(1)</script>',
+  "' onmouseover='alert(1)",
+  '</style></td></table><h1>hello',
+  '&lt;b&gt;',
+  '{{7*7}}',
+]
+const UNSAFE_HTML = /<img|<script|<h1>hello|onmouseover='|&lt;b&gt;(?!amp;)/
+
+function signIn(
+  server: Address,
+  form: Record<string, string>,
+  headers: object = {},
+): Promise<Answer> {
+  const body = new URLSearchParams(form).toString()
+  const type = { 'content-type': 'application/x-www-form-urlencoded' }
+  return send(server, 'POST /admin/sign_in', { body, headers: { ...type, ...headers } })
+}
+
+const RIGHT = { username: 'admin', password: 'admin_secret' }
+
+const cookieOf = ({ headers }: Answer): string => headers['set-cookie']?.[0]?.split(';')[0] ?? ''
+
+describe('the admin pages', () => {
+  let server: ServerProcess
+  let cookie: string
+
+  beforeAll(async () => {
+    server = await ServerProcess.start()
+    cookie = cookieOf(await signIn(server, RIGHT))
+  })
+  afterAll(killProcesses)
+
+  const page = (path: string, headers: object = { cookie }) =>
+    send(server, `GET ${path}`, { headers: { ...headers } })
+
+  it('are shown to those who sign in, and to nobody else', async () => {
+    for (const path of ['/admin', '/admin/admin.json', '/admin/debug']) {
+      expect((await page(path)).status, path).toBe(200)
+      for (const other of [
+        '',
+        'channelstream_admin=',
+        'channelstream_admin=x.y.z',
+        `${cookie}x`,
+        cookie.slice(0, -1),
+        cookie.replace('channelstream_admin', 'other'),
+      ]) {
+        const refused = await page(path, { cookie: other })
+        expect(refused.status, `${path} ${other}`).toBe(302)
+        expect(refused.headers.location).toBe(`${server.url}/admin/sign_in`)
+        expect(refused.text).not.toMatch(/Connections|rss/)
+      }
+    }
+  })
+
+  it('are not opened by a signature that is none, nor the API by their cookie', async () => {
+    const value = cookie.split('=')[1] ?? ''
+    const headers = { 'x-channelstream-secret': value }
+    expect((await send(server, 'POST /info', { headers })).status).toBe(401)
+    expect((await send(server, 'POST /info', { headers: { cookie } })).status).toBe(403)
+    expect((await page('/admin', { 'x-channelstream-secret': 'x' })).status).toBe(401)
+  })
+
+  it('have a cookie that scripts and other sites do not get', async () => {
+    const header = (await signIn(server, RIGHT)).headers['set-cookie']?.[0] ?? ''
+    const attributes = header.split('; ').slice(1)
+    expect(attributes).toContain('HttpOnly')
+    expect(attributes.some((attribute) => /^SameSite=(Lax|Strict)$/.test(attribute))).toBe(true)
+    expect(attributes).toContain('Path=/')
+    expect(attributes.join()).not.toMatch(/Domain/i)
+    const secure = await signIn(server, RIGHT, { 'x-scheme': 'https' })
+    expect(secure.headers['set-cookie']?.[0]).toMatch(/; Secure$/)
+  })
+
+  it('are left by signing out: the cookie is worth nothing from then on, others are', async () => {
+    const mine = cookieOf(await signIn(server, RIGHT))
+    const out = await page('/admin/sign_out', { cookie: mine })
+    expect(out.status).toBe(302)
+    expect(out.headers['set-cookie']?.[0]).toMatch(/Max-Age=0/)
+    expect((await page('/admin', { cookie: mine })).status).toBe(302)
+    expect((await page('/admin')).status).toBe(200)
+  })
+
+  it('refuse forms on other sites', async () => {
+    const { host, port } = server
+    for (const headers of [
+      { origin: 'https://evil.example' },
+      { origin: `http://${host}:${port + 1}` },
+      { origin: 'null' },
+      { origin: `http://${host}:${port}.evil.example` },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'cross-site', origin: `http://${host}:${port}` },
+    ]) {
+      const refused = await signIn(server, RIGHT, headers)
+      expect(refused.status, JSON.stringify(headers)).toBe(403)
+      expect(refused.headers).not.toHaveProperty('set-cookie')
+    }
+    for (const headers of [
+      {},
+      { origin: `http://${host}:${port}` },
+      { 'sec-fetch-site': 'same-origin', origin: `http://${host}:${port}` },
+    ])
+      expect((await signIn(server, RIGHT, headers)).status).toBe(302)
+  })
+
+  it('allow no script, no frame, no other place to send forms to, and no cache', async () => {
+    for (const answer of [
+      await page('/admin'),
+      await page('/admin/sign_in', {}),
+      await signIn(server, { ...RIGHT, password: 'wrong' }),
+    ]) {
+      expect(answer.status).toBe(200)
+      const policy = String(answer.headers['content-security-policy'])
+      expect(policy).toContain("default-src 'none'")
+      expect(policy).toContain("form-action 'self'")
+      expect(policy).toContain("frame-ancestors 'none'")
+      expect(policy).toContain("base-uri 'none'")
+      expect(policy).not.toMatch(/unsafe-(inline|eval)|script-src|\*/)
+      expect(answer.headers['cache-control']).toBe('no-store')
+      expect(answer.headers['x-content-type-options']).toBe('nosniff')
+      expect(answer.text).not.toMatch(/<script|\son\w+=|style="/)
+    }
+  })
+
+  it('show hostile names as text', async () => {
+    const backend = new Backend(server)
+    for (const name of HOSTILE)
+      await backend.connect(name, [name], { user_state: { [name]: name } })
+    const { text } = await page('/admin')
+    expect(text).toContain('&lt;img src=x onerror=alert(1)&gt;')
+    expect(text).toContain('&amp;lt;b&amp;gt;')
+    expect(text).not.toMatch(UNSAFE_HTML)
+    const json = await page('/admin/admin.json')
+    expect(json.headers['content-type']).toMatch(/^application\/json/)
+    expect(json.headers['x-content-type-options']).toBe('nosniff')
+    expect(Object.keys((json.body as { channels: object }).channels)).toEqual(
+      expect.arrayContaining(HOSTILE),
+    )
+  })
+
+  it('show nothing of what a failed sign-in was given', async () => {
+    const attempts = HOSTILE.map((name) => signIn(server, { username: name, password: name }))
+    for (const { text } of await Promise.all(attempts))
+      for (const name of HOSTILE) expect(text).not.toContain(name)
+  })
+})
+
+describe('signing in to the admin pages', () => {
+  it('answers wrong passwords slowly, ten of them in a minute, and none after that', async () => {
+    const server = await startServer()
+    const began = performance.now()
+    const wrong = () => signIn(server, { username: 'admin', password: 'wrong' })
+    const answers = await Promise.all(Array.from({ length: 25 }, wrong))
+    expect(performance.now() - began).toBeGreaterThan(400)
+    const statuses = answers.map(({ status }) => status).sort()
+    expect(statuses).toEqual([...Array<number>(10).fill(200), ...Array<number>(15).fill(429)])
+    for (const answer of answers) expect(answer.headers).not.toHaveProperty('set-cookie')
+
+    const blocked = await signIn(server, RIGHT)
+    expect(blocked).toMatchObject({
+      status: 429,
+      body: { request: 'Too many attempts. Wait a minute.' },
+    })
+    const elsewhere = await send(server, 'POST /admin/sign_in', {
+      body: new URLSearchParams(RIGHT).toString(),
+      localAddress: '127.0.0.2',
+    })
+    expect(elsewhere.status).toBe(302)
+    await server.close()
+  })
+
+  it('takes whatever the form holds', async () => {
+    const server = await startServer()
+    const bodies = ['', '&', '=', 'username', 'username=%', 'username=%ff&password=%00', '{}']
+    const forms = [...bodies, 'a'.repeat(100_000)].map((body) =>
+      send(server, 'POST /admin/sign_in', { body }),
+    )
+    for (const { status, headers } of await Promise.all(forms)) {
+      expect([200, 400, 422]).toContain(status)
+      expect(headers).not.toHaveProperty('set-cookie')
+    }
+    await server.close()
+  })
+
+  it('outlives a restart with a cookie_secret, and does not without one', async () => {
+    const survives = async (cookie_secret: string): Promise<boolean> => {
+      const first = await startServer({ cookie_secret })
+      const cookie = cookieOf(await signIn(first, RIGHT))
+      await first.close()
+      const second = await startServer({ cookie_secret })
+      const { status } = await send(second, 'GET /admin', { headers: { cookie } })
+      await second.close()
+      return status === 200
+    }
+    expect(await survives('kept')).toBe(true)
+    expect(await survives('')).toBe(false)
+  })
+})

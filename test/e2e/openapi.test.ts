@@ -1,0 +1,224 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { Backend, send } from '../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+
+/** The objects of OpenAPI 3.1 as far as this server uses them; anything else in them is a mistake. */
+const Schema = z.union([z.boolean(), z.record(z.string(), z.unknown())])
+const MediaType = z.strictObject({ schema: Schema, example: z.unknown().optional() })
+const Content = z.record(z.string().regex(/^[\w.*+-]+\/[\w.*+-]+/), MediaType)
+const Parameter = z
+  .strictObject({
+    name: z.string().min(1),
+    in: z.enum(['query', 'header', 'path', 'cookie']),
+    description: z.string().optional(),
+    required: z.boolean().optional(),
+    deprecated: z.boolean().optional(),
+    schema: Schema,
+  })
+  .refine((parameter) => parameter.in !== 'path' || parameter.required === true)
+const Response = z.strictObject({ description: z.string(), content: Content.optional() })
+const Operation = z.strictObject({
+  tags: z.array(z.string()).min(1),
+  summary: z.string().min(1),
+  description: z.string().min(1),
+  operationId: z.string().optional(),
+  parameters: z.array(Parameter).optional(),
+  requestBody: z
+    .strictObject({
+      content: Content,
+      required: z.boolean().optional(),
+      description: z.string().optional(),
+    })
+    .optional(),
+  responses: z.record(z.string().regex(/^([1-5](\d\d|XX)|default)$/), Response),
+  security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
+})
+const Document = z.strictObject({
+  openapi: z.string().regex(/^3\.1\.\d+$/),
+  info: z.strictObject({
+    title: z.string(),
+    version: z.string(),
+    description: z.string().optional(),
+  }),
+  servers: z.array(z.strictObject({ url: z.string() })).optional(),
+  tags: z
+    .array(z.strictObject({ name: z.string(), description: z.string().optional() }))
+    .optional(),
+  paths: z.record(
+    z.string().startsWith('/'),
+    z.partialRecord(
+      z.enum(['get', 'put', 'post', 'delete', 'options', 'head', 'patch']),
+      Operation,
+    ),
+  ),
+  components: z.strictObject({
+    schemas: z.record(z.string().regex(/^[\w.-]+$/), Schema),
+    securitySchemes: z.record(
+      z.string(),
+      z.strictObject({
+        type: z.literal('apiKey'),
+        in: z.enum(['header', 'query', 'cookie']),
+        name: z.string(),
+        description: z.string().optional(),
+      }),
+    ),
+  }),
+})
+type Document = z.infer<typeof Document>
+
+const ROUTES = [
+  'post /connect',
+  'post /subscribe',
+  'post /unsubscribe',
+  'post /user_state',
+  'post /channel_config',
+  'get /info',
+  'post /info',
+  'post /message',
+  'patch /message',
+  'delete /message',
+  'get /disconnect',
+  'post /disconnect',
+  'get /listen',
+  'get /ws',
+  'get /health',
+  'get /admin/admin.json',
+  'post /admin/admin.json',
+]
+
+describe('the description of the API', () => {
+  let server: ServerProcess
+  let backend: Backend
+  let document: Document
+  let cookie: string
+
+  beforeAll(async () => {
+    server = await ServerProcess.start()
+    backend = new Backend(server)
+    document = (await backend.send('GET /openapi.json')).body as Document
+    const body = 'username=admin&password=admin_secret'
+    const { headers } = await send(server, 'POST /admin/sign_in', { body })
+    cookie = headers['set-cookie']?.[0]?.split(';')[0] ?? ''
+  })
+  afterAll(killProcesses)
+
+  const operations = () =>
+    Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, operation]) => ({ line: `${method} ${path}`, operation })),
+    )
+
+  it('is OpenAPI 3.1', () => {
+    const { success, error } = Document.safeParse(document)
+    expect(error?.issues).toBeUndefined()
+    expect(success).toBe(true)
+  })
+
+  it('lists every route, and no others', () => {
+    const lines = operations().map(({ line }) => line)
+    expect(lines.sort()).toEqual([...ROUTES].sort())
+  })
+
+  it('refers only to what is there', () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)]
+    expect(references.length).toBeGreaterThan(0)
+    for (const [, reference = ''] of references) {
+      const steps = reference.replace(/^#\//, '').split('/')
+      const target = steps.reduce<unknown>(
+        (at, step) => (at as Record<string, unknown>)?.[step],
+        document,
+      )
+      expect(target, reference).toBeTypeOf('object')
+    }
+  })
+
+  it('has schemas that are JSON Schema of 2020, as OpenAPI 3.1 asks for', () => {
+    const ajv = new Ajv2020({ strict: false })
+    const schemas = [
+      ...Object.entries(document.components.schemas),
+      ...operations().flatMap(({ line, operation }) => [
+        ...(operation.parameters ?? []).map(
+          ({ name, schema }) => [`${line} ${name}`, schema] as const,
+        ),
+        ...[operation.requestBody, ...Object.values(operation.responses)].flatMap((part) =>
+          Object.values(part?.content ?? {}).map(({ schema }) => [line, schema] as const),
+        ),
+      ]),
+    ]
+    for (const [name, schema] of schemas) {
+      expect(ajv.validateSchema(schema), `${name}: ${ajv.errorsText()}`).toBe(true)
+      expect(JSON.stringify(schema), name).not.toMatch(/"nullable"|"exclusive\w+":(true|false)/)
+    }
+  })
+
+  it('says which routes need a signature: those that refuse to go without', async () => {
+    for (const { line, operation } of operations()) {
+      const [method = '', path = ''] = line.split(' ')
+      const { status } = await send(server, `${method.toUpperCase()} ${path}`)
+      const needs = operation.security !== undefined && operation.security.length > 0
+      expect([302, 403].includes(status), line).toBe(needs)
+    }
+  })
+
+  it('describes answers and refusals of the routes that read a body', () => {
+    for (const { line, operation } of operations()) {
+      if (line === 'get /ws') continue // answers with a WebSocket
+      expect(Object.keys(operation.responses), line).toContain('200')
+      if (operation.requestBody) expect(Object.keys(operation.responses), line).toContain('422')
+    }
+  })
+
+  it('is for those who sign in or sign', async () => {
+    expect((await send(server, 'GET /openapi.json')).status).toBe(403)
+    expect((await send(server, 'GET /openapi.json', { headers: { cookie } })).status).toBe(200)
+  })
+
+  describe('in the explorer', () => {
+    const get = (path: string, headers: object = { cookie }) =>
+      send(server, `GET ${path}`, { headers: { ...headers } })
+
+    it('is shown to a signed-in admin, with everything that the page loads', async () => {
+      const redirect = await get('/api-explorer')
+      const home = redirect.status === 200 ? redirect : await get('/api-explorer/')
+      expect(home.status).toBe(200)
+      expect(home.headers['content-type']).toMatch(/^text\/html/)
+      const assets = [...home.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path)
+      expect(assets.length).toBeGreaterThan(3)
+      for (const asset of assets) {
+        const { pathname } = new URL(asset, `${server.url}/api-explorer/`)
+        const answer = await get(pathname)
+        expect(answer.status, pathname).toBe(200)
+        expect(answer.text.length, pathname).toBeGreaterThan(0)
+      }
+      expect((await get('/api-explorer/json')).body).toMatchObject({ openapi: document.openapi })
+      expect(String(home.headers['content-security-policy'])).toMatch(/default-src|script-src/)
+    })
+
+    it('is shown to nobody else, nor is any file of it', async () => {
+      const { text } = await get('/api-explorer/')
+      const assets = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path)
+      const paths = ['/api-explorer', '/api-explorer/', '/api-explorer/json', '/api-explorer/yaml']
+      const files = assets.map((asset) => new URL(asset, `${server.url}/api-explorer/`).pathname)
+      for (const path of [...paths, ...files]) {
+        const answer = await get(path, {})
+        expect(answer.status, path).toBe(302)
+        expect(answer.headers.location, path).toBe(`${server.url}/admin/sign_in`)
+      }
+    })
+
+    it('has nothing of the server’s files beside its own', async () => {
+      for (const path of [
+        '/api-explorer/static/../../../package.json',
+        '/api-explorer/static/%2e%2e/%2e%2e/package.json',
+        '/api-explorer/static/..%2f..%2fpackage.json',
+        '/api-explorer/static//etc/passwd',
+        '/api-explorer/static/%00',
+      ]) {
+        const { status, text } = await get(path)
+        expect([302, 400, 403, 404], path).toContain(status)
+        expect(text).not.toMatch(/root:|"dependencies"/)
+      }
+    })
+  })
+})

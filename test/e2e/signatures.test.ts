@@ -1,0 +1,86 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { Backend, send, signature } from '../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { startServer } from '../helpers/server.ts'
+
+const now = (): number => Math.floor(Date.now() / 1000)
+
+describe('signatures', () => {
+  afterAll(killProcesses)
+
+  it('for any text open every endpoint, by default', async () => {
+    const server = await startServer()
+    for (const value of ['', '/info', 'anything', 'a.b.c'])
+      expect((await send(server, 'POST /info', { headers: signature({ value }) })).status).toBe(200)
+    await server.close()
+  })
+
+  it('open the one endpoint that they name, with signature_scope = endpoint', async () => {
+    const server = await startServer({ signature_scope: 'endpoint' })
+    const status = async (line: string, value: string, more: object = {}) =>
+      (await send(server, line, { headers: { ...signature({ value }), ...more }, json: [] })).status
+    expect(await status('POST /message', '/message')).toBe(200)
+    expect(await status('PATCH /message', '/message')).toBe(200)
+    expect(await status('POST /message?x=y', '/message')).toBe(200)
+    expect(await status('POST /push/message', '/message', { 'x-script-name': '/push' })).toBe(200)
+    for (const value of ['', 'anything', '/info', 'message', '/message/', '/messages', '/Message'])
+      expect(await status('POST /message', value), value).toBe(401)
+    expect(await status('POST /push/message', '/push/message', { 'x-script-name': '/push' })).toBe(
+      401,
+    )
+    expect(await status('GET /admin/admin.json', '/info')).toBe(401)
+    const query = `secret=${signature({ value: '/info' })['x-channelstream-secret']}`
+    expect((await send(server, `POST /info?${query}`)).status).toBe(200)
+    expect((await send(server, `POST /message?${query}`)).status).toBe(401)
+    await server.close()
+  })
+
+  it('are good for ever where their age does not matter, but never without the secret', async () => {
+    const server = await startServer({ validate_requests: false })
+    const status = async (headers: object) =>
+      (await send(server, 'POST /info', { headers: { ...headers } })).status
+    expect(await status(signature({ atSeconds: now() - 10_000_000 }))).toBe(200)
+    expect(await status(signature({ secret: 'other' }))).toBe(401)
+    expect(await status({})).toBe(403)
+    await server.close()
+  })
+
+  it('expire while the server remembers them', async () => {
+    const server = await startServer()
+    const old = signature({ atSeconds: now() - 59 })
+    const status = async () => (await send(server, 'POST /info', { headers: old })).status
+    expect(await status()).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve, 2_100))
+    expect(await status()).toBe(401)
+    await server.close()
+  })
+
+  it('are checked by a module of the operator’s, which gets the secret', async () => {
+    const checker = `
+      export async function createSignatureChecker({ secret, maxAgeSeconds }) {
+        if (maxAgeSeconds !== 60) throw new Error('unexpected age')
+        return {
+          verify(signed, nowSeconds) {
+            if (signed === 'crash') throw new Error('checker broke: ' + secret)
+            if (signed !== 'open ' + secret) return undefined
+            return { value: signed, timestamp: nowSeconds, expiresAt: nowSeconds + 1 }
+          },
+        }
+      }`
+    const server = await ServerProcess.start({
+      files: { 'checker.mjs': checker },
+      settings: { signature_checker: './checker.mjs', secret: 'sesame', host: '127.0.0.1' },
+    })
+    const status = async (text: string) =>
+      (await send(server, 'POST /info', { headers: { 'x-channelstream-secret': text } })).status
+    expect(await status('open sesame')).toBe(200)
+    expect(await status('open barley')).toBe(401)
+    expect((await new Backend(server, 'sesame').send('POST /info')).status).toBe(401)
+
+    const headers = { 'x-channelstream-secret': 'crash' }
+    const crash = await send(server, 'POST /info', { headers })
+    expect(crash).toMatchObject({ status: 500, body: { request: 'Internal error' } })
+    expect(await status('open sesame')).toBe(200)
+    expect(server.exit).toBeUndefined()
+  })
+})

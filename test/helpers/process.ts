@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { Backend, until, within } from './http.ts'
+import type { ChildProcess } from 'node:child_process'
+
+const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
+const START_PATIENCE_MS = 20_000
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface StartOptions {
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Settings, handed over in the environment. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>
+  /** Files to be there in the working directory, by name. */
+  readonly files?: Readonly<Record<string, string>>
+}
+
+const running = new Set<ServerProcess>()
+
+/** To be called after the tests of a file: ends the processes they left, and removes their directories. */
+export async function killProcesses(): Promise<void> {
+  await Promise.all([...running].map((server) => server.kill()))
+}
+
+/** `channelstream` as people run it: a process of its own, from `dist/`, which `npm run build` makes. */
+export class ServerProcess {
+  stdout = ''
+  stderr = ''
+  exit: Exit | undefined
+  readonly exited: Promise<Exit>
+  readonly directory = mkdtempSync(join(tmpdir(), 'channelstream-test-'))
+  readonly #child: ChildProcess
+
+  private constructor({ args = [], env = {}, settings = {}, files = {} }: StartOptions) {
+    for (const [name, text] of Object.entries(files))
+      writeFileSync(join(this.directory, name), text)
+    const { PATH, HOME } = process.env
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: this.directory,
+      env: { PATH, HOME, ...variablesOf(settings), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child.stdout?.on('data', (part: Buffer) => (this.stdout += part.toString()))
+    this.#child.stderr?.on('data', (part: Buffer) => (this.stderr += part.toString()))
+    this.exited = new Promise((resolve) => {
+      this.#child.on('close', (code, signal) => resolve((this.exit = { code, signal })))
+    })
+    running.add(this)
+  }
+
+  /** Resolves once it listens, on a port that the system chose. */
+  static async start(options: StartOptions = {}): Promise<ServerProcess> {
+    const args = ['--port', '0', ...(options.args ?? [])]
+    const server = new ServerProcess({ ...options, args })
+    // The explorer is the last line on standard output; notes follow on standard error, in the same turn.
+    const isUp = (): boolean => /API explorer .*\n/.test(server.stdout) || server.exit !== undefined
+    await until(isUp, 'the server to start', START_PATIENCE_MS)
+    if (server.exit)
+      throw new Error(`the server did not start: ${JSON.stringify(server.exit)} ${server.output}`)
+    return server
+  }
+
+  /** Runs to the end: for commands, and for starts that fail. */
+  static async run(options: StartOptions): Promise<ServerProcess & { readonly exit: Exit }> {
+    const server = new ServerProcess(options)
+    const exit = await within(server.exited, 'the process to end', START_PATIENCE_MS)
+    return Object.assign(server, { exit })
+  }
+
+  get host(): string {
+    return '127.0.0.1'
+  }
+
+  get port(): number {
+    return Number(/listens on http:\/\/\S+:(\d+)/.exec(this.stdout)?.[1])
+  }
+
+  get url(): string {
+    return `http://${this.host}:${this.port}`
+  }
+
+  get output(): string {
+    return this.stdout + this.stderr
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** How much memory the process holds, as it tells admins itself. */
+  async residentBytes(secret?: string): Promise<number> {
+    const { text } = await new Backend(this, secret).send('GET /admin/debug')
+    return Number(/rss: (\d+) KiB/.exec(text)?.[1]) * 1024
+  }
+
+  async kill(): Promise<void> {
+    running.delete(this)
+    if (!this.exit) this.signal('SIGKILL')
+    await this.exited
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+function variablesOf(settings: NonNullable<StartOptions['settings']>): Record<string, string> {
+  const named = Object.entries(settings).map(([name, value]) => [
+    `CHANNELSTREAM_${name.toUpperCase()}`,
+    String(value),
+  ])
+  return Object.fromEntries(named) as Record<string, string>
+}
+
+/** Fails the tests of this file if anything in this process, the server under test included, is thrown unseen. */
+export function refuseCrashes(): void {
+  const crashes: unknown[] = []
+  const note = (crash: unknown): void => void crashes.push(crash)
+  beforeAll(() => {
+    process.on('uncaughtException', note)
+    process.on('unhandledRejection', note)
+  })
+  afterAll(() => {
+    process.off('uncaughtException', note)
+    process.off('unhandledRejection', note)
+    expect(crashes).toEqual([])
+  })
+}

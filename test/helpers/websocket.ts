@@ -1,0 +1,314 @@
+import { randomBytes } from 'node:crypto'
+import net from 'node:net'
+import { WebSocket } from 'ws'
+import { until, within } from './http.ts'
+import type { Address } from './http.ts'
+
+export interface ReceivedEvent {
+  readonly type: string
+  readonly id: string
+  readonly channel?: string | null
+  readonly user?: string
+  readonly catchup?: boolean
+  readonly message?: { readonly text?: string; readonly action?: string }
+  readonly [key: string]: unknown
+}
+
+export interface Ending {
+  readonly code: number
+  readonly reason: string
+}
+
+const clients = new Set<{ destroy(): void }>()
+
+/** To be called after the tests of a file: cuts whatever clients they left open. */
+export function closeClients(): void {
+  for (const client of clients) client.destroy()
+  clients.clear()
+}
+
+export interface Opening {
+  readonly cursor?: string
+  /** What stands before `/ws`. */
+  readonly prefix?: string
+  readonly headers?: Record<string, string>
+  readonly autoPong?: boolean
+}
+
+/** A client as people have it in a browser: opens `/ws` and writes down what it gets. */
+export class Listener {
+  readonly events: ReceivedEvent[] = []
+  /** Each frame as it came, heartbeats included. */
+  readonly frames: string[] = []
+  readonly closed: Promise<Ending>
+  ending: Ending | undefined
+  readonly #socket: WebSocket
+
+  private constructor(url: string, { headers, autoPong = true }: Opening) {
+    this.#socket = new WebSocket(url, {
+      perMessageDeflate: false,
+      autoPong,
+      ...(headers && { headers }),
+    })
+    this.#socket.on('error', () => {}) // a close follows
+    this.#socket.on('message', (data: Buffer) => this.#receive(data.toString()))
+    this.closed = new Promise((resolve) => {
+      this.#socket.on('close', (code, reason) => {
+        this.ending = { code, reason: reason.toString() }
+        resolve(this.ending)
+      })
+    })
+    clients.add(this)
+  }
+
+  /** Resolves once the handshake is over; rejects if it is refused. */
+  static async open(server: Address, connId: string, opening: Opening = {}): Promise<Listener> {
+    const { prefix = '', cursor } = opening
+    const query = new URLSearchParams({ conn_id: connId, ...(cursor !== undefined && { cursor }) })
+    const url = `ws://${server.host}:${server.port}${prefix}/ws?${query.toString()}`
+    const listener = new Listener(url, opening)
+    await within(listener.#opened(), 'the handshake')
+    return listener
+  }
+
+  #opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.once('open', resolve)
+      this.#socket.once('unexpected-response', (_request, response) =>
+        reject(new Error(`handshake refused with ${response.statusCode}`)),
+      )
+      this.#socket.once('close', () => reject(new Error('no handshake')))
+    })
+  }
+
+  get texts(): (string | undefined)[] {
+    return this.of('message').map(({ message }) => message?.text)
+  }
+
+  get beats(): number {
+    return this.frames.filter((frame) => frame === '[]').length
+  }
+
+  of(type: string): ReceivedEvent[] {
+    return this.events.filter((event) => event.type === type)
+  }
+
+  /** Presence of a user, in order: `joined`, `parted`. */
+  presenceOf(user: string): (string | undefined)[] {
+    const events = this.of('presence').filter((event) => event.user === user)
+    return events.map(({ message }) => message?.action)
+  }
+
+  /** Waits for a message with this text; by then everything before it has come. */
+  async heard(text: string, withinMs?: number): Promise<void> {
+    await until(() => this.texts.includes(text), `the message ${text}`, withinMs)
+  }
+
+  send(data: string | Buffer): void {
+    this.#socket.send(data)
+  }
+
+  /** Leaves, with a close frame. */
+  async close(code = 1000): Promise<Ending> {
+    this.#socket.close(code)
+    return this.closed
+  }
+
+  /** Breaks off, without a word. */
+  async breakOff(): Promise<void> {
+    this.#socket.terminate()
+    await this.closed
+  }
+
+  destroy(): void {
+    this.#socket.terminate()
+  }
+
+  #receive(frame: string): void {
+    this.frames.push(frame)
+    this.events.push(...(JSON.parse(frame) as ReceivedEvent[]))
+  }
+}
+
+/** A TCP connection that does what it is told and nothing else. */
+export class RawClient {
+  readonly closed: Promise<void>
+  isClosed = false
+  /** The server has said that it sends no more. */
+  isEnded = false
+  readonly #socket: net.Socket
+  readonly #parts: Buffer[] = []
+
+  private constructor({ host, port }: Address) {
+    this.#socket = net.connect({ host, port, allowHalfOpen: true })
+    this.#socket.on('data', (part: Buffer) => this.#parts.push(part))
+    this.#socket.on('end', () => (this.isEnded = true))
+    this.#socket.on('error', () => {}) // a close follows
+    this.closed = new Promise((resolve) => {
+      this.#socket.on('close', () => {
+        this.isClosed = true
+        resolve()
+      })
+    })
+    clients.add(this)
+  }
+
+  static async connect(server: Address): Promise<RawClient> {
+    const client = new RawClient(server)
+    await within(new Promise((resolve) => client.#socket.once('connect', resolve)), 'a connection')
+    return client
+  }
+
+  /** Opens a WebSocket, and says nothing more: no pong, no close. */
+  static async openWebSocket(server: Address, connId: string): Promise<RawClient> {
+    const client = await RawClient.connect(server)
+    client.write(handshake(`/ws?conn_id=${connId}`))
+    await until(() => client.text.includes('\r\n\r\n'), 'the handshake')
+    if (client.status !== 101) throw new Error(client.text)
+    return client
+  }
+
+  /** The server has ended its side, or cut the connection. */
+  get isOver(): boolean {
+    return this.isEnded || this.isClosed
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#parts)
+  }
+
+  get text(): string {
+    return this.bytes.toString('latin1')
+  }
+
+  get status(): number {
+    return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.text)?.[1] ?? 0)
+  }
+
+  /** The body of the answer, as JSON; undefined if it is none. */
+  get body(): unknown {
+    const { text } = this
+    try {
+      return JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)) as unknown
+    } catch {
+      return undefined
+    }
+  }
+
+  get frames(): ServerFrame[] {
+    const { bytes } = this
+    return readFrames(bytes.subarray(bytes.indexOf('\r\n\r\n') + 4))
+  }
+
+  /** The code of the close frame that the server sent. */
+  get closeCode(): number | undefined {
+    return this.frames.find(({ opcode }) => opcode === 8)?.payload.readUInt16BE(0)
+  }
+
+  write(bytes: string | Buffer): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes)
+  }
+
+  /** Says that nothing more will be sent. */
+  end(): void {
+    this.#socket.end()
+  }
+
+  /** Stops reading: the network fills up. */
+  stopReading(): void {
+    this.#socket.pause()
+  }
+
+  readOn(): void {
+    this.#socket.resume()
+  }
+
+  /** The answer to the request that was written. */
+  async answered(withinMs?: number): Promise<number> {
+    await until(() => this.status > 0 || this.isClosed, 'an answer', withinMs)
+    return this.status
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+/** The head of an upgrade to a WebSocket. A header that is undefined is left out. */
+export function handshake(
+  target: string,
+  headers: Readonly<Record<string, string | undefined>> = {},
+): string {
+  const all = {
+    Host: 'test',
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version': '13',
+    ...headers,
+  }
+  const lines = Object.entries(all).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}: ${value}`],
+  )
+  return [`GET ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n')
+}
+
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+
+export interface FrameParts {
+  readonly opcode: number
+  readonly payload?: Buffer | string
+  readonly fin?: boolean
+  /** The three bits for extensions, as in 0x40 for RSV1. */
+  readonly reserved?: number
+  /** What the header claims, if not the payload's own length. */
+  readonly announced?: number
+}
+
+/** A frame as clients send it, masked. */
+export function clientFrame(parts: FrameParts): Buffer {
+  const payload = Buffer.from(parts.payload ?? '')
+  const mask = randomBytes(4)
+  const first = (parts.fin === false ? 0 : 0x80) | (parts.reserved ?? 0) | parts.opcode
+  return Buffer.concat([
+    Buffer.from([first]),
+    lengthBytes(parts.announced ?? payload.length),
+    mask,
+    payload.map((byte, i) => byte ^ (mask[i % 4] ?? 0)),
+  ])
+}
+
+function lengthBytes(length: number): Buffer {
+  if (length < 126) return Buffer.from([0x80 | length])
+  const bytes = Buffer.alloc(length > 0xffff ? 9 : 3)
+  bytes[0] = 0x80 | (length > 0xffff ? 127 : 126)
+  if (length > 0xffff) bytes.writeBigUInt64BE(BigInt(length), 1)
+  else bytes.writeUInt16BE(length, 1)
+  return bytes
+}
+
+export interface ServerFrame {
+  readonly opcode: number
+  readonly payload: Buffer
+}
+
+/** The whole frames at the start of what a server sent. */
+function readFrames(bytes: Buffer): ServerFrame[] {
+  const frames: ServerFrame[] = []
+  for (let at = 0; at + 2 <= bytes.length;) {
+    const short = (bytes[at + 1] ?? 0) & 0x7f
+    const header = short === 127 ? 10 : short === 126 ? 4 : 2
+    if (at + header > bytes.length) break
+    const length =
+      short === 127
+        ? Number(bytes.readBigUInt64BE(at + 2))
+        : short === 126
+          ? bytes.readUInt16BE(at + 2)
+          : short
+    if (at + header + length > bytes.length) break
+    const payload = bytes.subarray(at + header, at + header + length)
+    frames.push({ opcode: (bytes[at] ?? 0) & 0x0f, payload })
+    at += header + length
+  }
+  return frames
+}
