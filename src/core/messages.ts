@@ -27,12 +27,12 @@ export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
   channel !== null || pm_users.length > 0
 
 export function postMessage(clock: Clock, request: MessageRequest): Posting<MessageRequest> {
-  const answer = {
-    ...request,
+  // Assigned, not spread: see clientView.
+  const answer = Object.assign({}, request, {
     uuid: request.uuid ?? crypto.randomUUID(),
     timestamp: request.timestamp ?? isoTimestamp(clock.wallTime()),
     edited: null,
-  }
+  })
   return { answer, publication: publicationOf('message', answer) }
 }
 
@@ -48,17 +48,19 @@ export const postDelete = (request: DeleteRequest): Posting<DeleteRequest> => ({
 
 function publicationOf(
   type: EventBody['type'],
-  request: Addressed & { uuid: string },
+  request: Addressed & { readonly uuid: string },
 ): Publication {
-  const {
-    pm_users: pmUsers,
-    exclude_users: excludeUsers,
-    no_history: noHistory,
-    ...shown
-  } = request
-  // The caller's own `catchup` would say of a live event that it is late.
-  const body: EventBody = { ...shown, type, catchup: undefined }
+  const { channel, pm_users: pmUsers, exclude_users: excludeUsers, no_history: noHistory } = request
+  const body: EventBody = Object.assign({}, request, { type }, NOT_SHOWN)
   const publication = { body, delivery: { pmUsers, excludeUsers, noHistory } }
-  if (request.channel !== null) return publication
+  if (channel !== null) return publication
   return { ...publication, users: pmUsers.filter((user) => !excludeUsers.includes(user)) }
+}
+
+/** How it is delivered; and the caller's own `catchup`, which would say of a live event that it is late. */
+const NOT_SHOWN = {
+  pm_users: undefined,
+  exclude_users: undefined,
+  no_history: undefined,
+  catchup: undefined,
 }

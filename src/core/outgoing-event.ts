@@ -29,11 +29,8 @@ const SAYS_WHEN_LIVE = new Set<EventBody['type']>(['message', 'presence', 'user_
 /** The event for those who are there now. */
 export function liveEvent(event: StoredEvent): OutgoingEvent {
   const { n, id, body } = event
-  const told = SAYS_WHEN_LIVE.has(body.type)
-  return new OutgoingEvent(n, id, body.type, {
-    ...clientView(event),
-    ...(told && { catchup: false }),
-  })
+  const catchup = SAYS_WHEN_LIVE.has(body.type) ? false : undefined
+  return new OutgoingEvent(n, id, body.type, clientView(event, catchup))
 }
 
 /** The event for those who come back. They share it: after a restart of a proxy, thousands come back at once. */
@@ -41,16 +38,20 @@ export function lateEvent(event: StoredEvent): OutgoingEvent {
   const known = LATE.get(event)
   if (known) return known
   const { n, id, body } = event
-  const late = new OutgoingEvent(n, id, body.type, { ...clientView(event), catchup: true })
+  const late = new OutgoingEvent(n, id, body.type, clientView(event, true))
   LATE.set(event, late)
   return late
 }
 const LATE = new WeakMap<StoredEvent, OutgoingEvent>()
 
-/** `date` is the server's: without a timestamp it is undefined, which takes a caller's own key of that name away. */
-function clientView({ id, body }: StoredEvent): Record<string, unknown> {
+/**
+ * `date` is the server's: without a timestamp it is undefined, which takes a caller's own key of that name away.
+ * Assigned, not spread: a spread with keys after it is ten times as slow in Node 20, and this is done for every event.
+ */
+function clientView({ id, body }: StoredEvent, catchup: boolean | undefined): object {
   const timestamp = asInFrames(body.timestamp)
-  return { ...body, edited: asInFrames(body['edited']), id, timestamp, date: timestamp }
+  const edited = asInFrames(body['edited'])
+  return Object.assign({}, body, { edited, id, timestamp, date: timestamp, catchup })
 }
 
 /** Whether a user may see an event or a stored message, wherever it is shown. */

@@ -4,10 +4,15 @@
 
 /** `wallMs`: milliseconds since 1970 with a fraction. */
 export function isoTimestamp(wallMs: number): string {
-  const whole = Math.floor(wallMs)
-  const micros = Math.floor((wallMs - whole) * 1000)
-  return `${new Date(whole).toISOString().slice(0, 23)}${String(micros).padStart(3, '0')}`
+  const second = Math.floor(wallMs / 1000)
+  // Every message is stamped, many in the same second, and a Date is slow to print.
+  if (printed.second !== second) {
+    printed = { second, text: new Date(second * 1000).toISOString().slice(0, 20) }
+  }
+  const micros = Math.floor((wallMs - second * 1000) * 1000)
+  return printed.text + String(micros).padStart(6, '0')
 }
+let printed = { second: NaN, text: '' }
 
 /**
  * Frames write UTC as `Z` where answers and history write `+00:00`. What is no text stays as it is.
