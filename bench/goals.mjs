@@ -1,0 +1,98 @@
+/** What the figures have to be for the delivery path to be done: ratios within one run, on one machine. */
+
+/**
+ * @typedef {object} Goal
+ * @property {string} text
+ * @property {string} found
+ * @property {'pass' | 'miss' | 'not measured'} verdict
+ */
+
+/**
+ * @param {readonly import('./run.mjs').Outcome[]} outcomes
+ * @returns {Goal[]}
+ */
+export function checkGoals(outcomes) {
+  const figure = (id, peer, name) => {
+    const rounds = outcomes.find((outcome) => outcome.id === id)?.peers[peer]
+    return rounds?.summary[name]?.median ?? Number.NaN
+  }
+  const own = (id, name) => figure(id, 'channelstream', name)
+  const ratio = (id, peer, name) => own(id, name) / figure(id, peer, name)
+  const costGrowth = (to) =>
+    own(`cost-${to}`, 'cpuUsPerDelivery') /
+    own('cost-1000', 'cpuUsPerDelivery') /
+    (figure(`cost-${to}`, 'write-loop', 'cpuUsPerDelivery') /
+      figure('cost-1000', 'write-loop', 'cpuUsPerDelivery'))
+
+  return [
+    atLeast(
+      '1 publisher, 1,000 subscribers: ≥ 0.95 of the deliveries/s of the C write() loop',
+      ratio('fanout-1x1000', 'write-loop', 'deliveriesPerSecond'),
+      0.95,
+    ),
+    atLeast(
+      '32 publishers, 1,000 subscribers: ≥ 8 times the deliveries/s of nchan',
+      ratio('fanout-32x1000', 'nchan', 'deliveriesPerSecond'),
+      8,
+    ),
+    atMost(
+      'p99 latency at 50 messages/s to 1,000 subscribers: no more than that of nchan',
+      ratio('latency', 'nchan', 'p99Ms'),
+      1,
+    ),
+    atLeast(
+      'signed publishes/s at 32 connections: ≥ 0.85 of the bare node:http echo',
+      ratio('publish', 'node:http', 'requestsPerSecond'),
+      0.85,
+    ),
+    atLeast(
+      'batch posts of 100: ≥ 200,000 messages/s',
+      own('batch-100', 'messagesPerSecond'),
+      200_000,
+    ),
+    atMost(
+      '≤ 8 KiB per idle connection at 10,000, with the user and what is known of the connection',
+      own('memory', 'kibPerConnection'),
+      8,
+    ),
+    atMost('≤ 100 MiB for the idle server', own('memory', 'idleMib'), 100),
+    atLeast('≥ 5,000 signed /connect per second', own('connect', 'requestsPerSecond'), 5000),
+    ...[5000, 15_000].map((subscribers) =>
+      atMost(
+        `CPU per delivery at ${subscribers.toLocaleString('en')} subscribers: ≤ 1.25 of that at 1,000, beside what the C loop itself loses`,
+        costGrowth(subscribers),
+        1.25,
+      ),
+    ),
+    exactlyOnce(outcomes),
+  ]
+}
+
+const shown = (value) =>
+  value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)))
+
+const goal = (text, value, isMet) => ({
+  text,
+  found: Number.isNaN(value) ? '' : shown(value),
+  verdict: Number.isNaN(value) ? 'not measured' : isMet ? 'pass' : 'miss',
+})
+const atLeast = (text, value, limit) => goal(text, value, value >= limit)
+const atMost = (text, value, limit) => goal(text, value, value <= limit)
+
+/** What went wrong with deliveries in a round; undefined if nothing did. */
+export function faultsOf(round) {
+  const kinds = ['lost', 'doubled', 'reordered', 'strayed', 'closed', 'errors']
+  const faults = kinds.filter((kind) => round[kind] > 0).map((kind) => `${round[kind]} ${kind}`)
+  return faults.length > 0 ? faults.join(', ') : undefined
+}
+
+function exactlyOnce(outcomes) {
+  const rounds = outcomes.flatMap(({ peers }) => peers['channelstream']?.rounds ?? [])
+  const faults = rounds.map(faultsOf).filter(Boolean)
+  const deliveries = rounds.reduce((sum, round) => sum + (round.delivered ?? 0), 0)
+  return {
+    text: 'nothing lost, doubled or reordered in any run',
+    found: faults.length > 0 ? faults.join('; ') : `${shown(deliveries)} deliveries`,
+    verdict: rounds.length === 0 ? 'not measured' : faults.length > 0 ? 'miss' : 'pass',
+  }
+}

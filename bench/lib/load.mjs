@@ -1,0 +1,58 @@
+/** Runs the load generator (../load/load.c): files in, one line of JSON out. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { pinned } from './processes.mjs'
+
+/** Options whose value the generator reads from a file. */
+const IN_FILES = new Set(['paths', 'request', 'churn'])
+const TIME_LIMIT_MS = 180_000
+
+/**
+ * A function that runs the generator on `core` with options as load.c has them. `paths` and steps of `churn` are lists
+ * of lines, `request` is a text; a step `http` is followed by a whole request.
+ *
+ * @param {string} program
+ * @param {number} core
+ */
+export function loadGenerator(program, core) {
+  return async (options) => {
+    const directory = await mkdtemp(join(tmpdir(), 'channelstream-bench-'))
+    try {
+      const args = await Promise.all(
+        Object.entries(options)
+          .filter(([, value]) => value !== undefined && value !== '')
+          .map(async ([name, value]) => `${name}=${await asArgument(name, value, directory)}`),
+      )
+      const [command, ...rest] = pinned(core, [program, ...args])
+      const { stdout, stderr } = await promisify(execFile)(command, rest, {
+        timeout: TIME_LIMIT_MS,
+      })
+      if (stderr !== '') process.stderr.write(stderr)
+      return JSON.parse(stdout)
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+async function asArgument(name, value, directory) {
+  if (!IN_FILES.has(name)) return value
+  const file = join(directory, name)
+  const lines = name === 'churn' ? await stepLines(value, directory) : value
+  await writeFile(file, Array.isArray(lines) ? `${lines.join('\n')}\n` : lines)
+  return file
+}
+
+function stepLines(steps, directory) {
+  return Promise.all(
+    steps.map(async ([kind, argument], index) => {
+      if (kind !== 'http') return `${kind} ${argument ?? ''}`.trim()
+      const file = join(directory, `step-${index}`)
+      await writeFile(file, argument)
+      return `http ${file}`
+    }),
+  )
+}

@@ -1,0 +1,104 @@
+/** Processes that the bench starts, each on a core of its own, and ends again: these and no others. */
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+
+const START_PATIENCE_MS = 20_000
+const STOP_PATIENCE_MS = 5_000
+const HAS_TASKSET = existsSync('/usr/bin/taskset')
+
+const running = new Set()
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
+/** As many files as the machine lets a process open, up to what any scenario needs. */
+const WITH_FILES = 'ulimit -n 65535 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"'
+
+/**
+ * What to run so that `command` keeps to one core. Without taskset it goes where the kernel puts it.
+ *
+ * @param {number} core
+ * @param {readonly string[]} command
+ */
+export function pinned(core, command) {
+  const shell = ['sh', '-c', WITH_FILES, 'sh', ...command]
+  return HAS_TASKSET ? ['taskset', '-c', String(core), ...shell] : shell
+}
+
+/**
+ * Starts a server and waits until its output matches `ready`.
+ *
+ * @param {readonly string[]} command
+ * @param {{ core: number, ready: RegExp, env?: Record<string, string>, cwd?: string }} options
+ * @returns {Promise<{ pid: number, match: RegExpExecArray, stop: () => Promise<void> }>}
+ */
+export async function startServer(command, { core, ready, env = {}, cwd }) {
+  const [program = '', ...args] = pinned(core, command)
+  const stdio = ['ignore', 'pipe', 'pipe']
+  const child = spawn(program, args, { cwd, stdio, env: { ...process.env, ...env } })
+  running.add(child)
+  const exited = new Promise((resolve) => child.once('close', resolve))
+  void exited.then(() => running.delete(child))
+  try {
+    const match = await outputMatches(child, ready, exited)
+    return { pid: child.pid ?? 0, match, stop: () => stop(child, exited) }
+  } catch (error) {
+    await stop(child, exited)
+    throw error
+  }
+}
+
+function outputMatches(child, ready, exited) {
+  let output = ''
+  return new Promise((resolve, reject) => {
+    const giveUp = (why) => reject(new Error(`${child.spawnargs.join(' ')} ${why}:\n${output}`))
+    const timer = setTimeout(() => giveUp('did not get ready'), START_PATIENCE_MS)
+    child.once('error', reject)
+    void exited.then(() => giveUp('ended'))
+    const look = (part) => {
+      if (output.length > 65_536) return
+      output += part
+      const match = ready.exec(output)
+      if (match) resolve(match)
+      if (match) clearTimeout(timer)
+    }
+    child.stdout.on('data', look)
+    child.stderr.on('data', look)
+  })
+}
+
+async function stop(child, exited) {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS)
+  await exited
+  clearTimeout(timer)
+}
+
+/** The processes that a process has started. */
+export function childrenOf(pid) {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return list === '' ? [] : list.split(' ').map(Number)
+}
+
+/** Memory that these processes hold together. */
+export function residentKib(pids) {
+  const kib = pids.map((pid) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')))
+  return kib.reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0)
+}
+
+/** How many files a process may have open, at most. */
+export function fileLimit() {
+  return (
+    Number(execFileSync('sh', ['-c', 'ulimit -n 65535 2>/dev/null; ulimit -Hn']).toString()) ||
+    65_535
+  )
+}
+
+/** A port of loopback that is free now, for servers that cannot choose one themselves. */
+export async function freePort() {
+  const server = createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

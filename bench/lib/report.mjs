@@ -1,0 +1,73 @@
+/** The outcome of a run, as one table in text or Markdown. */
+import { FIGURES } from '../scenarios.mjs'
+import { faultsOf } from '../goals.mjs'
+
+/**
+ * One row per scenario and figure, one column per peer.
+ *
+ * @param {Pick<import('../run.mjs').Results, 'outcomes' | 'about'>} results
+ */
+export function tableOf({ outcomes, about }) {
+  const names = Object.keys(about).filter((name) => outcomes.some(({ peers }) => peers[name]))
+  const rows = outcomes.flatMap((outcome) =>
+    outcome.shows.map((figure, index) => [
+      index === 0 ? outcome.title : '',
+      FIGURES[figure].label,
+      ...names.map((name) => cell(outcome.peers[name], figure)),
+    ]),
+  )
+  return [['', 'median ± half the range', ...names], ...rows]
+}
+
+function cell(peer, figure) {
+  if (!peer) return ''
+  if (peer.failed) return 'failed'
+  const { median, spread } = peer.summary[figure] ?? {}
+  if (median === undefined) return ''
+  const digits = FIGURES[figure].digits
+  const number = median.toLocaleString('en', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  })
+  const isFaulty = peer.rounds.some(faultsOf)
+  return `${number}${peer.rounds.length > 1 ? ` ±${Math.round(spread * 100)}%` : ''}${isFaulty ? ' !' : ''}`
+}
+
+/** @param {readonly (readonly string[])[]} table */
+export function asText([head, ...rows]) {
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column].length)),
+  )
+  const line = (row) =>
+    row
+      .map((text, column) =>
+        column < 2 ? text.padEnd(widths[column]) : text.padStart(widths[column]),
+      )
+      .join('  ')
+      .trimEnd()
+  return [head, ...rows].map(line).join('\n')
+}
+
+/** @param {readonly (readonly string[])[]} table */
+export function asMarkdown([head, ...rows]) {
+  const line = (row) => `| ${row.join(' | ')} |`
+  const rule = head.map((_, column) => (column < 2 ? '---' : '---:'))
+  return [head, rule, ...rows].map(line).join('\n')
+}
+
+/** Whatever was not as it should be, a sentence each. */
+export function remarksOn(outcomes) {
+  return outcomes.flatMap(({ id, peers }) =>
+    Object.entries(peers).flatMap(([name, { rounds, failed }]) => {
+      const remarks = failed ? [`${id}, ${name}: ${failed}`] : []
+      for (const round of rounds) {
+        const faults = faultsOf(round)
+        if (faults) remarks.push(`${id}, ${name}: ${faults} of ${round.expected} deliveries`)
+        if (round.loadCpuPercent > 90 && round.serverCpuPercent < 90) {
+          remarks.push(`${id}, ${name}: the load generator was busy, the server was not`)
+        }
+      }
+      return [...new Set(remarks)]
+    }),
+  )
+}

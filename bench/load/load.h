@@ -1,0 +1,128 @@
+/* What the parts of the load generator share. One process, one thread (but for churn), one epoll loop. */
+#ifndef LOAD_H
+#define LOAD_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- measure.c: clocks, latencies, what /proc knows about the server */
+
+/* Monotonic, so that a latency is right whatever happens to the wall clock. */
+int64_t now_us(void);
+
+/* Counts by size, at most 1/32 off, so that any number of values costs the same memory. */
+typedef struct {
+  int64_t counts[64 * 32];
+  int64_t total, max;
+} Histogram;
+void histogram_add(Histogram *histogram, int64_t value);
+int64_t histogram_at(const Histogram *histogram, double share);
+
+/* `pids` is a comma-separated list; sums over all of them. */
+int64_t cpu_us_of(const char *pids);
+int64_t rss_kib_of(const char *pids);
+int64_t own_cpu_us(void);
+/* As many file descriptors as this process may have. Answers how many that is. */
+long raise_file_limit(void);
+void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* --- sign.c: the signature of backends, see src/http/signature.ts */
+
+void sha1(const void *bytes, size_t length, uint8_t digest[20]);
+void base64(const uint8_t *bytes, size_t length, const char *alphabet_end, char *text);
+enum { SIGNED_LENGTH = 40 };
+/* `bench.<timestamp>.<signature>`, signed now. */
+void sign_now(const char *secret, char text[SIGNED_LENGTH + 1]);
+
+/* --- request.c: raw HTTP requests with places to fill in, and the replies */
+
+/* `~channel.publisher.sequence.microseconds~`, in digits of fixed width: what each message carries. */
+enum { STAMP_LENGTH = 38, NUMBER_LENGTH = 12, CHANNEL_LENGTH = 6, MAX_PLACES = 4096 };
+typedef struct {
+  char *bytes;
+  size_t length;
+  int stamps, channels, numbers, signs;
+  size_t stamp_at[MAX_PLACES], channel_at[MAX_PLACES], number_at[8], sign_at[2];
+} Request;
+void request_read(Request *request, const char *path);
+void request_copy(Request *copy, const Request *request);
+void put_digits(char *at, int width, int64_t value);
+void put_stamp(char *at, int channel, int publisher, int64_t sequence, int64_t us);
+void put_channel(char *at, int channel);
+
+typedef struct {
+  char head[8192];
+  size_t head_length;
+  int status; /* 0 until the head is there */
+  bool chunked;
+  int64_t remaining;
+  char tail[5];
+} Reply;
+void reply_reset(Reply *reply);
+/* 1: the reply is complete. 0: more has to come. -1: that is no HTTP. */
+int reply_feed(Reply *reply, const char *bytes, size_t length);
+/* Connects to loopback. `source` > 0: from 127.0.0.<source>. */
+int dial(int port, int source);
+void write_all(int fd, const char *bytes, size_t length);
+/* Connection i dials from here: past 20,000 one address has no more ports. */
+int source_of(int64_t i);
+
+/* --- subscribers.c: WebSockets, and the check of what arrives on them */
+
+typedef struct {
+  int64_t delivered, bytes, lost, doubled, reordered, strayed;
+  int ready, closed;
+  Histogram latency;
+} Received;
+extern Received received;
+
+typedef struct {
+  int port, count, publishers, channels, epoll;
+  char **paths;
+  int path_count;
+  const char *hello;       /* sent as a text frame after the handshake */
+  const char *ready_after; /* a connection is ready once a text frame begins so; NULL: after the handshake */
+} SubscriberOptions;
+void subscribers_prepare(const SubscriberOptions *options);
+void subscriber_open(int index);
+void subscriber_readable(int index);
+/* How many deliveries follow from what was published, given at [publisher * channels + channel]. */
+int64_t subscribers_expect(const uint32_t *published);
+/* At the end: what was published and has not come is lost. */
+void subscribers_settle(const uint32_t *published);
+size_t handshake_request(char *text, size_t room, const char *path, int port);
+size_t masked_frame(char *bytes, int opcode, const char *payload, size_t length);
+
+/* --- publishers.c: HTTP connections that send one request after the other */
+
+typedef struct {
+  int64_t requests, messages, errors;
+  Histogram reply_latency;
+} Published;
+extern Published published;
+
+typedef struct {
+  int port, count, channels, epoll;
+  const char *request_path, *secret;
+  double rate;    /* requests per second together; 0: each sends when its last reply has come */
+  int64_t limit;  /* requests together; 0: until stopped */
+} PublisherOptions;
+void publishers_prepare(const PublisherOptions *options);
+void publishers_start(void);
+void publishers_stop(void);
+/* Sends what is due at a fixed rate. Answers microseconds until the next one is, or -1. */
+int64_t publishers_tick(void);
+void publisher_readable(int index);
+bool publishers_idle(void);
+/* Messages sent so far, at [publisher * channels + channel]. */
+const uint32_t *publishers_sent(void);
+
+/* --- churn.c */
+
+typedef struct {
+  int port, workers;
+  const char *steps_path, *secret, *pids;
+  double seconds;
+} ChurnOptions;
+void churn(const ChurnOptions *options);
+#endif

@@ -1,0 +1,129 @@
+/** One measurement: a fresh server, one load on it, and the server is gone again. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileLimit, residentKib } from './lib/processes.mjs'
+
+/** Files of the generator and of servers that are no subscribers. */
+const SPARE_FILES = 200
+/** Until a server that has just started has finished with that. */
+const SETTLE_MS = 500
+
+/**
+ * @typedef {object} Bench
+ * @property {import('./peers/peer.mjs').Place} place
+ * @property {number} seconds of one round
+ * @property {number} frameBytes how long delivered frames are to be
+ * @property {Map<string, number>} envelopes bytes that a peer puts around a message, by its name
+ */
+
+/**
+ * The figures of one round. Rejects if the server cannot be started or refuses what is asked of it.
+ *
+ * @param {Bench} bench
+ * @param {import('./scenarios.mjs').Scenario} scenario
+ * @param {any} peer
+ * @returns {Promise<Record<string, number>>}
+ */
+export async function measure(bench, scenario, peer) {
+  if ((scenario.subscribers ?? 0) + SPARE_FILES > fileLimit()) {
+    throw new Error(`${scenario.subscribers} sockets are more than 'ulimit -Hn' allows here`)
+  }
+  const server = await peer.start(bench.place)
+  try {
+    await sleep(SETTLE_MS)
+    return await KINDS[scenario.kind](bench, scenario, server, peer)
+  } finally {
+    await server.stop()
+  }
+}
+
+const KINDS = { fanout, requests, opens, memory, churn }
+
+async function fanout(bench, scenario, server, peer) {
+  const { publishers, subscribers = 0, channels = 1, messages = 1, rate } = scenario
+  const filler = await fillerFor(bench, server, peer)
+  await server.prepare?.(subscribers, channels)
+  return bench.place.load({
+    ...common(server),
+    subscribers,
+    publishers,
+    channels,
+    rate,
+    paths: server.paths(subscribers, channels),
+    request: server.publishRequest({ filler, messages }),
+    seconds: bench.seconds,
+    warmup: warmupOf(bench),
+  })
+}
+
+const warmupOf = (bench) => Math.min(1, bench.seconds / 2)
+
+const common = ({ port, pids, secret, hello, ready }) => ({
+  port,
+  pids: pids.join(','),
+  secret,
+  hello,
+  ready,
+})
+
+/** So that a frame is equally long whoever sends it; a peer whose envelope alone is longer gets no filler. */
+async function fillerFor({ place, frameBytes, envelopes }, server, peer) {
+  if (!envelopes.has(peer.name)) {
+    await server.prepare?.(1, 1)
+    const { frameBytes: bare } = await place.load({
+      ...common(server),
+      subscribers: 1,
+      publishers: 1,
+      count: 1,
+      idle: 0.1,
+      paths: server.paths(1, 1),
+      request: server.publishRequest({ filler: 0 }),
+    })
+    envelopes.set(peer.name, bare)
+  }
+  return Math.max(0, frameBytes - envelopes.get(peer.name))
+}
+
+/** The echo gets what this server gets, byte for byte, but has no subscribers. */
+async function requests(bench, scenario, server) {
+  const { publishers, request, channels = 1 } = scenario
+  const subscribers = server.prepare ? (scenario.subscribers ?? 0) : 0
+  if (subscribers > 0) await server.prepare(subscribers, channels)
+  return bench.place.load({
+    ...common(server),
+    subscribers,
+    publishers,
+    channels,
+    paths: subscribers > 0 ? server.paths(subscribers, channels) : undefined,
+    request: request === 'connect' ? server.connectRequest : server.publishRequest({ filler: 0 }),
+    seconds: bench.seconds,
+    warmup: warmupOf(bench),
+  })
+}
+
+async function opens({ place }, { subscribers }, server) {
+  await server.prepare?.(subscribers, 1)
+  return place.load({
+    ...common(server),
+    subscribers,
+    paths: server.paths(subscribers, 1),
+    seconds: 0,
+  })
+}
+
+/** What a connection costs is counted from the server’s start: with what was announced for it, and what that left over. */
+async function memory({ place }, { subscribers }, server) {
+  const idleKib = residentKib(server.pids)
+  await server.prepare?.(subscribers, 1)
+  const paths = server.paths(subscribers, 1)
+  const open = await place.load({ ...common(server), subscribers, paths, seconds: 0, idle: 3 })
+  return {
+    ...open,
+    idleMib: idleKib / 1024,
+    kibPerConnection: (open.rssKibOpen - idleKib) / subscribers,
+    kibPerSocket: (open.rssKibOpen - open.rssKibBefore) / subscribers,
+  }
+}
+
+function churn({ place, seconds }, _scenario, server) {
+  return place.load({ ...common(server), churn: server.churnSteps, seconds })
+}

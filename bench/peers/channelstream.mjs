@@ -1,0 +1,92 @@
+/** This server, or by `--url` another with the same API, such as the Python one. */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { startServer } from '../lib/processes.mjs'
+import {
+  CHANNEL,
+  NUMBER,
+  SIGNATURE,
+  channelName,
+  numberText,
+  payload,
+  post,
+} from '../lib/requests.mjs'
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const SECRET = 'a secret of the bench'
+const CONNECTS_AT_ONCE = 32
+
+export const name = 'channelstream'
+export const about = 'this server, as `node dist/main.js` starts it'
+
+export const missing = () =>
+  existsSync(MAIN) ? undefined : 'dist/main.js is missing: npm run build'
+
+/** @param {import('./peer.mjs').Place} place */
+export async function start({ core, load, nodeFlags = [] }) {
+  const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
+  // Announced connections wait until the last of them has been announced, on slow machines too.
+  const patient = ['--gc-conns-after', '120']
+  const server = await startServer([process.execPath, ...nodeFlags, MAIN, ...args, ...patient], {
+    core,
+    ready: /listens on http:\/\/127\.0\.0\.1:(\d+)/,
+    env: { CHANNELSTREAM_SECRET: SECRET },
+  })
+  const port = Number(server.match[1])
+  return { ...running({ port, pids: [server.pid], secret: SECRET }, load), stop: server.stop }
+}
+
+/**
+ * A server that runs already. It is not pinned, and its CPU and memory are known only if `pids` says whose to read.
+ *
+ * @param {{ name: string, port: number, secret: string, pids: number[] }} server
+ */
+export const runningPeer = (server) => ({
+  name: server.name,
+  about: `a server with the API of Channelstream, on port ${server.port}`,
+  missing: () => undefined,
+  start: async ({ load }) => ({ ...running(server, load), stop: async () => {} }),
+})
+
+const running = ({ port, pids, secret }, load) => ({
+  port,
+  pids,
+  secret,
+  ...requests,
+  /** Connection i is in channel i % channels: numbered requests are sent so. */
+  prepare: (count, channels) =>
+    load({ port, secret, publishers: CONNECTS_AT_ONCE, channels, count, request: announcement }),
+  paths: (count) => Array.from({ length: count }, (_, i) => socketPath(numberText(i))),
+})
+
+const signed = (path, body) =>
+  post(path, JSON.stringify(body), { 'x-channelstream-secret': SIGNATURE })
+const connId = (number) => `00000000-0000-4000-8000-${number}`
+const socketPath = (number) => `/ws?conn_id=${connId(number)}`
+
+const connection = { username: `user-${NUMBER}`, conn_id: connId(NUMBER), channels: [CHANNEL] }
+/** Without the list of who is in the channel, which grows with each of them. */
+const announcement = signed('/connect', {
+  ...connection,
+  info: { include_users: false, include_history: false },
+})
+
+/** What this server is asked; the echo of node:http is asked the same. */
+export const requests = {
+  connectRequest: signed('/connect', connection),
+  publishRequest: ({ filler, messages = 1 }) =>
+    signed(
+      '/message',
+      Array.from({ length: messages }, () => ({
+        user: 'bench',
+        channel: CHANNEL,
+        message: { text: payload(filler) },
+      })),
+    ),
+  churnSteps: [
+    ['http', signed('/connect', connection)],
+    ['open', socketPath(NUMBER)],
+    ['http', signed('/subscribe', { conn_id: connId(NUMBER), channels: [channelName(99_999)] })],
+    ['close'],
+  ],
+}

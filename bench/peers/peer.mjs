@@ -1,0 +1,33 @@
+/**
+ * Every peer that the bench knows. A peer exports `name`, `about`, `missing()`, which answers why it cannot run here, and
+ * `start(place)`.
+ *
+ * @typedef {object} Place
+ * @property {number} core the processor to keep to
+ * @property {{ load: string, floor: string }} programs
+ * @property {(options: object) => Promise<any>} load runs the load generator
+ * @property {string[]} [nodeFlags] for `node`, to profile this server
+ *
+ * @typedef {object} Running
+ * @property {number} port
+ * @property {number[]} pids whose CPU and memory are the server's
+ * @property {(count: number, channels: number) => string[]} paths of the WebSockets; the i-th is in channel i % channels
+ * @property {(message: { filler: number, messages?: number }) => string} publishRequest see lib/requests.mjs
+ * @property {() => Promise<void>} stop
+ * @property {(count: number, channels: number) => Promise<any>} [prepare] to be called before these may be opened
+ * @property {string} [connectRequest] the request that announces a connection, if there is such a thing
+ * @property {readonly (readonly string[])[]} [churnSteps] a client that comes and goes, see load/churn.c
+ * @property {string} [secret] what requests are signed with
+ * @property {string} [hello] what clients send first
+ * @property {string} [ready] how the frame begins after which a client is there
+ */
+import * as channelstream from './channelstream.mjs'
+import * as echo from './echo.mjs'
+import * as nchan from './nchan.mjs'
+import * as socketio from './socketio.mjs'
+import * as writeGather from './write-gather.mjs'
+import * as writeLoop from './write-loop.mjs'
+import * as wsBare from './ws-bare.mjs'
+
+/** In the order of the columns. */
+export const PEERS = [writeLoop, writeGather, channelstream, nchan, wsBare, socketio, echo]

@@ -1,0 +1,161 @@
+/**
+ * What is played, and which figures of it are shown. Each `kind` is a function of measure.mjs.
+ *
+ * @typedef {object} Scenario
+ * @property {string} id what `--only` is matched with
+ * @property {string} title
+ * @property {'fanout' | 'requests' | 'opens' | 'memory' | 'churn'} kind
+ * @property {readonly string[]} peers by name; servers given by --url join where channelstream is
+ * @property {readonly string[]} shows figures, see FIGURES
+ * @property {number} [publishers]
+ * @property {number} [subscribers]
+ * @property {number} [channels]
+ * @property {number} [messages] in one request
+ * @property {number} [rate] requests per second; left out: each publisher sends when its last reply has come
+ * @property {'publish' | 'connect'} [request]
+ * @property {boolean} [quick] part of `--quick`
+ */
+
+/** @type {Record<string, { label: string, digits: number }>} */
+export const FIGURES = {
+  deliveriesPerSecond: { label: 'deliveries/s', digits: 0 },
+  cpuUsPerDelivery: { label: 'server CPU µs/delivery', digits: 2 },
+  requestsPerSecond: { label: 'requests/s', digits: 0 },
+  messagesPerSecond: { label: 'messages/s', digits: 0 },
+  cpuUsPerRequest: { label: 'server CPU µs/request', digits: 1 },
+  p50Ms: { label: 'latency p50, ms', digits: 2 },
+  p99Ms: { label: 'latency p99, ms', digits: 2 },
+  maxMs: { label: 'latency max, ms', digits: 1 },
+  opensPerSecond: { label: 'WebSockets opened/s', digits: 0 },
+  cpuUsPerOpen: { label: 'server CPU µs/opening', digits: 0 },
+  roundsPerSecond: { label: 'rounds/s', digits: 0 },
+  cpuUsPerRound: { label: 'server CPU µs/round', digits: 0 },
+  kibPerConnection: { label: 'KiB per connection', digits: 1 },
+  kibPerSocket: { label: 'of these, KiB for the open socket', digits: 1 },
+  idleMib: { label: 'MiB when idle', digits: 0 },
+  loadCpuPercent: { label: 'load generator CPU %', digits: 0 },
+  serverCpuPercent: { label: 'server CPU %', digits: 0 },
+}
+
+const SERVERS = ['write-loop', 'channelstream', 'nchan', 'ws', 'socket.io']
+const RATES = ['deliveriesPerSecond', 'cpuUsPerDelivery', 'p50Ms', 'p99Ms', 'maxMs']
+const count = (number, noun) => `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`
+
+/** @returns {Scenario} */
+const fanout = (publishers, subscribers) => ({
+  id: `fanout-${publishers}x${subscribers}`,
+  title: `${count(publishers, 'publisher')}, ${count(subscribers, 'subscriber')}`,
+  kind: 'fanout',
+  publishers,
+  subscribers,
+  peers: SERVERS,
+  shows: subscribers === 1 ? ['messagesPerSecond', ...RATES] : RATES,
+  quick: publishers === 1 && subscribers === 100,
+})
+
+/** @returns {Scenario} */
+const cost = (subscribers) => ({
+  ...fanout(1, subscribers),
+  id: `cost-${subscribers}`,
+  title: `cost of a delivery at ${subscribers.toLocaleString('en')} subscribers`,
+  peers: ['write-loop', 'channelstream'],
+  shows: ['cpuUsPerDelivery', 'deliveriesPerSecond'],
+  quick: false,
+})
+
+/** @returns {Scenario} */
+const batch = (messages) => ({
+  id: `batch-${messages}`,
+  title: `32 publishers, ${count(messages, 'message')} a request, 1 subscriber`,
+  kind: 'fanout',
+  publishers: 32,
+  subscribers: 1,
+  messages,
+  peers: ['channelstream'],
+  shows: ['messagesPerSecond', 'requestsPerSecond', 'cpuUsPerRequest', 'p99Ms'],
+  quick: messages === 100,
+})
+
+/** @type {readonly Scenario[]} */
+export const SCENARIOS = [
+  {
+    id: 'generator',
+    title: 'what the load generator can take: 32 publishers, 1,000 subscribers',
+    kind: 'fanout',
+    publishers: 32,
+    subscribers: 1000,
+    peers: ['write-gather', 'channelstream'],
+    shows: ['deliveriesPerSecond', 'loadCpuPercent', 'serverCpuPercent'],
+  },
+  ...[1, 100, 1000, 10_000].flatMap((subscribers) =>
+    [1, 8, 32].map((publishers) => fanout(publishers, subscribers)),
+  ),
+  {
+    id: 'latency',
+    title: '50 messages/s to 1,000 subscribers',
+    kind: 'fanout',
+    publishers: 1,
+    subscribers: 1000,
+    rate: 50,
+    peers: SERVERS,
+    shows: ['p50Ms', 'p99Ms', 'maxMs', 'serverCpuPercent'],
+  },
+  {
+    id: 'channels',
+    title: '10,000 channels with 1 subscriber each, 32 publishers',
+    kind: 'fanout',
+    publishers: 32,
+    subscribers: 10_000,
+    channels: 10_000,
+    peers: SERVERS,
+    shows: RATES,
+  },
+  {
+    id: 'publish',
+    title: 'signed publishes, 32 keep-alive connections, 1 subscriber',
+    kind: 'requests',
+    request: 'publish',
+    publishers: 32,
+    subscribers: 1,
+    peers: ['channelstream', 'node:http'],
+    shows: ['requestsPerSecond', 'cpuUsPerRequest'],
+    quick: true,
+  },
+  batch(1),
+  batch(100),
+  {
+    id: 'connect',
+    title: 'signed /connect of new users into 10,000 channels, 32 keep-alive connections',
+    kind: 'requests',
+    request: 'connect',
+    publishers: 32,
+    channels: 10_000,
+    peers: ['channelstream', 'node:http'],
+    shows: ['requestsPerSecond', 'cpuUsPerRequest'],
+  },
+  {
+    id: 'opens',
+    title: '5,000 WebSockets opened, 64 at once',
+    kind: 'opens',
+    subscribers: 5000,
+    peers: SERVERS,
+    shows: ['opensPerSecond', 'cpuUsPerOpen'],
+  },
+  {
+    id: 'churn',
+    title: '16 clients that come and go: connect, open, subscribe, leave',
+    kind: 'churn',
+    peers: SERVERS,
+    shows: ['roundsPerSecond', 'cpuUsPerRound', 'p50Ms', 'p99Ms'],
+    quick: true,
+  },
+  {
+    id: 'memory',
+    title: '10,000 idle connections',
+    kind: 'memory',
+    subscribers: 10_000,
+    peers: ['channelstream', 'nchan', 'ws', 'socket.io'],
+    shows: ['kibPerConnection', 'kibPerSocket', 'idleMib'],
+  },
+  ...[1000, 5000, 15_000].map(cost),
+]

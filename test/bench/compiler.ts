@@ -1,0 +1,8 @@
+/** The bench compiles its load generator. Rejects with what to install if there is no compiler, and none can be had. */
+export async function ensureCompiler(): Promise<void> {
+  const script = new URL('../../scripts/test-dependencies.mjs', import.meta.url).href
+  const { ensureDebianPackages } = (await import(script)) as {
+    ensureDebianPackages: (names: readonly string[]) => Promise<void>
+  }
+  await ensureDebianPackages(['gcc', 'libc6-dev'])
+}

@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { ensureCompiler } from './compiler.ts'
+import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
+
+const RUN = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url))
+const RUN_TIMEOUT_MS = 120_000
+
+type Figures = Readonly<Record<string, number>>
+interface Column {
+  readonly failed?: string
+  readonly rounds: readonly Figures[]
+  readonly summary: Readonly<Record<string, { median: number; spread: number }>>
+}
+interface Results {
+  readonly machine: Readonly<Record<string, unknown>>
+  readonly outcomes: readonly {
+    readonly id: string
+    readonly shows: readonly string[]
+    readonly peers: Readonly<Record<string, Column>>
+  }[]
+  readonly goals: readonly { readonly text: string; readonly verdict: string }[]
+}
+
+beforeAll(ensureCompiler, INSTALL_TIMEOUT_MS)
+
+const isFigure = (value: unknown): boolean => Number.isFinite(value)
+
+/** Nothing here looks at how fast anything is: machines that run tests are busy. */
+describe('npm run bench -- --quick', () => {
+  let results: Results
+
+  beforeAll(async () => {
+    const args = [RUN, '--quick', '--json', '--name', 'smoke']
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 })
+    results = JSON.parse(stdout) as Results
+  }, RUN_TIMEOUT_MS)
+
+  const column = (id: string, peer: string): Column => {
+    const found = results.outcomes.find((outcome) => outcome.id === id)?.peers[peer]
+    if (!found) throw new Error(`nothing was measured of ${peer} in ${id}`)
+    return found
+  }
+
+  it.each([
+    ['fanout-1x100', 'channelstream'],
+    ['fanout-1x100', 'write-loop'],
+    ['publish', 'channelstream'],
+    ['batch-100', 'channelstream'],
+  ])('in %s, %s delivers each message exactly once and in order', (id, peer) => {
+    for (const round of column(id, peer).rounds) {
+      expect(round.delivered).toBeGreaterThan(0)
+      expect(round).toMatchObject({
+        delivered: round.expected,
+        ...{ lost: 0, doubled: 0, reordered: 0, strayed: 0, closed: 0, errors: 0 },
+      })
+    }
+  })
+
+  it('has every figure that is shown, for every peer', () => {
+    for (const { shows, peers } of results.outcomes) {
+      for (const { failed, summary } of Object.values(peers)) {
+        expect(failed).toBeUndefined()
+        for (const figure of shows) expect(summary[figure]?.median).toSatisfy(isFigure)
+      }
+    }
+  })
+
+  it('plays clients that come and go', () => {
+    expect(column('churn', 'channelstream').rounds[0]?.roundsPerSecond).toBeGreaterThan(0)
+  })
+
+  it('says of each goal whether it was met, and of what machine', () => {
+    const verdicts = new Set(results.goals.map(({ verdict }) => verdict))
+    expect([...verdicts]).toSatisfy((all: string[]) =>
+      all.every((verdict) => ['pass', 'miss', 'not measured'].includes(verdict)),
+    )
+    expect(Object.keys(results.machine)).toEqual(
+      expect.arrayContaining(['cpu', 'cores', 'kernel', 'node', 'date']),
+    )
+    expect(results.goals.at(-1)).toMatchObject({ verdict: 'pass' })
+  })
+})
