@@ -9,7 +9,7 @@ import { buildHttp } from './http/server.ts'
 import { channelRoutes, infoRoutes } from './http/routes/channels.ts'
 import { collectOpenApi, serveOpenApi } from './http/openapi.ts'
 import { connectionRoutes } from './http/routes/connections.ts'
-import { createSigner } from './http/signature.ts'
+import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
 import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
@@ -139,16 +139,13 @@ async function stop({ config, clock, hub, http }: Edge, webSockets: WebSockets):
 
 async function signatureChecker(config: Config): Promise<SignatureChecker> {
   const { secret, signature_checker: module } = config
-  const maxAgeSeconds = config.validate_requests ? MAX_SIGNATURE_AGE_SECONDS : Infinity
+  const maxAgeSeconds = config.validate_requests ? SIGNATURE_MAX_AGE_SECONDS : Infinity
   const checker =
     module === ''
       ? createSigner(secret, { maxAgeSeconds })
       : await loadSignatureChecker(module, { secret, maxAgeSeconds }, process.cwd())
   return rememberVerified(checker, config.max_cached_signatures)
 }
-
-/** Source: recorded (signature-expired). */
-const MAX_SIGNATURE_AGE_SECONDS = 60
 
 const forwardingRules = (config: Config): ForwardingRules => ({
   trustedProxies: new AddressList(config.trusted_proxies),

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { RequestError } from '../protocol/errors.ts'
 import { SIGNATURE_HEADER } from './auth.ts'
+import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
 import { requireAdmin } from './admin/routes.ts'
 import type { AdminSessions } from './admin/session.ts'
@@ -25,7 +26,8 @@ export async function collectOpenApi(http: FastifyInstance): Promise<void> {
             in: 'header',
             name: SIGNATURE_HEADER,
             description:
-              'Any value signed with the secret: itsdangerous TimestampSigner, good for 60 seconds.',
+              'Any value signed with the secret by itsdangerous’ TimestampSigner; ' +
+              `good for ${SIGNATURE_MAX_AGE_SECONDS} seconds.`,
           },
         },
       },

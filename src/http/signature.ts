@@ -54,6 +54,9 @@ export interface SignerOptions {
   readonly maxSkewSeconds?: number
 }
 
+/** Seconds for which a signature is good. Source: recorded (signature-expired). */
+export const SIGNATURE_MAX_AGE_SECONDS = 60
+
 /**
  * A signer whose key comes from `secret` as itsdangerous 2.x derives it by default (django-concat, SHA-1).
  *
@@ -64,7 +67,7 @@ export interface SignerOptions {
  */
 export function createSigner(secret: string, options: SignerOptions = {}): Signer {
   if (secret === '') throw new RangeError('the signing secret is empty')
-  const { maxAgeSeconds = 60, maxSkewSeconds = 30 } = options
+  const { maxAgeSeconds = SIGNATURE_MAX_AGE_SECONDS, maxSkewSeconds = 30 } = options
   const key = createHash('sha1').update(`${SALT}signer${secret}`).digest()
 
   return {
