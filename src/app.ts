@@ -179,6 +179,7 @@ const hubOptions = (config: Config) => ({
   maxHistorySize: config.max_history_size,
   maxStateBytes: config.max_state_bytes,
   maxOutboxBytes: config.max_outbox_bytes,
+  gcChannelsMs: config.gc_channels_after * 1000,
   heartbeatIntervalMs: config.heartbeat_interval * 1000,
   gcConnsMs: config.gc_conns_after * 1000,
   resumeWindowMs: config.resume_window * 1000,

@@ -39,6 +39,8 @@ export class Deliverer {
 
   /** By way of the user's own topic, so that a private message in a large channel does not look at everyone. */
   #toUserWithin(name: UserName, channel: Listeners, event: OutgoingEvent): void {
+    const guest = this.registry.guests.get(name)
+    if (guest?.listensTo(channel)) this.outbox.push(guest, event)
     const own = this.registry.listenersOf(userTopic(name))
     if (own) this.#push(own, event, (connection) => connection.listensTo(channel))
   }

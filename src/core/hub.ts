@@ -1,4 +1,5 @@
 import { Deliverer } from './deliver.ts'
+import { Guest, Guests } from './guests.ts'
 import { Outbox } from './outbox.ts'
 import { Registry } from './registry.ts'
 import { Sessions } from './sessions.ts'
@@ -24,6 +25,8 @@ import type * as Protocol from '../protocol/requests.ts'
 export interface HubOptions extends RequestLimits, SessionTimes {
   /** JSON bytes that may wait for a connection whose client reads too slowly. */
   readonly maxOutboxBytes: number
+  /** An idle channel lasts so long in the store. */
+  readonly gcChannelsMs: number
   /** Told what fails without a caller to tell. */
   readonly onFault: (error: unknown) => void
 }
@@ -33,6 +36,7 @@ const SWEEP_INTERVAL_MS = 500
 /** What callers may ask for, one method each. The rules are in the modules around; facts are in the store. */
 export class Hub {
   readonly sessions: Sessions
+  readonly guests: Guests
   readonly #registry: Registry
   readonly #deliverer: Deliverer
   readonly #startedAt: number
@@ -47,13 +51,19 @@ export class Hub {
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground)
     const outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
-      this.sessions.expel(connection, CLOSE.slowReader),
+      connection instanceof Guest
+        ? this.guests.expel(connection, CLOSE.slowReader)
+        : this.sessions.expel(connection, CLOSE.slowReader),
     )
     this.#deliverer = new Deliverer(this.#registry, outbox)
     const end = (connId: ConnId): void => this.#inBackground(this.disconnect(connId))
     this.sessions = new Sessions(
       { store, clock, registry: this.#registry, outbox, end, inBackground },
       options,
+    )
+    this.guests = new Guests(
+      { store, clock, registry: this.#registry, outbox, inBackground },
+      Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2),
     )
   }
 
@@ -62,6 +72,7 @@ export class Hub {
     this.store.onEvent((event, topics) => this.#deliverer.deliver(event, topics))
     this.store.onCommand((command) => this.sessions.obey(command))
     this.sessions.heartbeats.start()
+    this.guests.start()
     this.#cancelSweep ??= this.clock.every(SWEEP_INTERVAL_MS, () =>
       this.#inBackground(this.sweep()),
     )
@@ -73,6 +84,8 @@ export class Hub {
     this.#cancelSweep = undefined
     this.sessions.heartbeats.stop()
     this.sessions.closeAll(CLOSE.stopping)
+    this.guests.stop()
+    this.guests.closeAll(CLOSE.stopping)
     await this.store.stop()
   }
 

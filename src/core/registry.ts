@@ -1,4 +1,5 @@
 import { Listeners, LiveConnection } from './connection.ts'
+import type { Guest } from './guests.ts'
 import type { Subscription } from './connection.ts'
 import type { Awaitable, Store, Topic } from '../store/store.ts'
 import type { ConnId, UserName } from '../protocol/ids.ts'
@@ -7,6 +8,8 @@ import type { ConnId, UserName } from '../protocol/ids.ts'
 export class Registry {
   readonly #connections = new Map<ConnId, LiveConnection>()
   readonly #topics = new Map<Topic, Listeners>()
+  /** Those who listen without a connection of their own in the store, by name. */
+  readonly guests = new Map<UserName, Guest>()
 
   constructor(
     private readonly store: Pick<Store, 'listen' | 'unlisten'>,

@@ -109,6 +109,13 @@ export class MemoryStore implements Contract.Store {
     }
   }
 
+  ensure(channels: readonly ChannelName[]): void {
+    for (const name of channels) {
+      const channel = this.#tables.channel(name)
+      this.#tables.collector.channelChanged(channel)
+    }
+  }
+
   publish(publications: readonly Contract.Publication[]): void {
     this.#publishing.publish(publications)
   }

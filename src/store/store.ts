@@ -232,6 +232,8 @@ export interface Store {
   ): Awaitable<UserStateChange | 'state-too-large' | undefined>
   /** Makes the channels, or gives them these settings whole. */
   configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Awaitable<void>
+  /** Makes the channels that are not known, with default settings; for the others it counts as activity. */
+  ensure(channels: readonly ChannelName[]): Awaitable<void>
 
   /**
    * Announces events, in order. A message is appended to the history where the channel keeps one; an edit changes the

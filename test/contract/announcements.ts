@@ -9,6 +9,7 @@ import {
   notice,
   retraction,
   settingsMap,
+  settingsOf,
   textOf,
   textsOf,
   userName,
@@ -91,6 +92,21 @@ export function announcements(openBench: OpenBench): void {
       await store.publish([message('other', { text: 'last' })])
       const before = await heard.upTo('last')
       expect(before.map(({ event }) => textOf(event))).toEqual(['heard'])
+    })
+
+    it('come from channels that were ensured, whose settings stay as they are', async () => {
+      const { store, heard } = await openBench()
+      await store.configure(settingsMap({ other: { store_history: true } }))
+      await store.ensure(channelNames('room', 'other', 'room'))
+      await store.listen(ROOM)
+      await store.publish([message('other', { text: 'kept' }), message('room', { text: 'last' })])
+      await heard.upTo('last')
+      const [room, other] = await store.channels(channelNames('room', 'other'), {
+        users: false,
+        history: true,
+      })
+      expect(room).toMatchObject({ settings: settingsOf({}), history: [], connections: 0 })
+      expect(textsOf(other?.history ?? [])).toEqual(['kept'])
     })
 
     it('begin again after listening has ended', async () => {

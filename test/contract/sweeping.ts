@@ -207,6 +207,14 @@ export function sweeping(openBench: OpenBench): void {
       await lasts(bench, gcChannelsMs, hasRoom)
     })
 
+    it('not while they are ensured again and again', async () => {
+      const bench = await openBench()
+      await bench.store.ensure(channelNames('room'))
+      await dueAfter(bench, gcChannelsMs - 1000)
+      await bench.store.ensure(channelNames('room'))
+      await lasts(bench, gcChannelsMs, hasRoom)
+    })
+
     it('whole: history, settings and uuid are new the next time', async () => {
       const bench = await openBench()
       const { store } = bench

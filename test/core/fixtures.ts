@@ -27,6 +27,7 @@ export const STORE_OPTIONS: MemoryStoreOptions = {
 
 export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
   maxOutboxBytes: 2000,
+  gcChannelsMs: STORE_OPTIONS.gcChannelsMs,
   heartbeatIntervalMs: 5000,
   gcConnsMs: 15_000,
   resumeWindowMs: 20_000,

@@ -1,0 +1,126 @@
+import { Batch } from './batch.ts'
+import { LiveConnection } from './connection.ts'
+import { channelTopic } from '../store/store.ts'
+import type { Awaitable, Store } from '../store/store.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
+import type { Outbox } from './outbox.ts'
+import type { Registry } from './registry.ts'
+import type { Sink } from './connection.ts'
+
+/** Someone who listens to channels without being in them. */
+export class Guest extends LiveConnection {
+  /** Channels that are kept for it while it is here. */
+  readonly keeps = new Set<ChannelName>()
+
+  constructor(
+    /** What filters and messages call it. Nobody else's, for as long as it is here. */
+    name: UserName,
+    sink: Sink,
+  ) {
+    super(crypto.randomUUID() as ConnId, name)
+    this.sink = sink
+  }
+}
+
+interface Parts {
+  readonly store: Pick<Store, 'ensure'>
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly outbox: Outbox
+  readonly inBackground: (work: Awaitable<unknown>) => void
+}
+
+/**
+ * Those who listen to channels without being in them: no user is made, nobody is told that they came, and nothing is
+ * kept for their return. They get what is announced while they are here, by the same outbox as everybody else; a
+ * private message only in a channel that they listen to, under the name they were given.
+ */
+export class Guests {
+  #cancel: Cancel | undefined
+
+  constructor(
+    private readonly parts: Parts,
+    /** Channels that are kept are kept anew so often; has to be less than idle channels last. */
+    private readonly keepIntervalMs: number,
+  ) {}
+
+  start(): void {
+    this.#cancel ??= this.parts.clock.every(this.keepIntervalMs, () => this.#keepAll())
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  get size(): number {
+    return this.parts.registry.guests.size
+  }
+
+  /** Throws if somebody of that name is here. */
+  open(name: UserName, sink: Sink): Guest {
+    const { guests } = this.parts.registry
+    if (guests.has(name)) throw new Error(`a guest named ${name} is here already`)
+    const guest = new Guest(name, sink)
+    guests.set(name, guest)
+    return guest
+  }
+
+  /** Resolves once everything that is announced in these channels comes. Unknown channels are not made. */
+  async listen(guest: Guest, channels: readonly ChannelName[]): Promise<void> {
+    const { registry } = this.parts
+    if (!this.#isHere(guest)) return
+    await Promise.all(channels.map(async (name) => registry.subscribe(guest, channelTopic(name))))
+  }
+
+  unlisten(guest: Guest, channels: readonly ChannelName[]): void {
+    for (const name of channels) this.parts.registry.unsubscribe(guest, channelTopic(name))
+  }
+
+  /** Makes the channels that are not known, and sees to it that they are not forgotten as long as the guest is here. */
+  async keep(guest: Guest, channels: readonly ChannelName[]): Promise<void> {
+    const added = channels.filter((name) => !guest.keeps.has(name))
+    if (added.length === 0 || !this.#isHere(guest)) return
+    await this.parts.store.ensure(added)
+    for (const name of added) guest.keeps.add(name)
+  }
+
+  /** The network has taken what the guest's sink was given. */
+  drained(guest: Guest): void {
+    this.parts.outbox.flush(guest)
+  }
+
+  /** The guest has gone. Harmless if it was gone already. */
+  close(guest: Guest): void {
+    const { registry } = this.parts
+    if (!this.#isHere(guest)) return
+    registry.guests.delete(guest.user)
+    registry.close(guest)
+    guest.sink = undefined
+    guest.pending = Batch.empty
+  }
+
+  /** The server sends the guest away. */
+  expel(guest: Guest, reason: CloseReason): void {
+    const { sink } = guest
+    this.close(guest)
+    sink?.close(reason)
+  }
+
+  closeAll(reason: CloseReason): void {
+    for (const guest of [...this.parts.registry.guests.values()]) this.expel(guest, reason)
+  }
+
+  #isHere(guest: Guest): boolean {
+    return this.parts.registry.guests.get(guest.user) === guest
+  }
+
+  #keepAll(): void {
+    const kept = new Set<ChannelName>()
+    for (const guest of this.parts.registry.guests.values())
+      for (const name of guest.keeps) kept.add(name)
+    if (kept.size > 0) this.parts.inBackground(this.parts.store.ensure([...kept]))
+  }
+}
