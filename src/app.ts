@@ -3,6 +3,7 @@ import { AdminSessions } from './http/admin/session.ts'
 import { Auth } from './http/auth.ts'
 import { Hub } from './core/hub.ts'
 import { MemoryStore } from './store/memory.ts'
+import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
 import { adminRoutes } from './http/admin/routes.ts'
 import { buildHttp } from './http/server.ts'
@@ -17,6 +18,7 @@ import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
 import { longPoll } from './transports/longpoll.ts'
 import { messageRoutes } from './http/routes/messages.ts'
+import { metricsRoutes } from './http/routes/metrics.ts'
 import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
 import { openLog } from './telemetry/log.ts'
 import { stripPrefix } from './http/forwarding.ts'
@@ -86,6 +88,10 @@ async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise
   ]) {
     await http.register(routes, { hub })
   }
+  await http.register(metricsRoutes, {
+    metrics: new Metrics(hub),
+    allowFrom: new AddressList(config.allow_metrics_from),
+  })
   await http.register(longPoll, {
     sessions: hub.sessions,
     clock,

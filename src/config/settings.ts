@@ -57,6 +57,11 @@ export const CALLERS = {
     'From where backends may call, beside having to sign. Others are refused with 403. The entry ' +
       '0.0.0.0 means everyone; the signature alone then decides.',
   ),
+  allow_metrics_from: setting(
+    addresses,
+    ['127.0.0.1', '::1'],
+    'From where /metrics is answered without a signature. The entry 0.0.0.0 means everyone; empty: nobody.',
+  ),
   trusted_proxies: setting(
     addresses,
     [],

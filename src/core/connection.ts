@@ -10,6 +10,8 @@ export interface Sink {
   readonly kind: 'stream' | 'poll'
   /** False while the network has not taken what it was given; then `Hub.drained` is called when it has. */
   readonly writable: boolean
+  /** Bytes that it was given and the network has not taken. */
+  readonly held: number
   /** Hands one batch to the network, in one write. `after`: the number of the last event before it. */
   send(batch: Batch, after: number): void
   /** An empty frame, so that the client knows that the server is there, and has to answer. Streams only. */

@@ -16,10 +16,11 @@ import { userStateEvents } from './user-state.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
+import type { OutboxCounts } from './outbox.ts'
 import type { Posting } from './messages.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions.ts'
-import type { Awaitable, MembershipChange, State, Store } from '../store/store.ts'
+import type { Awaitable, Figures, MembershipChange, State, Store } from '../store/store.ts'
 import type * as Protocol from '../protocol/requests.ts'
 
 export interface HubOptions extends RequestLimits, SessionTimes {
@@ -31,6 +32,14 @@ export interface HubOptions extends RequestLimits, SessionTimes {
   readonly onFault: (error: unknown) => void
 }
 
+export interface Traffic extends OutboxCounts {
+  /** Clients that have a connection open here, and guests. */
+  readonly connections: number
+  readonly guests: number
+  /** Bytes that wait for them. */
+  readonly heldBytes: number
+}
+
 const SWEEP_INTERVAL_MS = 500
 
 /** What callers may ask for, one method each. The rules are in the modules around; facts are in the store. */
@@ -38,6 +47,7 @@ export class Hub {
   readonly sessions: Sessions
   readonly guests: Guests
   readonly #registry: Registry
+  readonly #outbox: Outbox
   readonly #deliverer: Deliverer
   readonly #startedAt: number
   #cancelSweep: Cancel | undefined
@@ -50,11 +60,11 @@ export class Hub {
     this.#startedAt = clock.now()
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground)
-    const outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
+    const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
       connection instanceof Guest
         ? this.guests.expel(connection, CLOSE.slowReader)
         : this.sessions.expel(connection, CLOSE.slowReader),
-    )
+    ))
     this.#deliverer = new Deliverer(this.#registry, outbox)
     const end = (connId: ConnId): void => this.#inBackground(this.disconnect(connId))
     this.sessions = new Sessions(
@@ -92,6 +102,16 @@ export class Hub {
   /** Clients that have a connection open here. */
   get openConnections(): number {
     return this.#registry.size
+  }
+
+  /** What this server does for clients that have a connection open here. */
+  traffic(): Traffic {
+    return {
+      ...this.#outbox.counts(),
+      connections: this.#registry.size,
+      guests: this.guests.size,
+      heldBytes: this.#registry.heldBytes(),
+    }
   }
 
   // --- connections and channels
@@ -237,9 +257,9 @@ export class Hub {
     return describeChannels(this.store, options.channels, options)
   }
 
-  /** Resolves if the store answers. */
-  async checkStore(): Promise<void> {
-    await this.store.figures()
+  /** What the store holds. Rejects if it does not answer. */
+  async figures(): Promise<Figures> {
+    return this.store.figures()
   }
 
   /** What admin.json answers, but for the version. */

@@ -3,6 +3,17 @@ import type { Clock } from '../clock.ts'
 import type { LiveConnection } from './connection.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 
+export interface OutboxCounts {
+  /** Events handed to sinks: one for each event and connection. */
+  readonly events: number
+  /** Batches handed to sinks. */
+  readonly writes: number
+  /** JSON bytes of those events. */
+  readonly bytes: number
+  /** Connections given up because their clients read too slowly. */
+  readonly slow: number
+}
+
 /**
  * What waits to be written, and the one flush per turn that writes it.
  *
@@ -11,6 +22,10 @@ import type { OutgoingEvent } from './outgoing-event.ts'
  */
 export class Outbox {
   #due: LiveConnection[] = []
+  #events = 0
+  #writes = 0
+  #bytes = 0
+  #givenUp = 0
 
   constructor(
     private readonly clock: Clock,
@@ -28,8 +43,15 @@ export class Outbox {
     if (!connection.sink) return
     if (connection.pending === Batch.empty) this.#flushLater(connection)
     connection.pending = connection.pending.then(event)
-    if (connection.pending.size > this.maxBytes && !connection.sink.writable)
+    if (connection.pending.size > this.maxBytes && !connection.sink.writable) {
+      this.#givenUp++
       this.giveUp(connection)
+    }
+  }
+
+  /** What it has done since the start. */
+  counts(): OutboxCounts {
+    return { events: this.#events, writes: this.#writes, bytes: this.#bytes, slow: this.#givenUp }
   }
 
   /** Writes what waits for one connection, if its sink can take it. */
@@ -39,6 +61,9 @@ export class Outbox {
     const after = connection.cursor
     connection.pending = Batch.empty
     connection.cursor = Math.max(pending.last.n, connection.caughtUpTo)
+    this.#events += pending.length
+    this.#writes++
+    this.#bytes += pending.size
     sink.send(pending, after)
   }
 

@@ -28,6 +28,14 @@ export class Registry {
     return this.#connections.values()
   }
 
+  /** Bytes that wait for clients of this server: in outboxes as JSON, and in sinks. Looks at every connection. */
+  heldBytes(): number {
+    let bytes = 0
+    for (const held of [this.#connections, this.guests])
+      for (const { pending, sink } of held.values()) bytes += pending.size + (sink?.held ?? 0)
+    return bytes
+  }
+
   listenersOf(topic: Topic): Listeners | undefined {
     return this.#topics.get(topic)
   }

@@ -122,6 +122,10 @@ class Poll implements Sink {
     return !this.#isAnswered
   }
 
+  get held(): number {
+    return this.#gatheredBytes
+  }
+
   attachedTo(connection: LiveConnection): void {
     this.#connection = connection
     if (this.#isClosed) this.closed()

@@ -168,6 +168,10 @@ class WebSocketSink implements Sink {
     return !this.socket.writableNeedDrain
   }
 
+  get held(): number {
+    return this.socket.writableLength
+  }
+
   send(batch: Batch): void {
     this.#write(batch.bytes(listFrames))
   }

@@ -27,7 +27,7 @@ describe('documents', () => {
   it.each(SETTINGS)('tell name, default, variable and flag of $name', async (setting) => {
     const page = await readFile('docs/configuration.md', 'utf8')
     const row = page.split('\n').find((line) => line.startsWith(`| \`${setting.name}\` `))
-    const value = String(setting.default)
+    const value = [setting.default].flat().join(', ')
     expect(row).toContain(value === '' ? '| empty |' : `| \`${value}\` |`)
     expect(row).toContain(`\`${setting.variable}\``)
     expect(row).toContain(`\`${setting.flag}\``)

@@ -84,6 +84,7 @@ const ROUTES = [
   'get /listen',
   'get /ws',
   'get /health',
+  'get /metrics',
   'get /admin/admin.json',
   'post /admin/admin.json',
 ]

@@ -13,6 +13,7 @@ export class ArraySink implements Sink {
   isAbandoned = false
   isReleased = false
   writable = true
+  held = 0
   /** What `release` answers: the number of the last event that left, or undefined if all did. */
   left: number | undefined
 

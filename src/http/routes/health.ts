@@ -12,7 +12,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
       response: { 200: z.object({ status: z.literal('ok') }) },
     },
     async handler() {
-      await hub.checkStore()
+      await hub.figures()
       return { status: 'ok' as const }
     },
   })

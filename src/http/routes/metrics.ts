@@ -1,0 +1,30 @@
+import { RequestError } from '../../protocol/errors.ts'
+import type { AddressList } from '../addresses.ts'
+import type { FastifyPluginAsync } from 'fastify'
+
+export interface MetricsOptions {
+  readonly metrics: {
+    expose(): Promise<{ readonly contentType: string; readonly text: string }>
+  }
+  readonly allowFrom: AddressList
+}
+
+/** `GET /metrics`: for Prometheus, from the addresses of `allow_metrics_from`; with a signature from `allow_posting_from`. */
+export const metricsRoutes: FastifyPluginAsync<MetricsOptions> = async (http, options) => {
+  http.get('/metrics', {
+    schema: {
+      tags: ['Operations'],
+      summary: 'Figures for Prometheus',
+      description:
+        'In the text format of Prometheus. Answered to the addresses of allow_metrics_from.',
+      produces: ['text/plain'],
+    },
+    async handler(request, reply) {
+      const { isBackend, view } = request.caller
+      if (!isBackend && !options.allowFrom.includes(view.address))
+        throw new RequestError('FORBIDDEN')
+      const { contentType, text } = await options.metrics.expose()
+      return reply.type(contentType).send(text)
+    },
+  })
+}

@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises'
+import { afterAll, describe, expect, it } from 'vitest'
+import { Backend, send, until } from '../helpers/http.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
+import { METRICS } from '../../src/telemetry/metrics.ts'
+import { startServer } from '../helpers/server.ts'
+import type { Address } from '../helpers/http.ts'
+import type { TestServer } from '../helpers/server.ts'
+
+/** Figures of one server, by name, without the prefix of all of them. */
+async function figures(server: Address): Promise<Record<string, number>> {
+  const { status, text } = await send(server, 'GET /metrics')
+  expect(status).toBe(200)
+  const lines = [...text.matchAll(/^channelstream_(\w+) (\S+)$/gm)]
+  const found: Record<string, number> = {}
+  for (const [, name = '', value] of lines) found[name] = Number(value)
+  return found
+}
+
+describe('/metrics', () => {
+  const servers: TestServer[] = []
+  const start = async (...given: Parameters<typeof startServer>): Promise<TestServer> => {
+    const server = await startServer(...given)
+    servers.push(server)
+    return server
+  }
+  afterAll(async () => {
+    closeClients()
+    for (const server of servers) await server.close()
+  })
+
+  it('counts what is delivered, once for each client, in as many writes as it took', async () => {
+    const server = await start()
+    const backend = new Backend(server)
+    const listeners = [
+      await Listener.open(server, await backend.connect('ann', ['room'])),
+      await Listener.open(server, await backend.connect('bob', ['room'])),
+    ]
+    const before = await figures(server)
+    for (const text of ['one', 'two']) await backend.say('room', text)
+    for (const listener of listeners) await listener.heard('two')
+    const after = await figures(server)
+    const gained = (name: string): number => (after[name] ?? NaN) - (before[name] ?? NaN)
+    expect(gained('delivered_events_total')).toBe(4)
+    expect(gained('delivered_batches_total')).toBe(4)
+    expect(gained('messages_total')).toBe(2)
+    expect(gained('delivered_bytes_total')).toBeGreaterThan(4 * 100)
+    expect(after).toMatchObject({
+      open_connections: 2,
+      connections: 2,
+      users: 2,
+      connected_users: 2,
+      channels: 1,
+      guests: 0,
+      held_bytes: 0,
+      slow_readers_total: 0,
+    })
+  })
+
+  it('shows what waits for a client that does not read, and that it was given up', async () => {
+    const server = await start({ max_outbox_bytes: 1_000_000 })
+    const backend = new Backend(server)
+    const slow = await RawClient.openWebSocket(server, await backend.connect('slow', ['room']))
+    slow.stopReading()
+    const filling = 'x'.repeat(300_000)
+    let most = 0
+    for (let n = 0; n < 100 && server.app.hub.openConnections > 0; n++) {
+      await backend.say('room', String(n), { filling })
+      most = Math.max(most, (await figures(server))['held_bytes'] ?? 0)
+    }
+    expect(most).toBeGreaterThan(300_000)
+    expect(await figures(server)).toMatchObject({ slow_readers_total: 1, held_bytes: 0 })
+    slow.readOn()
+    await until(() => slow.isOver, 'the slow client to be cut', 6_000)
+  })
+
+  it('is for the addresses of the setting, and for signed requests', async () => {
+    const server = await start({ trusted_proxies: '127.0.0.1', allow_metrics_from: '10.0.0.0/8' })
+    const from = (address: string) =>
+      send(server, 'GET /metrics', { headers: { 'x-forwarded-for': address } })
+    expect((await from('10.1.2.3')).status).toBe(200)
+    expect((await from('192.0.2.1')).status).toBe(403)
+    expect((await send(server, 'GET /metrics')).status).toBe(403)
+    expect((await new Backend(server).send('GET /metrics')).status).toBe(200)
+  })
+
+  it('has the figures of the process, as text of a version that Prometheus reads', async () => {
+    const { headers, text } = await send(await start(), 'GET /metrics')
+    expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/)
+    expect(text).toMatch(/^process_resident_memory_bytes \d+/m)
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m)
+  })
+
+  it('is described in full on the page for operators', async () => {
+    const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+    const described = [...page.matchAll(/^\| `channelstream_(\w+)` *\| (\w+)/gm)]
+    expect(described.map(([, name, type]) => ({ name, type }))).toEqual(
+      METRICS.map(({ name, type }) => ({ name, type })),
+    )
+  })
+})
