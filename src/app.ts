@@ -6,6 +6,7 @@ import { MemoryStore } from './store/memory.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
 import { adminRoutes } from './http/admin/routes.ts'
+import { breathing } from './core/long.ts'
 import { buildHttp } from './http/server.ts'
 import { channelRoutes, infoRoutes } from './http/routes/channels.ts'
 import { collectOpenApi, serveOpenApi } from './http/openapi.ts'
@@ -16,6 +17,7 @@ import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
+import { longAnswers } from './http/long-json.ts'
 import { longPoll } from './transports/longpoll.ts'
 import { messageRoutes } from './http/routes/messages.ts'
 import { metricsRoutes } from './http/routes/metrics.ts'
@@ -23,6 +25,7 @@ import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
 import { openLog } from './telemetry/log.ts'
 import { stripPrefix } from './http/forwarding.ts'
 import { systemClock } from './clock.ts'
+import type { Breath } from './core/long.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import type { FastifyInstance } from 'fastify'
@@ -46,7 +49,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const onFault = (error: unknown): void =>
     logger.error({ err: error }, 'something failed in the background')
   const store = new MemoryStore(clock, storeOptions(config))
-  const hub = new Hub(store, clock, { ...hubOptions(config), onFault })
+  const breath = breathing(clock)
+  const hub = new Hub(store, clock, { ...hubOptions(config), breath, onFault })
   const forwarding = forwardingRules(config)
   const auth = new Auth(
     { ...authRules(config), forwarding, checker: await signatureChecker(config) },
@@ -54,7 +58,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   )
   const origins = new OriginRules(config.allow_cors)
   const http = buildHttp({ auth, origins, forwarding, logger, maxBodyBytes: config.max_body_bytes })
-  const edge: Edge = { config, clock, hub, http, auth, origins, onFault }
+  const edge: Edge = { config, clock, breath, hub, http, auth, origins, onFault }
   await mountRoutes(edge)
   const webSockets = mountSockets(edge)
   return {
@@ -68,6 +72,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
 interface Edge {
   readonly config: Config
   readonly clock: Clock
+  readonly breath: Breath
   readonly hub: Hub
   readonly http: FastifyInstance
   readonly auth: Auth
@@ -75,7 +80,7 @@ interface Edge {
   readonly onFault: (error: unknown) => void
 }
 
-async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise<void> {
+async function mountRoutes({ config, clock, breath, hub, http, origins }: Edge): Promise<void> {
   const sessions = new AdminSessions(adminCredentials(config), clock)
   await collectOpenApi(http)
   for (const routes of [
@@ -86,7 +91,7 @@ async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise
     disconnectRoutes,
     healthRoutes,
   ]) {
-    await http.register(routes, { hub })
+    await http.register(routes, { hub, longAnswers: longAnswers(breath) })
   }
   await http.register(metricsRoutes, {
     metrics: new Metrics(hub),
@@ -105,7 +110,7 @@ async function mountRoutes({ config, clock, hub, http, origins }: Edge): Promise
     maxGatheredBytes: config.max_outbox_bytes,
   })
   await http.register(webSocketRoute)
-  await http.register(adminRoutes, { hub, sessions, clock })
+  await http.register(adminRoutes, { hub, sessions, clock, longAnswers: longAnswers(breath) })
   await serveOpenApi(http, sessions)
 }
 

@@ -1,15 +1,40 @@
+import { LongList, LongRecord, pagesOf } from './long.ts'
+import { RUN, sortSlowly } from './slow-sort.ts'
 import { byCodePoint } from './code-points.ts'
 import { isoTimestamp } from './timestamps.ts'
 import { maySee } from './outgoing-event.ts'
+import type { Breath } from './long.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../protocol/responses.ts'
-import type { ChannelRecord, Store, StoredEvent } from '../store/store.ts'
+import type { ChannelRecord, Store, StoredEvent, UserRecord } from '../store/store.ts'
 import type { InfoOptions } from '../protocol/requests.ts'
 
 export type Described = Pick<
   InfoOptions,
   'include_history' | 'include_users' | 'exclude_channels' | 'return_public_state'
 >
+
+/** Written like `ChannelsInfo`. */
+export interface LongChannelsInfo {
+  readonly channels: LongRecord<ChannelInfo | LongChannelInfo>
+  readonly users: LongList<ChannelsInfo['users'][number]>
+}
+
+/** Written like `ChannelInfo`. */
+type LongChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
+  readonly users: readonly UserName[] | LongList<UserName>
+  readonly history: readonly HistoryItem[] | LongList<HistoryItem>
+}
+
+interface Source {
+  readonly store: Pick<Store, 'channelNames' | 'channels' | 'users'>
+  readonly breath: Breath
+}
+
+/** Up to so many an answer is made at once, as it is for nearly all requests. */
+const SHORT = { channels: 100, users: 1_000, messages: 200 }
+/** Channels, users and messages that are read at once for a longer answer. */
+const PAGE = { channels: 50, users: 500, messages: 20 }
 
 /**
  * Describes channels and their users.
@@ -18,41 +43,65 @@ export type Described = Pick<
  * so history leaves out what that user may not see. Undefined: the backend, which may see everything.
  */
 export async function describeChannels(
-  store: Store,
+  source: Source,
   names: readonly ChannelName[] | undefined,
   options: Described,
   viewer?: UserName,
-): Promise<ChannelsInfo> {
+): Promise<ChannelsInfo | LongChannelsInfo> {
   const excluded = new Set(options.exclude_channels)
-  const records = await store.channels(
-    names?.filter((name) => !excluded.has(name)),
-    { users: options.include_users, history: options.include_history },
-  )
-  const shown = records.filter(({ name }) => !excluded.has(name))
-  const users = await store.users(new Set(shown.flatMap((record) => record.users)))
+  const known = names ?? (await source.store.channelNames())
+  const wanted = excluded.size > 0 ? known.filter((name) => !excluded.has(name)) : known
+  if (wanted.length > SHORT.channels) return atLength(source, wanted, options, viewer)
+  const records = await source.store.channels(wanted, includeOf(options))
+  if (!isShort(records)) return atLength(source, wanted, options, viewer)
+
+  const users = await source.store.users(new Set(records.flatMap((record) => record.users)))
   // Without a prototype: a channel may be called `__proto__`.
   const channels = Object.create(null) as Record<string, ChannelInfo>
-  for (const record of shown) channels[record.name] = channelInfo(record, viewer)
-  const stateOf = options.return_public_state ? 'publicState' : 'state'
-  return { channels, users: users.map((user) => ({ user: user.name, state: user[stateOf] })) }
+  for (const record of records) channels[record.name] = channelInfo(record, viewer)
+  return { channels, users: users.map(userRow(options)) }
+}
+
+const includeOf = (options: Described) => ({
+  users: options.include_users,
+  history: options.include_history,
+})
+
+const userRow = (options: Described) => (user: UserRecord) => ({
+  user: user.name,
+  state: options.return_public_state ? user.publicState : user.state,
+})
+
+function isShort(records: readonly ChannelRecord[]): boolean {
+  const users = records.reduce((sum, record) => sum + record.users.length, 0)
+  const messages = records.reduce((sum, record) => sum + record.history.length, 0)
+  return users <= SHORT.users && messages <= SHORT.messages
 }
 
 function channelInfo(record: ChannelRecord, viewer: UserName | undefined): ChannelInfo {
-  const users = [...record.users].sort(byCodePoint)
-  const seen =
-    viewer === undefined ? record.history : record.history.filter((event) => maySee(viewer, event))
   return {
-    uuid: record.uuid,
-    name: record.name,
-    long_name: null,
-    settings: record.settings,
-    history: seen.map((event) => historyItem(event, viewer)),
-    last_active: isoTimestamp(record.lastActive),
-    total_connections: record.connections,
-    total_users: users.length,
-    users,
+    ...headOf(record),
+    history: seenBy(viewer, record.history).map((event) => historyItem(event, viewer)),
+    ...tailOf(record),
+    users: [...record.users].sort(byCodePoint),
   }
 }
+
+const headOf = ({ uuid, name, settings }: ChannelRecord) => ({
+  uuid,
+  name,
+  long_name: null,
+  settings,
+})
+
+const tailOf = ({ lastActive, connections, users }: ChannelRecord) => ({
+  last_active: isoTimestamp(lastActive),
+  total_connections: connections,
+  total_users: users.length,
+})
+
+const seenBy = (viewer: UserName | undefined, history: readonly StoredEvent[]) =>
+  viewer === undefined ? history : history.filter((event) => maySee(viewer, event))
 
 /** For a viewer, who else got a message is not shown; the keys stay, as recorded (history-shape). */
 function historyItem(
@@ -69,4 +118,61 @@ function historyItem(
     no_history: delivery.noHistory,
     catchup: false,
   } as HistoryItem
+}
+
+// --- at length
+
+/** The users are those of the channels as they were written, so they come after them. */
+function atLength(
+  source: Source,
+  names: readonly ChannelName[],
+  options: Described,
+  viewer: UserName | undefined,
+): LongChannelsInfo {
+  const users = new Set<UserName>()
+  return {
+    channels: new LongRecord(channelPages()),
+    users: new LongList(userPages()),
+  }
+
+  async function* channelPages() {
+    for await (const page of pagesOf(names, PAGE.channels, source.breath)) {
+      const records = await source.store.channels(page, includeOf(options))
+      for (const record of records) {
+        for await (const some of pagesOf(record.users, RUN, source.breath))
+          for (const user of some) users.add(user)
+      }
+      yield records.map(
+        (record) => [record.name, longChannelInfo(record, viewer, source.breath)] as const,
+      )
+    }
+  }
+
+  async function* userPages() {
+    for await (const page of pagesOf([...users], PAGE.users, source.breath))
+      yield (await source.store.users(page)).map(userRow(options))
+  }
+}
+
+function longChannelInfo(
+  record: ChannelRecord,
+  viewer: UserName | undefined,
+  breath: Breath,
+): ChannelInfo | LongChannelInfo {
+  if (isShort([record])) return channelInfo(record, viewer)
+  return {
+    ...headOf(record),
+    history: new LongList(historyPages()),
+    ...tailOf(record),
+    users: new LongList(userPages()),
+  }
+
+  async function* historyPages() {
+    for await (const page of pagesOf(seenBy(viewer, record.history), PAGE.messages, breath))
+      yield page.map((event) => historyItem(event, viewer))
+  }
+
+  async function* userPages() {
+    yield* pagesOf(await sortSlowly(record.users, byCodePoint, breath), PAGE.users, breath)
+  }
 }

@@ -10,12 +10,15 @@ import { complaint } from '../protocol/complaints.ts'
 import { describeChannels } from './describe.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from './messages.ts'
 import { invalid } from '../protocol/errors.ts'
+import { overviewOf } from './overview.ts'
 import { presenceEvents } from './presence.ts'
 import { uptimeText } from './timestamps.ts'
 import { userStateEvents } from './user-state.ts'
+import type { Breath } from './long.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
+import type { Described, LongChannelsInfo } from './describe.ts'
 import type { OutboxCounts } from './outbox.ts'
 import type { Posting } from './messages.ts'
 import type { RequestLimits } from './limits.ts'
@@ -26,6 +29,8 @@ import type * as Protocol from '../protocol/requests.ts'
 export interface HubOptions extends RequestLimits, SessionTimes {
   /** JSON bytes that may wait for a connection whose client reads too slowly. */
   readonly maxOutboxBytes: number
+  /** For answers that are long. */
+  readonly breath: Breath
   /** An idle channel lasts so long in the store. */
   readonly gcChannelsMs: number
   /** Told what fails without a caller to tell. */
@@ -49,6 +54,7 @@ export class Hub {
   readonly #registry: Registry
   readonly #outbox: Outbox
   readonly #deliverer: Deliverer
+  readonly #source: { readonly store: Store; readonly breath: Breath }
   readonly #startedAt: number
   #cancelSweep: Cancel | undefined
 
@@ -58,6 +64,7 @@ export class Hub {
     private readonly options: HubOptions,
   ) {
     this.#startedAt = clock.now()
+    this.#source = { store, breath: options.breath }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
@@ -145,7 +152,7 @@ export class Hub {
       state: user.state,
       public_state: user.publicState,
       channels,
-      channels_info: await describeChannels(this.store, channels, request.info, user.name),
+      channels_info: await this.#describe(channels, request.info, user.name),
     }
   }
 
@@ -192,12 +199,12 @@ export class Hub {
   }
 
   /** Gives channels their settings, whole, making those that are not known. Answers them without users and history. */
-  async configureChannels(request: Protocol.ChannelConfigRequest): Promise<ChannelsInfo> {
+  async configureChannels(request: Protocol.ChannelConfigRequest) {
     checkList(Object.keys(request), this.options.maxChannelsPerRequest)
     checkSettings(request, this.options, () => [])
     const settings = settingsMap(request)
     await this.store.configure(settings)
-    return describeChannels(this.store, [...settings.keys()], NO_DETAILS)
+    return this.#describe([...settings.keys()], NO_DETAILS)
   }
 
   // --- users
@@ -252,9 +259,9 @@ export class Hub {
   // --- what is there
 
   /** Channels and users, with everything that a backend may see. */
-  async info(options: Protocol.InfoOptions): Promise<ChannelsInfo> {
+  async info(options: Protocol.InfoOptions) {
     checkInfo(options, this.options)
-    return describeChannels(this.store, options.channels, options)
+    return this.#describe(options.channels, options)
   }
 
   /** What the store holds. Rejects if it does not answer. */
@@ -264,23 +271,9 @@ export class Hub {
 
   /** What admin.json answers, but for the version. */
   async adminOverview() {
-    const figures = await this.store.figures()
-    const { channels } = await describeChannels(this.store, undefined, ALL_DETAILS)
-    const users = await this.store.connectedUsers()
+    const overview = await overviewOf(this.#source)
     return {
-      remembered_user_count: figures.users,
-      unique_user_count: figures.connectedUsers,
-      total_connections: figures.connections,
-      total_channels: figures.channels,
-      total_messages: figures.deliveries,
-      total_unique_messages: figures.messages,
-      channels,
-      users: users.map(({ name, uuid, publicState, connections }) => ({
-        user: name,
-        uuid,
-        state: publicState,
-        connections,
-      })),
+      ...overview,
       uptime: uptimeText((this.clock.now() - this.#startedAt) / 1000),
     }
   }
@@ -288,6 +281,14 @@ export class Hub {
   /** Ends what is due: connections that nobody came for, users and channels that nobody needs. */
   async sweep(): Promise<void> {
     for (const connId of await this.store.sweep()) await this.disconnect(connId)
+  }
+
+  #describe(
+    names: readonly ChannelName[] | undefined,
+    options: Described,
+    viewer?: UserName,
+  ): Promise<ChannelsInfo | LongChannelsInfo> {
+    return describeChannels(this.#source, names, options, viewer)
   }
 
   #inBackground(work: Awaitable<unknown>): void {
@@ -310,20 +311,19 @@ export class Hub {
     viewer: UserName,
   ) {
     const channels = [...unsorted].sort(byCodePoint)
-    return { channels, channels_info: await describeChannels(this.store, channels, info, viewer) }
+    return { channels, channels_info: await this.#describe(channels, info, viewer) }
   }
 }
 
 const unknownConnection = () => complaint(['conn_id'], 'Unknown connection')
 const unknownUser = () => complaint(['user'], 'Unknown user')
 
-const ALL_DETAILS = {
-  include_history: true,
-  include_users: true,
+const NO_DETAILS = {
+  include_history: false,
+  include_users: false,
   exclude_channels: [],
   return_public_state: false,
 }
-const NO_DETAILS = { ...ALL_DETAILS, include_history: false, include_users: false }
 
 const settingsMap = (configs: Readonly<Record<string, Protocol.ChannelSettings>>) =>
   new Map(Object.entries(configs) as [ChannelName, Protocol.ChannelSettings][])

@@ -124,27 +124,29 @@ export class MemoryStore implements Contract.Store {
     return this.#publishing.missed(since)
   }
 
+  channelNames(): ChannelName[] {
+    return [...this.#tables.channels.keys()]
+  }
+
   channels(
-    names: readonly ChannelName[] | undefined,
+    names: readonly ChannelName[],
     include: { readonly users: boolean; readonly history: boolean },
   ): Contract.ChannelRecord[] {
     const { channels } = this.#tables
-    const wanted = names ? new Set(names) : channels.keys()
-    return [...wanted].flatMap((name) => channels.get(name)?.record(include) ?? [])
+    return [...new Set(names)].flatMap((name) => channels.get(name)?.record(include) ?? [])
   }
 
-  users(names: Iterable<UserName>): Contract.UserRecord[] {
-    return [...names].flatMap((name) => this.#tables.users.get(name)?.record() ?? [])
+  users(
+    names: Iterable<UserName>,
+    { connections } = { connections: false },
+  ): Contract.UserRecord[] {
+    const users = [...names].flatMap((name) => this.#tables.users.get(name) ?? [])
+    return users.map((user) => (connections ? user.recordWithConnections() : user.record()))
   }
 
-  connectedUsers(): Contract.UserRecord[] {
-    const connected = [...this.#tables.users.values()].filter(
-      ({ connections }) => connections.size > 0,
-    )
-    return connected.map((user) => ({
-      ...user.record(),
-      connections: [...user.connections].map(({ id }) => id),
-    }))
+  connectedUserNames(): UserName[] {
+    const users = [...this.#tables.users.values()]
+    return users.filter(({ connections }) => connections.size > 0).map(({ name }) => name)
   }
 
   hasUser(name: UserName): boolean {

@@ -90,7 +90,7 @@ export interface UserRecord {
   readonly state: State
   readonly publicState: State
   readonly publicKeys: readonly string[]
-  /** Only from `connectedUsers`. */
+  /** Only if they were asked for. */
   readonly connections?: readonly ConnId[]
 }
 
@@ -244,15 +244,20 @@ export interface Store {
   /** What was announced on these topics since, as far as frames reach. */
   missed(since: readonly Since[]): Awaitable<Missed>
 
-  /** Channels by name, unknown ones passed over, each once; undefined: all. */
+  /** All channels, in the order in which they were made. */
+  channelNames(): Awaitable<readonly ChannelName[]>
+  /** Channels by name, unknown ones passed over, each once. */
   channels(
-    names: readonly ChannelName[] | undefined,
+    names: readonly ChannelName[],
     include: { readonly users: boolean; readonly history: boolean },
   ): Awaitable<readonly ChannelRecord[]>
   /** Users by name; unknown ones are passed over. */
-  users(names: Iterable<UserName>): Awaitable<readonly UserRecord[]>
-  /** Users that have a connection, with their connections. */
-  connectedUsers(): Awaitable<readonly UserRecord[]>
+  users(
+    names: Iterable<UserName>,
+    include?: { readonly connections: boolean },
+  ): Awaitable<readonly UserRecord[]>
+  /** Users that have a connection. */
+  connectedUserNames(): Awaitable<readonly UserName[]>
   hasUser(user: UserName): Awaitable<boolean>
   figures(): Awaitable<Figures>
 

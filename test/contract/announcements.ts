@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  allChannels,
   channelName,
   channelNames,
   connIdOf,
@@ -153,7 +154,7 @@ export function announcements(openBench: OpenBench): void {
       const before = await heard.upTo('last')
       expect(before).toMatchObject([{ event: { n: head + 1 }, topics: [ANN] }])
       expect(await store.hasUser(userName('unknown'))).toBe(false)
-      expect(await store.channels(undefined, { users: false, history: false })).toHaveLength(1)
+      expect(await allChannels(store, { users: false, history: false })).toHaveLength(1)
       expect((await store.missed([])).head).toBe(head + 2)
     })
 

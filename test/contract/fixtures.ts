@@ -2,6 +2,7 @@
 import { ChannelSettings } from '../../src/protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../src/protocol/ids.ts'
 import type {
+  ChannelRecord,
   Command,
   ConnectFacts,
   Connected,
@@ -11,6 +12,7 @@ import type {
   Store,
   StoredEvent,
   Topic,
+  UserRecord,
 } from '../../src/store/store.ts'
 
 export const channelName = (name: string): ChannelName => name as ChannelName
@@ -55,6 +57,16 @@ export function connectFacts(user: string, wishes: ConnectWishes = {}): ConnectF
     waitMs,
   }
 }
+
+/** All channels, as far as is asked for. */
+export const allChannels = async (
+  store: Store,
+  include: { readonly users: boolean; readonly history: boolean },
+): Promise<readonly ChannelRecord[]> => store.channels(await store.channelNames(), include)
+
+/** Everybody who has a connection, with the connections. */
+export const connectedUsers = async (store: Store): Promise<readonly UserRecord[]> =>
+  store.users(await store.connectedUserNames(), { connections: true })
 
 /** Connects, and insists on it. */
 export async function connect(

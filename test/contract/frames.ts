@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
+  allChannels,
+  connectedUsers,
   channelName,
   channelNames,
   connIdOf,
@@ -45,7 +47,7 @@ async function openRoom(openBench: OpenBench): Promise<Bench> {
 
 /** Ends everyone's connection and waits until channels and users are forgotten. */
 async function forgetEverything({ store, clock }: Bench): Promise<void> {
-  for (const { connections } of await store.connectedUsers())
+  for (const { connections } of await connectedUsers(store))
     for (const connId of connections ?? []) await store.drop(connId)
   await clock.advance(CONTRACT_OPTIONS.gcUsersMs + CONTRACT_OPTIONS.gcChannelsMs)
   await store.sweep()
@@ -269,7 +271,7 @@ export function frames(openBench: OpenBench): void {
       await store.configure(settingsMap({ room: settings }))
       const [gone = 0] = await say(store, 'gone')
       await forgetEverything(bench)
-      expect(await store.channels(undefined, { users: false, history: false })).toEqual([])
+      expect(await allChannels(store, { users: false, history: false })).toEqual([])
       await store.configure(settingsMap({ room: {} }))
       expect(seen(await inRoom(store, gone - 1))).toEqual({ texts: [], gaps: [ROOM] })
       expect(seen(await inRoom(store, gone))).toEqual({ texts: [], gaps: [] })

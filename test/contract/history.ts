@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  allChannels,
   channelNames,
   connect,
   edit,
@@ -77,7 +78,7 @@ export function history(openBench: OpenBench): void {
       const { store } = await openBench()
       await configure(store, {})
       await say(store, 'a')
-      const [record] = await store.channels(undefined, { users: true, history: false })
+      const [record] = await allChannels(store, { users: true, history: false })
       expect(record?.history).toEqual([])
     })
 
@@ -202,7 +203,7 @@ export function history(openBench: OpenBench): void {
       const { store, clock } = await openBench()
       await configure(store, {})
       const lastActive = async () =>
-        (await store.channels(undefined, { users: false, history: false }))[0]?.lastActive
+        (await allChannels(store, { users: false, history: false }))[0]?.lastActive
       expect(await lastActive()).toBe(clock.wallTime())
       const made = clock.wallTime()
       await clock.advance(1000)

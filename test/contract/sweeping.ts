@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  allChannels,
   channelNames,
   connIdOf,
   connect,
@@ -221,12 +222,12 @@ export function sweeping(openBench: OpenBench): void {
       await store.configure(settingsMap({ room: { store_history: true, history_size: 3 } }))
       await store.publish([message('room')])
       const all = { users: true, history: true }
-      const [before] = await store.channels(undefined, all)
+      const [before] = await allChannels(store, all)
       await dueAfter(bench, gcChannelsMs + LATE_MS)
-      expect(await store.channels(undefined, all)).toEqual([])
+      expect(await allChannels(store, all)).toEqual([])
       await connect(store, 'ann')
       await store.join(connIdOf(1), channelNames('room'), NO_SETTINGS)
-      const [after] = await store.channels(undefined, all)
+      const [after] = await allChannels(store, all)
       expect(after).toMatchObject({ history: [], settings: { history_size: 10 } })
       expect(after?.uuid).not.toBe(before?.uuid)
     })

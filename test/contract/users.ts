@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { channelNames, connIdOf, connect, connectFacts, settingsMap, userName } from './fixtures.ts'
+import {
+  allChannels,
+  connectedUsers,
+  channelNames,
+  connIdOf,
+  connect,
+  connectFacts,
+  settingsMap,
+  userName,
+} from './fixtures.ts'
 import type { OpenBench } from './bench.ts'
 import type { State, Store, UserRecord } from '../../src/store/store.ts'
 
@@ -35,7 +44,7 @@ export function users(openBench: OpenBench): void {
       const { user: first } = await connect(store, 'ann', { id: 1, state: { a: 1 } })
       const { user: second } = await connect(store, 'ann', { id: 2, state: { b: 2 } })
       expect(second).toMatchObject({ uuid: first.uuid, state: { a: 1, b: 2 } })
-      const [ann] = await store.connectedUsers()
+      const [ann] = await connectedUsers(store)
       expect([...(ann?.connections ?? [])].sort()).toEqual([connIdOf(1), connIdOf(2)])
     })
 
@@ -57,7 +66,7 @@ export function users(openBench: OpenBench): void {
       const facts = connectFacts('bob', { channels: ['room'], state: { a: 1 } })
       expect(await store.connect(facts)).toEqual({ outcome: 'taken' })
       expect(await store.hasUser(userName('bob'))).toBe(false)
-      expect(await store.channels(undefined, { users: true, history: true })).toEqual([])
+      expect(await allChannels(store, { users: true, history: true })).toEqual([])
       expect(await store.users([userName('ann'), userName('bob')])).toHaveLength(1)
     })
 
@@ -226,7 +235,7 @@ export function users(openBench: OpenBench): void {
       await connect(store, 'ann', { id: 1 })
       await connect(store, 'bob', { id: 2 })
       await store.drop(connIdOf(1))
-      const connected = await store.connectedUsers()
+      const connected = await connectedUsers(store)
       expect(connected.map(({ name, connections }) => ({ name, connections }))).toEqual([
         { name: 'bob', connections: [connIdOf(2)] },
       ])
@@ -236,7 +245,7 @@ export function users(openBench: OpenBench): void {
     it('are handed out as they were: a record does not change afterwards', async () => {
       const { store } = await openBench()
       const { user } = await connect(store, 'ann', { state: { a: 1 }, publicKeys: ['a'] })
-      const [listed] = await store.connectedUsers()
+      const [listed] = await connectedUsers(store)
       const before = structuredClone({ user, listed })
       await setState(store, { a: 2, b: 3 }, ['b'])
       await connect(store, 'ann', { id: 2 })

@@ -13,7 +13,9 @@ import {
   userName,
   uuidOf,
 } from '../contract/fixtures.ts'
+import { asWritten, atOnce, noBreath } from '../helpers/long.ts'
 import { describeChannels } from '../../src/core/describe.ts'
+import type { Breath } from '../../src/core/long.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { Described } from '../../src/core/describe.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -43,11 +45,11 @@ async function open() {
     viewer?: string,
   ): Promise<ChannelsInfo> =>
     describeChannels(
-      store,
+      { store, breath: noBreath },
       names?.map(channelName),
       { ...OPTIONS, ...options },
       viewer === undefined ? undefined : userName(viewer),
-    )
+    ).then(atOnce)
   return { store, told }
 }
 
@@ -195,5 +197,80 @@ describe('the history in a description', () => {
         catchup: false,
       },
     ])
+  })
+})
+
+describe('a description that is long', () => {
+  /** 150 channels with two users each and one with everybody in it, where a good deal was said. */
+  async function crowded() {
+    const store: Store = new MemoryStore(new ManualClock(), STORE_OPTIONS)
+    const configs = { all: { store_history: true, history_size: 500 } }
+    for (let id = 1; id <= 2_500; id++) {
+      const channels = ['all', `room ${id % 150}`]
+      await connect(store, `user ${id}`, { id, channels, configs, state: { id } })
+    }
+    const say = (n: number) =>
+      message('all', { text: `text ${n}`, ...(n % 2 === 0 && { pmUsers: ['user 7'] }) })
+    await store.publish(Array.from({ length: 400 }, (_, n) => say(n)))
+    const describe = (
+      breath: Breath,
+      ...rest: Parameters<typeof describeChannels> extends [unknown, ...infer Rest] ? Rest : never
+    ) => describeChannels({ store, breath }, ...rest)
+    return { store, describe }
+  }
+
+  it('says what a short one says of each channel', async () => {
+    const { describe } = await crowded()
+    const whole = (await asWritten(await describe(noBreath, undefined, OPTIONS))) as ChannelsInfo
+    expect(Object.keys(whole.channels)).toHaveLength(151)
+    expect(whole.users).toHaveLength(2_500)
+    expect(new Set(whole.users.map(({ user }) => user)).size).toBe(2_500)
+    const rooms = await describe(noBreath, channelNames('room 3', 'room 4'), OPTIONS)
+    const { 'room 3': third, 'room 4': fourth } = whole.channels
+    expect(await asWritten(rooms)).toMatchObject({
+      channels: { 'room 3': third, 'room 4': fourth },
+    })
+    expect(third?.users).toHaveLength(17)
+    const all = whole.channels['all']
+    expect(all?.users).toEqual([...(all?.users ?? [])].sort())
+    expect(all).toMatchObject({ total_users: 2_500, total_connections: 2_500 })
+    expect(all?.history.map((item) => item.message)).toEqual(
+      Array.from({ length: 400 }, (_, n) => ({ text: `text ${n}` })),
+    )
+    expect(Object.keys(all ?? {})).toEqual(Object.keys(third ?? {}))
+  })
+
+  it('shows a user only what the user may see', async () => {
+    const { describe } = await crowded()
+    const seen = async (viewer: string) => {
+      const answer = await describe(noBreath, channelNames('all'), OPTIONS, userName(viewer))
+      return ((await asWritten(answer)) as ChannelsInfo).channels['all']?.history ?? []
+    }
+    expect(await seen('user 7')).toHaveLength(400)
+    const others = await seen('user 8')
+    expect(others).toHaveLength(200)
+    expect(others.flatMap((item) => item.pm_users)).toEqual([])
+  })
+
+  it('leaves out what was excluded, and what is gone when its page is read', async () => {
+    const { store, describe } = await crowded()
+    const options = { ...OPTIONS, exclude_channels: channelNames('all', 'room 1') }
+    const answer = await describe(noBreath, undefined, options)
+    const channelsOf = store.channels.bind(store)
+    store.channels = (names, include) =>
+      channelsOf(
+        names.filter((name) => name !== 'room 2'),
+        include,
+      )
+    const { channels } = (await asWritten(answer)) as ChannelsInfo
+    expect(Object.keys(channels)).toHaveLength(148)
+  })
+
+  it('is made with breaths in between', async () => {
+    const { describe } = await crowded()
+    let breaths = 0
+    const breath = () => Promise.resolve(void breaths++)
+    await asWritten(await describe(breath, undefined, OPTIONS), breath)
+    expect(breaths).toBeGreaterThan(200)
   })
 })

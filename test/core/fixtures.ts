@@ -6,6 +6,7 @@ import { Hub } from '../../src/core/hub.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { OutgoingEvent } from '../../src/core/outgoing-event.ts'
+import { noBreath } from '../helpers/long.ts'
 import { connIdOf } from '../contract/fixtures.ts'
 import type { Attaching, Ending } from '../../src/core/sessions.ts'
 import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
@@ -35,6 +36,7 @@ export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
   maxChannelsPerRequest: 5,
   maxHistorySize: 50,
   maxStateBytes: 1000,
+  breath: noBreath,
 }
 
 /** A store that may be told to keep an answer to itself for a while: what it was asked for is done all the same. */

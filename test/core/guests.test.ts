@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ArraySink } from '../helpers/sink.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
+import { InfoOptions } from '../../src/protocol/requests.ts'
+import { atOnce } from '../helpers/long.ts'
 import { HUB_OPTIONS, Installation } from './fixtures.ts'
 import { channelName, channelNames, userName } from '../contract/fixtures.ts'
 import type { Guest } from '../../src/core/guests.ts'
@@ -17,15 +19,7 @@ async function invite(at: Installation, name: string, ...channels: string[]) {
 const textsOf = (sink: ArraySink): unknown[] =>
   sink.events.map((event) => event.type === 'message' && event.message?.['text'])
 
-const infoOf = (at: Installation) =>
-  at.hub.info({
-    channels: undefined,
-    include_history: true,
-    include_users: true,
-    exclude_channels: [],
-    return_public_state: false,
-    include_connections: true,
-  })
+const infoOf = async (at: Installation) => atOnce(await at.hub.info(InfoOptions.parse({})))
 
 describe('guests', () => {
   it('get what is said in channels that nobody made before', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { atOnce } from '../helpers/long.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import {
   ChannelConfigRequest,
@@ -53,7 +54,7 @@ describe('connect', () => {
       public_state: { mood: 'fine' },
       channels: ['abc', 'zoo', 'zoo', '\uFFFD', '\u{1F600}'],
     })
-    expect(answer.channels_info.channels['zoo']).toMatchObject({
+    expect(atOnce(answer.channels_info).channels['zoo']).toMatchObject({
       settings: { history_size: 3 },
       users: ['ann'],
     })
@@ -191,16 +192,16 @@ describe('subscribe and unsubscribe', () => {
     await at.say('room', 'to bob', { pm_users: ['bob'] })
     await at.say('room', 'to all')
     const { channels_info } = await at.subscribe(await at.connect('ann'), 'room')
-    expect(channels_info.channels['room']?.history.map((item) => item.message)).toEqual([
+    expect(atOnce(channels_info).channels['room']?.history.map((item) => item.message)).toEqual([
       { text: 'to all' },
     ])
     const answer = await at.hub.connect(
       ConnectRequest.parse({ username: 'ann', channels: ['room'] }),
     )
-    expect(answer.channels_info.channels['room']?.history.map((item) => item.message)).toEqual([
-      { text: 'to all' },
-    ])
-    const info = await at.hub.info(InfoOptions.parse({}))
+    expect(
+      atOnce(answer.channels_info).channels['room']?.history.map((item) => item.message),
+    ).toEqual([{ text: 'to all' }])
+    const info = atOnce(await at.hub.info(InfoOptions.parse({})))
     expect(info.channels['room']?.history).toHaveLength(2)
   })
 })
@@ -226,7 +227,9 @@ describe('channel settings', () => {
     await at.connect('ann', ['room'], { channel_configs: { room: { store_history: true } } })
     await at.say('room', 'a')
     const given = { room: { notify_state: true, store_history: true }, made: {} }
-    const { channels, users } = await at.hub.configureChannels(ChannelConfigRequest.parse(given))
+    const { channels, users } = atOnce(
+      await at.hub.configureChannels(ChannelConfigRequest.parse(given)),
+    )
     expect(users).toEqual([])
     expect(channels['made']).toMatchObject({ settings: settingsOf() })
     expect(channels['room']).toMatchObject({
@@ -346,7 +349,7 @@ describe('messages', () => {
     const [, , editEvent, deleteEvent] = ann.sink.take()
     expect(editEvent).toMatchObject({ type: 'message:edit', uuid: uuidOf(1), mood: 'new' })
     expect(deleteEvent).toMatchObject({ type: 'message:delete', uuid: uuidOf(2), channel: 'room' })
-    const { channels } = await at.hub.info(InfoOptions.parse({}))
+    const { channels } = atOnce(await at.hub.info(InfoOptions.parse({})))
     expect(channels['room']?.history).toMatchObject([
       { uuid: uuidOf(1), message: { text: 'A' }, edited: '2030-01-01T00:00:00.000000' },
     ])

@@ -1,6 +1,7 @@
 import { ArraySink } from '../helpers/sink.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { Hub } from '../../src/core/hub.ts'
+import { atOnce, noBreath } from '../helpers/long.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { RequestError } from '../../src/protocol/errors.ts'
@@ -84,7 +85,7 @@ export class HubDriver implements Driver {
   constructor(readonly options: HubDriverOptions) {
     const store = new MemoryStore(this.clock, { ...LIMITS, ...options })
     const onFault = (error: unknown) => this.#faults.push(error)
-    this.hub = new Hub(store, this.clock, { ...LIMITS, ...options, onFault })
+    this.hub = new Hub(store, this.clock, { ...LIMITS, ...options, breath: noBreath, onFault })
     this.epoch = store.epoch
     noticeEndings(this.hub, (connId) => this.notice({ type: 'ended', connId, at: this.now }))
     this.hub.start()
@@ -103,13 +104,15 @@ export class HubDriver implements Driver {
   }
 
   connect: Driver['connect'] = (request) =>
-    unlessRefused(this.hub.connect(Requests.ConnectRequest.parse(request)))
+    unlessRefused(this.hub.connect(Requests.ConnectRequest.parse(request)).then(toldAtOnce))
   subscribe: Driver['subscribe'] = (request) =>
-    unlessRefused(this.hub.subscribe(Requests.SubscribeRequest.parse(request)))
+    unlessRefused(this.hub.subscribe(Requests.SubscribeRequest.parse(request)).then(toldAtOnce))
   unsubscribe: Driver['unsubscribe'] = (request) =>
-    unlessRefused(this.hub.unsubscribe(Requests.UnsubscribeRequest.parse(request)))
+    unlessRefused(this.hub.unsubscribe(Requests.UnsubscribeRequest.parse(request)).then(toldAtOnce))
   configure: Driver['configure'] = (request) =>
-    unlessRefused(this.hub.configureChannels(Requests.ChannelConfigRequest.parse(request)))
+    unlessRefused(
+      this.hub.configureChannels(Requests.ChannelConfigRequest.parse(request)).then(atOnce),
+    )
   setState: Driver['setState'] = (request) =>
     unlessRefused(this.hub.setUserState(Requests.UserStateRequest.parse(request)))
   post: Driver['post'] = (request) =>
@@ -119,7 +122,7 @@ export class HubDriver implements Driver {
   remove: Driver['remove'] = (request) =>
     unlessRefused(this.hub.deleteMessages(Requests.DeletesRequest.parse(request)))
   disconnect: Driver['disconnect'] = (connId) => this.hub.disconnect(connId as ConnId)
-  info: Driver['info'] = () => this.hub.info(Requests.InfoOptions.parse({}))
+  info: Driver['info'] = () => this.hub.info(Requests.InfoOptions.parse({})).then(atOnce)
 
   async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
     const client = new ClientSink(connId, kind, this)
@@ -187,3 +190,10 @@ async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | und
     throw error
   }
 }
+
+const toldAtOnce = <Answer extends { channels_info: Parameters<typeof atOnce>[0] }>(
+  answer: Answer,
+) => ({
+  ...answer,
+  channels_info: atOnce(answer.channels_info),
+})

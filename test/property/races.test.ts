@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { ArraySink } from '../helpers/sink.ts'
 import { CHANNELS, SLOTS, USERS, connIdOf, runs } from './operations.ts'
 import { Hub } from '../../src/core/hub.ts'
+import { noBreath } from '../helpers/long.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { numberOf } from './transcript.ts'
@@ -88,7 +89,7 @@ class Race {
     this.store = new MemoryStore(this.clock, OPTIONS)
     const onFault = (error: unknown) => expect.fail(String(error))
     const late = answeringLate(this.store, scheduler, (connId) => this.#left(connId))
-    this.hub = new Hub(late, this.clock, { ...OPTIONS, onFault })
+    this.hub = new Hub(late, this.clock, { ...OPTIONS, breath: noBreath, onFault })
     this.hub.start()
   }
 

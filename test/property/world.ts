@@ -1,5 +1,6 @@
 /** Plays operations on a driver and on the model, and compares what is true after each. */
 import { expect } from 'vitest'
+import { listAtOnce } from '../helpers/long.ts'
 import { Backend } from './backend.ts'
 import { Clients } from './clients.ts'
 import { Model } from './model.ts'
@@ -133,8 +134,9 @@ export class World {
       total_messages: model.deliveries,
       total_unique_messages: model.messages,
     })
-    const states = new Map(shown.map(({ user, state }) => [user as string, state]))
-    expect(states.size).toBe(shown.length)
+    const listed = listAtOnce(shown)
+    const states = new Map(listed.map(({ user, state }) => [user as string, state]))
+    expect(states.size).toBe(listed.length)
     expect(states).toEqual(new Map(users.map((user) => [user, model.publicState(user)])))
   }
 

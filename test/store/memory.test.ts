@@ -6,6 +6,8 @@ import { storeContract } from '../contract/store.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import {
+  allChannels,
+  connectedUsers,
   Heard,
   channelName,
   channelNames,
@@ -64,8 +66,8 @@ describe('the memory store', () => {
       connections: 0,
       channels: 0,
     })
-    expect(store.connectedUsers()).toEqual([])
-    expect(store.channels(undefined, { users: true, history: true })).toEqual([])
+    expect(await connectedUsers(store)).toEqual([])
+    expect(await allChannels(store, { users: true, history: true })).toEqual([])
     const topics = [ROOM, userTopic(userName('user 1'))].map((topic) => ({ topic, after: 0 }))
     expect(store.missed(topics).events).toEqual([])
     await clock.advance(60_000)

@@ -1,5 +1,6 @@
 /** The admin pages: plain HTML, no script. Whatever comes from users is escaped. */
 import { createHash } from 'node:crypto'
+import { LongRecord } from '../../core/long.ts'
 import type { ChannelInfo } from '../../protocol/responses.ts'
 
 const STYLE = `
@@ -56,7 +57,7 @@ export interface Overview {
   readonly total_unique_messages: number
   readonly uptime: string
   readonly version: string
-  readonly channels: Readonly<Record<string, ChannelInfo>>
+  readonly channels: Readonly<Record<string, ChannelInfo>> | LongRecord
 }
 
 const MAX_ROWS = 200
@@ -81,11 +82,14 @@ export function overviewPage(overview: Overview, prefix: string): string {
     'Admin',
     `<header><strong>Channelstream</strong>${link('/admin', 'Refresh')}${link('/admin/admin.json', 'JSON')}
 ${link('/api-explorer', 'API explorer')}${link('/admin/sign_out', 'Sign out')}</header>
-<main><dl>${tiles.join('')}</dl>${channelTable(Object.values(overview.channels))}</main>`,
+<main><dl>${tiles.join('')}</dl>${channelTable(overview.channels)}</main>`,
   )
 }
 
-function channelTable(channels: readonly ChannelInfo[]): string {
+function channelTable(described: Overview['channels']): string {
+  if (described instanceof LongRecord)
+    return '<h2>Channels</h2><p>Too many to list; admin.json has them.</p>'
+  const channels = Object.values(described)
   if (channels.length === 0) return '<h2>Channels</h2><p>No channels yet.</p>'
   const rows = channels.slice(0, MAX_ROWS).map(
     (

@@ -10,6 +10,7 @@ import type { Clock } from '../../clock.ts'
 import type {
   FastifyPluginAsync,
   FastifyReply,
+  FastifySerializerCompiler,
   FastifyRequest,
   onRequestHookHandler,
 } from 'fastify'
@@ -19,6 +20,8 @@ export interface AdminOptions {
   readonly hub: Hub
   readonly sessions: AdminSessions
   readonly clock: Clock
+  /** Writes answers that may have long parts. */
+  readonly longAnswers: FastifySerializerCompiler<unknown>
 }
 
 /** What a wrong password costs, so that guessing is slow (recorded: admin-sign-in-bad). */
@@ -46,6 +49,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
     method: ['GET', 'POST'],
     url: '/admin/admin.json',
     onRequest,
+    serializerCompiler: options.longAnswers,
     schema: {
       tags: ['Admin API'],
       summary: 'What is on the server',

@@ -1,5 +1,5 @@
 /** Users’ state, channels’ settings, and what there is. Source: recorded behaviour of Channelstream 0.7.1. */
-import { ERROR_RESPONSES, about, backend, refuseFaults } from './common.ts'
+import { ERROR_RESPONSES, about, backend, refuseFaults, written } from './common.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { addComplaint } from '../../protocol/complaints.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
@@ -11,7 +11,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { FastifyRequest, preValidationHookHandler } from 'fastify'
 import type { UserName } from '../../protocol/ids.ts'
 
-export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
+  const { hub, longAnswers: serializerCompiler } = options
   http.post('/user_state', {
     config: backend,
     attachValidation: true,
@@ -34,6 +35,7 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
 
   http.post('/channel_config', {
     config: backend,
+    serializerCompiler,
     attachValidation: true,
     schema: {
       ...about(
@@ -45,13 +47,14 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
     },
     async handler(request) {
       refuseFirstChannel(request)
-      return hub.configureChannels(request.body)
+      return written(hub.configureChannels(request.body))
     },
   })
 }
 
 /** `/info`, by any method as in the Python server; GET and HEAD describe everything. */
-export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
+  const { hub, longAnswers: serializerCompiler } = options
   const info = about(
     'Describe channels',
     'Channels and their users; without a body all of them. Shows private messages in histories: meant for backends.',
@@ -61,14 +64,16 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub 
     config: backend,
     exposeHeadRoute: true,
     schema: { ...info, response: infoResponses },
-    handler: () => hub.info(EVERYTHING),
+    serializerCompiler,
+    handler: () => written(hub.info(EVERYTHING)),
   })
   const body = Requests.InfoRequest
   http.post('/info', {
     config: backend,
     preValidation: everythingWithoutBody,
     schema: { ...info, body, response: infoResponses },
-    handler: (request) => hub.info(request.body.info),
+    serializerCompiler,
+    handler: (request) => written(hub.info(request.body.info)),
   })
   http.route({
     method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method
@@ -76,7 +81,8 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub 
     config: backend,
     preValidation: everythingWithoutBody,
     schema: { hide: true, body },
-    handler: (request) => hub.info(request.body.info),
+    serializerCompiler,
+    handler: (request) => written(hub.info(request.body.info)),
   })
 }
 

@@ -3,12 +3,17 @@ import { RequestError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import * as Responses from '../../protocol/responses.ts'
 import type { Complaints } from '../../protocol/complaints.ts'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, FastifySerializerCompiler } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
 
 export interface ApiOptions {
   readonly hub: Hub
+  /** Writes answers that may have long parts. */
+  readonly longAnswers: FastifySerializerCompiler<unknown>
 }
+
+/** What the route's serializer writes in the shape of its schema, though long parts are not of that type. */
+export const written = (answer: Promise<object>): Promise<never> => answer as Promise<never>
 
 export const ERROR_RESPONSES = {
   400: Responses.InvalidResponse.describe('The body is not JSON in UTF-8.'),

@@ -2,7 +2,7 @@
  * Connections and their channels. Each route parses, lets the hub act, and answers.
  * Source: recorded behaviour of Channelstream 0.7.1.
  */
-import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults } from './common.ts'
+import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults, written } from './common.ts'
 import { addComplaint } from '../../protocol/complaints.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import { parseConnId } from '../../protocol/ids.ts'
@@ -14,9 +14,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Hub } from '../../core/hub.ts'
 import type { preValidationHookHandler } from 'fastify'
 
-export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
+  const { hub, longAnswers: serializerCompiler } = options
   http.post('/connect', {
     config: backend,
+    serializerCompiler,
     schema: {
       ...about(
         'Connect a user',
@@ -25,11 +27,12 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
       body: Requests.ConnectRequest,
       response: { 200: Responses.ConnectResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => hub.connect(request.body),
+    handler: (request) => written(hub.connect(request.body)),
   })
 
   http.post('/subscribe', {
     config: backend,
+    serializerCompiler,
     attachValidation: true,
     preValidation: connIdFromQuery,
     schema: {
@@ -43,12 +46,13 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     },
     async handler(request) {
       await refuseFaults(request, (body, faults) => addUnknownConnection(hub, body, faults))
-      return hub.subscribe(request.body)
+      return written(hub.subscribe(request.body))
     },
   })
 
   http.post('/unsubscribe', {
     config: backend,
+    serializerCompiler,
     attachValidation: true,
     preValidation: connIdFromQuery,
     schema: {
@@ -62,7 +66,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     },
     async handler(request) {
       await refuseFaults(request, (body, faults) => addUnknownConnection(hub, body, faults))
-      return hub.unsubscribe(request.body)
+      return written(hub.unsubscribe(request.body))
     },
   })
 }

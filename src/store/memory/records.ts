@@ -32,6 +32,10 @@ export class User {
     const { name, uuid, state, publicKeys, publicState } = this
     return { name, uuid, state, publicState, publicKeys }
   }
+
+  recordWithConnections(): UserRecord {
+    return { ...this.record(), connections: [...this.connections].map(({ id }) => id) }
+  }
 }
 
 export class Connection {

@@ -1,0 +1,45 @@
+import { LongList, pagesOf } from './long.ts'
+import { describeChannels } from './describe.ts'
+import type { Breath } from './long.ts'
+import type { Store, UserRecord } from '../store/store.ts'
+
+/** Users whose rows are made at once. */
+const PAGE = 500
+
+/** What admin.json answers, but for version and uptime. */
+export async function overviewOf(source: { readonly store: Store; readonly breath: Breath }) {
+  const { store, breath } = source
+  const figures = await store.figures()
+  const { channels } = await describeChannels(source, undefined, EVERYTHING)
+  const names = await store.connectedUserNames()
+  const rowsOf = async (page: readonly (typeof names)[number][]) =>
+    (await store.users(page, { connections: true })).map(userRow)
+
+  async function* userPages() {
+    for await (const page of pagesOf(names, PAGE, breath)) yield await rowsOf(page)
+  }
+  return {
+    remembered_user_count: figures.users,
+    unique_user_count: figures.connectedUsers,
+    total_connections: figures.connections,
+    total_channels: figures.channels,
+    total_messages: figures.deliveries,
+    total_unique_messages: figures.messages,
+    channels,
+    users: names.length > PAGE ? new LongList(userPages()) : await rowsOf(names),
+  }
+}
+
+const EVERYTHING = {
+  include_history: true,
+  include_users: true,
+  exclude_channels: [],
+  return_public_state: false,
+}
+
+const userRow = ({ name, uuid, publicState, connections }: UserRecord) => ({
+  user: name,
+  uuid,
+  state: publicState,
+  connections,
+})

@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream'
+import { LongList, LongRecord } from '../core/long.ts'
+import type { Breath } from '../core/long.ts'
+import type { FastifySerializerCompiler } from 'fastify'
+
+/** Characters that are handed to the network at once. */
+const CHUNK_LENGTH = 32_768
+
+/**
+ * Lets Fastify write answers with long parts as streams: page by page, as fast as the client reads, with breaths in
+ * between. Other answers of the route are written at once.
+ */
+export const longAnswers =
+  (breath: Breath): FastifySerializerCompiler<unknown> =>
+  () =>
+  (answer) =>
+    // Fastify sends what it is given, a stream too, but its type knows only texts.
+    isLong(answer)
+      ? (Readable.from(chunks(answer, breath), { objectMode: false }) as unknown as string)
+      : JSON.stringify(answer)
+
+/** Long parts are at the top, or one or two levels down in plain objects. */
+function isLong(value: unknown, depth = 3): boolean {
+  if (value instanceof LongList || value instanceof LongRecord) return true
+  if (depth === 0 || typeof value !== 'object' || value === null || Array.isArray(value))
+    return false
+  return Object.values(value).some((inner) => isLong(inner, depth - 1))
+}
+
+async function* chunks(value: unknown, breath: Breath): AsyncGenerator<string> {
+  let text = ''
+  for await (const piece of pieces(value)) {
+    text += piece
+    const pause = breath()
+    if (pause) await pause
+    if (text.length < CHUNK_LENGTH) continue
+    yield text
+    text = ''
+  }
+  yield text
+}
+
+async function* pieces(value: unknown): AsyncGenerator<string> {
+  if (value instanceof LongList) yield* list(value)
+  else if (value instanceof LongRecord) yield* record(value.pages)
+  else if (isLong(value)) yield* record([Object.entries(value as object)])
+  else yield JSON.stringify(value)
+}
+
+async function* list({ pages }: LongList): AsyncGenerator<string> {
+  let before = '['
+  for await (const page of pages) {
+    for (const item of page) {
+      if (isLong(item)) {
+        yield before
+        yield* pieces(item)
+      } else yield before + JSON.stringify(item)
+      before = ','
+    }
+  }
+  yield before === '[' ? '[]' : ']'
+}
+
+type Entries = readonly (readonly [string, unknown])[]
+
+async function* record(pages: AsyncIterable<Entries> | Iterable<Entries>): AsyncGenerator<string> {
+  let before = '{'
+  for await (const page of pages) {
+    for (const [key, value] of page) {
+      if (value === undefined) continue
+      const name = `${before}${JSON.stringify(key)}:`
+      if (isLong(value)) {
+        yield name
+        yield* pieces(value)
+      } else yield name + JSON.stringify(value)
+      before = ','
+    }
+  }
+  yield before === '{' ? '{}' : '}'
+}
