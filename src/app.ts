@@ -2,6 +2,7 @@ import { AddressList } from './http/addresses.ts'
 import { AdminSessions } from './http/admin/session.ts'
 import { Auth } from './http/auth.ts'
 import { Hub } from './core/hub.ts'
+import { MemoryAnswers } from './store/memory/answers.ts'
 import { MemoryStore } from './store/memory.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
@@ -57,7 +58,14 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     clock,
   )
   const origins = new OriginRules(config.allow_cors)
-  const http = buildHttp({ auth, origins, forwarding, logger, maxBodyBytes: config.max_body_bytes })
+  const http = buildHttp({
+    auth,
+    origins,
+    forwarding,
+    logger,
+    answers: new MemoryAnswers(clock, answersOptions(config)),
+    maxBodyBytes: config.max_body_bytes,
+  })
   const edge: Edge = { config, clock, breath, hub, http, auth, origins, onFault }
   await mountRoutes(edge)
   const webSockets = mountSockets(edge)
@@ -182,6 +190,11 @@ const storeOptions = (config: Config) => ({
   userFrames: config.user_frames,
   maxStateBytes: config.max_state_bytes,
   presenceListLimit: config.presence_list_limit,
+})
+
+const answersOptions = (config: Config) => ({
+  windowMs: config.idempotency_window * 1000,
+  maxBytes: config.max_idempotency_bytes,
 })
 
 const hubOptions = (config: Config) => ({

@@ -43,6 +43,12 @@ export const TIMING = {
     'Seconds that a long poll waits after its first event, so that one answer carries those that ' +
       'follow closely. 0: it is answered at once.',
   ),
+  idempotency_window: setting(
+    seconds(0),
+    120,
+    'Seconds for which the answer to a request with an Idempotency-Key is remembered, so that a repeat ' +
+      'is answered and not done again. 0: only for repeats that come while the first is being answered.',
+  ),
   shutdown_grace: setting(
     seconds(0),
     10,
@@ -109,6 +115,12 @@ export const LIMITS = {
     1000,
     'Checked signatures remembered until they expire, which saves checking them again. Above that ' +
       'the oldest are forgotten. 0: each is checked each time.',
+  ),
+  max_idempotency_bytes: setting(
+    bytes,
+    33_554_432,
+    'Bytes of answers, and 512 for each, that are remembered for requests with an Idempotency-Key. Above ' +
+      'that the oldest are forgotten before their time, and a repeat of theirs is done again.',
   ),
   presence_list_limit: setting(
     count(0, MAX_COUNT),

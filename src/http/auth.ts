@@ -1,4 +1,5 @@
 import { RequestError } from '../protocol/errors.ts'
+import { SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { coversPath } from './signature.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import type { AddressList } from './addresses.ts'
@@ -24,7 +25,6 @@ export interface Caller {
   readonly isBackend: boolean
 }
 
-export const SIGNATURE_HEADER = 'x-channelstream-secret'
 export const SIGNATURE_PARAMETER = 'secret'
 
 /** Finds out who makes a request, from its headers and its address; before its body is read. */

@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { RequestError } from '../protocol/errors.ts'
-import { SIGNATURE_HEADER } from './auth.ts'
+import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_FORM, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
 import { requireAdmin } from './admin/routes.ts'
@@ -32,10 +32,29 @@ export async function collectOpenApi(http: FastifyInstance): Promise<void> {
         },
       },
     },
-    transform: jsonSchemaTransform,
+    transform: withIdempotencyKey,
     transformObject: jsonSchemaTransformObject,
   })
 }
+
+/** The header is read before schemas count, and stands in none of them. */
+const withIdempotencyKey: typeof jsonSchemaTransform = (route) => {
+  const { schema, url } = jsonSchemaTransform(route)
+  const { config, method } = route.route
+  const isKeyed = config?.isKeyed === true && method !== 'GET'
+  return { schema: isKeyed ? { ...schema, headers: IDEMPOTENCY_KEY } : schema, url }
+}
+
+const IDEMPOTENCY_KEY = {
+  type: 'object',
+  properties: {
+    [IDEMPOTENCY_HEADER]: {
+      type: 'string',
+      pattern: IDEMPOTENCY_KEY_FORM.source,
+      description: 'The same for a request and its repeats, which are answered and not done again.',
+    },
+  },
+} as const
 
 /** `/openapi.json` and `/api-explorer`, for those who are signed in to admin (recorded: others get 403 and the form). */
 export async function serveOpenApi(http: FastifyInstance, sessions: AdminSessions): Promise<void> {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, RequestError } from '../protocol/errors.ts'
+import { ERROR_HEADER } from '../protocol/headers.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { Socket } from 'node:net'
@@ -9,9 +10,6 @@ export interface ErrorReply {
   readonly status: number
   readonly body: unknown
 }
-
-/** Tells which of `docs/errors.md` an answer is, since bodies keep the form that Channelstream gave them. */
-export const ERROR_HEADER = 'x-channelstream-error'
 
 /** What Fastify itself finds wrong, in this server's words. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {

@@ -1,11 +1,13 @@
 import fastify, { LogController } from 'fastify'
 import { FIXED_CORS_HEADERS } from './origins.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { answerRepeats } from './idempotency.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onClientError, onError } from './reply-error.ts'
 import { parseJson } from './body.ts'
 import { validatorCompiler } from './validation.ts'
+import type { Answers } from '../store/answers.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ForwardingRules } from './forwarding.ts'
@@ -26,6 +28,7 @@ declare module 'fastify' {
 
 export interface HttpOptions {
   readonly auth: Auth
+  readonly answers: Answers
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
@@ -71,6 +74,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   })
   readBodies(http)
   admit(http, options)
+  answerRepeats(http, options.answers)
   http.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/plain').send(''),
   )
@@ -86,6 +90,7 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
 function readBodies(http: FastifyInstance): void {
   http.removeAllContentTypeParsers()
   http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    request.bytes = body
     try {
       const isForm = request.routeOptions.config.body === 'form'
       done(

@@ -8,6 +8,11 @@ import type { Complaints } from './complaints.ts'
 export const ERRORS = {
   UNREADABLE: { status: 400, retry: false, text: 'The request cannot be read.' },
   NOT_JSON: { status: 400, retry: false, text: 'The body is not JSON in UTF-8.' },
+  BAD_IDEMPOTENCY_KEY: {
+    status: 400,
+    retry: false,
+    text: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
+  },
   BAD_SIGNATURE: { status: 401, retry: false, text: 'Bad Signature' },
   UNKNOWN_CONNECTION: { status: 401, retry: false, text: 'Unknown connection' },
   FORBIDDEN: { status: 403, retry: false, text: 'Forbidden' },
@@ -16,6 +21,11 @@ export const ERRORS = {
   HTTPS_REQUIRED: { status: 406, retry: false, text: 'This server is reached by https only.' },
   TOO_LARGE: { status: 413, retry: false, text: 'The body is too large.' },
   INVALID: { status: 422, retry: false, text: 'Some fields are not right.' },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    retry: false,
+    text: 'This Idempotency-Key was sent with another request.',
+  },
   UPGRADE_REQUIRED: { status: 426, retry: false, text: 'Open a WebSocket here.' },
   TOO_MANY_ATTEMPTS: { status: 429, retry: true, text: 'Too many attempts. Wait a minute.' },
   INTERNAL: { status: 500, retry: true, text: 'Internal error' },

@@ -32,6 +32,16 @@ export const typeComplaint =
   ({ input }: { input?: unknown }): string =>
     input === undefined ? COMPLAINT.missing : input === null ? COMPLAINT.null : otherwise
 
+/**
+ * `schema` behind `read`, which brings other spellings into its form. In types only that form is shown: TypeScript
+ * callers have no use for the courtesies of the wire.
+ */
+export const reading = <Schema extends z.ZodType>(
+  read: (value: unknown) => unknown,
+  schema: Schema,
+): z.ZodPreprocess<Schema, z.input<Schema>> =>
+  z.preprocess<unknown, Schema, z.input<Schema>>(read, schema)
+
 /** A string of `min` to `max` Unicode code points (not UTF-16 units: lengths are counted as Python counts them). */
 export const text = (min: number, max: number) =>
   z
@@ -54,7 +64,7 @@ function hasLength(value: string, min: number, max: number): boolean {
  * find and to tell than it did to send.
  */
 export const listOf = <Element extends z.ZodType<string>>(element: Element, min = 0) =>
-  z.preprocess(
+  reading(
     (list) => (Array.isArray(list) ? upToFaults(list, isShortText) : list),
     z
       .array(element, { error: typeComplaint(COMPLAINT.list) })
@@ -66,7 +76,7 @@ export const mapOf = <Value extends z.ZodType>(
   value: Value,
   isPlausible: (value: unknown) => boolean,
 ) =>
-  z.preprocess(
+  reading(
     (map) =>
       isJsonObject(map)
         ? Object.fromEntries(upToFaults(Object.entries(map), ([, inner]) => isPlausible(inner)))
@@ -107,7 +117,7 @@ export function isScalar(value: unknown): boolean {
 const SCALAR_TYPES = new Set(['string', 'number', 'boolean'])
 
 /** True or false in any of the spellings that Channelstream reads: `true`, `"yes"`, `"on"`, `"t"`, `1`, … */
-export const looseBoolean = z.preprocess(
+export const looseBoolean = reading(
   (value) => LOOSE_BOOLEANS.get(value) ?? value,
   z.boolean({ error: typeComplaint(COMPLAINT.boolean) }),
 )
@@ -124,7 +134,7 @@ const LOOSE_BOOLEANS = new Map<unknown, boolean>([
 
 /** A whole number of at least `min`. Digits in a string count, fractions are cut off, booleans are refused. */
 export const looseInteger = (min: number) =>
-  z.preprocess(
+  reading(
     toInteger,
     z.int({ error: typeComplaint(COMPLAINT.integer) }).min(min, { error: COMPLAINT.atLeast(min) }),
   )
@@ -135,7 +145,7 @@ function toInteger(value: unknown): unknown {
 }
 
 /** A UUID in any spelling that Python's `uuid.UUID` reads; the result is lower case with dashes. */
-export const uuid = z.preprocess(
+export const uuid = reading(
   (value) => (typeof value === 'string' ? (canonicalUuid(value) ?? value) : value),
   z
     .string({ error: typeComplaint(COMPLAINT.uuid) })
@@ -160,7 +170,7 @@ const PLAIN_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 const MAX_UUID_SPELLING = 128
 
 /** An ISO 8601 date and time, brought into the form that Python's `isoformat()` gives it. */
-export const datetime = z.preprocess(
+export const datetime = reading(
   (value) => (typeof value === 'string' ? (canonicalDatetime(value) ?? value) : value),
   z
     .string({ error: typeComplaint(COMPLAINT.datetime) })

@@ -13,6 +13,7 @@ import {
   looseInteger,
   mapOf,
   payload,
+  reading,
   scalar,
   text,
   typeComplaint,
@@ -152,7 +153,7 @@ export type ChannelConfigRequest = z.output<typeof ChannelConfigRequest>
 /**
  * `{"info": {…}}`, or the older documentation's `{"channels": […]}` (an empty list there means every channel).
  */
-export const InfoRequest = z.preprocess(
+export const InfoRequest = reading(
   fromOlderInfoForm,
   object({ info: InfoOptions.describe('What to tell, about which channels.') }).meta({
     id: 'InfoRequest',

@@ -127,6 +127,8 @@ export const AdminResponse = z
   })
   .meta({ id: 'AdminResponse' })
 
+export const HealthResponse = z.object({ status: z.literal('ok') })
+
 export const ErrorResponse = z
   .object({ request: z.string() })
   .meta({ id: 'Error', description: 'What is wrong with the request as a whole.' })

@@ -36,6 +36,11 @@ const WRONG_FIELDS = JSON.stringify({
 const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
   UNREADABLE: { path: '/%zz' },
   NOT_JSON: { path: '/connect', init: post(new Uint8Array([0xff])), isSigned: true },
+  BAD_IDEMPOTENCY_KEY: {
+    path: '/connect',
+    init: post('{}', { 'idempotency-key': 'two words' }),
+    isSigned: true,
+  },
   BAD_SIGNATURE: { path: '/info', init: { headers: { 'x-channelstream-secret': 'a.b.c' } } },
   UNKNOWN_CONNECTION: { path: `/listen?conn_id=${UNKNOWN}` },
   FORBIDDEN: { path: '/info' },

@@ -25,7 +25,7 @@ export const ERROR_RESPONSES = {
   422: Responses.InvalidResponse.describe('Some fields are not right. Nothing was done.'),
 }
 
-export const backend = { access: 'backend' } as const
+export const backend = { access: 'backend', isKeyed: true } as const
 /** How a route is presented in the API explorer. */
 export const about = (summary: string, description: string) => ({
   tags: ['API'],

@@ -33,6 +33,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     handler: byQuery,
   })
   http.post('/disconnect', {
+    config: { isKeyed: true },
     schema: about,
     handler: ({ body }) => disconnect(isJsonObject(body) ? { conn_id: null, ...body } : body),
   })

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { HealthResponse } from '../../protocol/responses.ts'
 import type { ApiOptions } from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 
@@ -9,7 +9,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
       tags: ['Operations'],
       summary: 'Whether the server works',
       description: 'Answers once the store has answered. Needs no signature and costs little.',
-      response: { 200: z.object({ status: z.literal('ok') }) },
+      response: { 200: HealthResponse },
     },
     async handler() {
       await hub.figures()

@@ -1,0 +1,87 @@
+import type { Answer, Answers, Claim } from '../answers.ts'
+import type { Clock } from '../../clock.ts'
+
+export interface MemoryAnswersOptions {
+  /** How long an answer is remembered. 0: only those who wait for it get it. */
+  readonly windowMs: number
+  /** For all of them. Beyond it the oldest are forgotten before their time. */
+  readonly maxBytes: number
+}
+
+/** What an answer costs beside its text; it bounds the number of short ones as well. */
+export const ANSWER_OVERHEAD_BYTES = 512
+
+interface Settled {
+  readonly fingerprint: string
+  readonly answer: Answer
+  readonly bytes: number
+  readonly forgottenAt: number
+}
+
+interface Pending {
+  readonly fingerprint: string
+  readonly answer: Promise<Answer | undefined>
+}
+
+/** Answers in the memory of this process. What is too old goes with the next claim, so no timer is needed. */
+export class MemoryAnswers implements Answers {
+  /** As many as there are requests being handled. */
+  readonly #pending = new Map<string, Pending>()
+  /** In the order in which they will be forgotten. */
+  readonly #settled = new Map<string, Settled>()
+  #bytes = 0
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly options: MemoryAnswersOptions,
+  ) {}
+
+  /** Bytes that answers take up, by the measure of `maxBytes`. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  claim(key: string, fingerprint: string): Claim {
+    this.#forgetOld()
+    const known = this.#pending.get(key) ?? this.#settled.get(key)
+    if (!known) return this.#begin(key, fingerprint)
+    if (known.fingerprint !== fingerprint) return { outcome: 'reused' }
+    return { outcome: 'repeat', answer: Promise.resolve(known.answer) }
+  }
+
+  #begin(key: string, fingerprint: string): Claim {
+    const { promise, resolve } = withResolvers<Answer | undefined>()
+    this.#pending.set(key, { fingerprint, answer: promise })
+    const settle = (answer: Answer | undefined, keep: boolean): void => {
+      this.#pending.delete(key)
+      if (keep && answer) this.#remember(key, fingerprint, answer)
+      resolve(answer)
+    }
+    return { outcome: 'first', settle }
+  }
+
+  #remember(key: string, fingerprint: string, answer: Answer): void {
+    const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer.text)
+    if (bytes > this.options.maxBytes) return // rather this one is forgotten than all the others
+    const forgottenAt = this.clock.now() + this.options.windowMs
+    this.#settled.set(key, { fingerprint, answer, bytes, forgottenAt })
+    this.#bytes += bytes
+    this.#forgetOld()
+  }
+
+  #forgetOld(): void {
+    const now = this.clock.now()
+    for (const [key, { bytes, forgottenAt }] of this.#settled) {
+      if (forgottenAt > now && this.#bytes <= this.options.maxBytes) return
+      this.#settled.delete(key)
+      this.#bytes -= bytes
+    }
+  }
+}
+
+/** `Promise.withResolvers`, which Node.js 20 does not have. */
+function withResolvers<Value>() {
+  let resolve!: (value: Value) => void
+  const promise = new Promise<Value>((resolver) => (resolve = resolver))
+  return { promise, resolve }
+}

@@ -1,0 +1,65 @@
+/** What every memory of answers promises. */
+import { describe, expect, it } from 'vitest'
+import { within } from '../helpers/http.ts'
+import type { Answer, Answers, Claim, Settle } from '../../src/store/answers.ts'
+
+export const anAnswer = (text = '[]'): Answer => ({ status: 200, text })
+
+/** The right to answer. Throws if somebody else has it. */
+export async function begin(answers: Answers, key: string, fingerprint = 'f'): Promise<Settle> {
+  const claim = await answers.claim(key, fingerprint)
+  if (claim.outcome !== 'first') throw new Error(`${key} is not first, but ${claim.outcome}`)
+  return claim.settle
+}
+
+/** What a repeat is answered. Throws if it is none. */
+export function answerIn(claim: Claim): Promise<Answer | undefined> {
+  if (claim.outcome !== 'repeat') throw new Error(`not a repeat, but ${claim.outcome}`)
+  return within(claim.answer, 'the answer to a repeat')
+}
+
+export function answersContract(name: string, open: () => Answers): void {
+  describe(`memory of answers: ${name}`, () => {
+    it('lets one of many requests with a key be first', async () => {
+      const answers = open()
+      const claims = await Promise.all([1, 2, 3].map(async () => answers.claim('k', 'f')))
+      expect(claims.map(({ outcome }) => outcome).toSorted()).toEqual(['first', 'repeat', 'repeat'])
+    })
+
+    it('gives the answer to those who waited for it, and to those who come later', async () => {
+      const answers = open()
+      const settle = await begin(answers, 'k')
+      const early = await answers.claim('k', 'f')
+      const answer = { status: 500, text: '{"request":"Internal error"}', error: 'INTERNAL' }
+      await settle(answer, true)
+      expect(await answerIn(early)).toEqual(answer)
+      expect(await answerIn(await answers.claim('k', 'f'))).toEqual(answer)
+    })
+
+    it('tells a key that belongs to another request, answered or not', async () => {
+      const answers = open()
+      const settle = await begin(answers, 'k')
+      expect(await answers.claim('k', 'other')).toEqual({ outcome: 'reused' })
+      await settle(anAnswer(), true)
+      expect(await answers.claim('k', 'other')).toEqual({ outcome: 'reused' })
+    })
+
+    it('gives an answer that is not kept to those who waited, and lets the next be first', async () => {
+      const answers = open()
+      const settle = await begin(answers, 'k')
+      const early = await answers.claim('k', 'f')
+      await settle({ status: 422, text: '{}' }, false)
+      expect(await answerIn(early)).toMatchObject({ status: 422 })
+      await begin(answers, 'k', 'other')
+    })
+
+    it('lets those who waited ask anew, if there is no answer to give again', async () => {
+      const answers = open()
+      const settle = await begin(answers, 'k')
+      const early = await answers.claim('k', 'f')
+      await settle(undefined, true)
+      expect(await answerIn(early)).toBeUndefined()
+      await begin(answers, 'k')
+    })
+  })
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import { ANSWER_OVERHEAD_BYTES, MemoryAnswers } from '../../src/store/memory/answers.ts'
+import { ManualClock } from '../helpers/clock.ts'
+import { anAnswer, answerIn, answersContract, begin } from '../contract/answers.ts'
+
+const WINDOW_MS = 1000
+const TEXT = 'x'.repeat(100)
+const ONE = ANSWER_OVERHEAD_BYTES + TEXT.length
+
+function open(maxBytes = 10 * ONE, windowMs = WINDOW_MS) {
+  const clock = new ManualClock()
+  return { clock, answers: new MemoryAnswers(clock, { windowMs, maxBytes }) }
+}
+
+async function remember(answers: MemoryAnswers, key: string, text = TEXT): Promise<void> {
+  await (
+    await begin(answers, key)
+  )(anAnswer(text), true)
+}
+
+answersContract('in this process', () => open().answers)
+
+describe('answers in the memory of this process', () => {
+  it('are forgotten when the window is over, and give their memory back', async () => {
+    const { clock, answers } = open()
+    await remember(answers, 'k')
+    await clock.advance(WINDOW_MS - 1)
+    expect(answers.claim('k', 'f').outcome).toBe('repeat')
+    await clock.advance(1)
+    expect(answers.claim('other', 'f').outcome).toBe('first')
+    expect(answers.bytes).toBe(0)
+    expect(answers.claim('k', 'f').outcome).toBe('first')
+  })
+
+  it('are waited for as long as it takes', async () => {
+    const { clock, answers } = open()
+    const settle = await begin(answers, 'k')
+    await clock.advance(10 * WINDOW_MS)
+    const claim = answers.claim('k', 'f')
+    await settle(anAnswer(), true)
+    expect(await answerIn(claim)).toEqual(anAnswer())
+  })
+
+  it('forget the oldest beyond their memory', async () => {
+    const { answers } = open(2 * ONE)
+    for (const key of ['a', 'b', 'c']) await remember(answers, key)
+    expect(answers.bytes).toBe(2 * ONE)
+    const outcomes = ['b', 'c', 'a'].map((key) => answers.claim(key, 'f').outcome)
+    expect(outcomes).toEqual(['repeat', 'repeat', 'first'])
+  })
+
+  it('do not make room for one that is larger than all their memory', async () => {
+    const { answers } = open(2 * ONE)
+    await remember(answers, 'small')
+    await remember(answers, 'large', 'x'.repeat(3 * ONE))
+    expect(answers.claim('small', 'f').outcome).toBe('repeat')
+    expect(answers.claim('large', 'f').outcome).toBe('first')
+  })
+
+  it('go only to those who wait, with a window of 0', async () => {
+    const { answers } = open(10 * ONE, 0)
+    const settle = await begin(answers, 'k')
+    const early = answers.claim('k', 'f')
+    await settle(anAnswer(), true)
+    expect(await answerIn(early)).toEqual(anAnswer())
+    expect(answers.claim('k', 'f').outcome).toBe('first')
+    expect(answers.bytes).toBe(0)
+  })
+
+  it('hold empty texts within the same bounds', async () => {
+    const { answers } = open(100 * ANSWER_OVERHEAD_BYTES)
+    for (let n = 0; n < 1000; n++) await remember(answers, `k${n}`, '')
+    expect(answers.bytes).toBe(100 * ANSWER_OVERHEAD_BYTES)
+  })
+})
