@@ -1,6 +1,16 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+const outOfBounds = (files, pattern) => ({
+  files,
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      { patterns: [{ ...pattern, message: 'Against the direction of docs/architecture.md.' }] },
+    ],
+  },
+})
+
 /** Which part may import what (docs/architecture.md). Each list names what is out of bounds. */
 const arrows = [
   {
@@ -63,17 +73,12 @@ const arrows = [
     files: ['src/config/**'],
     patterns: ['**/core/**', '**/http/**', '**/store/**', '**/transports/**', '**/app.ts'],
   },
-].map(({ files, patterns }) => ({
-  files,
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: [{ group: patterns, message: 'Against the direction of docs/architecture.md.' }],
-      },
-    ],
-  },
-}))
+].map(({ files, patterns }) => outOfBounds(files, { group: patterns }))
+
+/** The library for backends must not bring the server along. */
+const backendArrow = outOfBounds(['src/backend/**'], {
+  regex: String.raw`^(?!\./|\.\./protocol/|\.\./http/signature\.ts$|node:|zod$)`,
+})
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'test/conformance/scenarios/', 'test-results/'] },
@@ -143,4 +148,5 @@ export default tseslint.config(
     },
   },
   ...arrows,
+  backendArrow,
 )

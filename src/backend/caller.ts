@@ -1,0 +1,132 @@
+/** Calls of endpoints: signed, sent again where that is right, and read. */
+import { randomUUID } from 'node:crypto'
+import { CLIENT_ERRORS, ChannelstreamError, isPassing } from './error.ts'
+import { ExchangeFailure } from './exchange.ts'
+import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
+import { parseRetryAfter, persist } from './patience.ts'
+import { readAnswer, readRefusal } from './answer.ts'
+import type { Attempt, Patience, Verdict } from './patience.ts'
+import type { Endpoint } from './endpoints.ts'
+import type { Line, Reply } from './exchange.ts'
+import type { Signatures } from './signatures.ts'
+import type { z } from 'zod'
+
+export interface CallOptions {
+  /** Ends the call; it then rejects with the reason of the signal. What was sent may have been done. */
+  readonly signal?: AbortSignal
+  /** For this call, in place of that of the client. */
+  readonly deadlineMs?: number
+}
+
+export interface CallerOptions extends Patience {
+  readonly line: Line
+  readonly signatures: Signatures
+  /** The path under which the server is; empty for none. */
+  readonly prefix: string
+  readonly maxAnswerBytes: number
+}
+
+/** A request as it is sent, each time the same but for its signature. */
+interface Call<Schema extends z.ZodType> {
+  readonly endpoint: Endpoint & { readonly answer: Schema }
+  readonly body: string | undefined
+  readonly key: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+export class Caller {
+  readonly #options: CallerOptions
+
+  constructor(options: CallerOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with a {@link ChannelstreamError}, or with the reason of the signal. */
+  async call<Schema extends z.ZodType>(
+    endpoint: Endpoint & { readonly answer: Schema },
+    body: unknown,
+    { signal, deadlineMs = this.#options.deadlineMs }: CallOptions = {},
+  ): Promise<z.output<Schema>> {
+    const call: Call<Schema> = {
+      endpoint,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      key: endpoint.isRead ? undefined : `"${randomUUID()}"`, // in quotes, as the draft has it
+      signal,
+    }
+    const patience = { ...this.#options, deadlineMs }
+    return persist((attempt) => this.#attempt(call, attempt), judge, patience, signal)
+  }
+
+  async #attempt<Schema extends z.ZodType>(
+    { endpoint, body, key, signal }: Call<Schema>,
+    { number, timeoutMs }: Attempt,
+  ): Promise<z.output<Schema>> {
+    const { line, signatures, prefix, maxAnswerBytes } = this.#options
+    const { method, path } = endpoint
+    const signature = signatures.of(path)
+    const headers = {
+      [SIGNATURE_HEADER]: signature,
+      ...(key !== undefined && { [IDEMPOTENCY_HEADER]: key }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      }),
+    }
+    const outgoing = { method, path: prefix + path, headers, body }
+    const where = `${method} ${path}`
+    let status: number | undefined
+    try {
+      const bounds = { timeoutMs, maxBytes: maxAnswerBytes, signal }
+      const reply = withoutSignature(await line.exchange(outgoing, bounds), signature)
+      status = reply.status
+      if (status >= 400) throw refused(where, reply, number)
+      return readAnswer(endpoint.answer, reply)
+    } catch (error) {
+      if (!(error instanceof ExchangeFailure)) throw error
+      const { code, cause } = error
+      const message = `${where}: ${CLIENT_ERRORS[code].text} (${error.message})`
+      throw new ChannelstreamError(code, message, { status, attempts: number, cause })
+    }
+  }
+}
+
+/** Of an answer, what errors may show: no mirror or careless proxy shall bring the signature into a log. */
+function withoutSignature({ status, headers, text }: Reply, signature: string): Reply {
+  const digest = signature.slice(signature.lastIndexOf('.') + 1)
+  const hide = (shown: string): string => shown.replaceAll(digest, '[signature]')
+  const type = hide(headers['content-type'] ?? '')
+  return { status, headers: { ...headers, 'content-type': type }, text: hide(text) }
+}
+
+function refused(where: string, reply: Reply, attempts: number): ChannelstreamError {
+  const { status, headers } = reply
+  const { code, complaints, text } = readRefusal(reply)
+  const advice = code === 'BAD_SIGNATURE' ? ` ${compareClocks(headers.date)}` : ''
+  return new ChannelstreamError(code, `${where} was answered ${status}, ${text}${advice}`, {
+    status,
+    complaints,
+    attempts,
+    retryAfterMs: parseRetryAfter(headers['retry-after']),
+  })
+}
+
+/** Clocks that are closer than this, and the second that a `Date` leaves out, do not explain a refused signature. */
+const CLOSE_CLOCKS_SECONDS = 25
+
+/** What to look for when a signature is refused. `date` is the header of the answer. */
+function compareClocks(date: string | undefined): string {
+  const aheadSeconds = Math.round((Date.parse(date ?? '') - Date.now()) / 1000)
+  if (Math.abs(aheadSeconds) < CLOSE_CLOCKS_SECONDS)
+    return 'The clocks agree, so the secret is not that of the server.'
+  if (Number.isNaN(aheadSeconds))
+    return 'The secret is not that of the server, or the clocks differ.'
+  const relation = aheadSeconds > 0 ? 'ahead of' : 'behind'
+  return `The clock of the server is ${Math.abs(aheadSeconds)} seconds ${relation} that of this machine.`
+}
+
+function judge(error: unknown): Verdict {
+  if (!(error instanceof ChannelstreamError)) return { isRepeatable: false, retryAfterMs: 0 }
+  const { code, status, retryAfterMs } = error
+  const isLost = code === 'UNREACHABLE' || code === 'TIMEOUT'
+  return { isRepeatable: isLost || isPassing(status), retryAfterMs }
+}
