@@ -80,6 +80,30 @@ const backendArrow = outOfBounds(['src/backend/**'], {
   regex: String.raw`^(?!\./|\.\./protocol/|\.\./http/signature\.ts$|node:|zod$)`,
 })
 
+/** What runs in browsers has types of the protocol only; the client for pages has nothing else besides. */
+const frontendArrows = [
+  { files: ['frontend/**/*.ts'], alone: [] },
+  { files: ['frontend/client/**/*.ts'], alone: [{ regex: '^(?!\\.\\.?/)' }] },
+].map(({ files, alone }) => ({
+  files,
+  ignores: ['frontend/**/vite.config.ts'],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: '/src/(?!protocol/)' },
+          { regex: '/src/protocol/', allowTypeImports: true },
+          ...alone,
+        ].map((pattern) => ({
+          ...pattern,
+          message: 'Against the direction of docs/architecture.md.',
+        })),
+      },
+    ],
+  },
+}))
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'test/conformance/scenarios/', 'test-results/'] },
   js.configs.recommended,
@@ -102,7 +126,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'frontend/**/*.ts'],
     rules: {
       'max-lines': ['error', { max: 260, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
@@ -149,4 +173,5 @@ export default tseslint.config(
   },
   ...arrows,
   backendArrow,
+  ...frontendArrows,
 )

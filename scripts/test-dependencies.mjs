@@ -1,7 +1,7 @@
 /**
- * Debian packages that some tests compare with. On a command line, with their names:
+ * Debian packages that some tests need: a browser, and what they compare with. On a command line, with their names:
  *
- *     node scripts/test-dependencies.mjs python3-itsdangerous python3-requests
+ *     node scripts/test-dependencies.mjs python3-itsdangerous python3-requests chromium
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'

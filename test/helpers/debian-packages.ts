@@ -1,4 +1,6 @@
-/** The Debian packages of tests that compare with the Python world. Can stand as vitest's `globalSetup`. */
+/** The Debian packages that tests need. Can stand as vitest's `globalSetup`. */
+
+import { existsSync } from 'node:fs'
 
 /** `itsdangerous` signs as Channelstream's callers do; `requests` is what they send with. */
 const DEBIAN_PACKAGES = ['python3-itsdangerous', 'python3-requests']
@@ -13,9 +15,19 @@ interface TestDependencies {
   readonly ensureDebianPackages: (names: readonly string[]) => Promise<void>
 }
 
+/** What tests of the frontend look through. */
+export const CHROMIUM = '/usr/bin/chromium'
+
 /** Rejects with the command to run if they are missing and cannot be installed from here. */
-export async function setup(): Promise<void> {
+export const setup = (): Promise<void> => ensure(DEBIAN_PACKAGES)
+
+/** The same, for a browser. One that was installed in another way does as well. */
+export async function setupBrowser(): Promise<void> {
+  if (!existsSync(CHROMIUM)) await ensure(['chromium'])
+}
+
+async function ensure(names: readonly string[]): Promise<void> {
   const script = new URL('../../scripts/test-dependencies.mjs', import.meta.url).href
   const { ensureDebianPackages } = (await import(script)) as TestDependencies
-  await ensureDebianPackages(DEBIAN_PACKAGES)
+  await ensureDebianPackages(names)
 }

@@ -1,0 +1,43 @@
+import { guarded } from './errors.ts'
+
+export interface ListenOptions {
+  /** Ends the listening when it is aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** Listeners by type. Each hears every event once, in order, whatever the others do. */
+export class Emitter<EventMap> {
+  readonly #listeners = new Map<keyof EventMap, Set<{ hear(event: never): unknown }>>()
+
+  /** Answers how to stop listening. A function that is given twice is called twice. */
+  on<Type extends keyof EventMap>(
+    type: Type,
+    hear: (event: EventMap[Type]) => unknown,
+    { signal }: ListenOptions = {},
+  ): () => void {
+    const listener = { hear }
+    const off = (): void => {
+      this.#of(type).delete(listener)
+      signal?.removeEventListener('abort', off)
+    }
+    if (signal?.aborted) return off
+    this.#of(type).add(listener)
+    signal?.addEventListener('abort', off)
+    return off
+  }
+
+  /** Whether anybody listened. */
+  emit<Type extends keyof EventMap>(type: Type, event: EventMap[Type]): boolean {
+    const listeners = this.#of(type)
+    const present = [...listeners]
+    for (const listener of present)
+      if (listeners.has(listener)) guarded(() => listener.hear(event as never))
+    return present.length > 0
+  }
+
+  #of(type: keyof EventMap): Set<{ hear(event: never): unknown }> {
+    const listeners = this.#listeners.get(type) ?? new Set()
+    this.#listeners.set(type, listeners)
+    return listeners
+  }
+}

@@ -1,0 +1,62 @@
+import { ChannelstreamError } from './errors.ts'
+
+type Result<Event> = IteratorResult<Event, undefined>
+
+interface Reader<Event> {
+  readonly resolve: (result: Result<Event>) => void
+  readonly reject: (error: ChannelstreamError) => void
+}
+
+/** What waits for one `for await`: bounded, in order, each once. */
+export class EventQueue<Event> implements AsyncIterableIterator<Event, undefined> {
+  readonly #events: Event[] = []
+  readonly #readers: Reader<Event>[] = []
+  #isEnded = false
+  /** Still to be told. */
+  #error: ChannelstreamError | undefined
+
+  /** `onEnd` is called once, when it ends for whatever reason. */
+  constructor(
+    private readonly limit: number,
+    private readonly onEnd: () => void,
+  ) {}
+
+  push(event: Event): void {
+    if (this.#isEnded) return
+    const reader = this.#readers.shift()
+    if (reader) reader.resolve({ done: false, value: event })
+    else if (this.#events.length < this.limit) this.#events.push(event)
+    else this.end(new ChannelstreamError('overflow', `more than ${this.limit} events wait`))
+  }
+
+  /** What waits is still read; then it is over, after failing with `error` once. */
+  end(error?: ChannelstreamError): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#error = error
+    for (const reader of this.#readers.splice(0)) this.next().then(reader.resolve, reader.reject)
+    this.onEnd()
+  }
+
+  next(): Promise<Result<Event>> {
+    const [event] = this.#events.splice(0, 1)
+    if (event !== undefined) return Promise.resolve({ done: false, value: event })
+    if (!this.#isEnded)
+      return new Promise((resolve, reject) => void this.#readers.push({ resolve, reject }))
+    const error = this.#error
+    this.#error = undefined
+    return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined })
+  }
+
+  /** The loop was left. */
+  return(): Promise<Result<Event>> {
+    this.#events.length = 0
+    this.#error = undefined
+    this.end()
+    return this.next()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}

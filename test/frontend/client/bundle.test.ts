@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { ROOT } from '../../docs/markdown.ts'
+import { PageBackend, addresses } from './page-backend.ts'
+import { startServer } from '../../helpers/server.ts'
+
+const run = promisify(execFile)
+const BUNDLE = new URL('dist/frontend/client/channelstream.js', ROOT)
+const MAX_GZIPPED_BYTES = 8 * 1024
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'channelstream-client-'))
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(fileURLToPath(ROOT), join(folder, 'node_modules', 'channelstream'))
+  return () => rm(folder, { recursive: true, force: true })
+})
+
+describe('the built client', () => {
+  it('is small', async () => {
+    expect(gzipSync(await readFile(BUNDLE)).length).toBeLessThanOrEqual(MAX_GZIPPED_BYTES)
+  })
+
+  it('is one module that imports nothing and names no host', async () => {
+    const script = await readFile(BUNDLE, 'utf8')
+    expect(script.match(/\bimport\b|\brequire\(/g)).toBeNull()
+    expect(script.match(/(https?|wss?):\/\//g)).toBeNull()
+    expect(script).toContain('sourceMappingURL=channelstream.js.map')
+    const map = JSON.parse(await readFile(new URL(`${BUNDLE.href}.map`), 'utf8')) as {
+      sources: string[]
+    }
+    expect(map.sources.length).toBeGreaterThan(5)
+  })
+
+  it.each([
+    ['a browser', ['--lib', 'ES2023,DOM']],
+    [
+      'Node',
+      [
+        '--lib',
+        'ES2023',
+        '--types',
+        'node',
+        '--typeRoots',
+        fileURLToPath(new URL('node_modules/@types', ROOT)),
+      ],
+    ],
+  ])(
+    'has types that %s can use with nothing else installed',
+    async (_where, options) => {
+      const file = join(folder, 'page.ts')
+      await writeFile(file, PAGE)
+      const compiler = fileURLToPath(new URL('node_modules/typescript/bin/tsc', ROOT))
+      const strict = [
+        '--strict',
+        '--noEmit',
+        '--exactOptionalPropertyTypes',
+        '--skipLibCheck',
+        'false',
+      ]
+      const modules = ['--module', 'NodeNext', '--target', 'ES2022', '--preserveSymlinks']
+      const { stdout } = await run(
+        process.execPath,
+        [compiler, ...strict, ...modules, ...options, file],
+        {
+          cwd: folder,
+        },
+      ).catch((error: { stdout: string }) => error)
+      expect(stdout).toBe('')
+    },
+    60_000,
+  )
+})
+
+const PAGE = `
+import { ChannelStreamConnection, ChannelstreamError } from 'channelstream/client'
+const connection = new ChannelStreamConnection({ connectUrl: '/connect', websocketUrl: '/ws' })
+connection.messageCallback = (request, data) => console.log(request.status, data)
+connection.listenMessageCallback = (events) => events.length
+const stop: () => void = connection.on('message', ({ user, message }) => console.log(user, message))
+export async function main(): Promise<void> {
+  try {
+    await connection.connect()
+    for await (const event of connection) if (event.type === 'gap') console.log(event.channels)
+  } catch (error) {
+    if (error instanceof ChannelstreamError) console.log(error.status, error.answer)
+  }
+  stop()
+}
+`
+
+describe('a program', () => {
+  async function runProgram(script: string) {
+    const server = await startServer({ heartbeat_interval: 0.1 })
+    onTestFinished(() => server.close())
+    const backend = await PageBackend.start(server)
+    const file = join(folder, 'program.mjs')
+    const options = JSON.stringify(addresses(backend, server))
+    await writeFile(
+      file,
+      `import { ChannelstreamConnection } from 'channelstream/client'
+       import { WebSocket } from '${import.meta.resolve('ws')}'
+       const connection = new ChannelstreamConnection({ ...${options}, WebSocket, channels: ['lobby'] })
+       ${script}`,
+    )
+    const args = ['--preserve-symlinks', '--unhandled-rejections=strict', file]
+    return { ...(await run(process.execPath, args, { timeout: 10_000 })), backend }
+  }
+
+  it('ends by itself after disconnect()', async () => {
+    const { stdout } = await runProgram(`
+      await connection.connect()
+      console.log(connection.status)
+      await connection.disconnect()`)
+    expect(stdout).toBe('connected\n')
+  })
+
+  it('ends by itself after polling', async () => {
+    const { stdout } = await runProgram(`
+      connection.noWebsocket = true
+      await connection.connect()
+      console.log(connection.transport)
+      await connection.disconnect()`)
+    expect(stdout).toBe('longpoll\n')
+  })
+
+  it('does not end while a retry is waited for, and ends with disconnect()', async () => {
+    const { stdout, backend } = await runProgram(`
+      connection.connectUrl += '/wrong'
+      connection.increaseBounceIv = 200
+      connection.connect() // a rejection that nobody looks at
+      let failures = 0
+      connection.connectErrorCallback = () => {
+        if (++failures === 3) connection.disconnect().then(() => console.log('done'))
+      }`)
+    expect(stdout).toBe('done\n')
+    expect(backend.calls).toEqual(['/connect/wrong', '/connect/wrong', '/connect/wrong'])
+  })
+})

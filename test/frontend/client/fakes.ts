@@ -1,0 +1,111 @@
+import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
+import type { ConnectionOptions, Fetch, WebSocketLike } from '../../../frontend/client/index.ts'
+
+/** A WebSocket that does what a test says. */
+export class FakeSocket implements WebSocketLike {
+  static all: FakeSocket[] = []
+  readyState = 0
+  readonly sent: string[] = []
+  onopen: WebSocketLike['onopen'] = null
+  onmessage: WebSocketLike['onmessage'] = null
+  onerror: WebSocketLike['onerror'] = null
+  onclose: WebSocketLike['onclose'] = null
+  isClosed = false
+
+  constructor(readonly url: string) {
+    FakeSocket.all.push(this)
+  }
+
+  static get last(): FakeSocket {
+    const socket = FakeSocket.all.at(-1)
+    if (!socket) throw new Error('no WebSocket was opened')
+    return socket
+  }
+
+  open(): this {
+    this.readyState = 1
+    this.onopen?.({ type: 'open' } as never)
+    return this
+  }
+
+  tell(...events: unknown[]): this {
+    return this.tellText(JSON.stringify(events))
+  }
+
+  tellText(data: unknown): this {
+    this.onmessage?.({ data } as never)
+    return this
+  }
+
+  /** The server closes, or with 1006 the network breaks. */
+  end(code: number, reason = ''): void {
+    this.readyState = 3
+    if (code === 1006) this.onerror?.({ type: 'error' } as never)
+    this.onclose?.({ type: 'close', code, reason } as never)
+  }
+
+  send(data: string): void {
+    this.sent.push(data)
+  }
+
+  close(): void {
+    this.isClosed = true
+  }
+}
+
+export interface FakeRequest {
+  readonly url: string
+  readonly method: string
+  readonly headers: Record<string, string>
+  readonly body: unknown
+  readonly signal: AbortSignal
+}
+
+/** A `fetch` that writes down what it is asked, and answers what `answer` says. */
+export function fakeFetch(
+  answer: (
+    request: FakeRequest,
+  ) => { status?: number; body?: unknown } | Promise<never> = () => ({}),
+) {
+  const requests: FakeRequest[] = []
+  const fetch: Fetch = async (url, { method, headers, body, signal }) => {
+    const parsed: unknown = body === undefined ? undefined : JSON.parse(body)
+    const request = { url, method, headers, body: parsed, signal }
+    requests.push(request)
+    const { status = 200, body: answered = {} } = await answer(request)
+    const text = typeof answered === 'string' ? answered : JSON.stringify(answered)
+    return { ok: status < 300, status, text: () => Promise.resolve(text) }
+  }
+  return { fetch, requests }
+}
+
+/** Resolves never; rejects as `fetch` does when it is aborted. */
+export const unanswered = ({ signal }: FakeRequest): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+
+/** A connection on fakes, whose backend hands out `conn-1`, `conn-2`, … */
+export function fakePage(options: ConnectionOptions = {}) {
+  FakeSocket.all = []
+  let connections = 0
+  const { fetch, requests } = fakeFetch(() => ({ body: { conn_id: `conn-${++connections}` } }))
+  const connection = new ChannelstreamConnection({
+    connectUrl: 'http://app.test/connect',
+    websocketUrl: 'ws://push.test/ws',
+    WebSocket: FakeSocket,
+    fetch,
+    ...options,
+  })
+  return { connection, requests }
+}
+
+/** Lets promises that are due be settled: no time passes. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 60; turn++) await Promise.resolve()
+}
+
+let n = 0
+export const newMessage = (text: string, id = `epoch-${++n}`) => ({
+  type: 'message' as const,
+  id,
+  message: { text },
+})

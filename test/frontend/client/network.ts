@@ -1,0 +1,66 @@
+import net from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { AddressInfo } from 'node:net'
+import type { Address } from '../../helpers/http.ts'
+
+/** A network between a page and a server that breaks when told to. */
+export class Network implements Address {
+  readonly host = '127.0.0.1'
+  /** Request lines begin so if the network does not let them through. */
+  blocked: RegExp | undefined
+  /** While set, what comes is taken and not passed on. */
+  isSilent = false
+  /** Request lines, in order. */
+  readonly requests: string[] = []
+  /** Parcels that came from the server, whether they were passed on or not. */
+  answers = 0
+  readonly #links = new Set<readonly [net.Socket, net.Socket]>()
+  readonly #server = net.createServer((near) => this.#link(near))
+
+  private constructor(public target: Address) {}
+
+  /** On a free port, until the test is over. */
+  static async to(target: Address): Promise<Network> {
+    const network = new Network(target)
+    await new Promise<void>((resolve) => void network.#server.listen(0, network.host, resolve))
+    onTestFinished(() => network.#stop())
+    return network
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Breaks every link, without a word at either end. */
+  cut(): void {
+    for (const ends of this.#links) for (const end of ends) end.resetAndDestroy()
+  }
+
+  #link(near: net.Socket): void {
+    const far = net.connect(this.target.port, this.target.host)
+    const link = [near, far] as const
+    this.#links.add(link)
+    for (const end of link) {
+      end.on('error', () => {}) // a close follows
+      end.on('close', () => {
+        this.#links.delete(link)
+        for (const other of link) other.destroy()
+      })
+    }
+    near.on('data', (data) => {
+      const [line = ''] = data.toString('latin1').split('\r\n')
+      if (/ HTTP\/1\.1$/.test(line)) this.requests.push(line)
+      if (this.blocked?.test(line)) near.destroy()
+      else if (!this.isSilent) far.write(data)
+    })
+    far.on('data', (data) => {
+      this.answers++
+      if (!this.isSilent) near.write(data)
+    })
+  }
+
+  async #stop(): Promise<void> {
+    this.cut()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}

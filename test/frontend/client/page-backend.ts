@@ -1,0 +1,120 @@
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
+import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
+import { Backend } from '../../helpers/http.ts'
+import type { AddressInfo } from 'node:net'
+import type { Address } from '../../helpers/http.ts'
+import type { ConnectionOptions, ServerEvent } from '../../../frontend/client/index.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
+
+/** The backend of a page: signs what the page asks for and passes it on, as the client's own backends do. */
+export class PageBackend {
+  /** Paths that were called, in order. */
+  readonly calls: string[] = []
+  /** Refuses `/connect` with this status while it is set. */
+  refusal = 0
+  readonly #http = createServer((request, response) => void this.#answer(request, response))
+
+  private constructor(
+    public server: Address,
+    private readonly more: Handler,
+  ) {}
+
+  /** On a free port, until the test is over. `more` answers further paths: true if it did. */
+  static async start(server: Address, more: Handler = () => false): Promise<PageBackend> {
+    const backend = new PageBackend(server, more)
+    await new Promise<void>((resolve) => void backend.#http.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => backend.stop())
+    return backend
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`
+  }
+
+  get connects(): number {
+    return this.calls.filter((path) => path === '/connect').length
+  }
+
+  async stop(): Promise<void> {
+    this.#http.closeAllConnections()
+    await new Promise((resolve) => this.#http.close(resolve))
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? ''
+    if (this.more(request, response)) return
+    this.calls.push(path)
+    if (path === '/connect' && this.refusal)
+      return void response.writeHead(this.refusal).end('{"why":"not you"}')
+    try {
+      const asked = JSON.parse(await text(request)) as Asked
+      const { status, text: answer } = await new Backend(this.server).send(
+        `${request.method} ${path}`,
+        { json: requestOf(path, asked) },
+      )
+      response.writeHead(status, { 'content-type': 'application/json' }).end(answer)
+    } catch (error) {
+      response.writeHead(502).end(String(error))
+    }
+  }
+}
+
+interface Asked {
+  readonly username?: string
+  readonly update_state?: object
+}
+
+/** What the server is asked for a page. */
+function requestOf(path: string, asked: Asked): unknown {
+  if (path === '/message') return [asked]
+  if (path === '/user_state') return { user: asked.username, user_state: asked.update_state }
+  return asked
+}
+
+/** Where a page finds its backend and the server. */
+export const addresses = (backend: PageBackend, server: Address): ConnectionOptions => ({
+  connectUrl: `${backend.url}/connect`,
+  subscribeUrl: `${backend.url}/subscribe`,
+  unsubscribeUrl: `${backend.url}/unsubscribe`,
+  userStateUrl: `${backend.url}/user_state`,
+  messageUrl: `${backend.url}/message`,
+  messageEditUrl: `${backend.url}/message`,
+  messageDeleteUrl: `${backend.url}/message`,
+  disconnectUrl: `http://${server.host}:${server.port}/disconnect`,
+  websocketUrl: `ws://${server.host}:${server.port}/ws`,
+  longPollUrl: `http://${server.host}:${server.port}/listen`,
+})
+
+/** A connection in this process, with short delays, that ends with the test, and what it heard. */
+export function openPage(backend: PageBackend, server: Address, options: ConnectionOptions = {}) {
+  const connection = new ChannelstreamConnection({
+    ...addresses(backend, server),
+    username: 'ann',
+    channels: ['lobby'],
+    increaseBounceIv: 100,
+    WebSocket,
+    ...options,
+  })
+  const events: ServerEvent[] = []
+  const statuses: string[] = []
+  connection.on('event', (event) => events.push(event))
+  connection.on('status', ({ status, transport }) => statuses.push(transport ?? status))
+  onTestFinished(async () => {
+    await connection.disconnect().catch(() => {}) // its server may be gone
+  })
+  return {
+    connection,
+    events,
+    statuses,
+    texts: (): unknown[] =>
+      events.flatMap((event) => (event.type === 'message' ? [event.message?.['text']] : [])),
+    gaps: (): number => events.filter(({ type }) => type === 'gap').length,
+  }
+}
+
+export type Page = ReturnType<typeof openPage>

@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Backend, until, within } from '../../helpers/http.ts'
+import { Network } from './network.ts'
+import { PageBackend, openPage } from './page-backend.ts'
+import { ServerProcess, killProcesses, refuseCrashes } from '../../helpers/process.ts'
+import { startServer } from '../../helpers/server.ts'
+import type { ConnectionOptions } from '../../../frontend/client/index.ts'
+import type { TestServer } from '../../helpers/server.ts'
+
+refuseCrashes()
+afterAll(killProcesses)
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer({
+    heartbeat_interval: 0.1,
+    wake_connections_after: 0.5,
+    poll_gather: 0.02,
+  })
+  return () => server.close()
+})
+
+/** A page behind a network that can break, connected. */
+async function pageBehindNetwork(options: ConnectionOptions = {}) {
+  const network = await Network.to(server)
+  const backend = await PageBackend.start(server)
+  const page = openPage(backend, network, { channels: [channelOf()], ...options })
+  await within(page.connection.connect(), 'the connection')
+  const [channel = ''] = page.connection.channels
+  const say = (text: string): Promise<void> => new Backend(server).say(channel, text)
+  return { ...page, network, backend, channel, say }
+}
+
+let channels = 0
+const channelOf = (): string => `channel ${++channels}`
+
+describe('a page whose network breaks', () => {
+  it('comes back to the same connection and has every message once, in order', async () => {
+    const page = await pageBehindNetwork()
+    const { connectionId } = page.connection
+    const said: string[] = []
+    for (let n = 0; n < 40; n++) {
+      if (n % 8 === 3) page.network.cut()
+      said.push(`message ${n}`)
+      await page.say(`message ${n}`)
+    }
+    await until(() => page.texts().length >= said.length, 'all messages')
+    expect(page.texts()).toEqual(said)
+    expect(page.gaps()).toBe(0)
+    expect(page.connection.connectionId).toBe(connectionId)
+    expect(page.backend.connects).toBe(1)
+  })
+
+  it('names the last event it had', async () => {
+    const page = await pageBehindNetwork()
+    await page.say('one')
+    await until(() => page.texts().length === 1, 'the message')
+    page.network.cut()
+    await until(() => page.network.requests.length > 1, 'another handshake')
+    expect(page.network.requests[1]).toContain(`cursor=${page.events.at(-1)?.id}`)
+  })
+
+  it('is told of nothing when it opens, though it asks where it is', async () => {
+    const page = await pageBehindNetwork()
+    await page.say('one')
+    await until(() => page.texts().length === 1, 'the message')
+    expect(page.events).toHaveLength(1)
+  })
+
+  it('misses nothing either if the very first event is lost on its way', async () => {
+    const page = await pageBehindNetwork()
+    await until(() => page.network.answers > 1, 'the first frame, which says where the page is')
+    page.network.isSilent = true
+    const answers = page.network.answers
+    await page.say('lost at first')
+    await until(() => page.network.answers > answers, 'the message to be written')
+    page.network.cut()
+    page.network.isSilent = false
+    await until(() => page.texts().length === 1, 'the message')
+    expect(page.events).toMatchObject([{ type: 'message', catchup: true }])
+  })
+
+  it('is told of a gap when the server no longer keeps what it missed', async () => {
+    const page = await pageBehindNetwork()
+    await page.say('before')
+    await until(() => page.texts().length === 1, 'the message')
+    page.network.blocked = /./
+    page.network.cut()
+    for (let n = 0; n < 120; n++) await page.say(`missed ${n}`)
+    page.network.blocked = undefined
+    await until(() => page.texts().includes('missed 119'), 'the last message')
+    expect(page.events[1]).toMatchObject({ type: 'gap', channels: [page.channel] })
+    expect(page.texts()).toEqual([
+      'before',
+      ...Array.from({ length: 100 }, (_, n) => `missed ${n + 20}`),
+    ])
+  })
+
+  it('notices a network that is silent, and does not end its connection by that', async () => {
+    const page = await pageBehindNetwork({ silenceTimeout: 400 })
+    const { connectionId } = page.connection
+    await page.say('one')
+    await until(() => page.texts().length === 1, 'the message')
+    page.network.isSilent = true
+    await page.say('two')
+    await until(() => page.statuses.includes('waiting'), 'the silence to be noticed')
+    page.network.isSilent = false
+    await until(() => page.texts().length === 2, 'the second message')
+    expect(page.texts()).toEqual(['one', 'two'])
+    expect([page.connection.connectionId, page.backend.connects]).toEqual([connectionId, 1])
+  })
+
+  it('polls with the same promises', async () => {
+    const page = await pageBehindNetwork({ noWebsocket: true })
+    const said: string[] = []
+    for (let n = 0; n < 20; n++) {
+      if (n % 7 === 3) page.network.cut()
+      said.push(`message ${n}`)
+      await page.say(`message ${n}`)
+    }
+    await until(() => page.texts().length >= said.length, 'all messages')
+    expect(page.texts()).toEqual(said)
+    expect(page.gaps()).toBe(0)
+    expect(page.connection.transport).toBe('longpoll')
+    expect(page.connection.websocket).toBeNull()
+    expect(page.backend.connects).toBe(1)
+    expect(page.network.requests.every((line) => line.startsWith('GET /listen?conn_id='))).toBe(
+      true,
+    )
+  })
+})
+
+describe('a page that WebSockets do not reach', () => {
+  it('polls, and keeps its connection', async () => {
+    const network = await Network.to(server)
+    network.blocked = /^GET \/ws/
+    const backend = await PageBackend.start(server)
+    const page = openPage(backend, network, { channels: [channelOf()] })
+    await page.connection.connect()
+    expect(page.connection.transport).toBe('longpoll')
+    await new Backend(server).say(page.connection.channels[0] ?? '', 'hello')
+    await until(() => page.texts().length === 1, 'the message')
+    expect(page.statuses).toEqual(['connecting', 'longpoll'])
+    expect(backend.connects).toBe(1)
+    expect(network.requests.filter((line) => line.startsWith('GET /ws'))).toHaveLength(1)
+  })
+})
+
+describe('a page whose server is killed and started again', () => {
+  it('gets a new connection from its backend and is told of a gap', async () => {
+    const settings = { heartbeat_interval: 0.1 }
+    const first = await ServerProcess.start({ settings })
+    const backend = await PageBackend.start(first)
+    const page = openPage(backend, first)
+    await page.connection.connect()
+    const { connectionId } = page.connection
+    await new Backend(first).say('lobby', 'one')
+    await until(() => page.texts().length === 1, 'the message')
+    first.signal('SIGKILL')
+    await first.exited
+    const second = await ServerProcess.start({ settings, args: ['--port', String(first.port)] })
+    expect(second.port).toBe(first.port)
+    void page.connection.connect() // it may have waited long for the server by now
+    await until(() => page.connection.connected && backend.connects > 1, 'another connection')
+    expect(page.connection.connectionId).not.toBe(connectionId)
+    await until(() => page.gaps() === 1, 'the gap')
+    await new Backend(second).say('lobby', 'two')
+    await until(() => page.texts().length === 2, 'the second message')
+    expect(page.events.map(({ type }) => type)).toEqual(['message', 'gap', 'message'])
+  })
+})
+
+describe('pages that share things', () => {
+  it('two pages of one user have a connection each', async () => {
+    const backend = await PageBackend.start(server)
+    const channel = channelOf()
+    const pages = [1, 2].map(() => openPage(backend, server, { channels: [channel] }))
+    await Promise.all(pages.map(({ connection }) => connection.connect()))
+    await new Backend(server).say(channel, 'to both')
+    await until(() => pages.every((page) => page.texts().length === 1), 'the message in both')
+    expect(new Set(pages.map(({ connection }) => connection.connectionId)).size).toBe(2)
+  })
+
+  it('the one whose connection was taken over twice stays away', async () => {
+    const backend = await PageBackend.start(server)
+    const page = openPage(backend, server, { channels: [channelOf()] })
+    await page.connection.connect()
+    const { connectionId } = page.connection
+    const others = [1, 2].map(() => openPage(backend, server, { connectionId }))
+    for (const { connection } of others) await connection.startListening()
+    await until(() => page.connection.status === 'disconnected', 'the first to give up')
+    expect(others.map(({ connection }) => connection.status)).toEqual(['connected', 'connected'])
+    expect(backend.connects).toBe(1)
+  })
+})
+
+describe('a page whose server ends its connection', () => {
+  it('asks its backend for another, and gets what it missed in between', async () => {
+    const backend = await PageBackend.start(server)
+    const channel = channelOf()
+    const page = openPage(backend, server, { channels: [channel] })
+    await page.connection.connect()
+    await new Backend(server).say(channel, 'one')
+    await until(() => page.texts().length === 1, 'the message')
+    backend.refusal = 503
+    await new Backend(server).call(`GET /disconnect?conn_id=${page.connection.connectionId}`)
+    await until(() => backend.connects > 1, 'a refused connect')
+    await new Backend(server).say(channel, 'two')
+    backend.refusal = 0
+    await until(() => page.texts().length === 2, 'what was missed')
+    expect(page.gaps()).toBe(0)
+  })
+})
