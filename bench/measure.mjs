@@ -110,18 +110,33 @@ async function opens({ place }, { subscribers }, server) {
   })
 }
 
-/** What a connection costs is counted from the server’s start: with what was announced for it, and what that left over. */
+/**
+ * What a connection costs: with what was announced for it, and what that left over. Counted from when the server has
+ * served a few thousand clients that went again, since code that has run, and room for young objects, are there once.
+ */
 async function memory({ place }, { subscribers }, server) {
   const idleKib = residentKib(server.pids)
+  await warmUp(place, server)
+  const warmKib = residentKib(server.pids)
   await server.prepare?.(subscribers, 1)
   const paths = server.paths(subscribers, 1)
   const open = await place.load({ ...common(server), subscribers, paths, seconds: 0, idle: 3 })
   return {
     ...open,
     idleMib: idleKib / 1024,
-    kibPerConnection: (open.rssKibOpen - idleKib) / subscribers,
+    warmMib: warmKib / 1024,
+    kibPerConnection: (open.rssKibOpen - warmKib) / subscribers,
     kibPerSocket: (open.rssKibOpen - open.rssKibBefore) / subscribers,
   }
+}
+
+const WARM_UP = { seconds: 1, subscribers: 1000 }
+
+function warmUp(place, server) {
+  const { seconds, subscribers } = WARM_UP
+  if (server.churnSteps) return place.load({ ...common(server), churn: server.churnSteps, seconds })
+  const paths = server.paths(subscribers, 1)
+  return place.load({ ...common(server), subscribers, paths, seconds: 0 })
 }
 
 function churn({ place, seconds }, _scenario, server) {

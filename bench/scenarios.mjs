@@ -32,7 +32,8 @@ export const FIGURES = {
   cpuUsPerRound: { label: 'server CPU µs/round', digits: 0 },
   kibPerConnection: { label: 'KiB per connection', digits: 1 },
   kibPerSocket: { label: 'of these, KiB for the open socket', digits: 1 },
-  idleMib: { label: 'MiB when idle', digits: 0 },
+  idleMib: { label: 'MiB after the start', digits: 0 },
+  warmMib: { label: 'MiB after some clients', digits: 0 },
   loadCpuPercent: { label: 'load generator CPU %', digits: 0 },
   serverCpuPercent: { label: 'server CPU %', digits: 0 },
 }
@@ -155,7 +156,7 @@ export const SCENARIOS = [
     kind: 'memory',
     subscribers: 10_000,
     peers: ['channelstream', 'nchan', 'ws', 'socket.io'],
-    shows: ['kibPerConnection', 'kibPerSocket', 'idleMib'],
+    shows: ['kibPerConnection', 'kibPerSocket', 'idleMib', 'warmMib'],
   },
   ...[1000, 5000, 15_000].map(cost),
 ]

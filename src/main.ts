@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 import { readFileSync } from 'node:fs'
 import { ConfigError, loadConfig } from './config/load.ts'
 import { VERSION } from './version.ts'

@@ -1,5 +1,5 @@
 /** This server, or by `--url` another with the same API, such as the Python one. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../lib/processes.mjs'
 import {
@@ -13,11 +13,14 @@ import {
 } from '../lib/requests.mjs'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+/** Those of `npm start`. */
+const FLAGS = scripts.start.split(' ').filter((word) => word.startsWith('--'))
 const SECRET = 'a secret of the bench'
 const CONNECTS_AT_ONCE = 32
 
 export const name = 'channelstream'
-export const about = 'this server, as `node dist/main.js` starts it'
+export const about = 'this server, with the flags of `npm start`'
 
 export const missing = () =>
   existsSync(MAIN) ? undefined : 'dist/main.js is missing: npm run build'
@@ -27,11 +30,14 @@ export async function start({ core, load, nodeFlags = [] }) {
   const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
   // Announced connections wait until the last of them has been announced, on slow machines too.
   const patient = ['--gc-conns-after', '120']
-  const server = await startServer([process.execPath, ...nodeFlags, MAIN, ...args, ...patient], {
-    core,
-    ready: /listens on http:\/\/127\.0\.0\.1:(\d+)/,
-    env: { CHANNELSTREAM_SECRET: SECRET },
-  })
+  const server = await startServer(
+    [process.execPath, ...FLAGS, ...nodeFlags, MAIN, ...args, ...patient],
+    {
+      core,
+      ready: /listens on http:\/\/127\.0\.0\.1:(\d+)/,
+      env: { CHANNELSTREAM_SECRET: SECRET },
+    },
+  )
   const port = Number(server.match[1])
   return { ...running({ port, pids: [server.pid], secret: SECRET }, load), stop: server.stop }
 }

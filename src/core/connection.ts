@@ -29,7 +29,7 @@ export interface Sink {
 
 /** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
 export class Listeners {
-  readonly subscriptions: Subscription[] = []
+  subscriptions: Subscription[] = []
   /** Settled once the store announces the topic here. */
   ready: Awaitable<void> = undefined
 
@@ -57,7 +57,7 @@ export class LiveConnection {
   /** Events announced while what was missed is still being read; they come after it. */
   gate: OutgoingEvent[] | undefined
   /** One for each topic it listens to. */
-  readonly subscriptions: Subscription[] = []
+  subscriptions: Subscription[] = []
   /** When the client last showed life, by the clock. */
   lastSeen = 0
 

@@ -1,4 +1,5 @@
 import { Listeners, LiveConnection } from './connection.ts'
+import { appended } from '../short-list.ts'
 import type { Guest } from './guests.ts'
 import type { Subscription } from './connection.ts'
 import type { Awaitable, Store, Topic } from '../store/store.ts'
@@ -61,8 +62,8 @@ export class Registry {
     const listeners = known ?? new Listeners(topic)
     if (known && connection.listensTo(known)) return known.ready
     const subscription = { connection, listeners, index: listeners.subscriptions.length }
-    listeners.subscriptions.push(subscription)
-    connection.subscriptions.push(subscription)
+    listeners.subscriptions = appended(listeners.subscriptions, subscription)
+    connection.subscriptions = appended(connection.subscriptions, subscription)
     if (known) return known.ready
     this.#topics.set(topic, listeners)
     listeners.ready = this.store.listen(topic)

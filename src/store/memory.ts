@@ -91,7 +91,7 @@ export class MemoryStore implements Contract.Store {
     if (publicKeys) user.publicKeys = publicKeys
     this.#tables.collector.userChanged(user)
     const channels = new Set(
-      [...user.connections].flatMap((connection) => [...connection.channels.keys()]),
+      user.connections.flatMap((connection) => [...connection.channels.keys()]),
     )
     const notify = [...channels]
       .sort(byCreation)
@@ -146,7 +146,7 @@ export class MemoryStore implements Contract.Store {
 
   connectedUserNames(): UserName[] {
     const users = [...this.#tables.users.values()]
-    return users.filter(({ connections }) => connections.size > 0).map(({ name }) => name)
+    return users.filter(({ connections }) => connections.length > 0).map(({ name }) => name)
   }
 
   hasUser(name: UserName): boolean {

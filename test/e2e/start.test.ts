@@ -35,6 +35,16 @@ const ini = (...lines: string[]) => ({
 afterAll(killProcesses)
 
 describe.concurrent('a server that starts', { timeout: 30_000 }, () => {
+  it('is run with the same flags by npm start, by the command and by the unit file', () => {
+    const read = (path: string): string =>
+      readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+    const flagsOf = (text: string, line: RegExp): string | undefined => line.exec(text)?.[1]
+    const flags = flagsOf(read('dist/main.js'), /^#!\/usr\/bin\/env -S node (--\S+)\n/)
+    expect(flags).toMatch(/^--/)
+    expect(flagsOf(read('package.json'), /"start": "node (--\S+) dist\/main.js"/)).toBe(flags)
+    expect(flagsOf(read('docs/operations.md'), /^ExecStart=\S+ (--\S+) dist\/main.js/m)).toBe(flags)
+  })
+
   it('tells where it listens, and where its pages are', async () => {
     const server = await ServerProcess.start()
     expect(server.stdout).toMatch(

@@ -37,7 +37,7 @@ export class Collector {
 
   /** To be called when a user's connections or activity changed. */
   userChanged(user: User): void {
-    if (user.connections.size > 0) this.#users.clear(user)
+    if (user.connections.length > 0) this.#users.clear(user)
     else this.#users.set(user, this.clock.now() + this.limits.gcUsersMs)
   }
 

@@ -1,4 +1,4 @@
-import { changesOf, isTooLarge, withChanges } from './state.ts'
+import { NO_KEYS, NO_STATE, changesOf, isTooLarge, withChanges } from './state.ts'
 import { byCreation } from './records.ts'
 import type { Channel, Connection } from './records.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
@@ -20,13 +20,15 @@ export class Membership {
     const known = tables.connections.get(facts.connId)
     if (known && known.user.name !== facts.user) return { outcome: 'taken' }
     const before = tables.users.get(facts.user)
-    const start = before ? before.state : withChanges({}, changesOf({}, facts.freshState))
+    const start = before
+      ? before.state
+      : withChanges(NO_STATE, changesOf(NO_STATE, facts.freshState))
     const state = withChanges(start, changesOf(start, facts.state))
     if (isTooLarge(state, tables.options.maxStateBytes)) return { outcome: 'state-too-large' }
 
     const user = before ?? tables.makeUser(facts.user)
     user.state = state
-    user.publicKeys = facts.publicKeys
+    user.publicKeys = facts.publicKeys.length > 0 ? facts.publicKeys : NO_KEYS
     const connection = known ?? tables.makeConnection(facts.connId, user)
     if (!connection.attached) tables.collector.connectionWaits(connection, facts.waitMs)
     const joined = this.#join(connection, facts.channels, facts.settings)
@@ -71,7 +73,7 @@ export class Membership {
     if (!connection) return undefined
     this.tables.collector.connectionServed(connection)
     const { returning, cursor, user } = connection
-    const channels = [...connection.channels].map(([{ name }, { since }]) => ({ name, since }))
+    const channels = [...connection.channels].map(([{ name }, since]) => ({ name, since }))
     connection.returning = true
     connection.attached = true
     return { user: user.name, channels, cursor, returning }
@@ -95,7 +97,7 @@ export class Membership {
     // Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
     const since = connection.returning ? this.tables.log.head : 0
     const changes = channels.map((channel) => {
-      connection.channels.set(channel, { since })
+      connection.channels.set(channel, since)
       const userChanged = channel.add(connection.user)
       this.tables.collector.channelChanged(channel)
       return this.#changeOf(channel, userChanged)

@@ -57,8 +57,8 @@ export class Publishing {
     if (known.length === 0) return
     const event = log.number(publication)
     for (const user of known) {
-      if (event.body.type === 'message') this.deliveries += user.connections.size
-      if (user.connections.size === 0) collector.userChanged(user)
+      if (event.body.type === 'message') this.deliveries += user.connections.length
+      if (user.connections.length === 0) collector.userChanged(user)
     }
     const topics = known.map((user) => log.toUser(user, event))
     this.#announceOn(topics, event)

@@ -1,6 +1,7 @@
 /** What the memory store holds. Changed in place by `memory.ts`; snapshots are handed out. */
-import { publicPart } from './state.ts'
+import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import { Ring } from '../ring.ts'
+import { appended } from '../../short-list.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { ChannelRecord, State, StoredEvent, UserCard, UserRecord } from '../store.ts'
@@ -9,7 +10,7 @@ export class User {
   readonly uuid = crypto.randomUUID()
   state: State = NO_STATE
   publicKeys: readonly string[] = NO_KEYS
-  readonly connections = new Set<Connection>()
+  #connections: Connection[] = []
   /** Private messages. */
   readonly frames: Ring
 
@@ -18,6 +19,24 @@ export class User {
     lostThrough: number,
   ) {
     this.frames = new Ring(lostThrough)
+  }
+
+  /** In no order. */
+  get connections(): readonly Connection[] {
+    return this.#connections
+  }
+
+  add(connection: Connection): void {
+    connection.place = this.connections.length
+    this.#connections = appended(this.#connections, connection)
+  }
+
+  /** In constant time: the last one moves into the hole. */
+  remove({ place }: Connection): void {
+    const last = this.#connections.pop()
+    if (!last || last.place === place) return
+    this.#connections[place] = last
+    last.place = place
   }
 
   get publicState(): State {
@@ -34,16 +53,19 @@ export class User {
   }
 
   recordWithConnections(): UserRecord {
-    return { ...this.record(), connections: [...this.connections].map(({ id }) => id) }
+    return { ...this.record(), connections: this.connections.map(({ id }) => id) }
   }
 }
 
 export class Connection {
-  readonly channels = new Map<Channel, { readonly since: number }>()
+  /** Each with the number of the last event before it was joined; 0 as long as no client had opened the connection. */
+  readonly channels = new Map<Channel, number>()
   /** A client had opened it. */
   returning = false
   /** A client has it open. */
   attached = false
+  /** Where it stands in the list of its user. */
+  place = 0
 
   constructor(
     readonly id: ConnId,
@@ -121,9 +143,6 @@ export class Channel {
     return { name, uuid, settings, lastActive, connections, users, history }
   }
 }
-
-const NO_STATE: State = Object.freeze({})
-const NO_KEYS: readonly string[] = Object.freeze([])
 
 export const byCreation = (one: Channel, other: Channel): number =>
   one.made.ordinal - other.made.ordinal

@@ -13,6 +13,10 @@ export function changesOf(state: State, wanted: State): Changed[] {
     .map(([key, value]) => ({ key, value }))
 }
 
+/** Shared by the many users who have none. */
+export const NO_STATE: State = Object.freeze({})
+export const NO_KEYS: readonly string[] = Object.freeze([])
+
 export function withChanges(state: State, changes: readonly Changed[]): State {
   if (changes.length === 0) return state
   return { ...state, ...Object.fromEntries(changes.map(({ key, value }) => [key, value])) }
@@ -20,11 +24,10 @@ export function withChanges(state: State, changes: readonly Changed[]): State {
 
 /** The part of a state that others may see. */
 export function publicPart(state: State, publicKeys: readonly string[]): State {
-  if (publicKeys.length === 0) return NOTHING
+  if (publicKeys.length === 0) return NO_STATE
   const shown = new Set(publicKeys)
   return Object.fromEntries(Object.entries(state).filter(([key]) => shown.has(key)))
 }
-const NOTHING: State = Object.freeze({})
 
 export const isTooLarge = (state: State, maxBytes: number): boolean =>
   Buffer.byteLength(JSON.stringify(state)) > maxBytes

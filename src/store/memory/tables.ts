@@ -44,8 +44,8 @@ export class Tables {
   makeConnection(id: ConnId, user: User): Connection {
     const connection = new Connection(id, user, this.log.head)
     this.connections.set(id, connection)
-    if (user.connections.size === 0) this.connectedUsers++
-    user.connections.add(connection)
+    if (user.connections.length === 0) this.connectedUsers++
+    user.add(connection)
     this.collector.userChanged(user)
     return connection
   }
@@ -53,8 +53,8 @@ export class Tables {
   removeConnection(connection: Connection): void {
     const { id, user } = connection
     this.connections.delete(id)
-    user.connections.delete(connection)
-    if (user.connections.size === 0) this.connectedUsers--
+    user.remove(connection)
+    if (user.connections.length === 0) this.connectedUsers--
     this.collector.connectionServed(connection)
     this.collector.userChanged(user)
   }
