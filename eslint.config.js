@@ -22,6 +22,7 @@ const arrows = [
     patterns: [
       '../http/**',
       '../transports/**',
+      '../philote/**',
       '../store/memory*',
       '../store/memory/**',
       '../config/**',
@@ -70,8 +71,31 @@ const arrows = [
     patterns: ['**/http/**', '**/store/**', '**/app.ts', '**/config/**'],
   },
   {
+    files: ['src/philote/**'],
+    patterns: [
+      '**/http/**',
+      '**/store/memory*',
+      '**/store/memory/**',
+      '**/transports/websocket.ts',
+      '**/transports/longpoll.ts',
+      '**/config/**',
+      '**/cli/**',
+      '**/app.ts',
+      'fastify*',
+      'ws',
+      'pino',
+    ],
+  },
+  {
     files: ['src/config/**'],
-    patterns: ['**/core/**', '**/http/**', '**/store/**', '**/transports/**', '**/app.ts'],
+    patterns: [
+      '**/core/**',
+      '**/http/**',
+      '**/store/**',
+      '**/transports/**',
+      '**/philote/**',
+      '**/app.ts',
+    ],
   },
 ].map(({ files, patterns }) => outOfBounds(files, { group: patterns }))
 

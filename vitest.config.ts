@@ -1,12 +1,41 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that keep a processor busy for long, or look at how long something takes: nothing runs beside them. */
+const ALONE = ['test/e2e/size.test.ts', 'test/bench/**/*.test.ts', 'test/frontend/**/scale.test.ts']
+/** Tests with browsers, which need a good part of a processor each. */
+const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     reporters: ['default', './test/helpers/closing-line.ts'],
     testTimeout: 15_000,
     hookTimeout: 30_000,
-    // Much of the time is waiting, so a few more workers than cores.
-    maxWorkers: 3,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ALONE, ...IN_BROWSERS],
+          // Much of the time is waiting, so a few more workers than cores.
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'in browsers',
+          include: IN_BROWSERS,
+          exclude: ALONE,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+    ],
   },
 })

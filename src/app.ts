@@ -3,9 +3,13 @@ import { AdminSessions } from './http/admin/session.ts'
 import { Auth } from './http/auth.ts'
 import { Hub } from './core/hub.ts'
 import { MemoryAnswers } from './store/memory/answers.ts'
+import { JwtGeneration } from './philote/jwt.ts'
 import { MemoryStore } from './store/memory.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
+import { PhiloteServer } from './philote/server.ts'
+import { RedisBus } from './philote/redis-bus.ts'
+import { RedisGeneration } from './philote/redis.ts'
 import { adminRoutes } from './http/admin/routes.ts'
 import { breathing } from './core/long.ts'
 import { buildHttp } from './http/server.ts'
@@ -16,6 +20,7 @@ import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
 import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
+import { hubOptions, storeOptions } from './options.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
 import { longAnswers } from './http/long-json.ts'
@@ -29,7 +34,7 @@ import { systemClock } from './clock.ts'
 import type { Breath } from './core/long.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { ForwardingRules } from './http/forwarding.ts'
 import type { IncomingMessage } from 'node:http'
 import type { SignatureChecker } from './http/signature.ts'
@@ -38,6 +43,8 @@ import type { WebSockets } from './transports/websocket.ts'
 export interface App {
   readonly http: FastifyInstance
   readonly hub: Hub
+  /** Only with a `philote_port`. */
+  readonly philote: PhiloteServer | undefined
   /** Listens; answers the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
   /** Stops accepting, answers waiting polls, asks sockets to come back later, and cuts them after `shutdown_grace`. */
@@ -51,7 +58,10 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     logger.error({ err: error }, 'something failed in the background')
   const store = new MemoryStore(clock, storeOptions(config))
   const breath = breathing(clock)
-  const hub = new Hub(store, clock, { ...hubOptions(config), breath, onFault })
+  const bus = redisBus(config, store.epoch, logger)
+  const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
+  const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, breath, onFault })
+  bus?.speakTo(hub)
   const forwarding = forwardingRules(config)
   const auth = new Auth(
     { ...authRules(config), forwarding, checker: await signatureChecker(config) },
@@ -66,14 +76,16 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     answers: new MemoryAnswers(clock, answersOptions(config)),
     maxBodyBytes: config.max_body_bytes,
   })
-  const edge: Edge = { config, clock, breath, hub, http, auth, origins, onFault }
+  const edge: Edge = { config, clock, breath, hub, http, auth, origins, onFault, bus }
   await mountRoutes(edge)
   const webSockets = mountSockets(edge)
+  const philote = config.philote_port === 0 ? undefined : philoteServer(edge)
   return {
     http,
     hub,
-    start: () => start(edge),
-    stop: () => stop(edge, webSockets),
+    philote,
+    start: () => start(edge, philote),
+    stop: () => stop(edge, [webSockets, ...(philote ? [philote] : [])], philote),
   }
 }
 
@@ -86,6 +98,7 @@ interface Edge {
   readonly auth: Auth
   readonly origins: OriginRules
   readonly onFault: (error: unknown) => void
+  readonly bus: RedisBus | undefined
 }
 
 async function mountRoutes({ config, clock, breath, hub, http, origins }: Edge): Promise<void> {
@@ -138,21 +151,71 @@ function mountSockets({ config, hub, http, auth, origins, onFault }: Edge): WebS
   })
 }
 
-async function start({ config, hub, http }: Edge): Promise<number> {
+/** Philote's channels on Redis; none without Philote. */
+function redisBus(config: Config, mark: string, log: FastifyBaseLogger): RedisBus | undefined {
+  const { philote_port: port, philote_redis_url: url } = config
+  return port === 0 || url === '' ? undefined : new RedisBus({ url, mark, log })
+}
+
+function philoteServer({ config, clock, hub, http, onFault, bus }: Edge): PhiloteServer {
+  const { guests } = hub
+  const { philote_max_connections: maxConnections } = config
+  return new PhiloteServer({
+    generation: bus
+      ? new RedisGeneration({ bus, guests, maxConnections, hearsAll: true })
+      : new JwtGeneration(jwtOptions(config), clock, guests),
+    guests,
+    clock,
+    host: config.philote_host,
+    port: config.philote_port,
+    maxFrameBytes: config.philote_max_frame_bytes,
+    maxFrames: Math.ceil(config.philote_max_messages_per_second * config.heartbeat_interval),
+    windowMs: config.heartbeat_interval * 1000,
+    onFault,
+    onFull: () => http.log.warn('Philote clients are dropped: philote_max_connections is reached'),
+  })
+}
+
+const jwtOptions = (config: Config) => ({
+  secret: config.philote_secret,
+  maxConnections: config.philote_max_connections,
+  checkOrigin: config.philote_check_origin,
+  ...PHILOTE_BUFFERS,
+})
+
+/** What Philote says of buffers that it was told nothing of. */
+const PHILOTE_BUFFERS = { readBufferSize: 1024, writeBufferSize: 1024 }
+
+async function start(
+  { config, hub, http, bus }: Edge,
+  philote: PhiloteServer | undefined,
+): Promise<number> {
   hub.start()
+  await bus?.link.start()
   await http.listen({ host: config.host, port: config.port })
+  try {
+    await philote?.start()
+  } catch (error) {
+    await http.close()
+    throw error
+  }
   const address = http.server.address()
   return typeof address === 'object' && address ? address.port : config.port
 }
 
-async function stop({ config, clock, hub, http }: Edge, webSockets: WebSockets): Promise<void> {
+async function stop(
+  { config, clock, hub, http, bus }: Edge,
+  sockets: readonly WebSockets[],
+  philote: PhiloteServer | undefined,
+): Promise<void> {
   const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
-    webSockets.terminate()
+    for (const some of sockets) some.terminate()
     http.server.closeAllConnections()
   })
-  const closed = http.close()
+  const closed = Promise.all([http.close(), philote?.stop()])
   await hub.stop()
   await closed
+  bus?.link.stop()
   cancelCut()
 }
 
@@ -183,28 +246,7 @@ const adminCredentials = (config: Config) => ({
   cookieSecret: config.cookie_secret,
 })
 
-const storeOptions = (config: Config) => ({
-  gcUsersMs: config.gc_users_after * 1000,
-  gcChannelsMs: config.gc_channels_after * 1000,
-  channelFrames: config.channel_frames,
-  userFrames: config.user_frames,
-  maxStateBytes: config.max_state_bytes,
-  presenceListLimit: config.presence_list_limit,
-})
-
 const answersOptions = (config: Config) => ({
   windowMs: config.idempotency_window * 1000,
   maxBytes: config.max_idempotency_bytes,
-})
-
-const hubOptions = (config: Config) => ({
-  maxMessagesPerRequest: config.max_messages_per_request,
-  maxChannelsPerRequest: config.max_channels_per_request,
-  maxHistorySize: config.max_history_size,
-  maxStateBytes: config.max_state_bytes,
-  maxOutboxBytes: config.max_outbox_bytes,
-  gcChannelsMs: config.gc_channels_after * 1000,
-  heartbeatIntervalMs: config.heartbeat_interval * 1000,
-  gcConnsMs: config.gc_conns_after * 1000,
-  resumeWindowMs: config.resume_window * 1000,
 })

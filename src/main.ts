@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { ConfigError, loadConfig } from './config/load.ts'
 import { VERSION } from './version.ts'
 import { helpText, readCommand } from './cli/arguments.ts'
+import { loadPhilote } from './config/philote-environment.ts'
 import { makeConfig } from './cli/make-config.ts'
-import { serve } from './cli/serve.ts'
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 const tell = (text: string): void => void process.stderr.write(`${text}\n`)
 
-/** Runs the command that argv names; answers the exit code, or undefined while a server runs. */
+/** Runs the command that argv names, with no more in memory than it needs; answers the exit code, or undefined while a server runs. */
 async function main(program: string, argv: readonly string[]): Promise<number | undefined> {
   const command = readCommand(program, argv)
   switch (command.command) {
@@ -23,7 +23,14 @@ async function main(program: string, argv: readonly string[]): Promise<number | 
       return makeConfig(command, { env: process.env, print, tell })
     case 'serve': {
       const readFile = (path: string): string => readFileSync(path, 'utf8')
+      const { serve } = await import('./cli/serve.ts')
       await serve(loadConfig({ argv: command.argv, env: process.env, readFile }), { print, tell })
+      return undefined
+    }
+    case 'philote': {
+      const settings = loadPhilote(command.argv, process.env)
+      const { servePhilote } = await import('./cli/philote.ts')
+      await servePhilote(settings, { print, tell })
       return undefined
     }
     default:

@@ -8,6 +8,8 @@ export type Command =
   /** Start the server; `argv` is for `loadConfig`, which tells what is wrong with it. */
   | { readonly command: 'serve'; readonly argv: readonly string[] }
   | MakeConfigCommand
+  /** Start the plug-and-play Philote server; `argv` is for `loadPhilote`. */
+  | { readonly command: 'philote'; readonly argv: readonly string[] }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
 
@@ -21,14 +23,15 @@ export interface MakeConfigCommand {
 
 /** The program that pip installed beside the server for `make_config` alone. */
 const OLD_TOOL = 'channelstream_utils'
-const COMMANDS = ['serve', 'make-config'] as const
+const COMMANDS = ['serve', 'make-config', 'philote'] as const
 const MAKE_CONFIG_OPTIONS = {
   output: { type: 'string', short: 'o' },
   json: { type: 'string', short: 'j' },
 } as const
 
 /**
- * Reads `channelstream [serve] [options]`, `channelstream make-config -o FILE [-j JSON]` and, for
+ * Reads `channelstream [serve] [options]`, `channelstream make-config -o FILE [-j JSON]`,
+ * `channelstream philote [--host ADDRESS]` and, for
  * scripts of Channelstream 0.7, `channelstream_utils make_config -o FILE [-j JSON]`.
  *
  * `program` is how the program was called (`process.argv[1]`), `argv` what follows it. Throws a
@@ -42,7 +45,7 @@ export function readCommand(program: string, argv: readonly string[]): Command {
   const [word] = argv
   if (word === undefined || word.startsWith('-')) return { command: 'serve', argv }
   const command = word.replaceAll('_', '-')
-  if (command === 'serve') return { command, argv: argv.slice(1) }
+  if (command === 'serve' || command === 'philote') return { command, argv: argv.slice(1) }
   if (command === 'make-config') return readMakeConfig(argv)
   throw fault(word, `there is no such command${advice(command)}; --help lists what there is`)
 }
@@ -52,6 +55,7 @@ export function helpText(): string {
   return [
     'channelstream [serve] [-i FILE] [options]    start the server',
     'channelstream make-config -o FILE [-j JSON]  write a configuration with fresh secrets; - prints it',
+    'channelstream philote [--host ADDRESS]       start a Philote server, with the settings of its environment',
     'channelstream --help | -h                    show this',
     'channelstream --version | -v                 show the version',
     '',

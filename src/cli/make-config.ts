@@ -84,9 +84,9 @@ function renderFresh({ json }: MakeConfigCommand, { env, tell }: MakeConfigConte
     json === undefined ? readEnvironment(env) : readJson(json),
   )
   for (const note of notes) tell(note)
-  const values = SETTINGS.flatMap(({ name, isSecret }) => {
+  const values = SETTINGS.flatMap(({ name, isMade }) => {
     if (names.has(name)) return [[name, config[name]]]
-    return isSecret ? [[name, randomBytes(SECRET_BYTES).toString('base64url')]] : []
+    return isMade ? [[name, randomBytes(SECRET_BYTES).toString('base64url')]] : []
   })
   return renderIni(Object.fromEntries(values) as Partial<Config>)
 }

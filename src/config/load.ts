@@ -69,13 +69,14 @@ export function loadConfig(input: LoadInput): LoadedConfig {
 }
 
 /**
- * The configuration with these settings and defaults for the others, for tests and embedding. `host` is
+ * The configuration with these settings and defaults for the others, for tests and embedding. Hosts are
  * 127.0.0.1 unless given, and default secrets are accepted wherever it listens. Throws a
  * {@link ConfigError}.
  */
 export function parseConfig(settings: ConfigInput = {}): Config {
   const given = Object.entries(settings).map(([name, value]) => givenByName(name, value))
-  return parseGiven([givenByName('host', SAFE_HOST), ...given]).config
+  const hosts = ['host', 'philote_host'].map((name) => givenByName(name, SAFE_HOST))
+  return parseGiven([...hosts, ...given]).config
 }
 
 /** Checks values of any source, where later ones win, without the rules about hosts. */

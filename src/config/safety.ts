@@ -7,11 +7,20 @@ import type { Fault } from './ini.ts'
 export const SAFE_HOST = '127.0.0.1'
 const MAKE_SECRETS = 'make some with `channelstream make-config -o channelstream.ini`'
 
-/** Without a `host`, the server listens on this machine only while a secret has its default. */
+/** Without a `host`, the server listens on this machine only while a secret has its default; so does Philote. */
 export function withSafeHost(config: Config, values: Values): Config {
   const isSafe = values.has('host') || defaultSecrets(config).length === 0
-  return isSafe ? config : Object.freeze({ ...config, host: SAFE_HOST })
+  const isPhiloteSafe = values.has('philote_host') || !admitsEveryToken(config)
+  return Object.freeze({
+    ...config,
+    ...(!isSafe && { host: SAFE_HOST }),
+    ...(!isPhiloteSafe && { philote_host: SAFE_HOST }),
+  })
 }
+
+/** Whether everybody can sign tokens for Philote. */
+const admitsEveryToken = (config: Pick<Config, 'philote_secret' | 'philote_redis_url'>): boolean =>
+  config.philote_secret === '' && config.philote_redis_url === ''
 
 /** The names of the secrets that are known to everybody. */
 function defaultSecrets(config: Pick<Config, 'secret' | 'admin_secret'>): readonly string[] {
@@ -20,11 +29,34 @@ function defaultSecrets(config: Pick<Config, 'secret' | 'admin_secret'>): readon
 }
 
 /**
- * Refuses a `host` that others can reach while a secret has its default.
+ * Refuses hosts that others can reach while secrets have their defaults.
  *
  * Reads the few settings it needs one by one, so that it is told beside faults in others.
  */
-export function hostFaults(values: Values): readonly Fault[] {
+export const hostFaults = (values: Values): readonly Fault[] => [
+  ...ownHostFaults(values),
+  ...philoteHostFaults(values),
+]
+
+function philoteHostFaults(values: Values): readonly Fault[] {
+  const given = values.get('philote_host')
+  const read = ConfigSchema.pick({
+    philote_host: true,
+    philote_port: true,
+    philote_secret: true,
+    philote_redis_url: true,
+  })
+    .strip()
+    .safeParse(rawValues(values))
+  if (given === undefined || !read.success || read.data.philote_port === 0) return []
+  if (!admitsEveryToken(read.data) || isLoopback(read.data.philote_host)) return []
+  const problem =
+    `others can reach ${read.data.philote_host}, and philote_secret is empty, so that everybody can ` +
+    `sign tokens; ${MAKE_SECRETS}, or listen on ${SAFE_HOST}`
+  return [faultIn(given, problem)]
+}
+
+function ownHostFaults(values: Values): readonly Fault[] {
   const given = values.get('host')
   const read = ConfigSchema.pick({ host: true, secret: true, admin_secret: true })
     .strip()
@@ -39,7 +71,7 @@ export function hostFaults(values: Values): readonly Fault[] {
   return [faultIn(given, problem)]
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const plain = host.toLowerCase().replace(/^::ffff:/, '')
   return plain === 'localhost' || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
 }
@@ -55,6 +87,11 @@ export function warnings(config: Config, values: Values): readonly string[] {
       open.length > 0,
       `${open.join(' and ')} not set: the default is known to everybody, so the server listens on ` +
         `${config.host} only; ${MAKE_SECRETS}.`,
+    ],
+    [
+      config.philote_port !== 0 && admitsEveryToken(config),
+      'philote_secret is empty: everybody can sign tokens, so Philote listens on ' +
+        `${config.philote_host} only.`,
     ],
     [
       onCommandLine.length > 0,

@@ -1,7 +1,7 @@
 /** All settings together: the schema that reads them, and what is documented of each. */
 import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
-import { CALLERS, LINKS, LISTENING, LOGGING, SECRETS } from './settings.ts'
+import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SECRETS } from './settings.ts'
 import { ABOUT, type About } from './values.ts'
 
 /** The settings by section, in the order of the page and of the example file. */
@@ -10,6 +10,7 @@ const SECTIONS = {
   Secrets: SECRETS,
   'Who may call': CALLERS,
   Links: LINKS,
+  Philote: PHILOTE,
   Logging: LOGGING,
   Timing: TIMING,
   'Memory and limits': LIMITS,
@@ -24,6 +25,7 @@ export const ConfigSchema = z.strictObject({
   ...SECRETS,
   ...CALLERS,
   ...LINKS,
+  ...PHILOTE,
   ...LOGGING,
   ...TIMING,
   ...LIMITS,

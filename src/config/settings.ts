@@ -4,12 +4,15 @@
  */
 import {
   addresses,
+  bytes,
   count,
   host,
+  MAX_COUNT,
   moduleName,
   OLD_SIGNER,
   oneOf,
   origins,
+  redisUrl,
   setting,
   text,
   trueOrFalse,
@@ -94,6 +97,54 @@ export const CALLERS = {
     'any',
     'What a signature has to be for. any: every text signed with the secret opens every endpoint, as ' +
       'in the Python server. endpoint: the signed text has to be the path that is called.',
+  ),
+}
+
+export const PHILOTE = {
+  philote_port: setting(
+    count(0, 65_535),
+    0,
+    'The TCP port on which Philote clients are served beside everybody else; their own default is 6380. ' +
+      '0: none are. See docs/philote.md.',
+  ),
+  philote_host: setting(
+    host,
+    '0.0.0.0',
+    'The address for Philote clients. While philote_secret and philote_redis_url are empty, the default ' +
+      'is 127.0.0.1, and asking for an address that others can reach stops the start.',
+  ),
+  philote_secret: secret(
+    '',
+    'What the tokens of Philote clients are signed with (HS256, HS384 or HS512). Empty: everybody can ' +
+      'sign tokens.',
+  ),
+  philote_max_connections: setting(
+    count(0, MAX_COUNT),
+    255,
+    'Philote clients with tokens that are connected at a time. More are dropped as soon as they are connected.',
+  ),
+  philote_check_origin: setting(
+    trueOrFalse,
+    false,
+    'Whether browsers may connect to Philote only from pages whose host and port are those that they connect to.',
+  ),
+  philote_redis_url: setting(
+    redisUrl,
+    '',
+    'A Redis with the access keys and channels of Philote 0.1, as redis://[:password@]host[:port][/database]. ' +
+      'Its clients are served instead of those with tokens. Empty: no Redis.',
+    true,
+  ),
+  philote_max_frame_bytes: setting(
+    bytes,
+    1_048_576,
+    'The largest message that a Philote client may send. A larger one closes its WebSocket with 1009.',
+  ),
+  philote_max_messages_per_second: setting(
+    count(0, MAX_COUNT),
+    5000,
+    'Messages, pings and pongs that a Philote client may send per second, as an average over a heartbeat ' +
+      'interval. One that sends more is closed. 0: no limit.',
   ),
 }
 

@@ -62,6 +62,17 @@ export const host: Kind<string> = {
   },
 }
 
+/** Kept as it is written. It may hold a password, so that nothing of it is told. */
+export const redisUrl: Kind<string> = {
+  expected: 'redis://[:password@]host[:port][/database]',
+  read(raw) {
+    if (typeof raw !== 'string' || !URL.canParse(raw)) return new Unreadable(raw)
+    const { protocol, hostname, pathname } = new URL(raw)
+    const isOne = /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname)
+    return isOne ? raw : new Unreadable(raw)
+  },
+}
+
 export const OLD_SIGNER = 'channelstream.utils.DefaultSigner'
 export const moduleName: Kind<string> = {
   expected: 'the specifier or path of a module',
@@ -136,7 +147,10 @@ export function isEmpty(raw: unknown): boolean {
 export interface About {
   readonly expected: string
   readonly description: string
+  /** Whether its value is told nowhere. */
   readonly isSecret: boolean
+  /** Whether any text will do as the secret, so that one can be made. */
+  readonly isMade: boolean
   readonly isSwitch: boolean
 }
 
@@ -163,6 +177,7 @@ export function setting<T>(
       expected: kind.expected,
       description,
       isSecret,
+      isMade: isSecret && (kind as Kind<unknown>) === text,
       isSwitch: (kind as Kind<unknown>) === trueOrFalse,
     })
 }

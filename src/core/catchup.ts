@@ -72,7 +72,7 @@ function gapEvent(
   const timestamp = isoTimestamp(clock.wallTime())
   const channels = topics.filter((topic) => topic.startsWith('c:')).map((topic) => topic.slice(2))
   const isPrivate = topics.some((topic) => topic.startsWith('u:'))
-  return new OutgoingEvent(n, id, 'gap', {
+  return new OutgoingEvent(n, id, {
     type: 'gap',
     id,
     timestamp,

@@ -1,12 +1,14 @@
 import { Batch } from './batch.ts'
 import { LiveConnection } from './connection.ts'
 import { channelTopic } from '../store/store.ts'
+import { saidIn } from './messages.ts'
 import type { Awaitable, Store } from '../store/store.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Outbox } from './outbox.ts'
 import type { Registry } from './registry.ts'
+import type { Said } from './messages.ts'
 import type { Sink } from './connection.ts'
 
 /** Someone who listens to channels without being in them. */
@@ -25,7 +27,7 @@ export class Guest extends LiveConnection {
 }
 
 interface Parts {
-  readonly store: Pick<Store, 'ensure'>
+  readonly store: Pick<Store, 'ensure' | 'publish'>
   readonly clock: Clock
   readonly registry: Registry
   readonly outbox: Outbox
@@ -80,11 +82,26 @@ export class Guests {
   }
 
   /** Makes the channels that are not known, and sees to it that they are not forgotten as long as the guest is here. */
-  async keep(guest: Guest, channels: readonly ChannelName[]): Promise<void> {
+  keep(guest: Guest, channels: readonly ChannelName[]): Awaitable<void> {
     const added = channels.filter((name) => !guest.keeps.has(name))
-    if (added.length === 0 || !this.#isHere(guest)) return
-    await this.parts.store.ensure(added)
-    for (const name of added) guest.keeps.add(name)
+    if (added.length === 0) return
+    const made = this.parts.store.ensure(added)
+    const noteKept = (): void => added.forEach((name) => guest.keeps.add(name))
+    return made instanceof Promise ? made.then(noteKept) : noteKept()
+  }
+
+  /**
+   * The guest says something, in a channel that is made and kept for it if need be: everybody there gets it but the
+   * guest. Resolves once the store has it, at once where the store answers at once. A guest that has gone is still heard:
+   * what a client wrote before it left counts.
+   */
+  say(guest: Guest, said: Omit<Said, 'user'>): Awaitable<void> {
+    const { store, clock } = this.parts
+    const publish = (): Awaitable<void> =>
+      store.publish([saidIn(clock, { ...said, user: guest.user })])
+    if (guest.keeps.has(said.channel)) return publish()
+    const kept = this.keep(guest, [said.channel])
+    return kept instanceof Promise ? kept.then(publish) : publish()
   }
 
   /** The network has taken what the guest's sink was given. */

@@ -8,7 +8,7 @@ import { byCodePoint } from './code-points.ts'
 import { checkChannels, checkInfo, checkList, checkSettings, stateTooLarge } from './limits.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { describeChannels } from './describe.ts'
-import { hasTarget, postDelete, postEdit, postMessage } from './messages.ts'
+import { hasTarget, postDelete, postEdit, postMessage, saidIn } from './messages.ts'
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
 import { presenceEvents } from './presence.ts'
@@ -19,31 +19,10 @@ import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Described, LongChannelsInfo } from './describe.ts'
-import type { OutboxCounts } from './outbox.ts'
-import type { Posting } from './messages.ts'
-import type { RequestLimits } from './limits.ts'
-import type { SessionTimes } from './sessions.ts'
+import type { Posting, Said } from './messages.ts'
+import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Awaitable, Figures, MembershipChange, State, Store } from '../store/store.ts'
 import type * as Protocol from '../protocol/requests.ts'
-
-export interface HubOptions extends RequestLimits, SessionTimes {
-  /** JSON bytes that may wait for a connection whose client reads too slowly. */
-  readonly maxOutboxBytes: number
-  /** For answers that are long. */
-  readonly breath: Breath
-  /** An idle channel lasts so long in the store. */
-  readonly gcChannelsMs: number
-  /** Told what fails without a caller to tell. */
-  readonly onFault: (error: unknown) => void
-}
-
-export interface Traffic extends OutboxCounts {
-  /** Clients that have a connection open here, and guests. */
-  readonly connections: number
-  readonly guests: number
-  /** Bytes that wait for them. */
-  readonly heldBytes: number
-}
 
 const SWEEP_INTERVAL_MS = 500
 
@@ -66,7 +45,7 @@ export class Hub {
     this.#startedAt = clock.now()
     this.#source = { store, breath: options.breath }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
-    this.#registry = new Registry(store, inBackground)
+    this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
       connection instanceof Guest
         ? this.guests.expel(connection, CLOSE.slowReader)
@@ -251,8 +230,15 @@ export class Hub {
     return this.#post(requests.map((request) => postDelete(request)))
   }
 
+  /** Announces a message that somebody said elsewhere, in a channel that is known here; in others nothing happens. */
+  say(said: Said): Awaitable<void> {
+    return this.store.publish([saidIn(this.clock, said)])
+  }
+
   async #post<Answer>(postings: readonly Posting<Answer>[]): Promise<Answer[]> {
-    await this.store.publish(postings.map(({ publication }) => publication))
+    const publications = postings.map(({ publication }) => publication)
+    await this.store.publish(publications)
+    this.options.onPosted?.(publications)
     return postings.map(({ answer }) => answer)
   }
 

@@ -7,7 +7,7 @@
 import { isoTimestamp } from './timestamps.ts'
 import type { Clock } from '../clock.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
-import type { EventBody, Publication } from '../store/store.ts'
+import type { EventBody, PhiloteForm, Publication } from '../store/store.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 
 export interface Posting<Answer> {
@@ -39,6 +39,28 @@ export function postMessage(clock: Clock, request: MessageRequest): Posting<Mess
 export function postEdit(clock: Clock, request: EditRequest): Posting<EditRequest> {
   const answer = { ...request, edited: request.edited ?? isoTimestamp(clock.wallTime()) }
   return { answer, publication: publicationOf('message:edit', answer) }
+}
+
+/** A message that did not come from a backend. */
+export interface Said {
+  readonly channel: ChannelName
+  readonly user: UserName
+  readonly message: Readonly<Record<string, unknown>>
+  /** What Philote readers get, where the rest does not say it. */
+  readonly philote?: PhiloteForm | undefined
+}
+
+/** For everybody in the channel but the one who said it. */
+export function saidIn(clock: Clock, { philote, ...said }: Said): Publication {
+  const { body, delivery } = postMessage(clock, {
+    ...said,
+    pm_users: [],
+    exclude_users: [said.user],
+    no_history: false,
+    uuid: undefined,
+    timestamp: undefined,
+  }).publication
+  return { body, delivery: { ...delivery, philote } }
 }
 
 export const postDelete = (request: DeleteRequest): Posting<DeleteRequest> => ({

@@ -1,5 +1,5 @@
 import { asInFrames } from './timestamps.ts'
-import type { EventBody, StoredEvent } from '../store/store.ts'
+import type { EventBody, PhiloteForm, StoredEvent } from '../store/store.ts'
 import type { UserName } from '../protocol/ids.ts'
 
 /**
@@ -13,9 +13,15 @@ export class OutgoingEvent {
   constructor(
     readonly n: number,
     readonly id: string,
-    readonly type: EventBody['type'],
-    private readonly body: object,
+    /** What clients see. */
+    readonly body: Pick<EventBody, 'type'> & Readonly<Record<string, unknown>>,
+    /** What Philote readers get instead of what the body says. */
+    readonly philote?: PhiloteForm,
   ) {}
+
+  get type(): EventBody['type'] {
+    return this.body.type
+  }
 
   /** The event as clients see it: one JSON object in UTF-8. */
   json(): Buffer {
@@ -28,17 +34,17 @@ const SAYS_WHEN_LIVE = new Set<EventBody['type']>(['message', 'presence', 'user_
 
 /** The event for those who are there now. */
 export function liveEvent(event: StoredEvent): OutgoingEvent {
-  const { n, id, body } = event
+  const { n, id, body, delivery } = event
   const catchup = SAYS_WHEN_LIVE.has(body.type) ? false : undefined
-  return new OutgoingEvent(n, id, body.type, clientView(event, catchup))
+  return new OutgoingEvent(n, id, clientView(event, catchup), delivery.philote)
 }
 
 /** The event for those who come back. They share it: after a restart of a proxy, thousands come back at once. */
 export function lateEvent(event: StoredEvent): OutgoingEvent {
   const known = LATE.get(event)
   if (known) return known
-  const { n, id, body } = event
-  const late = new OutgoingEvent(n, id, body.type, clientView(event, true))
+  const { n, id } = event
+  const late = new OutgoingEvent(n, id, clientView(event, true))
   LATE.set(event, late)
   return late
 }
@@ -48,7 +54,7 @@ const LATE = new WeakMap<StoredEvent, OutgoingEvent>()
  * `date` is the server's: without a timestamp it is undefined, which takes a caller's own key of that name away.
  * Assigned, not spread: a spread with keys after it is ten times as slow in Node 20, and this is done for every event.
  */
-function clientView({ id, body }: StoredEvent, catchup: boolean | undefined): object {
+function clientView({ id, body }: StoredEvent, catchup: boolean | undefined): EventBody {
   const timestamp = asInFrames(body.timestamp)
   const edited = asInFrames(body['edited'])
   return Object.assign({}, body, { edited, id, timestamp, date: timestamp, catchup })

@@ -15,6 +15,8 @@ export class Registry {
   constructor(
     private readonly store: Pick<Store, 'listen' | 'unlisten'>,
     private readonly inBackground: (work: Awaitable<unknown>) => void,
+    /** Told of each topic that somebody here begins or ends to listen to. */
+    private readonly onListening: (topic: Topic, isListening: boolean) => void = () => {},
   ) {}
 
   get size(): number {
@@ -66,6 +68,7 @@ export class Registry {
     connection.subscriptions = appended(connection.subscriptions, subscription)
     if (known) return known.ready
     this.#topics.set(topic, listeners)
+    this.onListening(topic, true)
     listeners.ready = this.store.listen(topic)
     return listeners.ready
   }
@@ -84,6 +87,7 @@ export class Registry {
     }
     if (listeners.subscriptions.length > 0) return
     this.#topics.delete(listeners.topic)
+    this.onListening(listeners.topic, false)
     this.inBackground(this.store.unlisten(listeners.topic))
   }
 }

@@ -13,6 +13,8 @@ export const CLOSE = {
   ended: { code: 1000, text: 'connection ended' },
   unknownConnection: { code: 1000, text: 'unknown connection' },
   stopping: { code: 1012, text: 'server is restarting' },
+  notPhilote: { code: 1007, text: 'not a Philote message' },
+  refused: { code: 1008, text: 'refused' },
   tooManyMessages: { code: 1008, text: 'too many messages' },
   slowReader: { code: 4008, text: 'client reads too slowly' },
   unavailable: { code: 4013, text: 'try again later' },

@@ -45,6 +45,16 @@ export interface Delivery {
   readonly excludeUsers: readonly UserName[]
   /** Messages only: keep it out of the history. */
   readonly noHistory: boolean
+  /** Messages that came by Philote only: what Philote readers get, where the body does not say it. */
+  readonly philote?: PhiloteForm | undefined
+}
+
+/** A message as it stands on Philote's wire. What is left out is what the body says. */
+export interface PhiloteForm {
+  readonly id?: string
+  readonly issuer?: string
+  readonly channel?: string
+  readonly data?: string
 }
 
 /** An event that was announced. `n` is its number, `id` the text that clients see. */

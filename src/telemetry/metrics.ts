@@ -1,6 +1,6 @@
 import type { Figures } from '../store/store.ts'
 import type { Registry } from 'prom-client'
-import type { Traffic } from '../core/hub.ts'
+import type { Traffic } from '../core/hub-options.ts'
 
 /** Where the figures come from; asked whenever somebody reads them, so that counting costs nothing in between. */
 export interface MetricSources {

@@ -22,6 +22,18 @@ export const listFrames: WireForm = {
   },
 }
 
+/** Text frames with these contents, back to back. None: no bytes. */
+export function textFrames(texts: readonly Buffer[]): Buffer {
+  const total = texts.reduce((sum, { length }) => sum + headerLength(length) + length, 0)
+  const bytes = Buffer.allocUnsafe(total)
+  let at = 0
+  for (const text of texts) {
+    at = writeHeader(bytes, at, text.length)
+    at += text.copy(bytes, at)
+  }
+  return bytes
+}
+
 /** An empty list, which clients know as a heartbeat, and a ping, which makes them show life. */
 export const HEARTBEAT = Buffer.from([FIN | TEXT, 2, ...Buffer.from('[]'), FIN | PING, 0])
 

@@ -1,4 +1,10 @@
-import { WebSocket, WebSocketServer } from 'ws'
+import {
+  BROKE_OFF,
+  FrameSocket,
+  Handshakes,
+  destroyOnError,
+  refuseUpgrade,
+} from './frame-socket.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { HEARTBEAT, listFrames } from './websocket-frames.ts'
 import { ErrorResponse, InvalidResponse } from '../protocol/responses.ts'
@@ -9,13 +15,11 @@ import { complaint } from '../protocol/complaints.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import type { Admission } from './opening.ts'
 import type { Batch } from '../core/batch.ts'
-import type { CloseReason } from '../protocol/close-codes.ts'
 import type { ConnId, Cursor } from '../protocol/ids.ts'
 import type { Duplex } from 'node:stream'
 import type { FastifyPluginAsync } from 'fastify'
 import type { IncomingMessage, Server } from 'node:http'
-import type { ServerOptions } from 'ws'
-import type { LiveConnection, Sink } from '../core/connection.ts'
+import type { LiveConnection } from '../core/connection.ts'
 import type { Sessions } from '../core/sessions.ts'
 
 export interface WebSocketOptions {
@@ -36,38 +40,26 @@ export interface WebSockets {
   terminate(): void
 }
 
-/** How long a client may take to answer a close before the socket is cut. */
-const CLOSE_TIMEOUT_MS = 3_000
-
 /**
  * `GET /ws?conn_id=…[&cursor=…]`. An unknown connection is closed with 1000 (recorded: ws-unknown-connection); what is
  * no conn_id or no cursor is a refused handshake (422).
  */
 export function mountWebSocket(server: Server, options: WebSocketOptions): WebSockets {
-  const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
-    noServer: true,
-    WebSocket: ClientSocket,
-    maxPayload: options.maxFrameBytes,
-    perMessageDeflate: false,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-  }
-  const sockets = new WebSocketServer(settings)
-  sockets.on('wsClientError', (_error, socket) =>
-    refuse(socket, options.refusal(new RequestError('UNREADABLE'))),
-  )
+  const handshakes = new Handshakes({
+    maxFrameBytes: options.maxFrameBytes,
+    refusal: () => options.refusal(new RequestError('UNREADABLE')),
+  })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', socketOnError)
+    socket.on('error', destroyOnError)
     try {
       const { connId, cursor } = readOpening(request, options)
-      sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        socket.off('error', socketOnError)
-        void serve(new WebSocketSink(webSocket, socket, options), connId, cursor)
-      })
+      const sink = new WebSocketSink(options)
+      if (handshakes.accept({ request, socket, head }, sink)) void serve(sink, connId, cursor)
     } catch (error) {
-      refuse(socket, options.refusal(error))
+      refuseUpgrade(socket, options.refusal(error))
     }
   })
-  return { terminate: () => sockets.clients.forEach((client) => client.terminate()) }
+  return handshakes
 }
 
 /** The same path for requests that are no upgrade, and for the documentation. */
@@ -103,17 +95,6 @@ function readOpening(request: IncomingMessage, { admit, origins }: WebSocketOpti
   return { connId, cursor: cursorOf(searchParams.get('cursor')) }
 }
 
-/** Nothing else watches over a socket that was refused: it goes as soon as its answer has left. */
-function refuse(socket: Duplex, answer: string): void {
-  socket.once('finish', () => socket.destroy())
-  socket.end(answer)
-}
-
-/** The peer went away during the handshake: nobody is left to tell. */
-function socketOnError(this: Duplex): void {
-  this.destroy()
-}
-
 async function serve(
   sink: WebSocketSink,
   connId: ConnId,
@@ -127,33 +108,14 @@ async function serve(
   }
 }
 
-/** The code that `ws` gives a close without a close frame: the peer broke off. (1005 is a frame without a code.) */
-const BROKE_OFF = 1006
-
-/** A socket that knows its sink, so that its listeners need not be closures, of which there would be five a socket. */
-class ClientSocket extends WebSocket {
-  sink: WebSocketSink | undefined
-}
-
-class WebSocketSink implements Sink {
-  readonly kind = 'stream'
+class WebSocketSink extends FrameSocket {
   #connection: LiveConnection | undefined
   #closedWith: number | undefined
   /** Frames from the client since the last heartbeat. */
   #received = 0
 
-  constructor(
-    private readonly webSocket: ClientSocket,
-    /** The connection under `webSocket`: ready frames are written to it as they are. */
-    private readonly socket: Duplex,
-    readonly options: WebSocketOptions,
-  ) {
-    webSocket.sink = this
-    webSocket.on('message', webSocketOnFrame)
-    webSocket.on('ping', webSocketOnFrame)
-    webSocket.on('pong', webSocketOnFrame)
-    webSocket.on('close', webSocketOnClose)
-    webSocket.on('error', webSocketOnError)
+  constructor(readonly options: WebSocketOptions) {
+    super()
   }
 
   async attach(connId: ConnId, cursor: Cursor | undefined): Promise<void> {
@@ -164,38 +126,21 @@ class WebSocketSink implements Sink {
     if (this.#closedWith !== undefined) this.closed(this.#closedWith)
   }
 
-  get writable(): boolean {
-    return !this.socket.writableNeedDrain
-  }
-
-  get held(): number {
-    return this.socket.writableLength
-  }
-
   send(batch: Batch): void {
-    this.#write(batch.bytes(listFrames))
+    this.write(batch.bytes(listFrames))
   }
 
   heartbeat(): void {
     this.#received = 0
-    if (this.writable) this.#write(HEARTBEAT)
+    if (this.writable) this.write(HEARTBEAT)
   }
 
-  close({ code, text }: CloseReason): void {
-    this.webSocket.close(code, text)
+  /** What a message says does not matter: it is a sign of life. */
+  received(): void {
+    this.showedLife()
   }
 
-  abandon(): void {
-    this.webSocket.terminate()
-  }
-
-  /** What was written may be on its way: nothing is known of it. */
-  release(): undefined {
-    return undefined
-  }
-
-  /** A frame came from the client. What it says does not matter: it is a sign of life. */
-  heard(): void {
+  showedLife(): void {
     const { sessions, maxFramesPerHeartbeat } = this.options
     const current = this.#connection?.sink === this ? this.#connection : undefined
     if (current) sessions.seen(current)
@@ -204,29 +149,13 @@ class WebSocketSink implements Sink {
     else this.close(CLOSE.tooManyMessages)
   }
 
+  drained(): void {
+    if (this.#connection) this.options.sessions.drained(this.#connection, this)
+  }
+
   closed(code: number): void {
     this.#closedWith = code
     if (this.#connection)
       this.options.sessions.lost(this.#connection, this, code === BROKE_OFF ? 'broke-off' : 'left')
   }
-
-  #write(bytes: Buffer): void {
-    if (this.webSocket.readyState !== WebSocket.OPEN) return
-    if (!this.socket.write(bytes)) this.socket.once('drain', () => this.#drained())
-  }
-
-  #drained(): void {
-    if (this.#connection) this.options.sessions.drained(this.#connection, this)
-  }
 }
-
-function webSocketOnFrame(this: WebSocket): void {
-  ;(this as ClientSocket).sink?.heard()
-}
-
-function webSocketOnClose(this: WebSocket, code: number): void {
-  ;(this as ClientSocket).sink?.closed(code)
-}
-
-/** A frame that breaks the protocol, or a socket that broke: `ws` ends it, and `close` follows. */
-function webSocketOnError(): void {}

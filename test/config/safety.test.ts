@@ -65,3 +65,36 @@ describe('notes', () => {
     expect(load({ env: { ...SECRETS, CHANNELSTREAM_ALLOW_CORS: 'example.com' } }).notes).toEqual([])
   })
 })
+
+describe('philote_host', () => {
+  const PORT = { CHANNELSTREAM_PHILOTE_PORT: '6380' }
+
+  it('is this machine only while everybody can sign tokens', () => {
+    expect(load({ env: PORT }).config.philote_host).toBe('127.0.0.1')
+    for (const [name, value] of [
+      ['SECRET', 'a'],
+      ['REDIS_URL', 'redis://localhost'],
+    ]) {
+      const env = { ...PORT, [`CHANNELSTREAM_PHILOTE_${name}`]: value }
+      expect(load({ env }).config.philote_host).toBe('0.0.0.0')
+    }
+  })
+
+  it('may not be one that others can reach while everybody can sign tokens', () => {
+    const ini = section('philote_port = 6380', 'philote_host = 0.0.0.0')
+    expect(faultsOf({ ini })).toEqual([
+      'a.ini:3: philote_host: others can reach 0.0.0.0, and philote_secret is empty, so that everybody ' +
+        'can sign tokens; make some with `channelstream make-config -o channelstream.ini`, or listen on 127.0.0.1',
+    ])
+    expect(faultsOf({ ini: section('philote_host = 0.0.0.0') })).toEqual([])
+    const env = { CHANNELSTREAM_PHILOTE_SECRET: 'a' }
+    expect(load({ ini, env }).config.philote_host).toBe('0.0.0.0')
+  })
+
+  it('is told of while everybody can sign tokens, and Philote is served', () => {
+    const note =
+      'philote_secret is empty: everybody can sign tokens, so Philote listens on 127.0.0.1 only.'
+    expect(load({ env: PORT }).notes).toContain(note)
+    expect(load({}).notes).not.toContain(note)
+  })
+})

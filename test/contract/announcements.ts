@@ -44,6 +44,20 @@ export function announcements(openBench: OpenBench): void {
       expect(heard.announced).toMatchObject([{ event: published, topics: [ROOM] }])
     })
 
+    it('carry what a Philote client wrote, beside what clients see', async () => {
+      const { store, heard } = await openBench()
+      await store.configure(settingsMap({ room: {} }))
+      await store.listen(ROOM)
+      const published = message('room', { text: 'hello' })
+      const philote = { issuer: 'x', data: '{ }' }
+      await store.publish([{ ...published, delivery: { ...published.delivery, philote } }])
+      await heard.upTo('hello')
+      expect(heard.announced[0]?.event).toMatchObject({
+        body: published.body,
+        delivery: { philote },
+      })
+    })
+
     it('are numbered one by one, whatever they are of, and carry the number in their id', async () => {
       const { store, heard } = await openBench()
       await connect(store, 'ann', { channels: ['room', 'other'] })

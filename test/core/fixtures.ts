@@ -11,7 +11,7 @@ import { connIdOf } from '../contract/fixtures.ts'
 import type { Attaching, Ending } from '../../src/core/sessions.ts'
 import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
 import type { Event } from '../../src/protocol/events.ts'
-import type { HubOptions } from '../../src/core/hub.ts'
+import type { HubOptions } from '../../src/core/hub-options.ts'
 import type { LiveConnection } from '../../src/core/connection.ts'
 import type { MemoryStoreOptions } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -189,4 +189,4 @@ export function inShort(event: Event): string {
 
 /** An event on its way to clients. */
 export const outgoing = (n: number, body: object = { n }): OutgoingEvent =>
-  new OutgoingEvent(n, `epoch-${n}`, 'message', body)
+  new OutgoingEvent(n, `epoch-${n}`, body as OutgoingEvent['body'])

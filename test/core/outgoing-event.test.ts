@@ -47,7 +47,8 @@ describe('who may see an event', () => {
 describe('an event on its way out', () => {
   it('is serialised once, on first use', () => {
     let serialised = 0
-    const event = new OutgoingEvent(1, 'epoch-1', 'message', {
+    const event = new OutgoingEvent(1, 'epoch-1', {
+      type: 'message',
       toJSON: () => ({ times: ++serialised }),
     })
     expect(serialised).toBe(0)

@@ -1,5 +1,4 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,10 +6,10 @@ import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { loadConfig } from '../../src/config/load.ts'
+import { freePort } from '../helpers/ports.ts'
 import { DEBIAN_PYTHON, INSTALL_TIMEOUT_MS, setup } from '../helpers/debian-packages.ts'
 import { ROOT, fencesIn, readPage, sectionOf } from './markdown.ts'
 import { at, comparable, run, runShell, start } from './running.ts'
-import type { AddressInfo } from 'node:net'
 import type { Started } from './running.ts'
 
 const readme = await readPage('README.md')
@@ -86,14 +85,6 @@ async function startBackend(folder: string, server: string) {
   const env = { PORT: String(await freePort()) }
   const { found, stop } = await start(['node', 'backend.mjs'], /open (\S+)/, { cwd: folder, env })
   return { url: found, stop }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 interface Element {

@@ -19,15 +19,16 @@ interface TestDependencies {
 export const CHROMIUM = '/usr/bin/chromium'
 
 /** Rejects with the command to run if they are missing and cannot be installed from here. */
-export const setup = (): Promise<void> => ensure(DEBIAN_PACKAGES)
-
-/** The same, for a browser. One that was installed in another way does as well. */
-export async function setupBrowser(): Promise<void> {
-  if (!existsSync(CHROMIUM)) await ensure(['chromium'])
-}
-
-async function ensure(names: readonly string[]): Promise<void> {
+export async function ensurePackages(...names: readonly string[]): Promise<void> {
   const script = new URL('../../scripts/test-dependencies.mjs', import.meta.url).href
   const { ensureDebianPackages } = (await import(script)) as TestDependencies
   await ensureDebianPackages(names)
+}
+
+/** Those that the tests in Python need. */
+export const setup = (): Promise<void> => ensurePackages(...DEBIAN_PACKAGES)
+
+/** A browser. One that was installed in another way does as well. */
+export async function setupBrowser(): Promise<void> {
+  if (!existsSync(CHROMIUM)) await ensurePackages('chromium')
 }

@@ -59,9 +59,20 @@ export class ServerProcess {
   /** Resolves once it listens, on a port that the system chose. */
   static async start(options: StartOptions = {}): Promise<ServerProcess> {
     const args = ['--port', '0', ...(options.args ?? [])]
-    const server = new ServerProcess({ ...options, args })
     // The explorer is the last line on standard output; notes follow on standard error, in the same turn.
-    const isUp = (): boolean => /API explorer .*\n/.test(server.stdout) || server.exit !== undefined
+    return ServerProcess.#startUntil(/API explorer .*\n/, { ...options, args })
+  }
+
+  /** The same for the plug-and-play Philote server. */
+  static async startPhilote(options: StartOptions = {}): Promise<ServerProcess> {
+    const args = ['philote', ...(options.args ?? [])]
+    const env = { ...options.env, PORT: '0' }
+    return ServerProcess.#startUntil(/listens on ws:.*\n/, { ...options, args, env })
+  }
+
+  static async #startUntil(ready: RegExp, options: StartOptions): Promise<ServerProcess> {
+    const server = new ServerProcess(options)
+    const isUp = (): boolean => ready.test(server.stdout) || server.exit !== undefined
     await until(isUp, 'the server to start', START_PATIENCE_MS)
     if (server.exit)
       throw new Error(`the server did not start: ${JSON.stringify(server.exit)} ${server.output}`)
@@ -80,7 +91,11 @@ export class ServerProcess {
   }
 
   get port(): number {
-    return Number(/listens on http:\/\/\S+:(\d+)/.exec(this.stdout)?.[1])
+    return Number(/listens on (?:http|ws):\/\/\S+:(\d+)/.exec(this.stdout)?.[1])
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
   }
 
   get url(): string {

@@ -79,7 +79,9 @@ const amendedBy =
   (event: StoredEvent): StoredEvent => {
     const given = EDITABLE.filter((key) => edit.body[key] !== undefined)
     const changes = Object.fromEntries(given.map((key) => [key, edit.body[key]]))
-    return { ...event, body: { ...event.body, ...changes } }
+    // What its sender wrote is not what it says any more.
+    const delivery = { ...event.delivery, philote: undefined }
+    return { ...event, body: { ...event.body, ...changes }, delivery }
   }
 
 function amendHistory(channel: Channel, edit: StoredEvent): void {

@@ -1,0 +1,176 @@
+/**
+ * The settings of the plug-and-play Philote server: the environment, named and read as Philote does. A variable that is
+ * set but empty is not unset, and is read like any other value.
+ */
+import { parseArgs } from 'node:util'
+import { ConfigError } from './load.ts'
+import { SAFE_HOST, isLoopback } from './safety.ts'
+import { Unreadable, host, redisUrl } from './values.ts'
+import type { Kind } from './values.ts'
+import type { Fault } from './ini.ts'
+
+export interface PhiloteSettings {
+  /** Undefined for every address. */
+  readonly host: string | undefined
+  readonly port: number
+  /** pino's name. */
+  readonly logLevel: string
+  /** What tokens are signed with. Means nothing where there is a Redis. */
+  readonly secret: string
+  readonly maxConnections: number
+  readonly readBufferSize: number
+  readonly writeBufferSize: number
+  readonly checkOrigin: boolean
+  /** Undefined: no Redis, and the JWT generation. */
+  readonly redisUrl: string | undefined
+}
+
+export interface LoadedPhilote {
+  readonly settings: PhiloteSettings
+  /** Sentences for the log at the start. */
+  readonly notes: readonly string[]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What one process opens: one connection to listen, one for everything else. */
+const REDIS_CONNECTIONS = 2
+
+const LOG_LEVELS = new Map([
+  ['debug', 'debug'],
+  ['info', 'info'],
+  ['warning', 'warn'],
+  ['warn', 'warn'],
+  ['error', 'error'],
+  ['fatal', 'fatal'],
+  ['panic', 'fatal'],
+])
+const BOOLEANS = new Map([
+  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((word) => [word, true] as const),
+  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false] as const),
+])
+
+/**
+ * Throws a `ConfigError` with everything that is wrong. While everybody can sign tokens, the server listens on loopback
+ * only; another `--host` is refused.
+ */
+export function loadPhilote(argv: readonly string[], env: Environment): LoadedPhilote {
+  const faults: Fault[] = []
+  const read: Read = (name, fallback, reader) => {
+    const text = env[name]
+    if (text === undefined) return fallback
+    const value = reader.read(text)
+    if (value !== undefined) return value
+    faults.push({ where: name, problem: `expected ${reader.expected}` })
+    return fallback
+  }
+  const wanted = readHost(argv, faults)
+  const port = read('PORT', 6380, PORT)
+  const redisUrl = read('REDIS_URL', undefined, REDIS_URL)
+  // Each generation knows its own variables only; the other's may hold anything.
+  if (redisUrl !== undefined) read('REDIS_MAX_CONNECTIONS', 400, REDIS_MAX_CONNECTIONS)
+  const logLevel = LOG_LEVEL.read(env['LOGLEVEL'] ?? 'info') ?? 'info'
+  const jwt =
+    redisUrl === undefined ? readJwtSettings(read, env['SECRET']) : { ...NO_JWT, logLevel }
+  const settings = { port, redisUrl, ...jwt }
+  const isOpen = redisUrl === undefined && settings.secret === ''
+  if (isOpen && wanted !== undefined && !isLoopback(wanted))
+    faults.push({ where: '--host', problem: `others can reach ${wanted}, and SECRET is empty` })
+  if (faults.length > 0) throw new ConfigError(faults)
+  const chosen = wanted ?? (isOpen ? SAFE_HOST : undefined)
+  return {
+    settings: { ...settings, host: chosen },
+    notes: isOpen ? [emptySecretNote(chosen)] : [],
+  }
+}
+
+type Read = <Value>(name: string, fallback: Value, reader: Reader<Value>) => Value
+
+const readJwtSettings = (read: Read, secret = '') => ({
+  logLevel: read('LOGLEVEL', 'info', LOG_LEVEL),
+  secret,
+  maxConnections: read('MAX_CONNECTIONS', 255, INTEGER),
+  readBufferSize: read('READ_BUFFER_SIZE', 1024, INTEGER),
+  writeBufferSize: read('WRITE_BUFFER_SIZE', 1024, INTEGER),
+  checkOrigin: read('CHECK_ORIGIN', false, BOOLEAN),
+})
+
+const NO_JWT: ReturnType<typeof readJwtSettings> = {
+  logLevel: 'info',
+  secret: '',
+  maxConnections: Infinity,
+  readBufferSize: 0,
+  writeBufferSize: 0,
+  checkOrigin: false,
+}
+
+const emptySecretNote = (address: string | undefined): string =>
+  `SECRET is empty: everybody can sign tokens, so the server listens on ${address} only.`
+
+interface Reader<Value> {
+  readonly expected: string
+  /** Undefined: it cannot be read. */
+  readonly read: (text: string) => Value | undefined
+}
+
+const PORT: Reader<number> = {
+  expected: 'a TCP port, from 0 to 65535',
+  read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
+}
+
+/** As Go reads them: the beginning names the base, underscores may stand between digits. */
+const INTEGER: Reader<number> = {
+  expected: 'a whole number',
+  read: (text) => {
+    const [, sign = '', digits = ''] = /^([+-]?)(.+)$/s.exec(text) ?? []
+    const plain = digits.replace(/(?<=[\da-f])_(?=[\da-f])/gi, '').replace(/^0(?=[0-7]+$)/, '0o')
+    if (!/^(\d+|0x[\da-f]+|0o[0-7]+|0b[01]+)$/i.test(plain) || /^0\d/.test(plain)) return undefined
+    const value = Number(plain)
+    return Number.isSafeInteger(value) ? (sign === '-' ? -value : value) : undefined
+  },
+}
+
+const BOOLEAN: Reader<boolean> = {
+  expected: `one of ${[...BOOLEANS.keys()].join(', ')}`,
+  read: (text) => BOOLEANS.get(text),
+}
+
+const LOG_LEVEL: Reader<string> = {
+  expected: `one of ${[...LOG_LEVELS.keys()].join(', ')}`,
+  read: (text) => LOG_LEVELS.get(text.toLowerCase()),
+}
+
+const REDIS_URL: Reader<string> = {
+  expected: redisUrl.expected,
+  read: (text) => readKind(redisUrl, text),
+}
+
+const REDIS_MAX_CONNECTIONS: Reader<number> = {
+  expected: `a whole number of at least ${REDIS_CONNECTIONS}, or 0 for no limit`,
+  read: (text) => {
+    const value = INTEGER.read(text)
+    return value === undefined || (value !== 0 && value < REDIS_CONNECTIONS) ? undefined : value
+  },
+}
+
+function readKind<Value>(kind: Kind<Value>, text: string): Value | undefined {
+  const value = kind.read(text)
+  return value instanceof Unreadable ? undefined : value
+}
+
+function readHost(argv: readonly string[], faults: Fault[]): string | undefined {
+  try {
+    const { values } = parseArgs({ args: [...argv], options: { host: { type: 'string' } } })
+    if (values.host === undefined) return undefined
+    const read = readKind(host, values.host)
+    if (read !== undefined) return read
+    faults.push({ where: '--host', problem: `expected ${host.expected}` })
+  } catch (error) {
+    // Node's sentences name the option, never its value.
+    faults.push({
+      where: 'philote',
+      problem: error instanceof Error ? error.message : String(error),
+    })
+  }
+  return undefined
+}

@@ -1,0 +1,86 @@
+import { Hub } from './core/hub.ts'
+import { JwtGeneration } from './philote/jwt.ts'
+import { MemoryStore } from './store/memory.ts'
+import { PhiloteServer } from './philote/server.ts'
+import { RedisBus } from './philote/redis-bus.ts'
+import { RedisGeneration } from './philote/redis.ts'
+import { breathing } from './core/long.ts'
+import { hubOptions, storeOptions } from './options.ts'
+import { openLog } from './telemetry/log.ts'
+import { parseConfig } from './config/load.ts'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import type { PhiloteSettings } from './config/philote-environment.ts'
+
+export interface PhiloteApp {
+  readonly philote: PhiloteServer
+  /** Listens; answers the port, which the system chooses if the setting is 0. */
+  start(): Promise<number>
+  /** Stops accepting, asks sockets to come back later, and cuts them after the grace. */
+  stop(): Promise<void>
+}
+
+/**
+ * The original knows no limits; these are far above what it is used for. Nobody can come back for what was missed, so
+ * that nothing is kept.
+ */
+const LIMITS = parseConfig({
+  channel_frames: 0,
+  user_frames: 0,
+  max_outbox_bytes: 33_554_432,
+  shutdown_grace: 10,
+})
+const MAX_FRAME_BYTES = 16_777_216
+const MAX_FRAMES_PER_SECOND = 5000
+const RATE_WINDOW_MS = 5000
+
+/** Puts together the server that is Philote and nothing else: a store, a hub, a port. */
+export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClock): PhiloteApp {
+  const logger = openLog(settings.logLevel)
+  const onFault = (error: unknown): void =>
+    logger.error({ err: error }, 'something failed in the background')
+  const store = new MemoryStore(clock, storeOptions(LIMITS))
+  const bus =
+    settings.redisUrl === undefined
+      ? undefined
+      : new RedisBus({ url: settings.redisUrl, mark: store.epoch, log: logger })
+  const onListening = bus?.onListening
+  const hub = new Hub(store, clock, {
+    ...hubOptions(LIMITS),
+    breath: breathing(clock),
+    onFault,
+    onListening,
+  })
+  const { guests } = hub
+  bus?.speakTo(hub)
+  const philote = new PhiloteServer({
+    generation: bus
+      ? new RedisGeneration({ ...settings, bus, guests, hearsAll: false })
+      : new JwtGeneration(settings, clock, guests),
+    guests,
+    clock,
+    host: settings.host,
+    port: settings.port,
+    maxFrameBytes: MAX_FRAME_BYTES,
+    maxFrames: (MAX_FRAMES_PER_SECOND * RATE_WINDOW_MS) / 1000,
+    windowMs: RATE_WINDOW_MS,
+    onFault,
+    onFull: () => logger.warn('clients are dropped: MAX_CONNECTIONS is reached'),
+  })
+  return {
+    philote,
+    async start() {
+      hub.start()
+      await bus?.link.start()
+      return philote.start()
+    },
+    async stop() {
+      const cancelCut = clock.after(LIMITS.shutdown_grace * 1000, () => philote.terminate())
+      const stopped = philote.stop()
+      await hub.stop()
+      await stopped
+      bus?.link.stop()
+      cancelCut()
+    },
+  }
+}

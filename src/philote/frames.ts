@@ -1,0 +1,66 @@
+/** Messages as Philote's two generations write them: text frames, built once for all who get them. */
+import { dataOf } from './bridge.ts'
+import { textFrames } from '../transports/websocket-frames.ts'
+import { wellFormed } from './members.ts'
+import type { OutgoingEvent } from '../core/outgoing-event.ts'
+import type { Payload } from './bridge.ts'
+import type { WireForm } from '../core/batch.ts'
+import type { Written } from './incoming.ts'
+
+/** `{"issuer","channel","data"}` and a line break. Events that are no messages are not told: no bytes. */
+export const jwtFrames: WireForm = formOf((written) => `${jwtJson(written)}\n`)
+
+/** `{"id","issuer","channel","data","event"}`. */
+export const redisFrames: WireForm = formOf((written) =>
+  messageJson({ ...written, event: 'message' }),
+)
+
+/** A message as JSON: known fields in their order, empty ones left out, escaped as Go's encoder does. */
+export function messageJson({ id, issuer, channel, data, event }: Written): string {
+  let json = ''
+  if (id !== '') json += `,"id":${goString(id)}`
+  if (issuer !== '') json += `,"issuer":${goString(issuer)}`
+  if (channel !== '') json += `,"channel":${goString(channel)}`
+  if (data !== '') json += `,"data":${goString(data)}`
+  if (event !== '') json += `,"event":${goString(event)}`
+  return `{${json.slice(1)}}`
+}
+
+const jwtJson = (written: Written): string => messageJson({ ...written, id: '', event: '' })
+
+function formOf(write: (message: Written) => string): WireForm {
+  return {
+    encode: (events) =>
+      textFrames(
+        events
+          .filter(({ type }) => type === 'message')
+          .map((event) => Buffer.from(write(asWritten(event)))),
+      ),
+  }
+}
+
+function asWritten({ body, philote }: OutgoingEvent): Written {
+  return {
+    id: philote?.id ?? '',
+    issuer: philote?.issuer ?? (body['user'] as string),
+    channel: philote?.channel ?? (body['channel'] as string),
+    data: philote?.data ?? dataOf(body['message'] as Payload | undefined),
+    event: '',
+  }
+}
+
+/** As Go writes strings: safe within HTML and JavaScript, and without JSON's short forms of two control characters. */
+function goString(text: string): string {
+  if (!SPECIAL.test(text)) return JSON.stringify(text)
+  return JSON.stringify(wellFormed(text)).replace(ESCAPED_OR_SPECIAL, (found) =>
+    found.length > 1 ? (LONG_FORMS.get(found) ?? found) : unicodeEscape(found),
+  )
+}
+const SPECIAL = /[<>&\u2028\u2029\b\f]|\p{Surrogate}/u
+const ESCAPED_OR_SPECIAL = /\\.|[<>&\u2028\u2029]/g
+const LONG_FORMS = new Map([
+  ['\\b', '\\u0008'],
+  ['\\f', '\\u000c'],
+])
+const unicodeEscape = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -1,0 +1,100 @@
+import { availableParallelism } from 'node:os'
+import { JWT_FIELDS, readMessage } from './incoming.ts'
+import { JWT_REFUSALS } from './refusals.ts'
+import { TokenChecker } from './token.ts'
+import { bearerOf, pathOf, refuseJwtHandshake } from './handshake.ts'
+import { jwtFrames } from './frames.ts'
+import { saidBy } from './bridge.ts'
+import type { Clock } from '../clock.ts'
+import type { Dialect } from './socket.ts'
+import type { Generation, Verdict } from './server.ts'
+import type { Guests } from '../core/guests.ts'
+import type { IncomingMessage } from 'node:http'
+
+/** The version whose behaviour this is. */
+const PHILOTE_VERSION = '0.3.1'
+
+export interface JwtOptions {
+  /** Tokens are signed with it. Empty: everybody can sign them. */
+  readonly secret: string
+  /** Whether browsers may connect from pages of other hosts. */
+  readonly checkOrigin: boolean
+  readonly maxConnections: number
+  /** Told by the API, and nothing else: what they tune in the original is Node's business here. */
+  readonly readBufferSize: number
+  readonly writeBufferSize: number
+}
+
+/** What the API has to know of the server. */
+export interface ServerState {
+  readonly port: number
+  readonly connections: number
+}
+
+/** Philote 0.3: permissions in a signed token. */
+export class JwtGeneration implements Generation {
+  readonly dialect: Dialect
+  readonly #tokens: TokenChecker
+  readonly #startedAt: number
+
+  constructor(
+    private readonly options: JwtOptions,
+    private readonly clock: Clock,
+    guests: Guests,
+  ) {
+    this.#tokens = new TokenChecker(options.secret, () => clock.wallTime())
+    this.#startedAt = clock.now()
+    this.dialect = {
+      form: jwtFrames,
+      read: (frame) => readMessage(frame, JWT_FIELDS),
+      isStrict: true,
+      say: (guest, written) => guests.say(guest, saidBy(written)),
+    }
+  }
+
+  get maxConnections(): number {
+    return this.options.maxConnections
+  }
+
+  /** None, whatever is offered. */
+  pickProtocol(): false {
+    return false
+  }
+
+  async judge(request: IncomingMessage, server: ServerState): Promise<Verdict> {
+    const checked = await this.#tokens.check(bearerOf(request))
+    if ('refusal' in checked) return { answer: checked.refusal }
+    const path = pathOf(request.url)
+    if (checked.api && path?.startsWith('/api') === true)
+      return { answer: this.#api(request.method, path, server) }
+    const answer = refuseJwtHandshake(request, this.options.checkOrigin)
+    return answer ? { answer } : { permissions: checked }
+  }
+
+  #api(method: string | undefined, path: string, server: ServerState) {
+    if (method !== 'GET' || path !== '/api/info') return JWT_REFUSALS.api
+    return { status: 200, text: JSON.stringify(this.#info(server)) }
+  }
+
+  /** Fields, types and order are Philote's. */
+  #info({ port, connections }: ServerState) {
+    const seconds = Math.floor((this.clock.now() - this.#startedAt) / 1000)
+    const { maxConnections, readBufferSize, writeBufferSize, checkOrigin } = this.options
+    return {
+      version: PHILOTE_VERSION,
+      go_arch: process.arch,
+      go_os: process.platform,
+      go_version: process.version,
+      num_cpu: availableParallelism(),
+      uptime_in_seconds: seconds,
+      uptime_in_days: Math.floor(seconds / 86_400),
+      tcp_port: String(port),
+      pid: process.pid,
+      connections,
+      max_connections: maxConnections,
+      read_buffer_size: readBufferSize,
+      write_buffer_size: writeBufferSize,
+      check_origin: checkOrigin,
+    }
+  }
+}

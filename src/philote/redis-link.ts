@@ -1,0 +1,188 @@
+import type * as Library from '@redis/client'
+import type { RedisClientType, TypeMapping } from '@redis/client'
+
+type Modules = Record<string, never>
+type Client = RedisClientType<Modules, Modules, Modules, 2, TypeMapping>
+
+/** A command that could not be handed to Redis within so long is given up. */
+const SEND_TIMEOUT_MS = 5000
+/** One that was is given up after a little longer: whether it took effect is not known. */
+const ANSWER_TIMEOUT_MS = 6000
+const START_PATIENCE_MS = 1000
+const RETRY_FIRST_MS = 50
+const RETRY_MOST_MS = 1000
+
+/** A command could not be handed to Redis. */
+export class RedisAway extends Error {
+  override readonly name = 'RedisAway'
+  constructor(options?: ErrorOptions) {
+    super('Redis cannot be reached', options)
+  }
+}
+
+/** A command was handed to Redis, and no answer came: it may have taken effect, or not. */
+export class RedisSilent extends Error {
+  override readonly name = 'RedisSilent'
+  constructor(options?: ErrorOptions) {
+    super('Redis did not answer', options)
+  }
+}
+
+export interface RedisLinkOptions {
+  readonly url: string
+  /** A message came on a channel that is subscribed to. */
+  readonly onMessage: (channel: string, text: string) => void
+  /** Told once when Redis goes away, and when it is back. */
+  readonly onAway: (error: unknown) => void
+  readonly onBack: () => void
+}
+
+interface Subscription {
+  holders: number
+  isSubscribed: boolean
+  readonly listener: (text: string) => void
+  /** Settled when what was last asked of Redis for this channel is done. */
+  work: Promise<void>
+}
+
+/**
+ * Two connections to Redis, however many sockets there are: one listens, the other does everything else. Both come back
+ * by themselves, and what was subscribed to is subscribed to again.
+ */
+export class RedisLink {
+  readonly #subscriptions = new Map<string, Subscription>()
+  #library: typeof Library | undefined
+  #commands: Client | undefined
+  #listening: Client | undefined
+  #isAway = false
+
+  constructor(private readonly options: RedisLinkOptions) {}
+
+  /** Resolves once Redis is there; if it is not, goes on trying behind it. */
+  async start(): Promise<void> {
+    // Only who has a Redis pays for its client.
+    this.#library = await import('@redis/client')
+    const { createClient } = this.#library
+    const open = (): Client => {
+      const client: Client = createClient<Modules, Modules, Modules, 2, TypeMapping>({
+        url: this.options.url,
+        RESP: 2,
+        disableClientInfo: true,
+        commandOptions: { timeout: SEND_TIMEOUT_MS },
+        socket: { connectTimeout: SEND_TIMEOUT_MS, reconnectStrategy: retryDelay },
+      })
+      client.on('error', (error) => this.#noteAway(error))
+      client.on('ready', () => this.#noteBack())
+      return client
+    }
+    this.#commands = open()
+    this.#listening = open()
+    const connecting = [this.#commands, this.#listening].map((client) =>
+      client.connect().catch((error: unknown) => this.#noteAway(error)),
+    )
+    await Promise.race([Promise.all(connecting), pause(START_PATIENCE_MS)])
+  }
+
+  stop(): void {
+    const clients = [this.#commands, this.#listening]
+    this.#commands = this.#listening = undefined
+    for (const client of clients) if (client?.isOpen) client.destroy()
+  }
+
+  /** The answer to a command. Rejects with what Redis says against it, `RedisAway` or `RedisSilent`. */
+  async command(...args: readonly string[]): Promise<unknown> {
+    if (!this.#commands?.isOpen) throw new RedisAway()
+    const { ErrorReply, TimeoutError } = this.#library as typeof Library
+    try {
+      return await answered(this.#commands.sendCommand([...args]))
+    } catch (error) {
+      if (error instanceof ErrorReply || error instanceof RedisSilent) throw error
+      // The client times what waits to be sent, and nothing else.
+      throw error instanceof TimeoutError
+        ? new RedisAway({ cause: error })
+        : new RedisSilent({ cause: error })
+    }
+  }
+
+  /** Listens to a channel until it is released as often as it was held. */
+  hold(channel: string): void {
+    const known = this.#subscriptions.get(channel)
+    const subscription = known ?? this.#newSubscription(channel)
+    if (++subscription.holders === 1) this.#settle(channel, subscription)
+  }
+
+  release(channel: string): void {
+    const subscription = this.#subscriptions.get(channel)
+    if (subscription && --subscription.holders === 0) this.#settle(channel, subscription)
+  }
+
+  /** Resolves once Redis sends what is published on these channels, which have to be held. Rejects if it takes too long. */
+  async ready(channels: readonly string[]): Promise<void> {
+    const works = channels.map((channel) => this.#subscriptions.get(channel)?.work)
+    await answered(Promise.all(works.map(async (work) => work)))
+  }
+
+  #newSubscription(channel: string): Subscription {
+    const listener = (text: string): void => this.options.onMessage(channel, text)
+    const fresh = { holders: 0, isSubscribed: false, listener, work: Promise.resolve() }
+    this.#subscriptions.set(channel, fresh)
+    return fresh
+  }
+
+  /** One step after the other for each channel, each by what holds by then. */
+  #settle(channel: string, subscription: Subscription): void {
+    subscription.work = subscription.work.then(async () => {
+      const isHeld = subscription.holders > 0
+      if (isHeld && !subscription.isSubscribed) await this.#subscribe(channel, subscription)
+      if (!isHeld && subscription.isSubscribed) await this.#unsubscribe(channel, subscription)
+      if (subscription.holders === 0) this.#subscriptions.delete(channel)
+    })
+  }
+
+  /** Again and again until Redis has heard it. */
+  async #subscribe(channel: string, subscription: Subscription): Promise<void> {
+    while (this.#listening && !subscription.isSubscribed)
+      try {
+        await this.#listening.subscribe(channel, subscription.listener)
+        subscription.isSubscribed = true
+      } catch (error) {
+        this.#noteAway(error)
+        await pause(RETRY_MOST_MS)
+      }
+  }
+
+  async #unsubscribe(channel: string, subscription: Subscription): Promise<void> {
+    subscription.isSubscribed = false
+    try {
+      await this.#listening?.unsubscribe(channel, subscription.listener)
+    } catch (error) {
+      this.#noteAway(error) // gone with its connection
+    }
+  }
+
+  #noteAway(error: unknown): void {
+    if (!this.#isAway && this.#listening) this.options.onAway(error)
+    this.#isAway = true
+  }
+
+  #noteBack(): void {
+    if (this.#isAway) this.options.onBack()
+    this.#isAway = false
+  }
+}
+
+/** Longer and longer, and never for all servers at the same moment. */
+const retryDelay = (retries: number): number =>
+  Math.min(RETRY_FIRST_MS * 2 ** retries, RETRY_MOST_MS) * (0.75 + Math.random() / 2)
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => void setTimeout(resolve, ms).unref())
+
+/** Redis may be there and say nothing. */
+async function answered<Answer>(work: Promise<Answer>): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new RedisSilent()), ANSWER_TIMEOUT_MS)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

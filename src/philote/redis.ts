@@ -1,0 +1,98 @@
+import { AccessKeys } from './access-keys.ts'
+import { KEY_REFUSALS, REDIS_REFUSALS } from './refusals.ts'
+import { REDIS_FIELDS, readMessage } from './incoming.ts'
+import { RedisAway, RedisSilent } from './redis-link.ts'
+import { pathOf, refuseRedisHandshake } from './handshake.ts'
+import { redisFrames } from './frames.ts'
+import type { ChannelName } from '../protocol/ids.ts'
+import type { Dialect } from './socket.ts'
+import type { Generation, Verdict } from './server.ts'
+import type { Guest, Guests } from '../core/guests.ts'
+import type { IncomingMessage } from 'node:http'
+import type { Permissions } from './token.ts'
+import type { RedisBus } from './redis-bus.ts'
+import type { Written } from './incoming.ts'
+
+export interface RedisGenerationOptions {
+  readonly bus: RedisBus
+  readonly guests: Guests
+  readonly maxConnections: number
+  /** Whether what is written is for others than Philote readers too, so that it has to come back even if none is here. */
+  readonly hearsAll: boolean
+}
+
+/** Philote 0.1: access keys and messages go through Redis, which is the bus; the hub is the fan-out. */
+export class RedisGeneration implements Generation {
+  readonly dialect: Dialect
+  readonly #keys: AccessKeys
+  /** Channels that are held because a guest writes there. */
+  readonly #written = new Map<Guest, Set<string>>()
+
+  constructor(private readonly options: RedisGenerationOptions) {
+    this.#keys = new AccessKeys(options.bus.link)
+    this.dialect = {
+      form: redisFrames,
+      read: (frame) => readMessage(frame, REDIS_FIELDS),
+      isStrict: false,
+      say: (guest, written) => this.#say(guest, written),
+      gone: (guest) => this.#forget(guest),
+    }
+  }
+
+  get maxConnections(): number {
+    return this.options.maxConnections
+  }
+
+  /** A single one is echoed; more than one have been refused. */
+  pickProtocol([only = '']: Iterable<string>): string {
+    return only
+  }
+
+  judge(request: IncomingMessage): Verdict {
+    const answer = refuseRedisHandshake(request)
+    if (answer) return { answer }
+    const path = pathOf(request.url)
+    if (path === undefined) return { answer: REDIS_REFUSALS.path }
+    const [, token = ''] = path.split('/')
+    return { findPermissions: () => this.#permissions(token) }
+  }
+
+  /** Resolves once what is published in these channels comes here. */
+  ready(channels: readonly ChannelName[]): Promise<void> {
+    return this.options.bus.ready(channels)
+  }
+
+  async #permissions(token: string): Promise<Permissions | string> {
+    try {
+      return await this.#keys.use(token)
+    } catch (error) {
+      // The original passes on what Redis says, which is about the key.
+      if (error instanceof RedisAway || error instanceof RedisSilent)
+        return KEY_REFUSALS.unavailable
+      return error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  async #say(guest: Guest, written: Written): Promise<void> {
+    const { bus, guests, hearsAll } = this.options
+    if (hearsAll) {
+      await guests.keep(guest, [written.channel as ChannelName])
+      this.#hold(guest, written.channel)
+      await bus.ready([written.channel])
+    }
+    await bus.say(guest.user, written)
+  }
+
+  #hold(guest: Guest, channel: string): void {
+    const held = this.#written.get(guest) ?? new Set()
+    // One that has gone is heard to its last word, but nobody would release what it holds.
+    if (held.has(channel) || !guest.sink) return
+    this.#written.set(guest, held.add(channel))
+    this.options.bus.hold(channel)
+  }
+
+  #forget(guest: Guest): void {
+    for (const channel of this.#written.get(guest) ?? []) this.options.bus.release(channel)
+    this.#written.delete(guest)
+  }
+}

@@ -1,0 +1,126 @@
+import { compactVerify } from 'jose'
+import { JWT_REFUSALS } from './refusals.ts'
+import { asBoolean, asInteger, asText, asTexts, membersOf, readStruct } from './members.ts'
+import type { ChannelName } from '../protocol/ids.ts'
+import type { Fields } from './members.ts'
+import type { Refusal } from './refusals.ts'
+
+/** What a token allows. Any text is the name of a channel here, the empty one too. */
+export interface Permissions {
+  readonly read: readonly ChannelName[]
+  readonly write: ReadonlySet<string>
+  /** Whether the API may be asked. */
+  readonly api: boolean
+}
+
+export type TokenCheck = Permissions | { readonly refusal: Refusal }
+
+const ALGORITHMS = ['HS256', 'HS384', 'HS512']
+/** Known to the original, which has no key for them. */
+const ASYMMETRIC = /^(RS|PS|ES)(256|384|512)$/
+
+/** Checks tokens against a secret. The same for all connections: what takes time is done once. */
+export class TokenChecker {
+  readonly #key: Uint8Array
+
+  constructor(
+    secret: string,
+    /** Milliseconds since 1970. */
+    private readonly wallTime: () => number,
+  ) {
+    const bytes = new TextEncoder().encode(secret)
+    // To HMAC, which fills keys up with zeros, a zero is the same as nothing; to WebCrypto, nothing is no key.
+    this.#key = bytes.length > 0 ? bytes : new Uint8Array(1)
+  }
+
+  /** What the token allows, now; or how it is refused. Of several faults the first one that the original tells. */
+  async check(token: string): Promise<TokenCheck> {
+    const read = readToken(token)
+    if ('refusal' in read) return read
+    if (!(await this.#isSigned(token))) return { refusal: JWT_REFUSALS.signature }
+    const { claims } = read
+    const now = Math.floor(this.wallTime() / 1000)
+    if (claims.nbf !== 0 && now < claims.nbf) return { refusal: JWT_REFUSALS.notYet }
+    if (claims.iat !== 0 && now < claims.iat) return { refusal: JWT_REFUSALS.issuedLater }
+    if (claims.exp !== 0 && now > claims.exp)
+      return { refusal: JWT_REFUSALS.expired(now - claims.exp) }
+    return {
+      read: [...new Set(claims.read)] as ChannelName[],
+      write: new Set(claims.write),
+      api: claims.api,
+    }
+  }
+
+  async #isSigned(token: string): Promise<boolean> {
+    try {
+      await compactVerify(token, this.#key, { algorithms: ALGORITHMS })
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+interface Claims {
+  readonly read: readonly string[]
+  readonly write: readonly string[]
+  readonly api: boolean
+  readonly exp: number
+  readonly nbf: number
+  readonly iat: number
+}
+
+/** Everything but the signature and the times. */
+function readToken(token: string): { readonly claims: Claims } | { readonly refusal: Refusal } {
+  const parts = token.split('.')
+  const [header = '', payload = '', signature = ''] = parts
+  if (parts.length !== 3) return { refusal: JWT_REFUSALS.segments }
+  if (/^bearer /i.test(token)) return { refusal: JWT_REFUSALS.lowerCaseBearer }
+  const fault = badBase64([header, payload])
+  if (fault !== undefined) return { refusal: JWT_REFUSALS.encoding(fault) }
+  const algorithm = algorithmOf(decode(header))
+  if (algorithm === undefined) return { refusal: JWT_REFUSALS.notJson }
+  const claims = readStruct(decode(payload), CLAIMS, NO_CLAIMS)
+  if (!claims) return { refusal: JWT_REFUSALS.claims }
+  const refusal = refuseAlgorithm(algorithm, signature)
+  return refusal ? { refusal } : { claims }
+}
+
+function refuseAlgorithm(algorithm: unknown, signature: string): Refusal | undefined {
+  if (typeof algorithm !== 'string') return JWT_REFUSALS.noAlgorithm
+  if (algorithm === 'none') return JWT_REFUSALS.noneAlgorithm
+  if (!ALGORITHMS.includes(algorithm) && !ASYMMETRIC.test(algorithm))
+    return JWT_REFUSALS.unknownAlgorithm
+  const fault = badBase64([signature])
+  if (fault !== undefined) return JWT_REFUSALS.encoding(fault)
+  return ASYMMETRIC.test(algorithm) ? JWT_REFUSALS.keyType : undefined
+}
+
+/** Where the first of these stops being base64url, if one does. */
+function badBase64(parts: readonly string[]): number | undefined {
+  for (const part of parts) {
+    const at = part.search(/[^A-Za-z0-9_-]/)
+    if (at >= 0) return at
+    if (part.length % 4 === 1) return part.length
+  }
+  return undefined
+}
+
+const decode = (part: string): string => Buffer.from(part, 'base64url').toString()
+
+/** Null if the header names none; undefined if it is no header. */
+function algorithmOf(header: string): unknown {
+  const members = membersOf(header)
+  return members && (members.findLast(([name]) => name === 'alg')?.[1] ?? null)
+}
+
+const NO_CLAIMS: Claims = { read: [], write: [], api: false, exp: 0, nbf: 0, iat: 0 }
+
+/** What is registered but means nothing here is read for its type only. */
+const CLAIMS: Fields = new Map([
+  ['read', asTexts],
+  ['write', asTexts],
+  ['api', asBoolean],
+  ...['exp', 'nbf', 'iat'].map((name) => [name, asInteger] as const),
+  ...['aud', 'iss', 'sub', 'jti'].map((name) => [name, asText] as const),
+])

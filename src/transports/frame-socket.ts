@@ -1,0 +1,179 @@
+/** What every WebSocket of this server shares: the handshake, and ready frames that are written as they are. */
+import { WebSocket, WebSocketServer } from 'ws'
+import type { Batch } from '../core/batch.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
+import type { Duplex } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import type { ServerOptions } from 'ws'
+import type { Sink } from '../core/connection.ts'
+
+/** How long a client may take to answer a close before the socket is cut. */
+const CLOSE_TIMEOUT_MS = 3_000
+
+/** The code that `ws` gives a close without a close frame: the peer broke off. (1005 is a frame without a code.) */
+export const BROKE_OFF = 1006
+
+export interface HandshakeOptions {
+  /** Biggest message that a client may send; a bigger one closes the socket with 1009. */
+  readonly maxFrameBytes: number
+  /** The bytes that refuse what `ws` finds wrong with a handshake. */
+  readonly refusal: () => string
+  /** Which of the offered subprotocols is picked; false for none. Left out: the first. */
+  readonly pickProtocol?: (offered: ReadonlySet<string>) => string | false
+}
+
+/** Answers handshakes, and knows the sockets that came of them. */
+export class Handshakes {
+  readonly #server: InstanceType<typeof WebSocketServer<typeof ClientSocket>>
+
+  constructor({ maxFrameBytes, refusal, pickProtocol }: HandshakeOptions) {
+    const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
+      noServer: true,
+      WebSocket: ClientSocket,
+      maxPayload: maxFrameBytes,
+      perMessageDeflate: false,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      ...(pickProtocol && { handleProtocols: pickProtocol }),
+    }
+    this.#server = new WebSocketServer(settings)
+    this.#server.on('wsClientError', (_error, socket) => refuseUpgrade(socket, refusal()))
+  }
+
+  /** Answers with 101 and opens the sink, at once. False: the peer has gone, or the handshake was none and is refused. */
+  accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
+    let isOpen = false
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', destroyOnError)
+      isOpen = true
+      sink.open(webSocket, socket)
+    })
+    return isOpen
+  }
+
+  /** Cuts every socket that is still open, without a close frame. */
+  terminate(): void {
+    this.#server.clients.forEach((client) => client.terminate())
+  }
+}
+
+/** A request that asks for a WebSocket, with the socket that it came by. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+}
+
+/** Nothing else watches over a socket that was refused: it goes as soon as its answer has left. */
+export function refuseUpgrade(socket: Duplex, answer: string): void {
+  socket.once('finish', () => socket.destroy())
+  socket.end(answer)
+}
+
+/** To be set on a socket until it is accepted: the peer went away during the handshake, and nobody is left to tell. */
+export function destroyOnError(this: Duplex): void {
+  this.destroy()
+}
+
+/** A socket that knows its sink, so that its listeners need not be closures, of which there would be five a socket. */
+export class ClientSocket extends WebSocket {
+  sink: FrameSocket | undefined
+}
+
+/** A sink that writes to a WebSocket. Before it is opened it is not writable, and what closes it then closes it on opening. */
+export abstract class FrameSocket implements Sink {
+  readonly kind = 'stream'
+  #webSocket: ClientSocket | undefined
+  /** The connection under the WebSocket: ready frames are written to it as they are. */
+  #socket: Duplex | undefined
+  #reason: CloseReason | undefined
+
+  open(webSocket: ClientSocket, socket: Duplex): void {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    webSocket.sink = this
+    webSocket.on('message', onMessage)
+    webSocket.on('ping', onControlFrame)
+    webSocket.on('pong', onControlFrame)
+    webSocket.on('close', onClose)
+    webSocket.on('error', onError)
+    if (this.#reason) webSocket.close(this.#reason.code, this.#reason.text)
+  }
+
+  get isOpen(): boolean {
+    return this.#webSocket?.readyState === WebSocket.OPEN
+  }
+
+  /** The server has closed it. The client may still write for a while. */
+  protected get isClosing(): boolean {
+    return this.#reason !== undefined
+  }
+
+  get writable(): boolean {
+    return this.#socket !== undefined && !this.#socket.writableNeedDrain
+  }
+
+  get held(): number {
+    return this.#socket?.writableLength ?? 0
+  }
+
+  abstract send(batch: Batch): void
+  abstract heartbeat(): void
+
+  close(reason: CloseReason): void {
+    this.#reason = reason
+    this.#webSocket?.close(reason.code, reason.text)
+  }
+
+  abandon(): void {
+    this.#webSocket?.terminate()
+  }
+
+  /** What was written may be on its way: nothing is known of it. */
+  release(): undefined {
+    return undefined
+  }
+
+  /** A message came from the client. */
+  abstract received(message: Buffer): void
+  /** The client sent a ping or a pong. */
+  abstract showedLife(): void
+  /** The network has taken what it was given. */
+  abstract drained(): void
+  /** It is closed. `code` is the client's own, if it sent one. */
+  abstract closed(code: number): void
+
+  protected write(bytes: Buffer): void {
+    if (!this.isOpen) return
+    if (this.#socket?.write(bytes) === false) this.#socket.once('drain', () => this.drained())
+  }
+
+  /** Reads no more until `resume`; what has been read already still comes. */
+  protected pause(): void {
+    this.#webSocket?.pause()
+  }
+
+  protected resume(): void {
+    this.#webSocket?.resume()
+  }
+
+  /** Reads no more until the client has read what it was sent. */
+  protected pauseUntilRead(): void {
+    this.pause()
+    this.#socket?.once('drain', () => this.resume())
+  }
+}
+
+function onMessage(this: WebSocket, message: Buffer): void {
+  ;(this as ClientSocket).sink?.received(message)
+}
+
+function onControlFrame(this: WebSocket): void {
+  ;(this as ClientSocket).sink?.showedLife()
+}
+
+function onClose(this: WebSocket, code: number): void {
+  ;(this as ClientSocket).sink?.closed(code)
+}
+
+/** A frame that breaks the protocol, or a socket that broke: `ws` ends it, and `close` follows. */
+function onError(): void {}

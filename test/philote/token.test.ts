@@ -1,0 +1,106 @@
+import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { TokenChecker } from '../../src/philote/token.ts'
+import { signToken } from './client.ts'
+import type { TokenParts } from './client.ts'
+
+const NOW = 1_900_000_000
+const SECRET = 'a secret'
+const checker = new TokenChecker(SECRET, () => NOW * 1000)
+
+async function refusalOf(token: string): Promise<string | undefined> {
+  const checked = await checker.check(token)
+  return 'refusal' in checked ? checked.refusal.text : undefined
+}
+const refusal = (parts: TokenParts) => refusalOf(signToken(parts, SECRET))
+
+describe('a token', () => {
+  it('tells what may be read and written, each channel once, in any letter case of its claims', async () => {
+    const token = signToken({ claims: { READ: ['a', 'a', ''], Write: ['b'], api: true } }, SECRET)
+    expect(await checker.check(token)).toEqual({
+      read: ['a', ''],
+      write: new Set(['b']),
+      api: true,
+    })
+  })
+
+  it.each(['HS256', 'HS384', 'HS512'])('may be signed with %s', async (alg) => {
+    expect(await refusal({ alg, claims: {} })).toBeUndefined()
+  })
+
+  it.each([
+    ['none', "'none' signature type is not allowed"],
+    ['None', 'signing method (alg) is unavailable.'],
+    ['HS1', 'signing method (alg) is unavailable.'],
+    ['', 'signing method (alg) is unavailable.'],
+    ['RS256', 'key is of invalid type'],
+    ['ES256', 'key is of invalid type'],
+  ])('may not be signed with %j', async (alg, text) => {
+    expect(await refusal({ header: { alg }, signAs: 'HS256' })).toBe(text)
+  })
+
+  it('is refused with the algorithm of a public key, whatever the secret', async () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    const withPublicKey = new TokenChecker(pem, () => NOW * 1000)
+    const token = signToken({ header: { alg: 'RS256' }, signAs: 'HS256', secret: pem }, pem)
+    expect(await withPublicKey.check(token)).toHaveProperty('refusal')
+  })
+
+  it.each(['', 'a', 'a.b', 'a.b.c.d', 'e30.e30', '..', '...'])(
+    'has three parts: %j',
+    async (token) => {
+      expect(await refusalOf(token)).toBeDefined()
+    },
+  )
+
+  it.each<[string, unknown]>([
+    ['read', 'a'],
+    ['read', [1]],
+    ['write', {}],
+    ['api', 'true'],
+    ['api', 1],
+    ['exp', '1900000060'],
+    ['exp', 1.5],
+    ['nbf', true],
+    ['aud', ['someone']],
+    ['iss', 7],
+    ['sub', {}],
+    ['jti', 1],
+  ])('is refused with %s: %j', async (name, value) => {
+    expect(await refusal({ claims: { [name]: value } })).toBe('claims are of a wrong type')
+    expect(await refusal({ claims: { [name]: null } })).toBeUndefined()
+  })
+
+  it.each(['1e10', '1.0'])('has no exp of %s: that is no integer', async (exp) => {
+    expect(await refusal({ rawClaims: `{"exp":${exp}}` })).toBe('claims are of a wrong type')
+  })
+
+  it('holds until it expires, from when it may be used', async () => {
+    expect(await refusal({ claims: { exp: NOW, nbf: NOW, iat: NOW } })).toBeUndefined()
+    expect(await refusal({ claims: { exp: 0, nbf: 0, iat: 0 } })).toBeUndefined()
+    expect(await refusal({ claims: { exp: NOW - 1 } })).toBe('token is expired by 1s')
+    expect(await refusal({ claims: { exp: NOW - 60 } })).toBe('token is expired by 1m0s')
+    expect(await refusal({ claims: { exp: NOW - 3723 } })).toBe('token is expired by 1h2m3s')
+    expect(await refusal({ claims: { nbf: NOW + 1 } })).toBe('token is not valid yet')
+    expect(await refusal({ claims: { iat: NOW + 1 } })).toBe('Token used before issued')
+  })
+
+  it('is told the first of several faults: signature, nbf, iat, exp', async () => {
+    const claims = { exp: NOW - 1, nbf: NOW + 1, iat: NOW + 1 }
+    expect(await refusal({ claims, secret: 'x' })).toBe('signature is invalid')
+    expect(await refusal({ claims })).toBe('token is not valid yet')
+    expect(await refusal({ claims: { ...claims, nbf: 0 } })).toBe('Token used before issued')
+  })
+
+  it('is checked against an empty secret as HMAC has it', async () => {
+    const open = new TokenChecker('', () => NOW * 1000)
+    const head = signToken({ claims: { read: ['a'] } }, 'x')
+      .split('.')
+      .slice(0, 2)
+      .join('.')
+    const signature = createHmac('sha256', '').update(head).digest('base64url')
+    expect(await open.check(`${head}.${signature}`)).toMatchObject({ read: ['a'] })
+    expect(await open.check(signToken({}, 'x'))).toHaveProperty('refusal')
+  })
+})
