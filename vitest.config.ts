@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests that keep a processor busy for long, or look at how long something takes: nothing runs beside them. */
-const ALONE = ['test/e2e/size.test.ts', 'test/bench/**/*.test.ts', 'test/frontend/**/scale.test.ts']
+const ALONE = [
+  'test/e2e/leaving.test.ts',
+  'test/e2e/size.test.ts',
+  'test/bench/**/*.test.ts',
+  'test/frontend/**/scale.test.ts',
+]
 /** Tests with browsers, which need a good part of a processor each. */
 const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
 

@@ -1,15 +1,17 @@
 import { AddressList } from './http/addresses.ts'
+import { AdminLive } from './transports/admin-live.ts'
 import { AdminSessions } from './http/admin/session.ts'
 import { Auth } from './http/auth.ts'
+import { CLOSE } from './protocol/close-codes.ts'
+import { Directory } from './core/directory.ts'
+import { FiguresHistory } from './telemetry/history.ts'
 import { Hub } from './core/hub.ts'
 import { MemoryAnswers } from './store/memory/answers.ts'
-import { JwtGeneration } from './philote/jwt.ts'
 import { MemoryStore } from './store/memory.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
-import { PhiloteServer } from './philote/server.ts'
-import { RedisBus } from './philote/redis-bus.ts'
-import { RedisGeneration } from './philote/redis.ts'
+import { Readings } from './telemetry/readings.ts'
+import { admitLive, isPanelCall } from './http/admin/calls.ts'
 import { adminRoutes } from './http/admin/routes.ts'
 import { breathing } from './core/long.ts'
 import { buildHttp } from './http/server.ts'
@@ -20,22 +22,33 @@ import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
 import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
-import { hubOptions, storeOptions } from './options.ts'
+import {
+  adminCredentials,
+  answersOptions,
+  authRules,
+  forwardingRules,
+  hubOptions,
+  storeOptions,
+} from './options.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
+import { listRoutes } from './http/admin/lists.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
 import { longAnswers } from './http/long-json.ts'
 import { longPoll } from './transports/longpoll.ts'
+import { measureDelay } from './telemetry/event-loop.ts'
 import { messageRoutes } from './http/routes/messages.ts'
 import { metricsRoutes } from './http/routes/metrics.ts'
 import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
 import { openLog } from './telemetry/log.ts'
+import { philoteBeside, redisBus } from './philote-app.ts'
 import { stripPrefix } from './http/forwarding.ts'
 import { systemClock } from './clock.ts'
 import type { Breath } from './core/long.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { ForwardingRules } from './http/forwarding.ts'
+import type { FastifyInstance } from 'fastify'
+import type { PhiloteServer } from './philote/server.ts'
+import type { RedisBus } from './philote/redis-bus.ts'
 import type { IncomingMessage } from 'node:http'
 import type { SignatureChecker } from './http/signature.ts'
 import type { WebSockets } from './transports/websocket.ts'
@@ -63,8 +76,14 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, breath, onFault })
   bus?.speakTo(hub)
   const forwarding = forwardingRules(config)
+  const sessions = new AdminSessions(adminCredentials(config), clock)
   const auth = new Auth(
-    { ...authRules(config), forwarding, checker: await signatureChecker(config) },
+    {
+      ...authRules(config),
+      forwarding,
+      checker: await signatureChecker(config),
+      isPanelCall: (request) => isPanelCall(sessions, request),
+    },
     clock,
   )
   const origins = new OriginRules(config.allow_cors)
@@ -76,16 +95,19 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     answers: new MemoryAnswers(clock, answersOptions(config)),
     maxBodyBytes: config.max_body_bytes,
   })
-  const edge: Edge = { config, clock, breath, hub, http, auth, origins, onFault, bus }
-  await mountRoutes(edge)
-  const webSockets = mountSockets(edge)
-  const philote = config.philote_port === 0 ? undefined : philoteServer(edge)
+  const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
+  const history = new FiguresHistory(openReadings, clock, onFault)
+  const edge: Edge = { config, clock, breath, hub, http, auth, origins, sessions, history, onFault }
+  await mountRoutes(edge, new Directory(store, clock, breath))
+  const adminLive = mountAdminLive(edge, openReadings)
+  const webSockets = mountSockets(edge, adminLive)
+  const philote = config.philote_port === 0 ? undefined : philoteBeside(edge, bus)
   return {
     http,
     hub,
     philote,
-    start: () => start(edge, philote),
-    stop: () => stop(edge, [webSockets, ...(philote ? [philote] : [])], philote),
+    start: () => start(edge, { bus, philote }),
+    stop: () => stop(edge, { webSockets, adminLive, bus, philote }),
   }
 }
 
@@ -97,12 +119,13 @@ interface Edge {
   readonly http: FastifyInstance
   readonly auth: Auth
   readonly origins: OriginRules
+  readonly sessions: AdminSessions
+  readonly history: FiguresHistory
   readonly onFault: (error: unknown) => void
-  readonly bus: RedisBus | undefined
 }
 
-async function mountRoutes({ config, clock, breath, hub, http, origins }: Edge): Promise<void> {
-  const sessions = new AdminSessions(adminCredentials(config), clock)
+async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
+  const { config, clock, breath, hub, http, origins, sessions, history } = edge
   await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
@@ -132,10 +155,29 @@ async function mountRoutes({ config, clock, breath, hub, http, origins }: Edge):
   })
   await http.register(webSocketRoute)
   await http.register(adminRoutes, { hub, sessions, clock, longAnswers: longAnswers(breath) })
+  await http.register(listRoutes, { sessions, directory, history, uptimeSeconds: uptimeOf(edge) })
   await serveOpenApi(http, sessions)
 }
 
-function mountSockets({ config, hub, http, auth, origins, onFault }: Edge): WebSockets {
+function mountAdminLive(edge: Edge, openFigures: () => Readings): AdminLive {
+  const { config, clock, hub, sessions, onFault } = edge
+  return new AdminLive({
+    guests: hub.guests,
+    clock,
+    admit: (request) => admitLive(sessions, request),
+    isSignedIn: (request) => sessions.isSignedIn(request),
+    openFigures,
+    uptimeSeconds: uptimeOf(edge),
+    maxFrameBytes: config.max_frame_bytes,
+    maxFramesPerSecond: config.max_client_messages_per_second,
+    onFault,
+  })
+}
+
+function mountSockets(
+  { config, hub, http, auth, origins, onFault }: Edge,
+  adminLive: AdminLive,
+): WebSockets {
   return mountWebSocket(http.server, {
     sessions: hub.sessions,
     origins,
@@ -147,50 +189,22 @@ function mountSockets({ config, hub, http, auth, origins, onFault }: Edge): WebS
     maxFramesPerHeartbeat: Math.ceil(
       config.max_client_messages_per_second * config.heartbeat_interval,
     ),
+    others: new Map([['/admin/live', adminLive.upgrade]]),
     onFault,
   })
 }
 
-/** Philote's channels on Redis; none without Philote. */
-function redisBus(config: Config, mark: string, log: FastifyBaseLogger): RedisBus | undefined {
-  const { philote_port: port, philote_redis_url: url } = config
-  return port === 0 || url === '' ? undefined : new RedisBus({ url, mark, log })
+interface PhiloteParts {
+  readonly bus: RedisBus | undefined
+  readonly philote: PhiloteServer | undefined
 }
-
-function philoteServer({ config, clock, hub, http, onFault, bus }: Edge): PhiloteServer {
-  const { guests } = hub
-  const { philote_max_connections: maxConnections } = config
-  return new PhiloteServer({
-    generation: bus
-      ? new RedisGeneration({ bus, guests, maxConnections, hearsAll: true })
-      : new JwtGeneration(jwtOptions(config), clock, guests),
-    guests,
-    clock,
-    host: config.philote_host,
-    port: config.philote_port,
-    maxFrameBytes: config.philote_max_frame_bytes,
-    maxFrames: Math.ceil(config.philote_max_messages_per_second * config.heartbeat_interval),
-    windowMs: config.heartbeat_interval * 1000,
-    onFault,
-    onFull: () => http.log.warn('Philote clients are dropped: philote_max_connections is reached'),
-  })
-}
-
-const jwtOptions = (config: Config) => ({
-  secret: config.philote_secret,
-  maxConnections: config.philote_max_connections,
-  checkOrigin: config.philote_check_origin,
-  ...PHILOTE_BUFFERS,
-})
-
-/** What Philote says of buffers that it was told nothing of. */
-const PHILOTE_BUFFERS = { readBufferSize: 1024, writeBufferSize: 1024 }
 
 async function start(
-  { config, hub, http, bus }: Edge,
-  philote: PhiloteServer | undefined,
+  { config, hub, http, history }: Edge,
+  { bus, philote }: PhiloteParts,
 ): Promise<number> {
   hub.start()
+  history.start()
   await bus?.link.start()
   await http.listen({ host: config.host, port: config.port })
   try {
@@ -203,15 +217,19 @@ async function start(
   return typeof address === 'object' && address ? address.port : config.port
 }
 
-async function stop(
-  { config, clock, hub, http, bus }: Edge,
-  sockets: readonly WebSockets[],
-  philote: PhiloteServer | undefined,
-): Promise<void> {
+interface Sockets extends PhiloteParts {
+  readonly webSockets: WebSockets
+  readonly adminLive: AdminLive
+}
+
+async function stop(edge: Edge, { webSockets, adminLive, bus, philote }: Sockets): Promise<void> {
+  const { config, clock, hub, http, history } = edge
   const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
-    for (const some of sockets) some.terminate()
+    for (const sockets of [webSockets, adminLive, philote]) sockets?.terminate()
     http.server.closeAllConnections()
   })
+  history.stop()
+  adminLive.closeAll(CLOSE.stopping)
   const closed = Promise.all([http.close(), philote?.stop()])
   await hub.stop()
   await closed
@@ -229,24 +247,13 @@ async function signatureChecker(config: Config): Promise<SignatureChecker> {
   return rememberVerified(checker, config.max_cached_signatures)
 }
 
-const forwardingRules = (config: Config): ForwardingRules => ({
-  trustedProxies: new AddressList(config.trusted_proxies),
-  httpScheme: config.http_scheme,
-})
+const uptimeOf =
+  ({ hub, clock }: Edge) =>
+  (): number =>
+    (clock.now() - hub.startedAt) / 1000
 
-const authRules = (config: Config) => ({
-  allowPostingFrom: new AddressList(config.allow_posting_from),
-  signatureScope: config.signature_scope,
-  enforceHttps: config.enforce_https,
-})
-
-const adminCredentials = (config: Config) => ({
-  user: config.admin_user,
-  secret: config.admin_secret,
-  cookieSecret: config.cookie_secret,
-})
-
-const answersOptions = (config: Config) => ({
-  windowMs: config.idempotency_window * 1000,
-  maxBytes: config.max_idempotency_bytes,
+const readingSources = (hub: Hub) => ({
+  traffic: () => hub.traffic(),
+  figures: () => hub.figures(),
+  memoryBytes: () => process.memoryUsage.rss(),
 })

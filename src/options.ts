@@ -1,5 +1,7 @@
-/** From settings to what the store and the hub take. */
+/** From settings to what the parts take. */
+import { AddressList } from './http/addresses.ts'
 import type { Config } from './config/schema.ts'
+import type { ForwardingRules } from './http/forwarding.ts'
 
 export const storeOptions = (config: Config) => ({
   gcUsersMs: config.gc_users_after * 1000,
@@ -20,4 +22,26 @@ export const hubOptions = (config: Config) => ({
   heartbeatIntervalMs: config.heartbeat_interval * 1000,
   gcConnsMs: config.gc_conns_after * 1000,
   resumeWindowMs: config.resume_window * 1000,
+})
+
+export const forwardingRules = (config: Config): ForwardingRules => ({
+  trustedProxies: new AddressList(config.trusted_proxies),
+  httpScheme: config.http_scheme,
+})
+
+export const authRules = (config: Config) => ({
+  allowPostingFrom: new AddressList(config.allow_posting_from),
+  signatureScope: config.signature_scope,
+  enforceHttps: config.enforce_https,
+})
+
+export const adminCredentials = (config: Config) => ({
+  user: config.admin_user,
+  secret: config.admin_secret,
+  cookieSecret: config.cookie_secret,
+})
+
+export const answersOptions = (config: Config) => ({
+  windowMs: config.idempotency_window * 1000,
+  maxBytes: config.max_idempotency_bytes,
 })

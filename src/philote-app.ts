@@ -10,6 +10,8 @@ import { openLog } from './telemetry/log.ts'
 import { parseConfig } from './config/load.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
+import type { Config } from './config/schema.ts'
+import type { FastifyBaseLogger } from 'fastify'
 import type { PhiloteSettings } from './config/philote-environment.ts'
 
 export interface PhiloteApp {
@@ -84,3 +86,54 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
     },
   }
 }
+
+/** Philote's channels on Redis, for a server beside the REST API; none without Philote. */
+export function redisBus(
+  config: Config,
+  mark: string,
+  log: FastifyBaseLogger,
+): RedisBus | undefined {
+  const { philote_port: port, philote_redis_url: url } = config
+  return port === 0 || url === '' ? undefined : new RedisBus({ url, mark, log })
+}
+
+interface Beside {
+  readonly config: Config
+  readonly clock: Clock
+  readonly hub: Hub
+  readonly http: { readonly log: FastifyBaseLogger }
+  readonly onFault: (error: unknown) => void
+}
+
+/** Philote's port beside the REST API, on the same hub. */
+export function philoteBeside(
+  { config, clock, hub, http, onFault }: Beside,
+  bus: RedisBus | undefined,
+): PhiloteServer {
+  const { guests } = hub
+  const { philote_max_connections: maxConnections } = config
+  return new PhiloteServer({
+    generation: bus
+      ? new RedisGeneration({ bus, guests, maxConnections, hearsAll: true })
+      : new JwtGeneration(jwtOptions(config), clock, guests),
+    guests,
+    clock,
+    host: config.philote_host,
+    port: config.philote_port,
+    maxFrameBytes: config.philote_max_frame_bytes,
+    maxFrames: Math.ceil(config.philote_max_messages_per_second * config.heartbeat_interval),
+    windowMs: config.heartbeat_interval * 1000,
+    onFault,
+    onFull: () => http.log.warn('Philote clients are dropped: philote_max_connections is reached'),
+  })
+}
+
+const jwtOptions = (config: Config) => ({
+  secret: config.philote_secret,
+  maxConnections: config.philote_max_connections,
+  checkOrigin: config.philote_check_origin,
+  ...PHILOTE_BUFFERS,
+})
+
+/** What Philote says of buffers that it was told nothing of. */
+const PHILOTE_BUFFERS = { readBufferSize: 1024, writeBufferSize: 1024 }

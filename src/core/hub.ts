@@ -34,7 +34,8 @@ export class Hub {
   readonly #outbox: Outbox
   readonly #deliverer: Deliverer
   readonly #source: { readonly store: Store; readonly breath: Breath }
-  readonly #startedAt: number
+  /** By the clock. */
+  readonly startedAt: number
   #cancelSweep: Cancel | undefined
 
   constructor(
@@ -42,7 +43,7 @@ export class Hub {
     private readonly clock: Clock,
     private readonly options: HubOptions,
   ) {
-    this.#startedAt = clock.now()
+    this.startedAt = clock.now()
     this.#source = { store, breath: options.breath }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
@@ -260,7 +261,7 @@ export class Hub {
     const overview = await overviewOf(this.#source)
     return {
       ...overview,
-      uptime: uptimeText((this.clock.now() - this.#startedAt) / 1000),
+      uptime: uptimeText((this.clock.now() - this.startedAt) / 1000),
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Breath } from './long.ts'
 
-type Order<Item> = (one: Item, other: Item) => number
+export type Order<Item> = (one: Item, other: Item) => number
 
 /** Elements that are sorted or merged between two breaths, in about a millisecond. */
 export const RUN = 2_000

@@ -18,5 +18,7 @@ export const CLOSE = {
   tooManyMessages: { code: 1008, text: 'too many messages' },
   slowReader: { code: 4008, text: 'client reads too slowly' },
   unavailable: { code: 4013, text: 'try again later' },
+  signedOut: { code: 4501, text: 'signed out' },
+  notUnderstood: { code: 4507, text: 'not understood' },
   replaced: { code: 4509, text: 'opened elsewhere' },
 } as const satisfies Record<string, CloseReason>

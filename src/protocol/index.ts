@@ -1,4 +1,5 @@
 /** The wire protocol: requests, answers, events, errors, close codes. Published as `channelstream/protocol`. */
+export * from './admin.ts'
 export * from './close-codes.ts'
 export * from './complaints.ts'
 export * from './errors.ts'

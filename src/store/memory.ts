@@ -1,4 +1,5 @@
 import { byCreation } from './memory/records.ts'
+import { inParts } from './memory/scan.ts'
 import { Membership } from './memory/membership.ts'
 import { Publishing } from './memory/publishing.ts'
 import { Tables } from './memory/tables.ts'
@@ -151,6 +152,14 @@ export class MemoryStore implements Contract.Store {
 
   hasUser(name: UserName): boolean {
     return this.#tables.users.has(name)
+  }
+
+  scanChannels(): Iterable<Contract.ChannelSummary[]> {
+    return inParts(this.#tables.channels.values())
+  }
+
+  scanUsers(): Iterable<Contract.UserSummary[]> {
+    return inParts(this.#tables.users.values())
   }
 
   figures(): Contract.Figures {

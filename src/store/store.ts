@@ -117,6 +117,26 @@ export interface ChannelRecord {
   readonly history: readonly StoredEvent[]
 }
 
+/** What a list of channels shows of one. */
+export interface ChannelSummary {
+  readonly name: ChannelName
+  readonly connections: number
+  readonly users: number
+  /** Messages in the history. */
+  readonly history: number
+  /** Wall time in milliseconds since 1970. */
+  readonly lastActive: number
+}
+
+/** What a list of users shows of one. */
+export interface UserSummary {
+  readonly name: UserName
+  readonly connections: number
+}
+
+/** Parts of a long list, each of at most a thousand elements, read as they are asked for. */
+export type Scan<Element> = Iterable<readonly Element[]> | AsyncIterable<readonly Element[]>
+
 export interface ConnectFacts {
   readonly connId: ConnId
   readonly user: UserName
@@ -269,6 +289,12 @@ export interface Store {
   /** Users that have a connection. */
   connectedUserNames(): Awaitable<readonly UserName[]>
   hasUser(user: UserName): Awaitable<boolean>
+  /**
+   * All channels, and all users, in no order. Not atomic: one that is there from the beginning to the end of the scan is
+   * in it, perhaps twice; one that comes or goes meanwhile may be.
+   */
+  scanChannels(): Scan<ChannelSummary>
+  scanUsers(): Scan<UserSummary>
   figures(): Awaitable<Figures>
 
   /**

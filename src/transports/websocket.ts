@@ -22,6 +22,8 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { LiveConnection } from '../core/connection.ts'
 import type { Sessions } from '../core/sessions.ts'
 
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
 export interface WebSocketOptions {
   readonly sessions: Sessions
   readonly admit: Admission
@@ -32,6 +34,8 @@ export interface WebSocketOptions {
   readonly maxFrameBytes: number
   /** Frames that a client may send between two heartbeats; 0 for no limit. */
   readonly maxFramesPerHeartbeat: number
+  /** Who answers on other paths; a `RequestError` that is thrown refuses the handshake. */
+  readonly others?: ReadonlyMap<string, Upgrade>
   readonly onFault: (error: unknown) => void
 }
 
@@ -52,7 +56,10 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', destroyOnError)
     try {
-      const { connId, cursor } = readOpening(request, options)
+      const { url } = options.admit(request)
+      const other = options.others?.get(url.split('?', 1)[0] ?? url)
+      if (other) return other(request, socket, head)
+      const { connId, cursor } = readOpening(request, url, options.origins)
       const sink = new WebSocketSink(options)
       if (handshakes.accept({ request, socket, head }, sink)) void serve(sink, connId, cursor)
     } catch (error) {
@@ -85,8 +92,8 @@ export const webSocketRoute: FastifyPluginAsync = async (http) => {
   })
 }
 
-function readOpening(request: IncomingMessage, { admit, origins }: WebSocketOptions) {
-  const [path, ...query] = admit(request).url.split('?')
+function readOpening(request: IncomingMessage, url: string, origins: WebSocketOptions['origins']) {
+  const [path, ...query] = url.split('?')
   if (path !== '/ws') throw new RequestError('NOT_FOUND')
   const searchParams = new URLSearchParams(query.join('?'))
   checkOrigin(origins, request.headers.origin)

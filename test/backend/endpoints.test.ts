@@ -174,6 +174,10 @@ describe('methods', () => {
   /** What is there for browsers, and other ways to say what a method says. */
   const WITHOUT_METHOD = [
     'GET /metrics',
+    'GET /admin/channels.json',
+    'GET /admin/figures.json',
+    'GET /admin/live',
+    'GET /admin/users.json',
     'GET /ws',
     'GET /listen',
     'GET /info',

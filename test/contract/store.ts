@@ -12,6 +12,7 @@ import { frames } from './frames.ts'
 import { history } from './history.ts'
 import { memberships } from './memberships.ts'
 import { names } from './names.ts'
+import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
 import { users } from './users.ts'
 import type { OpenStore } from './bench.ts'
@@ -27,6 +28,7 @@ export function storeContract(name: string, open: OpenStore): void {
     frames(openBench)
     sweeping(openBench)
     figures(openBench)
+    scans(openBench)
     names(openBench)
   })
 }

@@ -5,18 +5,18 @@ import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { beforeAll, expect, onTestFinished } from 'vitest'
 import { CHROMIUM, INSTALL_TIMEOUT_MS, setupBrowser } from './debian-packages.ts'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]|[\w-]+\.test)$/
 
-export const VIEWPORT = {
-  desktop: { width: 1280, height: 800 },
-  phone: { width: 390, height: 844 },
-} as const
+const ACTION_TIMEOUT_MS = 8_000
 
-export interface PageOptions {
-  readonly viewport?: { readonly width: number; readonly height: number }
+export const DESKTOP = { width: 1280, height: 800 }
+export const PHONE = { width: 390, height: 844 }
+export const VIEWPORT = { desktop: DESKTOP, phone: PHONE } as const
+
+export interface PageOptions extends BrowserContextOptions {
   /** Complaints on the console that the test brings about: lost networks and refused requests are such. */
   readonly expected?: RegExp
 }
@@ -55,22 +55,26 @@ export function useBrowser(): TestBrowser {
   }, INSTALL_TIMEOUT_MS)
 
   return {
-    async newPage({ viewport = VIEWPORT.desktop, expected } = {}) {
-      const context = await browser.newContext({ viewport })
+    async newPage({ expected, ...options } = {}) {
+      const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', ...options })
+      context.setDefaultTimeout(ACTION_TIMEOUT_MS)
       const page = await context.newPage()
       const complaints: string[] = []
       const note = (complaint: string): void => {
         if (!expected?.test(complaint)) complaints.push(complaint)
       }
-      page.on('console', (message) => void (message.type() === 'error' && note(message.text())))
-      page.on('pageerror', (error) => note(String(error)))
+      page.on(
+        'console',
+        (message) => void (message.type() === 'error' && note(`error: ${message.text()}`)),
+      )
+      page.on('pageerror', (error) => note(`thrown: ${String(error)}`))
       page.on('request', (request) => noteForeigner(request.url(), complaints))
       page.on('websocket', (socket) => noteForeigner(socket.url(), complaints))
       onTestFinished(async () => {
         await context.close()
         expect(complaints, 'complaints of the page').toEqual([])
       })
-      return Object.assign(page, { shoot: (name: string) => shoot(page, name) })
+      return Object.assign(page, { shoot: (name: string) => screenshot(page, name) })
     },
   }
 }
@@ -81,7 +85,8 @@ function noteForeigner(address: string, complaints: string[]): void {
     complaints.push(`asked for ${address}`)
 }
 
-async function shoot(page: Page, name: string): Promise<string> {
+/** Writes what the page looks like to `test-results/`, which is not kept. Answers the path. */
+export async function screenshot(page: Page, name: string): Promise<string> {
   await mkdir(RESULTS, { recursive: true })
   const path = join(RESULTS, `${name}.png`)
   await page.screenshot({ path, fullPage: true })

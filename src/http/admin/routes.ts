@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Attempts } from './attempts.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
-import { CONTENT_SECURITY_POLICY, overviewPage, signInPage } from './pages.ts'
+import { CONTENT_SECURITY_POLICY, notBuiltPage, signInPage } from './pages.ts'
+import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { VERSION } from '../../version.ts'
 import { absoluteLink } from '../forwarding.ts'
+import { isForeign } from './foreign.ts'
 import type { AdminSessions } from './session.ts'
 import type { Clock } from '../../clock.ts'
 import type {
@@ -42,9 +44,8 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   const overview = async () => ({ ...(await hub.adminOverview()), version: VERSION })
   const hidden = { schema: { hide: true }, exposeHeadRoute: true }
 
-  http.get('/admin', { onRequest, ...hidden }, async (request, reply) =>
-    html(reply, overviewPage(await overview(), request.caller.view.prefix)),
-  )
+  await servePanelAssets(http)
+  http.get('/admin', { onRequest, ...hidden }, (_request, reply) => showPanel(reply))
   http.route({
     method: ['GET', 'POST'],
     url: '/admin/admin.json',
@@ -71,7 +72,8 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
     '/admin/sign_in',
     { schema: hidden.schema, config: { body: 'form' } },
     async (request, reply) => {
-      refuseForeignForm(request)
+      // A form on another site must not sign anybody in: the page they see next would be another’s.
+      if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
       const { address } = request.caller.view
       if (attempts.isBlocked(address)) throw new RequestError('TOO_MANY_ATTEMPTS')
       const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
@@ -97,6 +99,13 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   })
 }
 
+async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
+  const panel = await panelPage()
+  return panel === undefined
+    ? html(reply.code(503), notBuiltPage())
+    : html(reply, panel, PANEL_POLICY)
+}
+
 const linkTo = (request: FastifyRequest, path: string): string =>
   absoluteLink(request.caller.view, request.headers.host, path)
 
@@ -108,26 +117,14 @@ const cookiePlace = ({ caller: { view } }: FastifyRequest) => ({
   path: view.prefix || '/',
 })
 
-function html(reply: FastifyReply, page: string): FastifyReply {
+function html(reply: FastifyReply, page: string, policy = CONTENT_SECURITY_POLICY): FastifyReply {
   return reply
-    .header('content-security-policy', CONTENT_SECURITY_POLICY)
+    .header('content-security-policy', policy)
     .header('cache-control', 'no-store')
     .header('referrer-policy', 'no-referrer')
     .type('text/html; charset=utf-8')
     .send(page)
 }
-
-/** A form on another site must not sign anybody in: the page they see next would be another’s. */
-function refuseForeignForm({ headers }: FastifyRequest): void {
-  const site = headers['sec-fetch-site']
-  const isForeignSite = site !== undefined && site !== 'same-origin' && site !== 'none'
-  const host = headers.origin === undefined ? headers.host : hostOf(headers.origin)
-  if (isForeignSite || (site === undefined && host !== headers.host))
-    throw new RequestError('FORBIDDEN')
-}
-
-const hostOf = (origin: string): string | undefined =>
-  URL.canParse(origin) ? new URL(origin).host : undefined
 
 /** The state of the process, for people who look for a fault. */
 function processState(): string {

@@ -4,7 +4,15 @@ import { Ring } from '../ring.ts'
 import { appended } from '../../short-list.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
-import type { ChannelRecord, State, StoredEvent, UserCard, UserRecord } from '../store.ts'
+import type {
+  ChannelRecord,
+  ChannelSummary,
+  State,
+  StoredEvent,
+  UserCard,
+  UserRecord,
+  UserSummary,
+} from '../store.ts'
 
 export class User {
   readonly uuid = crypto.randomUUID()
@@ -54,6 +62,10 @@ export class User {
 
   recordWithConnections(): UserRecord {
     return { ...this.record(), connections: this.connections.map(({ id }) => id) }
+  }
+
+  summary(): UserSummary {
+    return { name: this.name, connections: this.connections.length }
   }
 }
 
@@ -141,6 +153,11 @@ export class Channel {
     const users = include.users ? [...this.members.keys()] : []
     const history = include.history ? [...this.history] : []
     return { name, uuid, settings, lastActive, connections, users, history }
+  }
+
+  summary(): ChannelSummary {
+    const { name, connections, members, history, lastActive } = this
+    return { name, connections, users: members.size, history: history.length, lastActive }
   }
 }
 

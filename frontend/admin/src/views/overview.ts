@@ -1,0 +1,148 @@
+import { LitElement, css, html } from 'lit'
+import { Watch } from '../services/watch.ts'
+import { base } from '../parts/style.ts'
+import { bytes, count, counted, duration, milliseconds, rate } from '../services/format.ts'
+import { customElement } from 'lit/decorators.js'
+import { live } from '../services/live.ts'
+import '../parts/line-chart.ts'
+import type { Reading } from '../services/api.ts'
+
+interface Figure {
+  readonly key: keyof Reading
+  readonly title: string
+  readonly format: (value: number) => string
+  /** Said below the number. */
+  readonly note: (reading: Reading) => string
+}
+
+const byteRate = (value: number): string => `${bytes(value)}/s`
+
+const FIGURES: readonly Figure[] = [
+  {
+    key: 'connected_users',
+    title: 'Users',
+    format: count,
+    note: ({ users }) => `connected, of ${count(users)} known`,
+  },
+  {
+    key: 'open_connections',
+    title: 'Connections',
+    format: count,
+    note: ({ connections, guests }) =>
+      `open here, of ${count(connections)}; ${counted(guests, 'guest')}`,
+  },
+  { key: 'channels', title: 'Channels', format: count, note: () => 'known' },
+  {
+    key: 'messages_per_second',
+    title: 'Messages',
+    format: rate,
+    note: () => 'posted per second',
+  },
+  {
+    key: 'events_per_second',
+    title: 'Frames',
+    format: rate,
+    note: ({ bytes_per_second }) => `sent per second, ${byteRate(bytes_per_second)}`,
+  },
+  {
+    key: 'held_bytes',
+    title: 'Waiting',
+    format: bytes,
+    note: () => 'for clients that read slowly',
+  },
+  { key: 'memory_bytes', title: 'Memory', format: bytes, note: () => 'of the process' },
+  {
+    key: 'event_loop_delay_ms',
+    title: 'Event-loop delay',
+    format: milliseconds,
+    note: () => '99 times of 100 at most',
+  },
+]
+
+/** What the server does and holds, now and over the last hour. */
+@customElement('cs-overview')
+export class Overview extends LitElement {
+  constructor() {
+    super()
+    new Watch(this, ['figures'])
+  }
+
+  static override styles = [
+    base,
+    css`
+      .top {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 4px 16px;
+        align-items: baseline;
+        margin-bottom: 16px;
+      }
+      ul {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(260px, 1fr));
+        gap: 16px;
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+      li {
+        display: grid;
+        gap: 12px;
+        padding: 16px;
+        min-width: 0;
+      }
+      .number {
+        font-size: 26px;
+        font-weight: 650;
+        line-height: 1.2;
+        letter-spacing: -0.02em;
+        font-variant-numeric: tabular-nums;
+      }
+      @media (min-width: 641px) {
+        cs-line-chart {
+          --chart-height: 112px;
+        }
+      }
+      @media (max-width: 640px) {
+        ul {
+          gap: 12px;
+        }
+        li {
+          grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+          align-items: end;
+          gap: 16px;
+          padding: 12px 16px;
+        }
+      }
+    `,
+  ]
+
+  override render() {
+    const { reading } = live
+    return html`<div class="top">
+        <h1 tabindex="-1">Overview</h1>
+        <p class="quiet small">
+          ${reading ? `Version ${live.version}, up for ${duration(live.uptimeSeconds)}` : 'Loading…'}
+        </p>
+      </div>
+      <ul>
+        ${reading ? FIGURES.map((figure) => this.#figure(figure, reading)) : ''}
+      </ul>`
+  }
+
+  #figure({ key, title, format, note }: Figure, reading: Reading) {
+    return html`<li class="box" data-figure=${key}>
+      <div>
+        <h2>${title}</h2>
+        <p class="number">${format(reading[key])}</p>
+        <p class="quiet small">${note(reading)}</p>
+      </div>
+      <cs-line-chart
+        .label=${title}
+        .times=${[...live.times]}
+        .values=${[...(live.series[key] ?? [])]}
+        .format=${format}
+      ></cs-line-chart>
+    </li>`
+  }
+}

@@ -1,0 +1,85 @@
+/** What the panel asks that the backends’ API cannot answer: pages of long lists, and figures over time. */
+import {
+  ChannelsPage,
+  ChannelsQuery,
+  FiguresResponse,
+  UsersPage,
+  UsersQuery,
+} from '../../protocol/admin.ts'
+import { ErrorResponse, InvalidResponse } from '../../protocol/responses.ts'
+import { RequestError } from '../../protocol/errors.ts'
+import { VERSION } from '../../version.ts'
+import { allowAdmin } from './calls.ts'
+import type { AdminSessions } from './session.ts'
+import type { Directory } from '../../core/directory.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+
+export interface ListOptions {
+  readonly sessions: AdminSessions
+  readonly directory: Directory
+  readonly history: {
+    series(): Pick<FiguresResponse, 'interval_seconds' | 'times' | 'series'>
+    current(): FiguresResponse['current']
+  }
+  readonly uptimeSeconds: () => number
+}
+
+const about = (summary: string, description: string) => ({
+  tags: ['Admin API'],
+  summary,
+  description: `${description} Signed, or with the session of the admin pages.`,
+  security: [{ signature: [] }],
+})
+
+const FORBIDDEN = { 403: ErrorResponse.describe('Neither signed in nor signed.') }
+const REFUSALS = { ...FORBIDDEN, 422: InvalidResponse.describe('A parameter is not right.') }
+
+export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, options) => {
+  const { directory, history } = options
+  http.addHook('onRequest', allowAdmin(options.sessions))
+
+  http.get('/admin/channels.json', {
+    schema: {
+      ...about('List channels', 'Some of the channels, found by name, in an order.'),
+      querystring: ChannelsQuery,
+      response: { 200: ChannelsPage, ...REFUSALS },
+    },
+    handler: ({ query }) => directory.channels(query),
+  })
+  http.get('/admin/users.json', {
+    schema: {
+      ...about('List users', 'Some of the users, or of the members of a channel, found by name.'),
+      querystring: UsersQuery,
+      response: { 200: UsersPage, ...REFUSALS },
+    },
+    handler: ({ query }) => directory.users(query),
+  })
+  http.get('/admin/figures.json', {
+    schema: {
+      ...about('Figures of the last hour', 'What this server did and held, every five seconds.'),
+      response: { 200: FiguresResponse, ...FORBIDDEN },
+    },
+    handler: () => ({
+      version: VERSION,
+      uptime_seconds: options.uptimeSeconds(),
+      ...history.series(),
+      current: history.current(),
+    }),
+  })
+  http.get('/admin/live', {
+    schema: {
+      ...about(
+        'The panel’s WebSocket',
+        'Figures every second, and what is announced in a channel. For pages of this server only.',
+      ),
+      response: {
+        ...FORBIDDEN,
+        426: ErrorResponse.describe('The request does not ask for a WebSocket.'),
+      },
+    },
+    handler(_request, reply) {
+      void reply.header('upgrade', 'websocket')
+      throw new RequestError('UPGRADE_REQUIRED')
+    },
+  })
+}

@@ -1,0 +1,156 @@
+/** What the admin panel asks and is told, beyond the API that backends have. */
+import { z } from 'zod'
+import { COMPLAINT, looseInteger, scalar, text } from './fields.ts'
+import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
+
+/** Most rows of one answer. */
+export const MAX_PAGE_ROWS = 500
+/** Most connections that are listed with a user. */
+export const MAX_LISTED_CONNECTIONS = 100
+const DEFAULT_PAGE_ROWS = 100
+const MAX_SEARCH_CHARACTERS = 512
+
+const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z.enum(words, { error: `Must be one of: ${words.join(', ')}.` })
+
+const page = {
+  search: text(0, MAX_SEARCH_CHARACTERS)
+    .default('')
+    .describe('Only names that have this in them, in any letter case.'),
+  order: oneOf(['asc', 'desc'])
+    .default('asc')
+    .describe('`asc` or `desc`. Rows that are equal come by name.'),
+  offset: looseInteger(0).default(0).describe('Rows to pass over.'),
+  limit: looseInteger(1)
+    .pipe(z.int().max(MAX_PAGE_ROWS, { error: COMPLAINT.atMost(MAX_PAGE_ROWS) }))
+    .default(DEFAULT_PAGE_ROWS)
+    .describe(`Rows to answer, at most ${MAX_PAGE_ROWS}.`),
+}
+
+const CHANNEL_ORDERS = [
+  'name',
+  'total_connections',
+  'total_users',
+  'history_length',
+  'last_active',
+] as const
+export const ChannelsQuery = z.object({
+  ...page,
+  sort: oneOf(CHANNEL_ORDERS)
+    .default('name')
+    .describe(`By what: ${CHANNEL_ORDERS.map((word) => `\`${word}\``).join(', ')}.`),
+})
+export type ChannelsQuery = z.output<typeof ChannelsQuery>
+
+export const UsersQuery = z.object({
+  ...page,
+  sort: oneOf(['user', 'total_connections'])
+    .default('user')
+    .describe('By what: `user` or `total_connections`. Members of a channel come by name only.'),
+  channel: ChannelNameSchema.optional().describe('Only members of this channel.'),
+  user: UserNameSchema.optional().describe(
+    'Only this user; the other parameters mean nothing then.',
+  ),
+})
+export type UsersQuery = z.output<typeof UsersQuery>
+
+const rowsOf = <Row extends z.ZodType>(row: Row) => ({
+  total: z.number().describe('Rows there are, whatever limit and offset say.'),
+  rows: z.array(row),
+})
+
+export const ChannelRow = z.object({
+  name: ChannelNameSchema,
+  total_connections: z.number(),
+  total_users: z.number(),
+  history_length: z.number().describe('Messages in the history.'),
+  last_active: z.string().describe('ISO 8601, UTC.'),
+})
+export type ChannelRow = z.output<typeof ChannelRow>
+export const ChannelsPage = z.object(rowsOf(ChannelRow)).meta({ id: 'ChannelsPage' })
+export type ChannelsPage = z.output<typeof ChannelsPage>
+
+export const UserRow = z.object({
+  user: UserNameSchema,
+  uuid: z.uuid(),
+  state: z.record(z.string(), scalar).describe('The whole state, private keys too.'),
+  public_keys: z.array(z.string()).describe('Keys of the state that others may see.'),
+  total_connections: z.number(),
+  connections: z
+    .array(ConnIdSchema)
+    .describe(`The first ${MAX_LISTED_CONNECTIONS} of the connections.`),
+})
+export type UserRow = z.output<typeof UserRow>
+export const UsersPage = z.object(rowsOf(UserRow)).meta({ id: 'UsersPage' })
+export type UsersPage = z.output<typeof UsersPage>
+
+/** One reading of the server's figures. */
+export const Reading = z
+  .object({
+    users: z.number().describe('Users known, connected or not.'),
+    connected_users: z.number().describe('Users with a connection.'),
+    connections: z.number().describe('Connections known, with or without a client.'),
+    open_connections: z.number().describe('Clients that have a WebSocket or a poll open here.'),
+    guests: z.number().describe('Those who listen here without being users.'),
+    channels: z.number(),
+    messages_per_second: z.number().describe('Messages posted.'),
+    events_per_second: z.number().describe('Events written to clients, once for each client.'),
+    bytes_per_second: z.number().describe('Bytes of these events as JSON.'),
+    held_bytes: z.number().describe('Bytes that wait for clients which have not read them.'),
+    memory_bytes: z.number().describe('Memory of the process (RSS).'),
+    event_loop_delay_ms: z
+      .number()
+      .describe('How late the event loop was, in milliseconds, 99 times of 100 at most.'),
+  })
+  .meta({ id: 'Reading' })
+export type Reading = z.output<typeof Reading>
+export const FIGURES = Object.keys(Reading.shape) as readonly (keyof Reading)[]
+
+export const FiguresResponse = z
+  .object({
+    version: z.string(),
+    uptime_seconds: z.number(),
+    interval_seconds: z.number().describe('Between two readings.'),
+    times: z
+      .array(z.number())
+      .describe('When each reading was taken: milliseconds since 1970, oldest first.'),
+    series: z
+      .record(z.string(), z.array(z.number()))
+      .describe('For each field of `current` its readings of the last hour.'),
+    current: Reading.describe('The newest reading.'),
+  })
+  .meta({ id: 'FiguresResponse' })
+export type FiguresResponse = z.output<typeof FiguresResponse>
+
+/** What the panel may send over its WebSocket. */
+export const LiveRequest = z.discriminatedUnion('type', [
+  z
+    .strictObject({ type: z.literal('tail'), channel: ChannelNameSchema })
+    .describe('Listen to this channel, instead of the one before.'),
+  z.strictObject({ type: z.literal('untail') }),
+])
+export type LiveRequest = z.output<typeof LiveRequest>
+
+/** What the panel gets over its WebSocket, beside lists of events of the channel that it listens to. */
+export const LiveReport = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('figures'),
+    time: z.number().describe('Milliseconds since 1970.'),
+    uptime_seconds: z.number(),
+    figures: Reading,
+  }),
+  z.object({
+    type: z.literal('tailing'),
+    channel: ChannelNameSchema.describe('What is announced here comes from now on.'),
+  }),
+])
+export type LiveReport = z.output<typeof LiveReport>
+
+/** `text` as a request, or undefined. */
+export function parseLiveRequest(json: string): LiveRequest | undefined {
+  try {
+    return LiveRequest.safeParse(JSON.parse(json)).data
+  } catch {
+    return undefined // not JSON
+  }
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts'
+import type { DelayMeter } from './event-loop.ts'
+import type { Figures } from '../store/store.ts'
+import type { Reading } from '../protocol/admin.ts'
+import type { Traffic } from '../core/hub-options.ts'
+
+export interface ReadingSources {
+  traffic(): Traffic
+  /** Rejects if the store does not answer. */
+  figures(): Promise<Figures>
+  memoryBytes(): number
+}
+
+/** What only grows, and is told as so much a second. */
+interface Counters {
+  readonly at: number
+  readonly messages: number
+  readonly events: number
+  readonly bytes: number
+}
+
+/** Reads the figures of the server; rates are those since the reading before, and 0 in the first. */
+export class Readings {
+  #before: Counters | undefined
+
+  constructor(
+    private readonly sources: ReadingSources,
+    private readonly clock: Clock,
+    private readonly delay: DelayMeter,
+  ) {}
+
+  /** Rejects if the store does not answer. */
+  async take(): Promise<Reading> {
+    const figures = await this.sources.figures()
+    const traffic = this.sources.traffic()
+    const { events, bytes } = traffic
+    const perSecond = this.#rates({
+      at: this.clock.now(),
+      messages: figures.messages,
+      events,
+      bytes,
+    })
+    return {
+      users: figures.users,
+      connected_users: figures.connectedUsers,
+      connections: figures.connections,
+      open_connections: traffic.connections,
+      guests: traffic.guests,
+      channels: figures.channels,
+      messages_per_second: perSecond('messages'),
+      events_per_second: perSecond('events'),
+      bytes_per_second: perSecond('bytes'),
+      held_bytes: traffic.heldBytes,
+      memory_bytes: this.sources.memoryBytes(),
+      event_loop_delay_ms: rounded(this.delay.read()),
+    }
+  }
+
+  stop(): void {
+    this.delay.stop()
+  }
+
+  #rates(now: Counters): (counter: 'messages' | 'events' | 'bytes') => number {
+    const before = this.#before ?? now
+    this.#before = now
+    const seconds = (now.at - before.at) / 1000
+    // A store that lost its memory counts from the beginning.
+    return (counter) =>
+      seconds > 0 ? rounded(Math.max(0, now[counter] - before[counter]) / seconds) : 0
+  }
+}
+
+const rounded = (value: number): number => Math.round(value * 100) / 100

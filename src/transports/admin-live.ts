@@ -1,0 +1,109 @@
+import { WebSocketServer } from 'ws'
+import { AdminLiveSocket } from './admin-live-socket.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
+import type { Duplex } from 'node:stream'
+import type { Guests } from '../core/guests.ts'
+import type { IncomingMessage } from 'node:http'
+import type { LiveReport, Reading } from '../protocol/admin.ts'
+import type { WebSocket } from 'ws'
+
+/** Takes figures for as long as somebody looks at them. */
+export interface FiguresFeed {
+  /** Rejects if the store does not answer. */
+  take(): Promise<Reading>
+  stop(): void
+}
+
+export interface AdminLiveOptions {
+  readonly guests: Guests
+  readonly clock: Clock
+  /** Throws a `RequestError` for whoever may not listen here. */
+  readonly admit: (request: IncomingMessage) => void
+  readonly isSignedIn: (request: IncomingMessage) => boolean
+  readonly openFigures: () => FiguresFeed
+  readonly uptimeSeconds: () => number
+  /** Biggest frame that a panel may send; a bigger one closes the socket with 1009. */
+  readonly maxFrameBytes: number
+  /** Frames that a panel may send in a second; 0 for no limit. */
+  readonly maxFramesPerSecond: number
+  readonly onFault: (error: unknown) => void
+}
+
+const REPORT_INTERVAL_MS = 1_000
+const CLOSE_TIMEOUT_MS = 3_000
+
+/**
+ * `GET /admin/live`: what the admin panel shows without asking. Each panel gets the figures every second, and what is
+ * announced in the one channel that it tails.
+ */
+export class AdminLive {
+  readonly #server: WebSocketServer
+  readonly #panels = new Set<AdminLiveSocket>()
+  #cancelReports: Cancel | undefined
+
+  constructor(private readonly options: AdminLiveOptions) {
+    const settings = {
+      noServer: true,
+      clientTracking: false,
+      maxPayload: options.maxFrameBytes,
+      perMessageDeflate: false,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    }
+    this.#server = new WebSocketServer(settings)
+  }
+
+  /** Answers an upgrade. Throws a `RequestError` for whoever may not listen here. */
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    this.options.admit(request)
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#open(new AdminLiveSocket(webSocket, { request, socket, ...this.options }), webSocket)
+    })
+  }
+
+  closeAll(reason: CloseReason): void {
+    for (const panel of this.#panels) panel.close(reason)
+  }
+
+  terminate(): void {
+    for (const panel of this.#panels) panel.abandon()
+  }
+
+  #open(panel: AdminLiveSocket, webSocket: WebSocket): void {
+    this.#panels.add(panel)
+    webSocket.once('close', () => {
+      this.#panels.delete(panel)
+      if (this.#panels.size === 0) this.#endReports()
+    })
+    if (!this.#cancelReports) this.#beginReports()
+  }
+
+  #beginReports(): void {
+    const feed = this.options.openFigures()
+    const report = (): void => void this.#report(feed).catch(this.options.onFault)
+    const cancel = this.options.clock.every(REPORT_INTERVAL_MS, report)
+    this.#cancelReports = () => {
+      cancel()
+      feed.stop()
+    }
+    report()
+  }
+
+  #endReports(): void {
+    this.#cancelReports?.()
+    this.#cancelReports = undefined
+  }
+
+  async #report(feed: FiguresFeed): Promise<void> {
+    for (const panel of this.#panels) if (!panel.isSignedIn) panel.close(CLOSE.signedOut)
+    const report: LiveReport = {
+      type: 'figures',
+      time: Math.floor(this.options.clock.wallTime()),
+      uptime_seconds: this.options.uptimeSeconds(),
+      figures: await feed.take(),
+    }
+    const text = JSON.stringify(report)
+    for (const panel of this.#panels) panel.report(text)
+  }
+}

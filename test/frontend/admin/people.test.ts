@@ -1,0 +1,220 @@
+/** What different people need of the panel: those who use a keyboard, a screen reader, a phone, the dark. */
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Backend } from '../../helpers/http.ts'
+import { DESKTOP, PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
+import { ServerProcess, killProcesses } from '../../helpers/process.ts'
+import { expectSound, goTo, signIn } from './panel.ts'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+
+const browser = useBrowser()
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+let server: ServerProcess
+
+beforeAll(async () => {
+  server = await ServerProcess.start({ settings: { gc_conns_after: 600 } })
+  const backend = new Backend(server)
+  const settings = { store_history: true, notify_presence: true }
+  for (const user of ['ann', 'bob', 'cem'])
+    await backend.connect(user, ['lobby', 'news'], {
+      channel_configs: { lobby: settings },
+      user_state: { mood: 'good', pin: 1 },
+      state_public_keys: ['mood'],
+    })
+  await backend.connect('ann', ['lobby'], { state_public_keys: ['mood'] })
+  await backend.say('lobby', 'Good morning, everybody!')
+  await backend.say('lobby', 'Only for Ann.', { pm_users: ['ann'] })
+})
+afterAll(killProcesses)
+
+interface View {
+  readonly name: string
+  readonly hash: string
+  /** There once the view has what it shows. */
+  readonly ready: string
+}
+const VIEWS: readonly View[] = [
+  { name: 'overview', hash: '#/', ready: '[data-figure=users], [data-figure=connected_users]' },
+  { name: 'channels', hash: '#/channels', ready: 'cs-virtual-list .name' },
+  { name: 'channel', hash: '#/channel/lobby', ready: 'cs-history-list .what' },
+  { name: 'users', hash: '#/users', ready: 'cs-virtual-list .name' },
+  { name: 'user', hash: '#/user/ann', ready: 'cs-user dt' },
+  { name: 'send', hash: '#/send', ready: 'cs-send form' },
+]
+
+const LOOKS = [DESKTOP, PHONE].flatMap((viewport) =>
+  (['light', 'dark'] as const).map((colorScheme) => ({
+    look: `${viewport.width}-${colorScheme}`,
+    viewport,
+    colorScheme,
+  })),
+)
+
+async function open(page: Page, { hash, ready }: View): Promise<void> {
+  await goTo(page, hash)
+  await page.locator(ready).first().waitFor()
+}
+
+/** What axe-core finds serious or worse, by rule and element. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  // By the debugger, because the page's policy lets in no script.
+  const session = await page.context().newCDPSession(page)
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    expression: `${axe};axe.run()`,
+    awaitPromise: true,
+    returnByValue: true,
+  })
+  expect(exceptionDetails).toBeUndefined()
+  const { violations, passes } = result.value as AxeResults
+  expect(passes.length).toBeGreaterThan(5)
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${JSON.stringify(target)}`))
+}
+
+describe.each(LOOKS)('at $look', ({ look, viewport, colorScheme }) => {
+  it('every view fits the window, and axe finds no serious fault', async () => {
+    const page = await browser.newPage({ viewport, colorScheme })
+    await page.goto(`${server.url}/admin`)
+    expect(await seriousFaults(page), 'sign-in').toEqual([])
+    await screenshot(page, `sign-in-${look}`)
+    await signIn(page, server.url)
+    for (const view of VIEWS) {
+      await open(page, view)
+      await expectSound(page)
+      expect(await seriousFaults(page), view.name).toEqual([])
+      await screenshot(page, `${view.name}-${look}`)
+    }
+  })
+
+  it('the questions before something is changed fit too', async () => {
+    const page = await browser.newPage({ viewport, colorScheme })
+    await signIn(page, server.url)
+    await open(page, { name: 'channel', hash: '#/channel/lobby', ready: 'cs-history-list .what' })
+    for (const name of ['Edit', 'Delete']) {
+      await page.locator('cs-history-list').getByRole('button', { name }).first().click()
+      await page.getByRole('dialog').waitFor()
+      expect(await seriousFaults(page), name).toEqual([])
+      await expectSound(page)
+      await screenshot(page, `${name.toLowerCase()}-${look}`)
+      await page.keyboard.press('Escape')
+    }
+  })
+})
+
+/** What has the focus, seen through shadow roots: its role or tag, and its name. */
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    let element = document.activeElement
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+    const labels = (element as HTMLInputElement | null)?.labels
+    const label = element?.getAttribute('aria-label') ?? labels?.[0]?.textContent
+    const name = (label ?? element?.textContent ?? '').replace(/\s+/g, ' ').trim()
+    return `${element?.getAttribute('role') ?? element?.localName}: ${name}`
+  })
+
+async function tabTo(page: Page, wanted: string): Promise<void> {
+  const met: string[] = []
+  for (let step = 0; step < 40; step++) {
+    await page.keyboard.press('Tab')
+    met.push(await focused(page))
+    if (met.at(-1) === wanted) return
+  }
+  throw new Error(`the Tab key never came to ${wanted}, but to ${met.join(', ')}`)
+}
+
+describe('with a keyboard only', () => {
+  it('one signs in, finds a channel, changes it, and deletes a message', async () => {
+    const page = await browser.newPage()
+    const backend = new Backend(server)
+    await backend.connect('kim', ['keys'], {
+      channel_configs: { keys: { store_history: true } },
+    })
+    await backend.say('keys', 'typed')
+    await page.goto(`${server.url}/admin`)
+    await page.keyboard.type('admin')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('admin_secret')
+    await page.keyboard.press('Enter')
+    await page.locator('.state.live').waitFor()
+
+    await tabTo(page, 'a: Skip to content')
+    await tabTo(page, 'a: Channels')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Channels' }).waitFor()
+    expect(await focused(page)).toBe('h1: Channels')
+    await tabTo(page, 'input: Search channels by name')
+    await page.keyboard.type('keys')
+    await page.getByText('1 found').waitFor()
+    await tabTo(page, 'grid: Channels')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'keys' }).waitFor()
+    expect(await focused(page)).toBe('h1: keys')
+
+    await page.locator('cs-history-list').getByText('typed').waitFor()
+    await tabTo(page, 'button: Delete')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'button: Delete')
+    await page.keyboard.press('Enter')
+    await page.getByText('No messages yet.').waitFor()
+
+    await tabTo(page, 'input: Tell when a user’s state changesnotify_state')
+    await page.keyboard.press('Space')
+    await tabTo(page, 'button: Save settings')
+    await page.keyboard.press('Enter')
+    await page.getByText('Saved').waitFor()
+    expect((await backend.info()).channels['keys']?.settings.notify_state).toBe(true)
+  })
+
+  it('one sees where one is', async () => {
+    const page = await browser.newPage()
+    await signIn(page, server.url)
+    for (const view of VIEWS) {
+      await open(page, view)
+      for (let step = 0; step < 8; step++) {
+        await page.keyboard.press('Tab')
+        const ring = await page.evaluate(() => {
+          let element = document.activeElement
+          while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+          const style = element && getComputedStyle(element)
+          const isLost = element === document.body // past the last stop
+          return style && !isLost ? `${style.outlineStyle} ${style.outlineWidth}` : 'none left'
+        })
+        expect(ring, `${view.name}, ${await focused(page)}`).toMatch(
+          /^(solid|auto) [1-9]|none left/,
+        )
+      }
+    }
+  })
+
+  it('one moves through a list row by row, and the reader is told which', async () => {
+    const page = await browser.newPage()
+    await signIn(page, server.url)
+    await open(page, { name: 'users', hash: '#/users', ready: 'cs-virtual-list .name' })
+    const grid = page.getByRole('grid')
+    await grid.focus()
+    const active = (): Promise<string | null> => grid.getAttribute('aria-activedescendant')
+    expect(await active()).toBe('row-0')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    expect(await active()).toBe('row-2')
+    await page.keyboard.press('ArrowUp')
+    expect(await active()).toBe('row-1')
+    await page.keyboard.press('Home')
+    expect(await active()).toBe('row-0')
+  })
+})
+
+describe('the panel', () => {
+  it('asks no other host for anything', async () => {
+    const page = await browser.newPage()
+    const hosts = new Set<string>()
+    page.on('request', (request) => hosts.add(new URL(request.url()).host))
+    page.on('websocket', (socket) => hosts.add(new URL(socket.url()).host))
+    await signIn(page, server.url)
+    for (const view of VIEWS) await open(page, view)
+    expect([...hosts]).toEqual([`127.0.0.1:${server.port}`])
+  })
+})
