@@ -12,7 +12,7 @@ import { hasTarget, postDelete, postEdit, postMessage, saidIn } from './messages
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
 import { presenceEvents } from './presence.ts'
-import { uptimeText } from './timestamps.ts'
+import { isoTimestamp, uptimeText } from './timestamps.ts'
 import { userStateEvents } from './user-state.ts'
 import type { Breath } from './long.ts'
 import type { Cancel, Clock } from '../clock.ts'
@@ -218,12 +218,14 @@ export class Hub {
    */
   async postMessages(requests: readonly Protocol.MessageRequest[]) {
     checkList(requests, this.options.maxMessagesPerRequest)
-    return this.#post(requests.filter(hasTarget).map((request) => postMessage(this.clock, request)))
+    const now = isoTimestamp(this.clock.wallTime())
+    return this.#post(requests.filter(hasTarget).map((request) => postMessage(now, request)))
   }
 
   async editMessages(requests: readonly Protocol.EditRequest[]) {
     checkList(requests, this.options.maxMessagesPerRequest)
-    return this.#post(requests.map((request) => postEdit(this.clock, request)))
+    const now = isoTimestamp(this.clock.wallTime())
+    return this.#post(requests.map((request) => postEdit(now, request)))
   }
 
   async deleteMessages(requests: readonly Protocol.DeleteRequest[]) {

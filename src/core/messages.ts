@@ -26,18 +26,19 @@ interface Addressed {
 export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
   channel !== null || pm_users.length > 0
 
-export function postMessage(clock: Clock, request: MessageRequest): Posting<MessageRequest> {
+/** `now`: for what has no timestamp of its own; one for a whole request. */
+export function postMessage(now: string, request: MessageRequest): Posting<MessageRequest> {
   // Assigned, not spread: see clientView.
   const answer = Object.assign({}, request, {
     uuid: request.uuid ?? crypto.randomUUID(),
-    timestamp: request.timestamp ?? isoTimestamp(clock.wallTime()),
+    timestamp: request.timestamp ?? now,
     edited: null,
   })
   return { answer, publication: publicationOf('message', answer) }
 }
 
-export function postEdit(clock: Clock, request: EditRequest): Posting<EditRequest> {
-  const answer = { ...request, edited: request.edited ?? isoTimestamp(clock.wallTime()) }
+export function postEdit(now: string, request: EditRequest): Posting<EditRequest> {
+  const answer = { ...request, edited: request.edited ?? now }
   return { answer, publication: publicationOf('message:edit', answer) }
 }
 
@@ -52,7 +53,7 @@ export interface Said {
 
 /** For everybody in the channel but the one who said it. */
 export function saidIn(clock: Clock, { philote, ...said }: Said): Publication {
-  const { body, delivery } = postMessage(clock, {
+  const { body, delivery } = postMessage(isoTimestamp(clock.wallTime()), {
     ...said,
     pm_users: [],
     exclude_users: [said.user],

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { DeleteRequest, EditRequest, MessageRequest } from '../../src/protocol/requests.ts'
-import { ManualClock } from '../helpers/clock.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from '../../src/core/messages.ts'
 import { uuidOf } from '../contract/fixtures.ts'
 
 const NOW = '2030-01-01T00:00:00.000000'
-const clock = new ManualClock()
 const post = (given: object) =>
-  postMessage(clock, MessageRequest.parse({ user: 'ann', channel: 'room', ...given }))
+  postMessage(NOW, MessageRequest.parse({ user: 'ann', channel: 'room', ...given }))
 const change = (given: object) =>
-  postEdit(clock, EditRequest.parse({ uuid: uuidOf(1), channel: 'room', ...given }))
+  postEdit(NOW, EditRequest.parse({ uuid: uuidOf(1), channel: 'room', ...given }))
 
 describe('posting a message', () => {
   it('fills in uuid and time, and answers them', () => {
