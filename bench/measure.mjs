@@ -50,6 +50,7 @@ async function fanout(bench, scenario, server, peer) {
     rate,
     paths: server.paths(subscribers, channels),
     request: server.publishRequest({ filler, messages }),
+    publishon: await server.publishOn?.(),
     seconds: bench.seconds,
     warmup: warmupOf(bench),
   })
@@ -77,6 +78,7 @@ async function fillerFor({ place, frameBytes, envelopes }, server, peer) {
       idle: 0.1,
       paths: server.paths(1, 1),
       request: server.publishRequest({ filler: 0 }),
+      publishon: await server.publishOn?.(),
     })
     envelopes.set(peer.name, bare)
   }

@@ -77,6 +77,18 @@ const batch = (messages) => ({
   quick: messages === 100,
 })
 
+/**
+ * What Philote's own server was measured with.
+ *
+ * @returns {Scenario}
+ */
+const philote = (publishers) => ({
+  ...fanout(publishers, 200),
+  id: `philote-${publishers}x200`,
+  title: `${count(publishers, 'publisher')} to 200 Philote readers, on sockets, and the same by REST`,
+  peers: ['write-loop', 'channelstream', 'philote'],
+})
+
 /** @type {readonly Scenario[]} */
 export const SCENARIOS = [
   {
@@ -91,6 +103,8 @@ export const SCENARIOS = [
   ...[1, 100, 1000, 10_000].flatMap((subscribers) =>
     [1, 8, 32].map((publishers) => fanout(publishers, subscribers)),
   ),
+  philote(1),
+  philote(8),
   {
     id: 'latency',
     title: '50 messages/s to 1,000 subscribers',

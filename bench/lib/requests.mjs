@@ -34,3 +34,15 @@ export function post(path, body, headers = {}) {
 
 /** A payload with a stamp, as long as it takes. */
 export const payload = (fillerBytes) => STAMP + 'x'.repeat(fillerBytes)
+
+/**
+ * A text frame of a client, masked with zeros, which leave it readable, and an empty ping behind it: what publishes on a
+ * WebSocket (../load/publishers.c).
+ *
+ * @param {string} text of 126 to 65,535 bytes, or it is filled up with spaces
+ */
+export function frame(text) {
+  const body = Buffer.from(text.padEnd(126))
+  const head = [0x81, 0x80 | 126, body.length >> 8, body.length & 0xff, 0, 0, 0, 0]
+  return Buffer.concat([Buffer.from(head), body, Buffer.from([0x89, 0x80, 0, 0, 0, 0])])
+}

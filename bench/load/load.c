@@ -25,6 +25,7 @@ typedef struct {
   int64_t count;       /* publish so many requests instead, however long it takes */
   const char *paths;   /* file with the path of one WebSocket per line */
   const char *request; /* file with the request that publishers send */
+  const char *publishon; /* path of a WebSocket to publish on; left out: HTTP */
   const char *hello, *ready, *secret, *pids, *churn;
 } Options;
 
@@ -38,6 +39,7 @@ static bool read_option(const char *name, const char *value) {
       {"workers", &options.workers, 0, 0}, {"inflight", &options.inflight, 0, 0},
       {"seconds", 0, 0, &options.seconds}, {"warmup", 0, 0, &options.warmup}, {"idle", 0, 0, &options.idle},
       {"rate", 0, 0, &options.rate}, {"paths", 0, &options.paths, 0}, {"request", 0, &options.request, 0},
+      {"publishon", 0, &options.publishon, 0},
       {"hello", 0, &options.hello, 0}, {"ready", 0, &options.ready, 0}, {"secret", 0, &options.secret, 0},
       {"pids", 0, &options.pids, 0}, {"churn", 0, &options.churn, 0},
   };
@@ -181,6 +183,7 @@ static void run(void) {
   if (options.subscribers > 0) subscribers.paths = read_lines(options.paths, &subscribers.path_count);
   PublisherOptions publishers = {.port = options.port, .count = options.publishers, .channels = options.channels,
                                  .epoll = epoll, .request_path = options.request, .secret = options.secret,
+                                 .socket_path = options.publishon,
                                  .rate = options.rate, .limit = options.count};
   int64_t rss_before = rss_kib_of(options.pids), cpu_before = cpu_us_of(options.pids);
   subscribers_prepare(&subscribers);

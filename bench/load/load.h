@@ -93,7 +93,7 @@ void subscribers_settle(const uint32_t *published);
 size_t handshake_request(char *text, size_t room, const char *path, int port);
 size_t masked_frame(char *bytes, int opcode, const char *payload, size_t length);
 
-/* --- publishers.c: HTTP connections that send one request after the other */
+/* --- publishers.c: connections that send one request after the other */
 
 typedef struct {
   int64_t requests, messages, errors;
@@ -104,6 +104,7 @@ extern Published published;
 typedef struct {
   int port, count, channels, epoll;
   const char *request_path, *secret;
+  const char *socket_path; /* publish on a WebSocket at this path; NULL: over HTTP */
   double rate;    /* requests per second together; 0: each sends when its last reply has come */
   int64_t limit;  /* requests together; 0: until stopped */
 } PublisherOptions;

@@ -1,4 +1,8 @@
-/* HTTP connections that each send one request after the other, as fast as replies come or at a fixed rate. */
+/* Connections that each send one request after the other, as fast as replies come or at a fixed rate.
+ *
+ * Over HTTP, or on a WebSocket: then a request is a text frame and an empty ping behind it, and the pong, which comes
+ * when the frame before it has been dealt with, is the reply.
+ */
 #define _GNU_SOURCE
 #include "load.h"
 #include <errno.h>
@@ -29,8 +33,32 @@ static char signature[SIGNED_LENGTH + 1];
 static int signature_generation;
 static int64_t signed_at;
 
+static void shake_hands(int fd) {
+  char text[4096];
+  size_t length = 0;
+  write_all(fd, text, handshake_request(text, sizeof text, options.socket_path, options.port));
+  do {
+    ssize_t got = read(fd, text + length, sizeof text - length - 1);
+    if (got <= 0) fail("a publisher was refused");
+    text[length += (size_t)got] = 0;
+  } while (!strstr(text, "\r\n\r\n"));
+  if (strncmp(text, "HTTP/1.1 101", 12)) fail("a publisher was refused: %.80s", text);
+}
+
+/* 1: the pong is there. 0: the rest of it has to come. -1: that is no pong. */
+static int pong_feed(Publisher *publisher, const char *bytes, size_t length) {
+  static const char pong[] = {(char)0x8a, 0};
+  size_t known = publisher->reply.head_length;
+  if (known + length > sizeof pong || memcmp(bytes, pong + known, length)) return -1;
+  publisher->reply.head_length += length;
+  if (publisher->reply.head_length < sizeof pong) return 0;
+  publisher->reply.status = 200;
+  return 1;
+}
+
 static void connect_publisher(Publisher *publisher) {
   publisher->fd = dial(options.port, 0);
+  if (options.socket_path) shake_hands(publisher->fd);
   fcntl(publisher->fd, F_SETFL, O_NONBLOCK);
   struct epoll_event event = {EPOLLIN, {.u64 = 1ull << 32 | (uint64_t)publisher->index}};
   epoll_ctl(options.epoll, EPOLL_CTL_ADD, publisher->fd, &event);
@@ -145,7 +173,9 @@ void publisher_readable(int index) {
   Publisher *publisher = &publishers[index];
   ssize_t got = read(publisher->fd, bytes, sizeof bytes);
   if (got < 0 && errno == EAGAIN) return;
-  int outcome = got <= 0 ? -1 : reply_feed(&publisher->reply, bytes, (size_t)got);
+  int outcome = got <= 0              ? -1
+                : options.socket_path ? pong_feed(publisher, bytes, (size_t)got)
+                                      : reply_feed(&publisher->reply, bytes, (size_t)got);
   if (outcome > 0) return complete(publisher, bytes, got);
   if (outcome == 0) return;
   if (publisher->waiting) tell_failure(publisher, bytes, got);

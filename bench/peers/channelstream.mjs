@@ -26,20 +26,31 @@ export const missing = () =>
   existsSync(MAIN) ? undefined : 'dist/main.js is missing: npm run build'
 
 /** @param {import('./peer.mjs').Place} place */
-export async function start({ core, load, nodeFlags = [] }) {
+export async function start(place) {
+  const { port, pid, stop } = await startChannelstream(place)
+  return { ...running({ port, pids: [pid], secret: SECRET }, place.load), stop }
+}
+
+/**
+ * A server on a free port, with these settings besides.
+ *
+ * @param {import('./peer.mjs').Place} place
+ * @param {Record<string, string | number>} [settings] named as flags are
+ */
+export async function startChannelstream({ core, nodeFlags = [] }, settings = {}) {
+  const more = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
   // Announced connections wait until the last of them has been announced, on slow machines too.
   const patient = ['--gc-conns-after', '120']
   const server = await startServer(
-    [process.execPath, ...FLAGS, ...nodeFlags, MAIN, ...args, ...patient],
+    [process.execPath, ...FLAGS, ...nodeFlags, MAIN, ...args, ...patient, ...more],
     {
       core,
       ready: /listens on http:\/\/127\.0\.0\.1:(\d+)/,
       env: { CHANNELSTREAM_SECRET: SECRET },
     },
   )
-  const port = Number(server.match[1])
-  return { ...running({ port, pids: [server.pid], secret: SECRET }, load), stop: server.stop }
+  return { port: Number(server.match[1]), pid: server.pid, stop: server.stop }
 }
 
 /**

@@ -13,6 +13,7 @@
  * @property {number[]} pids whose CPU and memory are the server's
  * @property {(count: number, channels: number) => string[]} paths of the WebSockets; the i-th is in channel i % channels
  * @property {(message: { filler: number, messages?: number }) => string} publishRequest see lib/requests.mjs
+ * @property {() => Promise<string>} [publishOn] the path of a WebSocket to publish on; left out: over HTTP
  * @property {() => Promise<void>} stop
  * @property {(count: number, channels: number) => Promise<any>} [prepare] to be called before these may be opened
  * @property {string} [connectRequest] the request that announces a connection, if there is such a thing
@@ -24,10 +25,11 @@
 import * as channelstream from './channelstream.mjs'
 import * as echo from './echo.mjs'
 import * as nchan from './nchan.mjs'
+import * as philote from './philote.mjs'
 import * as socketio from './socketio.mjs'
 import * as writeGather from './write-gather.mjs'
 import * as writeLoop from './write-loop.mjs'
 import * as wsBare from './ws-bare.mjs'
 
 /** In the order of the columns. */
-export const PEERS = [writeLoop, writeGather, channelstream, nchan, wsBare, socketio, echo]
+export const PEERS = [writeLoop, writeGather, channelstream, philote, nchan, wsBare, socketio, echo]

@@ -1,0 +1,57 @@
+/** This server once more: published and heard on sockets of Philote, beside the REST API in one process. */
+import { SignJWT } from 'jose'
+import { createServer } from 'node:net'
+import { CHANNEL, channelName, frame, payload } from '../lib/requests.mjs'
+import { missing as missingServer, startChannelstream } from './channelstream.mjs'
+
+export const name = 'philote'
+export const about =
+  'this server, by its Philote port: published on sockets, heard by Philote clients'
+
+export const missing = missingServer
+
+const SECRET = 'a secret of the bench, thirty-two bytes'
+
+/** @param {import('./peer.mjs').Place} place */
+export async function start(place) {
+  const philotePort = await freePort()
+  const settings = {
+    'philote-port': philotePort,
+    'philote-secret': SECRET,
+    'philote-max-connections': 1_000_000,
+    'philote-max-messages-per-second': 0,
+  }
+  const server = await startChannelstream(place, settings)
+  const readers = new Map()
+  let channelCount = 1
+  return {
+    port: philotePort,
+    pids: [server.pid],
+    prepare: async (_count, channels) => {
+      channelCount = channels
+      for (let index = 0; index < channels; index++)
+        readers.set(index, await pathFor({ read: [channelName(index)] }))
+    },
+    paths: (count, channels) =>
+      Array.from({ length: count }, (_, index) => readers.get(index % channels)),
+    publishOn: () =>
+      pathFor({ write: Array.from({ length: channelCount }, (_, i) => channelName(i)) }),
+    publishRequest: ({ filler }) =>
+      frame(JSON.stringify({ channel: CHANNEL, data: payload(filler) })),
+    stop: server.stop,
+  }
+}
+
+const pathFor = async (claims) =>
+  `/?auth=${await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(SECRET))}`
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
