@@ -9,6 +9,11 @@ const ROOT = new URL('../', import.meta.url)
 /** Of each part: the npm script that builds it, a file that comes of it, and what it is made from. */
 const PARTS = [
   {
+    script: 'build:explorer',
+    made: 'dist/frontend/explorer/index.html',
+    from: ['frontend/explorer/', 'frontend/client/', 'package-lock.json'],
+  },
+  {
     script: 'build:client',
     made: 'dist/frontend/client/channelstream.js',
     from: ['frontend/client/', 'package-lock.json'],

@@ -1,16 +1,17 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
+import { z } from 'zod'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { RequestError } from '../protocol/errors.ts'
 import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_FORM, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
-import { requireAdmin } from './admin/routes.ts'
+import { explorerRoutes } from './explorer.ts'
 import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
 
 /** Collects the routes that are registered after it into an OpenAPI 3.1 document, made from their schemas. */
 export async function collectOpenApi(http: FastifyInstance): Promise<void> {
+  const told = new Map<string, Told>()
   await http.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -32,9 +33,63 @@ export async function collectOpenApi(http: FastifyInstance): Promise<void> {
         },
       },
     },
-    transform: withIdempotencyKey,
-    transformObject: jsonSchemaTransformObject,
+    transform(route) {
+      for (const method of [route.route.method].flat())
+        told.set(`${method.toLowerCase()} ${route.url}`, toldBy(route.schema))
+      return withIdempotencyKey(route)
+    },
+    transformObject(document) {
+      const made = jsonSchemaTransformObject(document)
+      fillIn(made as { readonly paths: Paths }, told)
+      return made
+    },
   })
+}
+
+/** What zod schemas say about whole bodies. It is lost where the document only refers to a schema. */
+interface Told {
+  readonly body: About
+  readonly response: Readonly<Record<string, About>>
+}
+type About =
+  { readonly description?: string | undefined; readonly examples?: readonly unknown[] } | undefined
+
+function toldBy({ body, response = {} }: { body?: unknown; response?: unknown } = {}): Told {
+  const about = (schema: unknown): About =>
+    schema instanceof z.ZodType ? schema.meta() : undefined
+  const statuses = Object.entries(response as object).map(
+    ([status, schema]) => [status, about(schema)] as const,
+  )
+  return { body: about(body), response: Object.fromEntries(statuses) }
+}
+
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
+interface Operation {
+  readonly requestBody?: Body
+  readonly responses: Readonly<Record<string, Body>>
+}
+interface Body {
+  description?: string
+  readonly content?: Readonly<Record<string, { example?: unknown }>>
+}
+
+/** Puts example and description beside each body: an explorer shows them there. */
+function fillIn({ paths }: { readonly paths: Paths }, told: ReadonlyMap<string, Told>): void {
+  for (const [path, item] of Object.entries(paths))
+    for (const [method, operation] of Object.entries(item)) {
+      const { body, response } = told.get(`${method} ${path}`) ?? { body: undefined, response: {} }
+      if (operation.requestBody) fillInBody(operation.requestBody, body)
+      for (const [status, answer] of Object.entries(operation.responses)) {
+        if (response[status]) answer.description = response[status].description ?? 'The answer.'
+        fillInBody(answer, response[status])
+      }
+    }
+}
+
+function fillInBody(body: Body, about: About): void {
+  const [example] = about?.examples ?? []
+  if (example === undefined) return
+  for (const media of Object.values(body.content ?? {})) media.example = example
 }
 
 /** The header is read before schemas count, and stands in none of them. */
@@ -58,29 +113,17 @@ const IDEMPOTENCY_KEY = {
 
 /** `/openapi.json` and `/api-explorer`, for those who are signed in to admin (recorded: others get 403 and the form). */
 export async function serveOpenApi(http: FastifyInstance, sessions: AdminSessions): Promise<void> {
+  const describe = (prefix: string): object => ({
+    ...withoutUnusedSchemas(http.swagger() as OpenApi),
+    servers: [{ url: prefix || '/' }],
+  })
   http.get('/openapi.json', { schema: { hide: true } }, async (request) => {
     if (!request.caller.isBackend && !sessions.isSignedIn(request.raw))
       throw new RequestError('FORBIDDEN')
-    return withoutUnusedSchemas(http.swagger() as OpenApi)
+    return describe(request.caller.view.prefix)
   })
-  await http.register(async (explorer) => {
-    explorer.addHook('onRequest', requireAdmin(sessions))
-    await explorer.register(swaggerUi, {
-      routePrefix: '/api-explorer',
-      staticCSP: CONTENT_SECURITY_POLICY,
-    })
-  })
+  await http.register(explorerRoutes, { sessions, describe })
 }
-
-/** Swagger UI sets styles from its script. Not `upgrade-insecure-requests`: the server itself speaks plain http. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "img-src 'self' data:",
-  "style-src 'self' 'unsafe-inline'",
-  "object-src 'none'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-].join('; ')
 
 interface OpenApi {
   readonly components: { readonly schemas: Readonly<Record<string, unknown>> }

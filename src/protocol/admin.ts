@@ -1,5 +1,6 @@
 /** What the admin panel asks and is told, beyond the API that backends have. */
 import { z } from 'zod'
+import { EXAMPLES } from './examples.ts'
 import { COMPLAINT, looseInteger, scalar, text } from './fields.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 
@@ -67,7 +68,9 @@ export const ChannelRow = z.object({
   last_active: z.string().describe('ISO 8601, UTC.'),
 })
 export type ChannelRow = z.output<typeof ChannelRow>
-export const ChannelsPage = z.object(rowsOf(ChannelRow)).meta({ id: 'ChannelsPage' })
+export const ChannelsPage = z
+  .object(rowsOf(ChannelRow))
+  .meta({ id: 'ChannelsPage', examples: [EXAMPLES.channelsPage] })
 export type ChannelsPage = z.output<typeof ChannelsPage>
 
 export const UserRow = z.object({
@@ -81,7 +84,9 @@ export const UserRow = z.object({
     .describe(`The first ${MAX_LISTED_CONNECTIONS} of the connections.`),
 })
 export type UserRow = z.output<typeof UserRow>
-export const UsersPage = z.object(rowsOf(UserRow)).meta({ id: 'UsersPage' })
+export const UsersPage = z
+  .object(rowsOf(UserRow))
+  .meta({ id: 'UsersPage', examples: [EXAMPLES.usersPage] })
 export type UsersPage = z.output<typeof UsersPage>
 
 /** One reading of the server's figures. */
@@ -119,7 +124,7 @@ export const FiguresResponse = z
       .describe('For each field of `current` its readings of the last hour.'),
     current: Reading.describe('The newest reading.'),
   })
-  .meta({ id: 'FiguresResponse' })
+  .meta({ id: 'FiguresResponse', examples: [EXAMPLES.figures] })
 export type FiguresResponse = z.output<typeof FiguresResponse>
 
 /** What the panel may send over its WebSocket. */

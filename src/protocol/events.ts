@@ -6,6 +6,7 @@
  * reaches a client. Source of the shapes: recorded, except `id`, `date` and `gap`, which are this server's own.
  */
 import { z } from 'zod'
+import { EXAMPLES } from './examples.ts'
 import { ChannelNameSchema, UserNameSchema } from './ids.ts'
 import { payload, scalar } from './fields.ts'
 
@@ -144,6 +145,8 @@ export const Event = z.discriminatedUnion('type', [
 export type Event = z.infer<typeof Event>
 export type EventType = Event['type']
 
-export const Frame = z
-  .array(Event)
-  .meta({ id: 'Frame', description: 'Events. An empty list is a heartbeat.' })
+export const Frame = z.array(Event).meta({
+  id: 'Frame',
+  description: 'Events. An empty list is a heartbeat.',
+  examples: [EXAMPLES.frame],
+})

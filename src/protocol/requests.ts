@@ -19,6 +19,7 @@ import {
   typeComplaint,
   uuid,
 } from './fields.ts'
+import { EXAMPLES } from './examples.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 
 const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -52,6 +53,7 @@ export const ChannelSettings = object({
 }).meta({
   id: 'ChannelSettings',
   description: 'Settings of a channel. What is left out gets its default.',
+  examples: [EXAMPLES.channelSettings],
 })
 export type ChannelSettings = z.output<typeof ChannelSettings>
 
@@ -80,7 +82,7 @@ export const InfoOptions = object({
   return_public_state: looseBoolean
     .default(false)
     .describe('Show only the part of each user’s state that is named in state_public_keys.'),
-}).meta({ id: 'InfoOptions' })
+}).meta({ id: 'InfoOptions', examples: [EXAMPLES.infoOptions] })
 export type InfoOptions = z.output<typeof InfoOptions>
 
 const infoDefaults: InfoOptions = InfoOptions.parse({})
@@ -106,7 +108,7 @@ export const ConnectRequest = object({
   info: InfoOptions.default(infoDefaults).describe(
     'What to tell about the channels in channels_info.',
   ),
-}).meta({ id: 'ConnectRequest' })
+}).meta({ id: 'ConnectRequest', examples: [EXAMPLES.connect] })
 export type ConnectRequest = z.output<typeof ConnectRequest>
 
 export const SubscribeRequest = object({
@@ -118,7 +120,7 @@ export const SubscribeRequest = object({
   info: InfoOptions.default(infoDefaults).describe(
     'What to tell about all channels of the connection.',
   ),
-}).meta({ id: 'SubscribeRequest' })
+}).meta({ id: 'SubscribeRequest', examples: [EXAMPLES.subscribe] })
 export type SubscribeRequest = z.output<typeof SubscribeRequest>
 
 export const UnsubscribeRequest = SubscribeRequest.extend({
@@ -128,7 +130,7 @@ export const UnsubscribeRequest = SubscribeRequest.extend({
   channel_configs: ChannelConfigs.default({}).describe(
     'Accepted for compatibility; changes nothing.',
   ),
-}).meta({ id: 'UnsubscribeRequest' })
+}).meta({ id: 'UnsubscribeRequest', examples: [EXAMPLES.unsubscribe] })
 export type UnsubscribeRequest = z.output<typeof UnsubscribeRequest>
 
 export const UserStateRequest = object({
@@ -138,7 +140,7 @@ export const UserStateRequest = object({
     .nullable()
     .default(null)
     .describe('Replaces the list of keys that others may see; null or left out keeps it.'),
-}).meta({ id: 'UserStateRequest' })
+}).meta({ id: 'UserStateRequest', examples: [EXAMPLES.userState] })
 export type UserStateRequest = z.output<typeof UserStateRequest>
 
 /** A map of channel name to settings. Names are not checked here, as recorded (config-any-name). */
@@ -147,6 +149,7 @@ export const ChannelConfigRequest = z
   .meta({
     id: 'ChannelConfigRequest',
     description: 'Settings by channel name. Unknown channels are made.',
+    examples: [EXAMPLES.channelConfig],
   })
 export type ChannelConfigRequest = z.output<typeof ChannelConfigRequest>
 
@@ -158,7 +161,7 @@ export const InfoRequest = reading(
   object({ info: InfoOptions.describe('What to tell, about which channels.') }).meta({
     id: 'InfoRequest',
   }),
-)
+).meta({ examples: [EXAMPLES.info] })
 export type InfoRequest = z.output<typeof InfoRequest>
 
 function fromOlderInfoForm(body: unknown): unknown {
@@ -197,7 +200,11 @@ export const MessageRequest = looseObject({
     .describe('When it was said; now (UTC) if left out. For people: order comes from id.'),
   user: UserNameSchema.describe('Who says it. Need not be connected.'),
   message: payload.optional().describe('The payload, passed on as it is.'),
-}).meta({ id: 'Message', description: 'A message. Further keys are passed on.' })
+}).meta({
+  id: 'Message',
+  description: 'A message. Further keys are passed on.',
+  examples: [EXAMPLES.message],
+})
 export type MessageRequest = z.output<typeof MessageRequest>
 
 export const EditRequest = looseObject({
@@ -210,32 +217,37 @@ export const EditRequest = looseObject({
 }).meta({
   id: 'MessageEdit',
   description: 'A change to a message. Further keys reach the event, not the history.',
+  examples: [EXAMPLES.edit],
 })
 export type EditRequest = z.output<typeof EditRequest>
 
 export const DeleteRequest = object({
   ...delivery,
   uuid: uuid.describe('The message to take away. Of several with one uuid the first goes.'),
-}).meta({ id: 'MessageDelete' })
+}).meta({ id: 'MessageDelete', examples: [EXAMPLES.delete] })
 export type DeleteRequest = z.output<typeof DeleteRequest>
 
 const bodyList = <Element extends z.ZodType>(element: Element) =>
   z.array(element, { error: COMPLAINT.type })
-export const MessagesRequest = bodyList(MessageRequest)
-export const EditsRequest = bodyList(EditRequest)
-export const DeletesRequest = bodyList(DeleteRequest)
+export const MessagesRequest = bodyList(MessageRequest).meta({ examples: [[EXAMPLES.message]] })
+export const EditsRequest = bodyList(EditRequest).meta({ examples: [[EXAMPLES.edit]] })
+export const DeletesRequest = bodyList(DeleteRequest).meta({ examples: [[EXAMPLES.delete]] })
 
 export const DisconnectRequest = z
   .looseObject({ conn_id: ConnIdSchema }, { error: typeComplaint(COMPLAINT.type) })
-  .meta({ id: 'DisconnectRequest' })
+  .meta({ id: 'DisconnectRequest', examples: [EXAMPLES.disconnect] })
 
 /** A parameter of a query, for the documentation: each transport reads and checks its own. */
-const parameter = (description: string) =>
-  z.unknown().optional().meta({ type: 'string', description })
+const parameter = (description: string, example: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ type: 'string', description, examples: [example] })
 
-const CONN_ID_PARAMETER = parameter('The connection: a UUID in any spelling.')
+const CONN_ID_PARAMETER = parameter('The connection: a UUID in any spelling.', EXAMPLES.connId)
 const CURSOR_PARAMETER = parameter(
   'The id of the last event that the client has; what came after it is told first. Left out: from where the server left off.',
+  EXAMPLES.cursor,
 )
 export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
 export const WebSocketQuery = z.looseObject({
@@ -243,5 +255,5 @@ export const WebSocketQuery = z.looseObject({
   cursor: CURSOR_PARAMETER,
 })
 export const ListenQuery = WebSocketQuery.extend({
-  callback: parameter('Name of a JavaScript function, for JSONP.'),
+  callback: parameter('Name of a JavaScript function, for JSONP.', EXAMPLES.callback),
 })

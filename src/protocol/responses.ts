@@ -1,8 +1,11 @@
 /** What callers are answered. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
 import { z } from 'zod'
+import { EXAMPLES } from './examples.ts'
 import { scalar } from './fields.ts'
+import { ERRORS } from './errors.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 import { ChannelSettings, DeleteRequest, EditRequest, MessageRequest } from './requests.ts'
+import type { ErrorCode } from './errors.ts'
 
 const state = z.record(z.string(), scalar)
 
@@ -22,7 +25,11 @@ export const HistoryItem = z
     no_history: z.boolean(),
     catchup: z.literal(false),
   })
-  .meta({ id: 'HistoryItem', description: 'A stored message, oldest first.' })
+  .meta({
+    id: 'HistoryItem',
+    description: 'A stored message, oldest first.',
+    examples: [EXAMPLES.historyItem],
+  })
 export type HistoryItem = z.output<typeof HistoryItem>
 
 export const ChannelInfo = z
@@ -39,7 +46,7 @@ export const ChannelInfo = z
       .describe('Length of users: 0 when users were not asked for, as in the Python server.'),
     users: z.array(UserNameSchema).describe('Sorted by code point.'),
   })
-  .meta({ id: 'ChannelInfo' })
+  .meta({ id: 'ChannelInfo', examples: [EXAMPLES.channelInfo] })
 export type ChannelInfo = z.output<typeof ChannelInfo>
 
 export const ChannelsInfo = z
@@ -49,7 +56,7 @@ export const ChannelsInfo = z
       .array(z.object({ user: UserNameSchema, state }))
       .describe('Every user of these channels, once.'),
   })
-  .meta({ id: 'ChannelsInfo' })
+  .meta({ id: 'ChannelsInfo', examples: [EXAMPLES.channelsInfo] })
 export type ChannelsInfo = z.output<typeof ChannelsInfo>
 
 export const ConnectResponse = z
@@ -65,7 +72,7 @@ export const ConnectResponse = z
       .describe('The channels of the request, sorted by code point.'),
     channels_info: ChannelsInfo,
   })
-  .meta({ id: 'ConnectResponse' })
+  .meta({ id: 'ConnectResponse', examples: [EXAMPLES.connected] })
 
 const membership = {
   channels: z
@@ -78,13 +85,13 @@ export const SubscribeResponse = z
     ...membership,
     subscribed_to: z.array(ChannelNameSchema).describe('Channels that are new.'),
   })
-  .meta({ id: 'SubscribeResponse' })
+  .meta({ id: 'SubscribeResponse', examples: [EXAMPLES.subscribed] })
 export const UnsubscribeResponse = z
   .object({
     ...membership,
     unsubscribed_from: z.array(ChannelNameSchema).describe('Channels that were left.'),
   })
-  .meta({ id: 'UnsubscribeResponse' })
+  .meta({ id: 'UnsubscribeResponse', examples: [EXAMPLES.unsubscribed] })
 
 export const UserStateResponse = z
   .object({
@@ -92,18 +99,24 @@ export const UserStateResponse = z
     changed_state: z.array(z.object({ key: z.string(), value: scalar })),
     public_keys: z.array(z.string()),
   })
-  .meta({ id: 'UserStateResponse' })
+  .meta({ id: 'UserStateResponse', examples: [EXAMPLES.userStateSet] })
 
-export const MessagesResponse = z
-  .array(MessageRequest)
-  .describe(
+export const MessagesResponse = z.array(MessageRequest).meta({
+  description:
     'The messages with what was filled in (uuid, timestamp, edited). Those without a target are left out.',
-  )
-export const EditsResponse = z.array(EditRequest)
-export const DeletesResponse = z.array(DeleteRequest)
+  examples: [[EXAMPLES.posted]],
+})
+export const EditsResponse = z.array(EditRequest).meta({
+  description: 'The changes, with what was filled in.',
+  examples: [[EXAMPLES.edited]],
+})
+export const DeletesResponse = z.array(DeleteRequest).meta({
+  description: 'What was asked for, with what was filled in.',
+  examples: [[EXAMPLES.deleted]],
+})
 export const DisconnectResponse = z
   .boolean()
-  .describe('False if the server does not know the connection.')
+  .meta({ description: 'False if the server does not know the connection.', examples: [true] })
 
 export const AdminResponse = z
   .object({
@@ -125,9 +138,11 @@ export const AdminResponse = z
     uptime: z.string().describe('[D day(s), ]H:MM:SS'),
     version: z.string(),
   })
-  .meta({ id: 'AdminResponse' })
+  .meta({ id: 'AdminResponse', examples: [EXAMPLES.admin] })
 
-export const HealthResponse = z.object({ status: z.literal('ok') })
+export const HealthResponse = z
+  .object({ status: z.literal('ok') })
+  .meta({ description: 'It works.', examples: [{ status: 'ok' }] })
 
 export const ErrorResponse = z
   .object({ request: z.string() })
@@ -136,3 +151,11 @@ export const InvalidResponse = z.record(z.string(), z.unknown()).meta({
   id: 'Invalid',
   description: 'What is wrong, by field: a list of texts, or the same again one level down.',
 })
+
+/** How the answer to an error is described, with the text that the error has. */
+export const errorAnswer = (code: ErrorCode, description: string) =>
+  ErrorResponse.meta({ description, examples: [{ request: ERRORS[code].text }] })
+
+/** The same for an error that names fields. */
+export const invalidAnswer = (description: string, example: object = EXAMPLES.invalid) =>
+  InvalidResponse.meta({ description, examples: [example] })

@@ -1,6 +1,6 @@
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { checkOrigin, cursorOf } from './opening.ts'
-import { ErrorResponse, InvalidResponse } from '../protocol/responses.ts'
+import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { Frame } from '../protocol/events.ts'
 import { ListenQuery } from '../protocol/requests.ts'
 import { complaint } from '../protocol/complaints.ts'
@@ -54,9 +54,9 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
       querystring: ListenQuery,
       response: {
         200: Frame,
-        401: ErrorResponse.describe('The connection is unknown: connect again.'),
-        403: ErrorResponse.describe('Pages of this origin may not listen.'),
-        422: InvalidResponse.describe('A parameter is not right.'),
+        401: errorAnswer('UNKNOWN_CONNECTION', 'The connection is unknown: connect again.'),
+        403: errorAnswer('FOREIGN_ORIGIN', 'Pages of this origin may not listen.'),
+        422: invalidAnswer('A parameter is not right.', { cursor: ['Not a valid cursor.'] }),
       },
     },
     handler(request, reply) {

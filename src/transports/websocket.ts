@@ -7,7 +7,7 @@ import {
 } from './frame-socket.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { HEARTBEAT, listFrames } from './websocket-frames.ts'
-import { ErrorResponse, InvalidResponse } from '../protocol/responses.ts'
+import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { WebSocketQuery } from '../protocol/requests.ts'
 import { checkOrigin, cursorOf } from './opening.ts'
@@ -80,9 +80,9 @@ export const webSocketRoute: FastifyPluginAsync = async (http) => {
         'Whatever the client sends is a sign of life only.',
       querystring: WebSocketQuery,
       response: {
-        403: ErrorResponse.describe('Pages of this origin may not listen.'),
-        422: InvalidResponse.describe('conn_id or cursor is not right.'),
-        426: ErrorResponse.describe('The request does not ask for a WebSocket.'),
+        403: errorAnswer('FOREIGN_ORIGIN', 'Pages of this origin may not listen.'),
+        422: invalidAnswer('conn_id or cursor is not right.', { cursor: ['Not a valid cursor.'] }),
+        426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),
       },
     },
     handler(_request, reply) {

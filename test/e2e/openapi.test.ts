@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import * as protocol from '../../src/protocol/index.ts'
 import { Backend, send } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 
@@ -13,6 +14,7 @@ const Parameter = z
     name: z.string().min(1),
     in: z.enum(['query', 'header', 'path', 'cookie']),
     description: z.string().optional(),
+    example: z.unknown().optional(),
     required: z.boolean().optional(),
     deprecated: z.boolean().optional(),
     schema: Schema,
@@ -155,6 +157,45 @@ describe('the description of the API', () => {
       expect(ajv.validateSchema(schema), `${name}: ${ajv.errorsText()}`).toBe(true)
       expect(JSON.stringify(schema), name).not.toMatch(/"nullable"|"exclusive\w+":(true|false)/)
     }
+  })
+
+  it('shows an example of every body that is sent or answered, each right by its schema', () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false })
+    ajv.addSchema({ $id: 'openapi', components: document.components })
+    const bodies = operations().flatMap(({ line, operation }) => [
+      { where: line, body: operation.requestBody },
+      ...Object.entries(operation.responses).map(([status, body]) => ({
+        where: `${line} ${status}`,
+        body,
+      })),
+    ])
+    for (const { where, body } of bodies)
+      for (const { schema, example } of Object.values(body?.content ?? {})) {
+        const shown = example ?? (schema as { examples?: unknown[] }).examples?.[0]
+        expect(shown, where).toBeDefined()
+        const text = JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components')
+        const isRight = ajv.validate(JSON.parse(text) as object, shown)
+        expect(isRight, `${where}: ${ajv.errorsText()}`).toBe(true)
+      }
+  })
+
+  it('has examples that the server’s own schemas accept', () => {
+    const schemas = Object.entries(protocol).filter(([, value]) => value instanceof z.ZodType)
+    const examples = schemas.flatMap(([name, schema]) =>
+      (((schema as z.ZodType).meta()?.['examples'] as unknown[] | undefined) ?? []).map(
+        (example) => [name, schema as z.ZodType, example] as const,
+      ),
+    )
+    expect(examples.length).toBeGreaterThan(20)
+    for (const [name, schema, example] of examples)
+      expect(schema.safeParse(example).error?.issues, name).toBeUndefined()
+  })
+
+  it('names the server as it is seen from outside', async () => {
+    const headers = { 'x-script-name': '/push' }
+    const { body } = await backend.send('GET /openapi.json', { headers })
+    expect((body as Document).servers).toEqual([{ url: '/push' }])
+    expect(document.servers).toEqual([{ url: '/' }])
   })
 
   it('says which routes need a signature: those that refuse to go without', async () => {

@@ -12,6 +12,9 @@ const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]|[\w-]+\.test)$/
 
 const ACTION_TIMEOUT_MS = 8_000
 
+/** Narrower ones are phones: they have a touch screen and no pointer to hover with. */
+const PHONE_MAX_WIDTH = 600
+
 export const DESKTOP = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844 }
 export const VIEWPORT = { desktop: DESKTOP, phone: PHONE } as const
@@ -55,8 +58,10 @@ export function useBrowser(): TestBrowser {
   }, INSTALL_TIMEOUT_MS)
 
   return {
-    async newPage({ expected, ...options } = {}) {
-      const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', ...options })
+    async newPage({ viewport = DESKTOP, expected, ...options } = {}) {
+      const isPhone = viewport !== null && viewport.width < PHONE_MAX_WIDTH
+      const kind = { viewport, isMobile: isPhone, hasTouch: isPhone, locale: 'en-GB' }
+      const context = await browser.newContext({ ...kind, ...options })
       context.setDefaultTimeout(ACTION_TIMEOUT_MS)
       const page = await context.newPage()
       const complaints: string[] = []

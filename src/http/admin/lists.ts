@@ -6,7 +6,7 @@ import {
   UsersPage,
   UsersQuery,
 } from '../../protocol/admin.ts'
-import { ErrorResponse, InvalidResponse } from '../../protocol/responses.ts'
+import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { VERSION } from '../../version.ts'
 import { allowAdmin } from './calls.ts'
@@ -31,8 +31,13 @@ const about = (summary: string, description: string) => ({
   security: [{ signature: [] }],
 })
 
-const FORBIDDEN = { 403: ErrorResponse.describe('Neither signed in nor signed.') }
-const REFUSALS = { ...FORBIDDEN, 422: InvalidResponse.describe('A parameter is not right.') }
+const FORBIDDEN = { 403: errorAnswer('FORBIDDEN', 'Neither signed in nor signed.') }
+const REFUSALS = {
+  ...FORBIDDEN,
+  422: invalidAnswer('A parameter is not right.', {
+    limit: ['Must be less than or equal to 500.'],
+  }),
+}
 
 export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, options) => {
   const { directory, history } = options
@@ -74,7 +79,7 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
       ),
       response: {
         ...FORBIDDEN,
-        426: ErrorResponse.describe('The request does not ask for a WebSocket.'),
+        426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),
       },
     },
     handler(_request, reply) {

@@ -16,13 +16,16 @@ export interface ApiOptions {
 export const written = (answer: Promise<object>): Promise<never> => answer as Promise<never>
 
 export const ERROR_RESPONSES = {
-  400: Responses.InvalidResponse.describe('The body is not JSON in UTF-8.'),
-  401: Responses.ErrorResponse.describe('The signature is not good, or too old.'),
-  403: Responses.ErrorResponse.describe(
+  400: Responses.invalidAnswer('The body is not JSON in UTF-8.', {
+    body: ['Not valid JSON. It is not UTF-8.'],
+  }),
+  401: Responses.errorAnswer('BAD_SIGNATURE', 'The signature is not good, or too old.'),
+  403: Responses.errorAnswer(
+    'FORBIDDEN',
     'There is no signature, or it came from an address that may not post.',
   ),
-  413: Responses.ErrorResponse.describe('The body is larger than max_body_bytes.'),
-  422: Responses.InvalidResponse.describe('Some fields are not right. Nothing was done.'),
+  413: Responses.errorAnswer('TOO_LARGE', 'The body is larger than max_body_bytes.'),
+  422: Responses.invalidAnswer('Some fields are not right. Nothing was done.'),
 }
 
 export const backend = { access: 'backend', isKeyed: true } as const

@@ -1,7 +1,7 @@
 import { lastOf } from './common.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import { ConnIdQuery, DisconnectRequest } from '../../protocol/requests.ts'
-import { DisconnectResponse, InvalidResponse } from '../../protocol/responses.ts'
+import { DisconnectResponse, invalidAnswer } from '../../protocol/responses.ts'
 import { parseAs } from '../validation.ts'
 import type { ApiOptions } from './common.ts'
 import type { FastifyRequest } from 'fastify'
@@ -11,7 +11,12 @@ const about = {
   tags: ['Client API'],
   summary: 'End a connection',
   description: 'Whoever knows the conn_id may end it. False if the server does not know it.',
-  response: { 200: DisconnectResponse, 422: InvalidResponse },
+  response: {
+    200: DisconnectResponse,
+    422: invalidAnswer('The conn_id is missing or malformed.', {
+      conn_id: ['Not a valid UUID.'],
+    }),
+  },
 }
 
 /** `GET` and `POST /disconnect`, unsigned. A missing conn_id counts as null (recorded: disconnect-bad). */
@@ -34,7 +39,10 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   })
   http.post('/disconnect', {
     config: { isKeyed: true },
-    schema: about,
-    handler: ({ body }) => disconnect(isJsonObject(body) ? { conn_id: null, ...body } : body),
+    // The schema is for the documentation: what is wrong is found below, where a missing conn_id counts as null.
+    attachValidation: true,
+    schema: { ...about, body: DisconnectRequest },
+    handler: ({ body }: { body: unknown }) =>
+      disconnect(isJsonObject(body) ? { conn_id: null, ...body } : body),
   })
 }

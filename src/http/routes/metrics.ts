@@ -1,6 +1,10 @@
+import { z } from 'zod'
 import { RequestError } from '../../protocol/errors.ts'
+import { errorAnswer } from '../../protocol/responses.ts'
 import type { AddressList } from '../addresses.ts'
 import type { FastifyPluginAsync } from 'fastify'
+
+const FIGURES = z.string().meta({ examples: ['channelstream_connections 1'] })
 
 export interface MetricsOptions {
   readonly metrics: {
@@ -17,7 +21,13 @@ export const metricsRoutes: FastifyPluginAsync<MetricsOptions> = async (http, op
       summary: 'Figures for Prometheus',
       description:
         'In the text format of Prometheus. Answered to the addresses of allow_metrics_from.',
-      produces: ['text/plain'],
+      response: {
+        200: {
+          description: 'Figures, one a line.',
+          content: { 'text/plain': { schema: FIGURES } },
+        },
+        403: errorAnswer('FORBIDDEN', 'The address is not in allow_metrics_from.'),
+      },
     },
     async handler(request, reply) {
       const { isBackend, view } = request.caller

@@ -1,0 +1,19 @@
+/** Asks the page's backend. */
+
+export class BackendError extends Error {
+  /** @param {number} status 0: nobody answered. @param {string} text */
+  constructor(status, text) {
+    super(text)
+    this.status = status
+  }
+}
+
+/** @param {string} action @param {object} [body] */
+export async function ask(action, body = {}) {
+  const request = { method: 'POST', body: JSON.stringify(body) }
+  const answer = await fetch(`/chat/api/${action}`, request).catch(() => undefined)
+  if (!answer) throw new BackendError(0, 'Nobody answers. Is the network there?')
+  const said = await answer.json().catch(() => ({ error: `Error ${answer.status}` }))
+  if (!answer.ok) throw new BackendError(answer.status, said.error)
+  return said
+}

@@ -1,0 +1,35 @@
+// Notifications, the smallest backend that works. With a Channelstream server: node server.mjs
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { Channelstream } from 'channelstream/backend'
+
+const { CHANNELSTREAM_URL: url = 'http://127.0.0.1:8000', PORT = 6544 } = process.env
+const secret = process.env.CHANNELSTREAM_SECRET ?? 'secret'
+const stream = new Channelstream({ url, secret })
+const page = await readFile(new URL('index.html', import.meta.url), 'utf8')
+
+const routes = {
+  'GET /': () => page.replace('SOCKET', `${url}/ws`),
+  'GET /channelstream.js': () => readFile(new URL(import.meta.resolve('channelstream/client'))),
+  // A real backend knows from the session who asks, and which channels they may be in.
+  'POST /connect': async () => {
+    const { conn_id } = await stream.connect({ username: 'visitor', channels: ['news'] })
+    return JSON.stringify({ conn_id })
+  },
+  // A real backend does this when something happened: an order came in, a build is done.
+  'POST /notify': async (text) =>
+    JSON.stringify(await stream.message({ user: 'shop', channel: 'news', message: { text } })),
+}
+
+const server = createServer(async (request, response) => {
+  try {
+    const answer = await routes[`${request.method} ${request.url}`]?.(await text(request))
+    const type = request.url === '/' ? 'text/html' : 'text/javascript'
+    response.writeHead(answer ? 200 : 404, { 'content-type': `${type}; charset=utf-8` }).end(answer)
+  } catch (error) {
+    console.error(error)
+    response.writeHead(500).end()
+  }
+})
+server.listen(PORT, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}`))

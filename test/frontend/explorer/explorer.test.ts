@@ -1,0 +1,179 @@
+import { createServer, request as sendRequest } from 'node:http'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Backend } from '../../helpers/http.ts'
+import { VIEWPORT, useBrowser } from '../../helpers/browser.ts'
+import { accessibilityFaults } from '../../helpers/axe.ts'
+import { startServer } from '../../helpers/server.ts'
+import type { AddressInfo } from 'node:net'
+import type { Locator } from 'playwright-core'
+import type { PageOptions, TestPage } from '../../helpers/browser.ts'
+import type { TestServer } from '../../helpers/server.ts'
+
+const SECRET = 'a secret that never leaves the field'
+const REFUSED = /Failed to load resource: the server responded with a status of 40[13]/
+
+const browser = useBrowser()
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer({ secret: SECRET, allow_posting_from: '127.0.0.1' })
+  return () => server.close()
+})
+
+async function signIn(page: TestPage, at: string): Promise<void> {
+  await page.goto(`${at}/admin/sign_in`)
+  await page.locator('[name=username]').fill('admin')
+  await page.locator('[name=password]').fill('admin_secret')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/\/admin$/)
+}
+
+async function openExplorer(at: string, options: PageOptions = {}): Promise<TestPage> {
+  const page = await browser.newPage(options)
+  await signIn(page, at)
+  await page.goto(`${at}/api-explorer`)
+  await page.locator('.opblock').first().waitFor()
+  return page
+}
+
+/** An operation, opened. `id` is a method and a path, as in `post_connect`. */
+async function operation(page: TestPage, id: string): Promise<Locator> {
+  const block = page.locator(`[id$="-${id}"].opblock`)
+  await block.locator('.opblock-summary-control').click()
+  await block.locator('.execute').waitFor()
+  return block
+}
+
+/** Sends the example, or `body`; answers status and body as the page shows them. */
+async function execute(page: TestPage, id: string, body?: unknown) {
+  const block = await operation(page, id)
+  if (body !== undefined) await block.locator('textarea').first().fill(JSON.stringify(body))
+  await block.locator('.execute').click()
+  const live = block.locator('.live-responses-table .response').first()
+  await live.waitFor()
+  return {
+    status: Number.parseInt(await live.locator('.response-col_status').innerText()),
+    text: await live.locator('.response-col_description').innerText(),
+  }
+}
+
+describe('the API explorer', { timeout: 120_000 }, () => {
+  it('signs in the browser: /connect, /message and /info', async () => {
+    const page = await openExplorer(server.url)
+    const sent: string[] = []
+    page.on('request', (request) =>
+      sent.push(request.url(), JSON.stringify(request.headers()), request.postData() ?? ''),
+    )
+    await page.getByLabel('Secret').fill(SECRET)
+    await page.getByText('Each request is signed in this browser.').waitFor()
+    const connected = await execute(page, 'post_connect')
+    expect(connected.status).toBe(200)
+    expect(connected.text).toContain('3b8f2a6e-5d0c-4f7a-9a44-0f3f3c1f7d10')
+    const said = [{ user: 'bob', channel: 'lobby', message: { text: 'from the explorer' } }]
+    expect((await execute(page, 'post_message', said)).status).toBe(200)
+    const told = await execute(page, 'post_info')
+    expect(told.status).toBe(200)
+    expect(told.text).toContain('from the explorer')
+    const { channels } = await new Backend(server, SECRET).info()
+    expect(channels['lobby']?.users).toEqual(['ann'])
+
+    expect(sent.join('\n')).toContain('x-channelstream-secret')
+    expect(sent.join('\n')).not.toContain(SECRET)
+    const kept = await page.evaluate(() =>
+      JSON.stringify([{ ...localStorage }, { ...sessionStorage }]),
+    )
+    expect(kept).not.toContain(SECRET)
+  })
+
+  it('shows what is wrong: no secret, another secret', async () => {
+    const page = await openExplorer(server.url, { expected: REFUSED })
+    const advice = page.locator('#advice')
+    // The session of the admin pages is no signature.
+    expect((await execute(page, 'post_connect')).status).toBe(403)
+    expect(await advice.innerText()).toContain('allow_posting_from')
+    await page.getByLabel('Secret').fill('wrong')
+    const refused = await execute(page, 'post_user_state')
+    expect(refused.status).toBe(401)
+    expect(refused.text).toContain('Bad Signature')
+    expect(await advice.innerText()).toContain('Is this the server’s secret')
+  })
+
+  it('shows every operation, with an example of each body', async () => {
+    const page = await openExplorer(server.url)
+    const document = (await new Backend(server, SECRET).send('GET /openapi.json')).body as {
+      paths: Record<string, Record<string, { summary: string; requestBody?: object }>>
+    }
+    const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, about]) => ({ method, path, about })),
+    )
+    expect(await page.locator('.opblock').count()).toBe(operations.length)
+    for (const { method, path, about } of operations) {
+      const name = `${method} ${path}`
+      const block = await operation(page, `${method}_${path.slice(1).replace(/[/.]/g, '_')}`)
+      expect(await block.innerText(), name).toContain(about.summary)
+      if (about.requestBody)
+        expect(await block.locator('textarea').first().inputValue(), name).toMatch(
+          /lobby|conn_id|ann|rules/,
+        )
+      await block.locator('.opblock-summary-control').click()
+    }
+  })
+
+  it('works behind a proxy that serves it under a path', async () => {
+    const proxy = await startProxy('/push')
+    const page = await openExplorer(`${proxy}/push`, { expected: /favicon/ })
+    await page.getByLabel('Secret').fill(SECRET)
+    expect((await execute(page, 'post_info')).status).toBe(200)
+    const urls = await page.locator('.request-url').allInnerTexts()
+    expect(urls.join()).toContain(`${proxy}/push/info`)
+  })
+
+  it.each([
+    ['desktop', 'light'],
+    ['desktop', 'dark'],
+    ['phone', 'light'],
+    ['phone', 'dark'],
+  ] as const)('has no serious fault of accessibility, on %s, %s', async (size, colorScheme) => {
+    const page = await openExplorer(server.url, { viewport: VIEWPORT[size] })
+    await page.emulateMedia({ colorScheme })
+    await page.getByLabel('Secret').fill(SECRET)
+    const look = async (what: string): Promise<void> => {
+      await page.shoot(`explorer-${size}-${colorScheme}-${what}`)
+      expect(await accessibilityFaults(page), what).toEqual([])
+    }
+    await look('list')
+    await execute(page, 'post_message')
+    await look('message')
+    const width = await page.evaluate(() => document.documentElement.scrollWidth)
+    expect(width).toBeLessThanOrEqual(VIEWPORT[size].width)
+  })
+
+  it('allows no script but its own, and no frame around it', async () => {
+    const page = await openExplorer(server.url)
+    const policy = (await page.request.get(`${server.url}/api-explorer/`)).headers()[
+      'content-security-policy'
+    ]
+    expect(policy).toContain("default-src 'none'; script-src 'self';")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe/)
+  })
+})
+
+/** A proxy that serves the server under `prefix`, as the documentation tells to set one up. Answers its address. */
+async function startProxy(prefix: string): Promise<string> {
+  const proxy = createServer((request, response) => {
+    const { host, port } = server
+    const headers = { ...request.headers, 'x-script-name': prefix }
+    const { method, url: path } = request
+    const onward = sendRequest({ host, port, method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(onward)
+  })
+  await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    proxy.closeAllConnections()
+    proxy.close()
+  })
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+}
