@@ -49,7 +49,7 @@ export async function describeChannels(
   viewer?: UserName,
 ): Promise<ChannelsInfo | LongChannelsInfo> {
   const excluded = new Set(options.exclude_channels)
-  const known = names ?? (await source.store.channelNames())
+  const known = names ? [...new Set(names)] : await source.store.channelNames()
   const wanted = excluded.size > 0 ? known.filter((name) => !excluded.has(name)) : known
   if (wanted.length > SHORT.channels) return atLength(source, wanted, options, viewer)
   const records = await source.store.channels(wanted, includeOf(options))

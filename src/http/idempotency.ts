@@ -4,7 +4,7 @@
  * A caller that lost the answer to a request sends it again, with the same key, and is answered as the first time;
  * nothing is done twice. Only signed requests are remembered. Why so: docs/decisions/0013-idempotency-keys.md.
  */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import {
   ERROR_HEADER,
   IDEMPOTENCY_HEADER,
@@ -22,6 +22,8 @@ declare module 'fastify' {
     bytes: Buffer | null
     /** Set while others may wait for the answer to this request. */
     settle: Settle | null
+    /** With a key: the id of what the request makes, the same each time it is done. */
+    keyedId: string | null
   }
   interface FastifyContextConfig {
     /** What the route does is done once for each `Idempotency-Key`. */
@@ -33,6 +35,7 @@ declare module 'fastify' {
 export function answerRepeats(http: FastifyInstance, answers: Answers): void {
   http.decorateRequest('bytes', null)
   http.decorateRequest('settle', null)
+  http.decorateRequest('keyedId', null)
   // Once the body is here, and before it is checked: a repeat is answered without looking into it again.
   http.addHook('preValidation', (request, reply, done) => {
     const key = request.headers[IDEMPOTENCY_HEADER]
@@ -67,10 +70,12 @@ async function answerRepeat(
   reply: FastifyReply,
 ): Promise<boolean> {
   if (!IDEMPOTENCY_KEY_FORM.test(key)) throw new RequestError('BAD_IDEMPOTENCY_KEY')
-  const claim: Claim = await answers.claim(key, fingerprintOf(request))
+  const fingerprint = fingerprintOf(request)
+  const claim: Claim = await answers.claim(key, fingerprint)
   if (claim.outcome === 'reused') throw new RequestError('IDEMPOTENCY_KEY_REUSED')
   if (claim.outcome === 'first') {
     request.settle = claim.settle
+    request.keyedId = idOf(`${key}\n${fingerprint}`)
     return false
   }
   const answer = await claim.answer
@@ -80,6 +85,21 @@ async function answerRepeat(
   void reply.code(status).type(JSON_TYPE).header(REPLAYED_HEADER, 'true').send(text)
   return true
 }
+
+/** A UUID that nobody can guess who knows the key and the request. */
+function idOf(text: string): string {
+  const digest = createHmac('sha256', ID_SALT).update(text).digest('hex')
+  const variant = '89ab'[parseInt(digest.slice(16, 17), 16) % 4] ?? '8'
+  const [a, b, c, d, e] = [
+    [0, 8],
+    [8, 12],
+    [13, 16],
+    [17, 20],
+    [20, 32],
+  ].map((range) => digest.slice(...range))
+  return `${a}-${b}-4${c}-${variant}${d}-${e}`
+}
+const ID_SALT = randomBytes(32)
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 

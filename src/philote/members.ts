@@ -7,13 +7,21 @@ import { endOfString } from '../protocol/json.ts'
 /** A member as it was written. */
 export type Member = readonly [name: string, value: unknown]
 
-/** The members of the object that `text` spells, in order, doubles included. Undefined: it is no JSON, or no object. */
+/** More is nothing that a client of Philote sends, and looking through all of it would hold up everybody else. */
+const MAX_MEMBERS = 1_000
+
+/**
+ * The members of the object that `text` spells, in order, doubles included. Undefined: it is no JSON, no object, or one of
+ * more than a thousand members.
+ */
 export function membersOf(text: string): readonly Member[] | undefined {
   const value = parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const count = countMembers(text)
+  if (count > MAX_MEMBERS) return undefined
   const members = Object.entries(value)
   // `JSON.parse` keeps one of each name, and puts names that are numbers first.
-  return countMembers(text) === members.length ? members : writtenMembersOf(text)
+  return count === members.length ? members : writtenMembersOf(text)
 }
 
 /** The members of an object in JSON, each with its value as text. `text` has to spell an object. */
@@ -84,19 +92,23 @@ function parse(text: string): unknown {
 const writtenMembersOf = (text: string): Member[] =>
   memberTextsOf(text).map(([name, value]) => [name, JSON.parse(value)])
 
+/** At most one more than `MAX_MEMBERS`. */
 function countMembers(text: string): number {
   let count = 0
   eachMember(text, () => count++)
   return count
 }
 
-/** Tells where the name of each member begins and ends (its quotes), and where its value ends. */
+/**
+ * Tells where the name of each member begins and ends (its quotes), and where its value ends. Stops behind the first that
+ * is too many.
+ */
 function eachMember(
   text: string,
   tell: (nameStart: number, nameEnd: number, end: number) => void,
 ): void {
   let at = text.indexOf('"')
-  while (at >= 0) {
+  for (let count = 0; at >= 0 && count <= MAX_MEMBERS; count++) {
     const nameEnd = endOfString(text, at)
     const end = endOfValue(text, text.indexOf(':', nameEnd) + 1)
     tell(at, nameEnd, end)

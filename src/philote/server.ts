@@ -116,6 +116,8 @@ export class PhiloteServer {
   /** Accepts nothing new; resolves once all sockets are closed, which is for the hub to do. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.#http.close(() => resolve()))
+    // The hub knows those that were admitted only.
+    for (const socket of this.#sockets) if (!socket.isAdmitted) socket.close(CLOSE.stopping)
     this.#http.closeIdleConnections()
     await closed
   }
@@ -190,6 +192,8 @@ export class PhiloteServer {
       return
     }
     socket.tell(JSON.stringify(found))
+    // It holds no place while it closes: strangers could take all of them.
+    this.#sockets.delete(socket)
     socket.close(CLOSE.refused)
   }
 

@@ -61,6 +61,10 @@ export class PhiloteSocket extends FrameSocket {
     this.resume()
   }
 
+  get isAdmitted(): boolean {
+    return this.#guest !== undefined
+  }
+
   /** Reads nothing until the client is admitted. */
   wait(): void {
     this.pause()

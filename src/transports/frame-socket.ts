@@ -121,6 +121,8 @@ export abstract class FrameSocket implements Sink {
 
   close(reason: CloseReason): void {
     this.#reason = reason
+    // Where nothing is read, the client's answer to the close would not be either.
+    this.resume()
     this.#webSocket?.close(reason.code, reason.text)
   }
 

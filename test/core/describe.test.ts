@@ -252,6 +252,13 @@ describe('a description that is long', () => {
     expect(others.flatMap((item) => item.pm_users)).toEqual([])
   })
 
+  it('shows each channel once, however often it was asked for', async () => {
+    const { describe } = await crowded()
+    const names = Array.from({ length: 150 }, () => channelName('room 3'))
+    const { channels } = await describe(noBreath, names, OPTIONS)
+    expect(Object.keys(channels)).toEqual(['room 3'])
+  })
+
   it('leaves out what was excluded, and what is gone when its page is read', async () => {
     const { store, describe } = await crowded()
     const options = { ...OPTIONS, exclude_channels: channelNames('all', 'room 1') }

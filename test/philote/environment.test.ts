@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { until } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { loadPhilote } from '../../src/config/philote-environment.ts'
 
@@ -70,7 +71,7 @@ describe('channelstream philote', () => {
     expect(server.stdout).toMatch(
       /^Channelstream \S+ \(Philote 0\.3\) listens on ws:\/\/127\.0\.0\.1:\d+\n/,
     )
-    expect(server.stdout).toContain('SECRET is empty')
+    await until(() => server.stdout.includes('SECRET is empty'), 'the note')
     server.signal('SIGTERM')
     expect(await server.exited).toEqual({ code: 0, signal: null })
   })

@@ -70,6 +70,39 @@ const philoteConnections = async (): Promise<number> =>
   // This test's own connection is one of them.
   (await commands.sendCommand<string>(['CLIENT', 'LIST'])).trim().split('\n').length - 1
 
+describe('clients without a key', () => {
+  const dialNowhere = async (port: number): Promise<Client> => {
+    const headers = { Origin: 'http://localhost' }
+    const client = await Client.dial('stranger', `ws://127.0.0.1:${port}/nowhere`, { headers })
+    open.push(client)
+    return client
+  }
+
+  it('are let go as soon as they have answered the close', async () => {
+    const port = await startStandalone()
+    const stranger = await dialNowhere(port)
+    const begun = performance.now()
+    await until(() => stranger.ending !== undefined, 'the close', 2_500)
+    expect(stranger.ending?.code).toBe(1008)
+    expect(performance.now() - begun).toBeLessThan(2_000)
+  })
+
+  it('take no place from those who have one', async () => {
+    const port = await freePort()
+    const server = await startServer({
+      philote_port: port,
+      philote_redis_url: redis.url,
+      philote_max_connections: 3,
+    })
+    closing.push(() => server.close())
+    const strangers = await Promise.all([1, 2, 3].map(() => dialNowhere(port)))
+    await until(() => strangers.every(({ inbox }) => inbox.length > 0), 'the refusals')
+    const ann = await enter(port, 'ann', ['room'])
+    expect(ann.isOpen).toBe(true)
+    expect(ann.ending).toBeUndefined()
+  })
+})
+
 describe('Redis behind a Philote server', () => {
   it('is held by two connections and one subscription a channel, however many sockets there are', async () => {
     const port = await startStandalone()

@@ -9,6 +9,7 @@ import { parseConnId } from '../../protocol/ids.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import type { ApiOptions } from './common.ts'
+import type { ConnId } from '../../protocol/ids.ts'
 import type { Complaints } from '../../protocol/complaints.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Hub } from '../../core/hub.ts'
@@ -27,7 +28,10 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
       body: Requests.ConnectRequest,
       response: { 200: Responses.ConnectResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => written(hub.connect(request.body)),
+    handler({ body, keyedId }) {
+      const connId = body.conn_id ?? (keyedId as ConnId | null) ?? undefined
+      return written(hub.connect({ ...body, conn_id: connId }))
+    },
   })
 
   http.post('/subscribe', {
