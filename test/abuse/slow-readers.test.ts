@@ -140,7 +140,7 @@ describe('clients that do not read', { timeout: 30_000 }, () => {
   it('of the last answer that a poll gets are parted like clients that stay away', async () => {
     const server = await startServer({
       heartbeat_interval: 0.1,
-      gc_conns_after: 1,
+      gc_conns_after: 2,
       resume_window: 1,
       poll_gather: 0,
     })
@@ -157,7 +157,7 @@ describe('clients that do not read', { timeout: 30_000 }, () => {
     poll.stopReading()
     // 20 MB in one answer, which the network cannot take.
     poll.write(signedHead(`GET /listen?conn_id=${connId}&cursor=${epoch}-0`, {}))
-    await until(() => reader.presenceOf('slow').includes('parted'), 'it to part', 6_000)
+    await until(() => reader.presenceOf('slow').includes('parted'), 'it to part', 12_000)
     poll.readOn()
     expect(await poll.answered()).toBe(200)
     await server.close()
