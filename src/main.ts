@@ -33,6 +33,15 @@ async function main(program: string, argv: readonly string[]): Promise<number | 
       await servePhilote(settings, { print, tell })
       return undefined
     }
+    case 'jane': {
+      const { jane } = await import('./cli/jane.ts')
+      const { env, stdin, stdout, stderr } = process
+      return jane(command.argv, { env, streams: { stdin, stdout, stderr }, print, tell })
+    }
+    case 'philote-admin': {
+      const { philoteAdmin } = await import('./cli/philote-admin.ts')
+      return philoteAdmin(command.argv, process.env, { print, tell })
+    }
     default:
       return command satisfies never
   }

@@ -10,6 +10,8 @@ export type Command =
   | MakeConfigCommand
   /** Start the plug-and-play Philote server; `argv` is for `loadPhilote`. */
   | { readonly command: 'philote'; readonly argv: readonly string[] }
+  /** A tool for Philote, which reads `argv` itself, `--help` included. */
+  | { readonly command: PhiloteTool; readonly argv: readonly string[] }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
 
@@ -23,7 +25,9 @@ export interface MakeConfigCommand {
 
 /** The program that pip installed beside the server for `make_config` alone. */
 const OLD_TOOL = 'channelstream_utils'
-const COMMANDS = ['serve', 'make-config', 'philote'] as const
+const PHILOTE_TOOLS = ['jane', 'philote-admin'] as const
+type PhiloteTool = (typeof PHILOTE_TOOLS)[number]
+const COMMANDS = ['serve', 'make-config', 'philote', ...PHILOTE_TOOLS] as const
 const MAKE_CONFIG_OPTIONS = {
   output: { type: 'string', short: 'o' },
   json: { type: 'string', short: 'j' },
@@ -31,16 +35,19 @@ const MAKE_CONFIG_OPTIONS = {
 
 /**
  * Reads `channelstream [serve] [options]`, `channelstream make-config -o FILE [-j JSON]`,
- * `channelstream philote [--host ADDRESS]` and, for
- * scripts of Channelstream 0.7, `channelstream_utils make_config -o FILE [-j JSON]`.
+ * `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`,
+ * `channelstream philote-admin COMMAND [flags]` and, for scripts of Channelstream 0.7,
+ * `channelstream_utils make_config -o FILE [-j JSON]`.
  *
  * `program` is how the program was called (`process.argv[1]`), `argv` what follows it. Throws a
  * `ConfigError` if there is no such command, or `make-config` is not called right.
  */
 export function readCommand(program: string, argv: readonly string[]): Command {
+  const isOldTool = basename(program).replace(/\.[^.]*$/, '') === OLD_TOOL
+  const tool = PHILOTE_TOOLS.find((name) => name === argv[0])
+  if (tool !== undefined && !isOldTool) return { command: tool, argv: argv.slice(1) }
   if (has(argv, '--help', '-h')) return { command: 'help' }
   if (has(argv, '--version', '-v')) return { command: 'version' }
-  const isOldTool = basename(program).replace(/\.[^.]*$/, '') === OLD_TOOL
   if (isOldTool) return readMakeConfig(argv)
   const [word] = argv
   if (word === undefined || word.startsWith('-')) return { command: 'serve', argv }
@@ -56,6 +63,8 @@ export function helpText(): string {
     'channelstream [serve] [-i FILE] [options]    start the server',
     'channelstream make-config -o FILE [-j JSON]  write a configuration with fresh secrets; - prints it',
     'channelstream philote [--host ADDRESS]       start a Philote server, with the settings of its environment',
+    'channelstream jane [flags]                   chat in the terminal, by Philote; --help lists the flags',
+    'channelstream philote-admin COMMAND [flags]  access keys, messages and tokens of Philote; --help lists them',
     'channelstream --help | -h                    show this',
     'channelstream --version | -v                 show the version',
     '',

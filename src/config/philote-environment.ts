@@ -107,7 +107,8 @@ const NO_JWT: ReturnType<typeof readJwtSettings> = {
 const emptySecretNote = (address: string | undefined): string =>
   `SECRET is empty: everybody can sign tokens, so the server listens on ${address} only.`
 
-interface Reader<Value> {
+/** How a value is read from text. */
+export interface Reader<Value> {
   readonly expected: string
   /** Undefined: it cannot be read. */
   readonly read: (text: string) => Value | undefined
@@ -119,7 +120,7 @@ const PORT: Reader<number> = {
 }
 
 /** As Go reads them: the beginning names the base, underscores may stand between digits. */
-const INTEGER: Reader<number> = {
+export const INTEGER: Reader<number> = {
   expected: 'a whole number',
   read: (text) => {
     const [, sign = '', digits = ''] = /^([+-]?)(.+)$/s.exec(text) ?? []
@@ -130,7 +131,7 @@ const INTEGER: Reader<number> = {
   },
 }
 
-const BOOLEAN: Reader<boolean> = {
+export const BOOLEAN: Reader<boolean> = {
   expected: `one of ${[...BOOLEANS.keys()].join(', ')}`,
   read: (text) => BOOLEANS.get(text),
 }
@@ -140,7 +141,7 @@ const LOG_LEVEL: Reader<string> = {
   read: (text) => LOG_LEVELS.get(text.toLowerCase()),
 }
 
-const REDIS_URL: Reader<string> = {
+export const REDIS_URL: Reader<string> = {
   expected: redisUrl.expected,
   read: (text) => readKind(redisUrl, text),
 }

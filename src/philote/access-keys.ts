@@ -5,10 +5,10 @@ import type { Fields } from './members.ts'
 import type { Permissions } from './token.ts'
 import type { RedisLink } from './redis-link.ts'
 
-const KEY_PREFIX = 'philote:access_key:'
+export const KEY_PREFIX = 'philote:access_key:'
 
 /** An access key as it lies in Redis. */
-interface AccessKey {
+export interface AccessKey {
   readonly read: readonly string[]
   readonly write: readonly string[]
   /** 0: no limit, and uses are not counted. */

@@ -9,7 +9,7 @@ import type { Publication, Topic } from '../store/store.ts'
 import type { Written } from './incoming.ts'
 
 /** Stands before the name of each channel. */
-const CHANNEL_PREFIX = 'philote:channel:'
+export const CHANNEL_PREFIX = 'philote:channel:'
 
 export interface RedisBusOptions {
   readonly url: string

@@ -178,8 +178,8 @@ const retryDelay = (retries: number): number =>
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => void setTimeout(resolve, ms).unref())
 
-/** Redis may be there and say nothing. */
-async function answered<Answer>(work: Promise<Answer>): Promise<Answer> {
+/** Redis may be there and say nothing: rejects with `RedisSilent` when it takes too long. */
+export async function answered<Answer>(work: Promise<Answer>): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new RedisSilent()), ANSWER_TIMEOUT_MS)

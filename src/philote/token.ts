@@ -15,7 +15,7 @@ export interface Permissions {
 
 export type TokenCheck = Permissions | { readonly refusal: Refusal }
 
-const ALGORITHMS = ['HS256', 'HS384', 'HS512']
+export const ALGORITHMS: readonly string[] = ['HS256', 'HS384', 'HS512']
 /** Known to the original, which has no key for them. */
 const ASYMMETRIC = /^(RS|PS|ES)(256|384|512)$/
 
@@ -28,9 +28,7 @@ export class TokenChecker {
     /** Milliseconds since 1970. */
     private readonly wallTime: () => number,
   ) {
-    const bytes = new TextEncoder().encode(secret)
-    // To HMAC, which fills keys up with zeros, a zero is the same as nothing; to WebCrypto, nothing is no key.
-    this.#key = bytes.length > 0 ? bytes : new Uint8Array(1)
+    this.#key = hmacKey(secret)
   }
 
   /** What the token allows, now; or how it is refused. Of several faults the first one that the original tells. */
@@ -53,12 +51,19 @@ export class TokenChecker {
 
   async #isSigned(token: string): Promise<boolean> {
     try {
-      await compactVerify(token, this.#key, { algorithms: ALGORITHMS })
+      await compactVerify(token, this.#key, { algorithms: [...ALGORITHMS] })
       return true
     } catch {
       return false
     }
   }
+}
+
+/** The key that a secret stands for. */
+export function hmacKey(secret: string): Uint8Array {
+  const bytes = new TextEncoder().encode(secret)
+  // To HMAC, which fills keys up with zeros, a zero is the same as nothing; to WebCrypto, nothing is no key.
+  return bytes.length > 0 ? bytes : new Uint8Array(1)
 }
 
 interface Claims {

@@ -33,6 +33,13 @@ describe('readCommand', () => {
     })
   })
 
+  it.each([
+    ['jane', '-s x --help -v'],
+    ['philote-admin', 'create-key --help'],
+  ])('leaves what follows %s to it', (command, rest) => {
+    expect(read('channelstream', `${command} ${rest}`)).toEqual({ command, argv: rest.split(' ') })
+  })
+
   it.each(['--help', '-h', '-i a.ini --help'])('helps for %s', (line) => {
     expect(read('channelstream', line)).toEqual({ command: 'help' })
   })
@@ -43,11 +50,13 @@ describe('readCommand', () => {
 
   it.each([
     ['channelstream', 'mkae-config -o a.ini', 'did you mean make-config?'],
-    ['channelstream', 'dance', 'there is no such command; --help'],
+    ['channelstream', 'orchestrate', 'there is no such command; --help'],
     ['channelstream', 'make-config', 'expected -o FILE'],
     ['channelstream', 'make-config -o a.ini --force', '--force'],
     ['channelstream', 'make-config -o', 'make-config: '],
     ['channelstream_utils', '', 'expected make_config -o FILE'],
+    ['channelstream', 'philote-adnim', 'did you mean philote-admin?'],
+    ['channelstream_utils', 'jane', 'expected make_config -o FILE'],
     ['channelstream_utils', 'serve', 'expected make_config -o FILE'],
   ])('has a fault for %s %s', (program, line, expected) => {
     expect(() => read(program, line)).toThrow(ConfigError)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import { Backend, until, within } from './http.ts'
 import type { ChildProcess } from 'node:child_process'
 
-const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
+export const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 const START_PATIENCE_MS = 20_000
 
 export interface Exit {
@@ -21,6 +21,10 @@ export interface StartOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   /** Files to be there in the working directory, by name. */
   readonly files?: Readonly<Record<string, string>>
+  /** Whether it gets a standard input to {@link ServerProcess.write} to; else it has none. */
+  readonly hasInput?: boolean
+  /** Another program than the server: its name and arguments. */
+  readonly command?: readonly [string, ...string[]]
 }
 
 const running = new Set<ServerProcess>()
@@ -39,14 +43,16 @@ export class ServerProcess {
   readonly directory = mkdtempSync(join(tmpdir(), 'channelstream-test-'))
   readonly #child: ChildProcess
 
-  private constructor({ args = [], env = {}, settings = {}, files = {} }: StartOptions) {
+  private constructor({ env = {}, settings = {}, files = {}, ...options }: StartOptions) {
     for (const [name, text] of Object.entries(files))
       writeFileSync(join(this.directory, name), text)
     const { PATH, HOME } = process.env
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+    const { args = [], command = [process.execPath, MAIN, ...args], hasInput = false } = options
+    const [program, ...words] = command
+    this.#child = spawn(program, words, {
       cwd: this.directory,
       env: { PATH, HOME, ...variablesOf(settings), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })
     this.#child.stdout?.on('data', (part: Buffer) => (this.stdout += part.toString()))
     this.#child.stderr?.on('data', (part: Buffer) => (this.stderr += part.toString()))
@@ -66,7 +72,7 @@ export class ServerProcess {
   /** The same for the plug-and-play Philote server. */
   static async startPhilote(options: StartOptions = {}): Promise<ServerProcess> {
     const args = ['philote', ...(options.args ?? [])]
-    const env = { ...options.env, PORT: '0' }
+    const env = { PORT: '0', ...options.env }
     return ServerProcess.#startUntil(/listens on ws:.*\n/, { ...options, args, env })
   }
 
@@ -84,6 +90,39 @@ export class ServerProcess {
     const server = new ServerProcess(options)
     const exit = await within(server.exited, 'the process to end', START_PATIENCE_MS)
     return Object.assign(server, { exit })
+  }
+
+  /** A command that goes on; resolves once it has printed or told this. */
+  static async startCommand(ready: RegExp, options: StartOptions): Promise<ServerProcess> {
+    const command = new ServerProcess(options)
+    await command.says(ready)
+    return command
+  }
+
+  /** Resolves once its output has this. */
+  async says(what: RegExp): Promise<void> {
+    const isDone = (): boolean => what.test(this.output) || this.exit !== undefined
+    await until(isDone, `${String(what)} in the output:\n${this.output}`, START_PATIENCE_MS)
+    if (!what.test(this.output)) throw new Error(`it ended without ${String(what)}: ${this.output}`)
+  }
+
+  /** To its standard input. */
+  write(text: string): void {
+    this.#child.stdin?.write(text)
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end()
+  }
+
+  /** Nobody reads its standard output any more. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy()
+  }
+
+  /** Resolves when it has ended by itself. */
+  async ended(): Promise<Exit> {
+    return within(this.exited, 'the process to end', START_PATIENCE_MS)
   }
 
   get host(): string {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { expect } from 'vitest'
 import { Client, answerOf, signToken } from './client.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { match, matches } from './matching.ts'
 import { pause, until } from '../helpers/http.ts'
 import { asText } from './cases.ts'
@@ -183,10 +184,23 @@ class Player {
       const share = ((cpuSeconds(this.server.pid) - before) * 1e5) / (performance.now() - begun)
       expect(share, 'percent of a core').toBeLessThan(Number(step['below']))
     },
+    admin: (step) => this.#admin(step),
     sleep: (step) => pause(Number(step['ms'])),
     capture: (step) => {
       this.#variables[String(step['as'])] = String(this.#issuers.get(String(step['id'])))
     },
+  }
+
+  /** Runs the admin tool, as people do. What it prints may be kept for later steps. */
+  async #admin(step: Step): Promise<void> {
+    const args = (step['args'] as string[]).map(String)
+    const env = { REDIS_URL: this.server.redis?.url ?? '', ...(step['env'] as object | undefined) }
+    const tool = await ServerProcess.run({ args: ['philote-admin', ...args], env })
+    if (step['code'] !== undefined) expect(tool.exit.code, tool.output).toBe(step['code'])
+    for (const stream of ['stdout', 'stderr'] as const)
+      if (step[stream] !== undefined) match(step[stream], tool[stream], stream, this.#issuers)
+    if (step['save'] !== undefined) this.#variables[asText(step['save'])] = tool.stdout.trim()
+    await tool.kill()
   }
 
   #token(step: Step): string {

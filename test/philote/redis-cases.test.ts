@@ -44,10 +44,6 @@ const cases = loadCases().filter(({ generation }) => generation === 'redis')
 describe('recorded cases of the Redis generation', () => {
   for (const played of cases) {
     const { label, about } = played
-    if (doesStep(played, 'admin')) {
-      it.skip(`${label}: needs the command line tool philote-admin, which there is not yet`)
-      continue
-    }
     it(`${label}: ${about}`, { timeout: 30_000 }, async () => {
       if (played.start !== 'fails') return playRedis(played)
       expect(() => loadPhilote([], environmentOf(played))).toThrow(ConfigError)
