@@ -6,8 +6,6 @@ import { CLOSE } from './protocol/close-codes.ts'
 import { Directory } from './core/directory.ts'
 import { FiguresHistory } from './telemetry/history.ts'
 import { Hub } from './core/hub.ts'
-import { MemoryAnswers } from './store/memory/answers.ts'
-import { MemoryStore } from './store/memory.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
 import { Readings } from './telemetry/readings.ts'
@@ -22,14 +20,7 @@ import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
 import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
-import {
-  adminCredentials,
-  answersOptions,
-  authRules,
-  forwardingRules,
-  hubOptions,
-  storeOptions,
-} from './options.ts'
+import { adminCredentials, authRules, forwardingRules, hubOptions } from './options.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { listRoutes } from './http/admin/lists.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
@@ -40,6 +31,7 @@ import { messageRoutes } from './http/routes/messages.ts'
 import { metricsRoutes } from './http/routes/metrics.ts'
 import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
 import { openLog } from './telemetry/log.ts'
+import { openStorage } from './storage.ts'
 import { philoteBeside, redisBus } from './philote-app.ts'
 import { stripPrefix } from './http/forwarding.ts'
 import { systemClock } from './clock.ts'
@@ -69,9 +61,9 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const logger = openLog(config.log_level)
   const onFault = (error: unknown): void =>
     logger.error({ err: error }, 'something failed in the background')
-  const store = new MemoryStore(clock, storeOptions(config))
+  const { store, answers } = await openStorage(config, clock, logger)
   const breath = breathing(clock)
-  const bus = redisBus(config, store.epoch, logger)
+  const bus = redisBus(config, logger)
   const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
   const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, breath, onFault })
   bus?.speakTo(hub)
@@ -92,7 +84,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     origins,
     forwarding,
     logger,
-    answers: new MemoryAnswers(clock, answersOptions(config)),
+    answers,
     maxBodyBytes: config.max_body_bytes,
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())

@@ -1,5 +1,6 @@
 /** From settings to what the parts take. */
 import { AddressList } from './http/addresses.ts'
+import { parseRedisUrl } from './redis-address.ts'
 import type { Config } from './config/schema.ts'
 import type { ForwardingRules } from './http/forwarding.ts'
 
@@ -11,6 +12,18 @@ export const storeOptions = (config: Config) => ({
   maxStateBytes: config.max_state_bytes,
   presenceListLimit: config.presence_list_limit,
 })
+
+/** Throws if `redis_url` is none, which the configuration has made sure of. */
+export function redisOptions(config: Config) {
+  const address = parseRedisUrl(config.redis_url)
+  if (!address) throw new Error('redis_url is not the address of a Redis')
+  return {
+    address,
+    prefix: config.redis_prefix,
+    timeoutMs: config.redis_timeout * 1000,
+    orphanWaitMs: config.gc_conns_after * 1000,
+  }
+}
 
 export const hubOptions = (config: Config) => ({
   maxMessagesPerRequest: config.max_messages_per_request,

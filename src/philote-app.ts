@@ -45,7 +45,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   const bus =
     settings.redisUrl === undefined
       ? undefined
-      : new RedisBus({ url: settings.redisUrl, mark: store.epoch, log: logger })
+      : new RedisBus({ url: settings.redisUrl, mark: newMark(), log: logger })
   const onListening = bus?.onListening
   const hub = new Hub(store, clock, {
     ...hubOptions(LIMITS),
@@ -88,14 +88,13 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
 }
 
 /** Philote's channels on Redis, for a server beside the REST API; none without Philote. */
-export function redisBus(
-  config: Config,
-  mark: string,
-  log: FastifyBaseLogger,
-): RedisBus | undefined {
+export function redisBus(config: Config, log: FastifyBaseLogger): RedisBus | undefined {
   const { philote_port: port, philote_redis_url: url } = config
-  return port === 0 || url === '' ? undefined : new RedisBus({ url, mark, log })
+  return port === 0 || url === '' ? undefined : new RedisBus({ url, mark: newMark(), log })
 }
+
+/** By which this process knows its own messages again. */
+const newMark = (): string => crypto.randomUUID().replaceAll('-', '').slice(0, 12)
 
 interface Beside {
   readonly config: Config

@@ -29,14 +29,31 @@ function defaultSecrets(config: Pick<Config, 'secret' | 'admin_secret'>): readon
 }
 
 /**
- * Refuses hosts that others can reach while secrets have their defaults.
+ * Refuses hosts that others can reach while secrets have their defaults, and settings that exclude each other.
  *
  * Reads the few settings it needs one by one, so that it is told beside faults in others.
  */
 export const hostFaults = (values: Values): readonly Fault[] => [
   ...ownHostFaults(values),
   ...philoteHostFaults(values),
+  ...twoRedisFaults(values),
 ]
+
+/** Each server would hear a message on Philote's channels, and keep it once more. */
+function twoRedisFaults(values: Values): readonly Fault[] {
+  const given = values.get('philote_redis_url')
+  const read = ConfigSchema.pick({ redis_url: true, philote_redis_url: true })
+    .strip()
+    .safeParse(rawValues(values))
+  if (given === undefined || !read.success) return []
+  if (read.data.redis_url === '' || read.data.philote_redis_url === '') return []
+  return [
+    faultIn(
+      given,
+      'cannot be combined with redis_url: every server would keep what it hears there',
+    ),
+  ]
+}
 
 function philoteHostFaults(values: Values): readonly Fault[] {
   const given = values.get('philote_host')

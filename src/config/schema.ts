@@ -1,7 +1,7 @@
 /** All settings together: the schema that reads them, and what is documented of each. */
 import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
-import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SECRETS } from './settings.ts'
+import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
 import { ABOUT, type About } from './values.ts'
 
 /** The settings by section, in the order of the page and of the example file. */
@@ -11,6 +11,7 @@ const SECTIONS = {
   'Who may call': CALLERS,
   Links: LINKS,
   Philote: PHILOTE,
+  'More than one server': SCALING,
   Logging: LOGGING,
   Timing: TIMING,
   'Memory and limits': LIMITS,
@@ -26,6 +27,7 @@ export const ConfigSchema = z.strictObject({
   ...CALLERS,
   ...LINKS,
   ...PHILOTE,
+  ...SCALING,
   ...LOGGING,
   ...TIMING,
   ...LIMITS,

@@ -12,7 +12,10 @@ import {
   OLD_SIGNER,
   oneOf,
   origins,
+  redisPrefix,
   redisUrl,
+  seconds,
+  storeUrl,
   setting,
   text,
   trueOrFalse,
@@ -145,6 +148,32 @@ export const PHILOTE = {
     5000,
     'Messages, pings and pongs that a Philote client may send per second, as an average over a heartbeat ' +
       'interval. One that sends more is closed. 0: no limit.',
+  ),
+}
+
+export const SCALING = {
+  redis_url: setting(
+    storeUrl,
+    '',
+    'The Redis (7.0 or newer, or Valkey) that several servers share; everything that a server knows is kept there. ' +
+      'Empty: this server is alone and keeps everything in its memory. See docs/scaling.md.',
+    true,
+  ),
+  redis_prefix: setting(
+    redisPrefix,
+    'channelstream',
+    'What names in Redis begin with, in braces. Installations that share a Redis need different ones; the ' +
+      'servers of one installation the same.',
+  ),
+  redis_connect_timeout: setting(
+    seconds(0.1),
+    10,
+    'How long a server that starts tries to reach Redis, in seconds, before it gives up and says why.',
+  ),
+  redis_timeout: setting(
+    seconds(0.1),
+    5,
+    'How long Redis may take to answer, in seconds. After that requests are answered with 503 until it is back.',
   ),
 }
 

@@ -4,6 +4,7 @@
  */
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
+import { REDIS_URL_FORMS, parseRedisUrl } from '../redis-address.ts'
 
 /** How values of one kind are read; `expected` says it in words, for faults and for the page. */
 export interface Kind<T> {
@@ -71,6 +72,18 @@ export const redisUrl: Kind<string> = {
     const isOne = /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname)
     return isOne ? raw : new Unreadable(raw)
   },
+}
+
+/** The same for the Redis that servers share, in all the ways to name one. */
+export const storeUrl: Kind<string> = {
+  expected: REDIS_URL_FORMS,
+  read: (raw) => (typeof raw === 'string' && parseRedisUrl(raw) ? raw : new Unreadable(raw)),
+}
+
+export const redisPrefix: Kind<string> = {
+  expected: '1 to 64 letters, digits and the characters . _ : -',
+  read: (raw) =>
+    typeof raw === 'string' && /^[\w.:-]{1,64}$/.test(raw) ? raw : new Unreadable(raw),
 }
 
 export const OLD_SIGNER = 'channelstream.utils.DefaultSigner'

@@ -63,7 +63,8 @@ export function inOrder(
   return live.length === 0 ? [...late] : [...late, ...live].sort((one, other) => one.n - other.n)
 }
 
-function gapEvent(
+/** Tells that events on these topics, up to the number `n`, may be lost. */
+export function gapEvent(
   { clock, store }: { readonly clock: Clock; readonly store: Pick<Store, 'epoch'> },
   n: number,
   topics: readonly Topic[],

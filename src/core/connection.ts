@@ -1,13 +1,13 @@
 import { Batch } from './batch.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
-import type { Awaitable, Topic } from '../store/store.ts'
+import type { Awaitable, Since, SinkKind, Topic } from '../store/store.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { ConnId, UserName } from '../protocol/ids.ts'
 
 /** What carries bytes to a client. Calls never throw; failure ends in a call of `Hub.lost`. */
 export interface Sink {
-  /** A stream stays open over many batches (WebSocket); a poll answers once. A poll never takes over from a stream. */
-  readonly kind: 'stream' | 'poll'
+  /** A poll never takes over from a stream. */
+  readonly kind: SinkKind
   /** False while the network has not taken what it was given; then `Hub.drained` is called when it has. */
   readonly writable: boolean
   /** Bytes that it was given and the network has not taken. */
@@ -30,7 +30,7 @@ export interface Sink {
 /** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
 export class Listeners {
   subscriptions: Subscription[] = []
-  /** Settled once the store announces the topic here. */
+  /** Settled once the store announces the topic here; undefined from then on. */
   ready: Awaitable<void> = undefined
 
   constructor(readonly topic: Topic) {}
@@ -56,6 +56,8 @@ export class LiveConnection {
   caughtUpTo = 0
   /** Events announced while what was missed is still being read; they come after it. */
   gate: OutgoingEvent[] | undefined
+  /** Channels that it has just joined, of which the gate waits for what was announced since. */
+  late: Since[] | undefined
   /** One for each topic it listens to. */
   subscriptions: Subscription[] = []
   /** When the client last showed life, by the clock. */

@@ -1,3 +1,4 @@
+import { Guest } from './guests.ts'
 import { liveEvent } from './outgoing-event.ts'
 import { userTopic } from '../store/store.ts'
 import type { Listeners, LiveConnection } from './connection.ts'
@@ -21,6 +22,18 @@ export class Deliverer {
       const listeners = this.registry.listenersOf(topic)
       if (listeners) this.#deliverOn(listeners, event, outgoing)
     }
+  }
+
+  /** Tells whoever listens to one of these topics that events on them are lost. A guest is promised nothing. */
+  tellGap(topics: readonly Topic[], gap: (topics: readonly Topic[]) => OutgoingEvent): void {
+    const lost = new Map<LiveConnection, Topic[]>()
+    for (const topic of topics)
+      for (const { connection } of this.registry.listenersOf(topic)?.subscriptions ?? []) {
+        const known = lost.get(connection)
+        if (known) known.push(topic)
+        else if (!(connection instanceof Guest)) lost.set(connection, [topic])
+      }
+    for (const [connection, itsTopics] of lost) this.outbox.push(connection, gap(itsTopics))
   }
 
   #deliverOn(listeners: Listeners, { delivery }: StoredEvent, event: OutgoingEvent): void {

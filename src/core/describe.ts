@@ -14,6 +14,13 @@ export type Described = Pick<
   'include_history' | 'include_users' | 'exclude_channels' | 'return_public_state'
 >
 
+export const NO_DETAILS: Described = {
+  include_history: false,
+  include_users: false,
+  exclude_channels: [],
+  return_public_state: false,
+}
+
 /** Written like `ChannelsInfo`. */
 export interface LongChannelsInfo {
   readonly channels: LongRecord<ChannelInfo | LongChannelInfo>
@@ -27,7 +34,7 @@ type LongChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
 }
 
 interface Source {
-  readonly store: Pick<Store, 'channelNames' | 'channels' | 'users'>
+  readonly store: Pick<Store, 'channelNames' | 'channels' | 'describe' | 'users'>
   readonly breath: Breath
 }
 
@@ -52,10 +59,10 @@ export async function describeChannels(
   const known = names ? [...new Set(names)] : await source.store.channelNames()
   const wanted = excluded.size > 0 ? known.filter((name) => !excluded.has(name)) : known
   if (wanted.length > SHORT.channels) return atLength(source, wanted, options, viewer)
-  const records = await source.store.channels(wanted, includeOf(options))
-  if (!isShort(records)) return atLength(source, wanted, options, viewer)
+  const described = await source.store.describe(wanted, includeOf(options), SHORT.users)
+  const { channels: records, users } = described
+  if (!users || !isShort(records)) return atLength(source, wanted, options, viewer)
 
-  const users = await source.store.users(new Set(records.flatMap((record) => record.users)))
   // Without a prototype: a channel may be called `__proto__`.
   const channels = Object.create(null) as Record<string, ChannelInfo>
   for (const record of records) channels[record.name] = channelInfo(record, viewer)

@@ -6,9 +6,12 @@ import { Sessions } from './sessions.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { byCodePoint } from './code-points.ts'
 import { checkChannels, checkInfo, checkList, checkSettings, stateTooLarge } from './limits.ts'
+import { inBackgroundOf } from './background.ts'
+import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
 import { complaint } from '../protocol/complaints.ts'
-import { describeChannels } from './describe.ts'
+import { NO_DETAILS, describeChannels } from './describe.ts'
 import { hasTarget, postDelete, postEdit, postMessage, saidIn } from './messages.ts'
+import { gapEvent } from './catchup.ts'
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
 import { presenceEvents } from './presence.ts'
@@ -25,6 +28,8 @@ import type { Awaitable, Figures, MembershipChange, State, Store } from '../stor
 import type * as Protocol from '../protocol/requests.ts'
 
 const SWEEP_INTERVAL_MS = 500
+/** Of what is due, for a store that is a network away. */
+const DROPPED_AT_ONCE = 64
 
 /** What callers may ask for, one method each. The rules are in the modules around; facts are in the store. */
 export class Hub {
@@ -36,6 +41,7 @@ export class Hub {
   readonly #source: { readonly store: Store; readonly breath: Breath }
   /** By the clock. */
   readonly startedAt: number
+  readonly #inBackground: (work: Awaitable<unknown>) => void
   #cancelSweep: Cancel | undefined
 
   constructor(
@@ -45,7 +51,7 @@ export class Hub {
   ) {
     this.startedAt = clock.now()
     this.#source = { store, breath: options.breath }
-    const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
+    const inBackground = (this.#inBackground = inBackgroundOf(options.onFault))
     this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
       connection instanceof Guest
@@ -53,7 +59,7 @@ export class Hub {
         : this.sessions.expel(connection, CLOSE.slowReader),
     ))
     this.#deliverer = new Deliverer(this.#registry, outbox)
-    const end = (connId: ConnId): void => this.#inBackground(this.disconnect(connId))
+    const end = (connId: ConnId): Promise<boolean> => this.disconnect(connId)
     this.sessions = new Sessions(
       { store, clock, registry: this.#registry, outbox, end, inBackground },
       options,
@@ -67,6 +73,10 @@ export class Hub {
   /** Starts listening to the store, heartbeats and sweeps. */
   start(): void {
     this.store.onEvent((event, topics) => this.#deliverer.deliver(event, topics))
+    const { store, clock } = this
+    this.store.onGap((topics, through) =>
+      this.#deliverer.tellGap(topics, (lost) => gapEvent({ store, clock }, through, lost)),
+    )
     this.store.onCommand((command) => this.sessions.obey(command))
     this.sessions.heartbeats.start()
     this.guests.start()
@@ -125,14 +135,17 @@ export class Hub {
       throw invalid(complaint(['conn_id'], 'Belongs to another user.'))
     if (connected.outcome === 'state-too-large') throw stateTooLarge(this.options)
     const { user, joined } = connected
-    await this.#tell(user.name, joined, user.publicState)
+    const [, described] = await Promise.all([
+      this.#tell(user.name, joined, user.publicState),
+      this.#describe(channels, request.info, user.name),
+    ])
     return {
       conn_id: connId,
       username: user.name,
       state: user.state,
       public_state: user.publicState,
       channels,
-      channels_info: await this.#describe(channels, request.info, user.name),
+      channels_info: described,
     }
   }
 
@@ -146,9 +159,12 @@ export class Hub {
       settingsMap(request.channel_configs),
     )
     if (!joined) throw invalid(unknownConnection())
-    await this.#tell(joined.user.name, joined.changes, joined.user.publicState)
+    const [, membership] = await Promise.all([
+      this.#tell(joined.user.name, joined.changes, joined.user.publicState),
+      this.#membership(joined.channels, request.info, joined.user.name),
+    ])
     return {
-      ...(await this.#membership(joined.channels, request.info, joined.user.name)),
+      ...membership,
       subscribed_to: joined.changes.map(({ channel }) => channel).sort(byCodePoint),
     }
   }
@@ -158,16 +174,22 @@ export class Hub {
     checkChannels(request, this.options)
     const left = await this.store.leave(request.conn_id, request.channels)
     if (!left) throw invalid(unknownConnection())
-    await this.#tell(left.user.name, left.changes, null)
+    const [, membership] = await Promise.all([
+      this.#tell(left.user.name, left.changes, null),
+      this.#membership(left.channels, request.info, left.user.name),
+    ])
     return {
-      ...(await this.#membership(left.channels, request.info, left.user.name)),
+      ...membership,
       unsubscribed_from: left.changes.map(({ channel }) => channel).sort(byCodePoint),
     }
   }
 
-  /** Ends a connection, closes its sink and tells presence. False: there is none of that id. */
-  async disconnect(connId: ConnId): Promise<boolean> {
-    const left = await this.store.drop(connId)
+  /**
+   * Ends a connection, closes its sink and tells presence. False: there is none of that id; or, with `onlyIfDue`, somebody
+   * has come for it since it was due.
+   */
+  async disconnect(connId: ConnId, onlyIfDue = false): Promise<boolean> {
+    const left = await this.store.drop(connId, onlyIfDue)
     if (!left) return false
     const [first] = left
     if (first) await this.#tell(first.user, left, null)
@@ -269,7 +291,11 @@ export class Hub {
 
   /** Ends what is due: connections that nobody came for, users and channels that nobody needs. */
   async sweep(): Promise<void> {
-    for (const connId of await this.store.sweep()) await this.disconnect(connId)
+    const due = [...(await this.store.sweep())]
+    while (due.length > 0)
+      await Promise.all(
+        due.splice(0, DROPPED_AT_ONCE).map((connId) => this.disconnect(connId, true)),
+      )
   }
 
   #describe(
@@ -278,10 +304,6 @@ export class Hub {
     viewer?: UserName,
   ): Promise<ChannelsInfo | LongChannelsInfo> {
     return describeChannels(this.#source, names, options, viewer)
-  }
-
-  #inBackground(work: Awaitable<unknown>): void {
-    if (work instanceof Promise) work.catch(this.options.onFault)
   }
 
   /** Presence, told by whoever caused the change. `state`: the public state of who joined, null when they left. */
@@ -303,16 +325,3 @@ export class Hub {
     return { channels, channels_info: await this.#describe(channels, info, viewer) }
   }
 }
-
-const unknownConnection = () => complaint(['conn_id'], 'Unknown connection')
-const unknownUser = () => complaint(['user'], 'Unknown user')
-
-const NO_DETAILS = {
-  include_history: false,
-  include_users: false,
-  exclude_channels: [],
-  return_public_state: false,
-}
-
-const settingsMap = (configs: Readonly<Record<string, Protocol.ChannelSettings>>) =>
-  new Map(Object.entries(configs) as [ChannelName, Protocol.ChannelSettings][])

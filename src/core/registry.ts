@@ -69,8 +69,15 @@ export class Registry {
     if (known) return known.ready
     this.#topics.set(topic, listeners)
     this.onListening(topic, true)
-    listeners.ready = this.store.listen(topic)
-    return listeners.ready
+    const ready = this.store.listen(topic)
+    if (!(ready instanceof Promise)) return
+    listeners.ready = ready
+    // Whoever waits is told what goes wrong.
+    ready.then(
+      () => (listeners.ready = undefined),
+      () => {},
+    )
+    return ready
   }
 
   unsubscribe(connection: LiveConnection, topic: Topic): void {

@@ -1,6 +1,7 @@
 import { Batch } from './batch.ts'
 import { Arrivals } from './arrivals.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
+import { Follower } from './follower.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { catchUpStart, inOrder, lateEvents, topicsSince } from './catchup.ts'
 import { channelTopic } from '../store/store.ts'
@@ -39,7 +40,7 @@ interface Parts {
   readonly registry: Registry
   readonly outbox: Outbox
   /** Ends a connection for good, and tells it. */
-  readonly end: (connId: ConnId) => void
+  readonly end: (connId: ConnId) => Promise<unknown>
   /** Takes care of what fails without a caller to tell. */
   readonly inBackground: (work: Awaitable<unknown>) => void
 }
@@ -48,6 +49,7 @@ interface Parts {
 export class Sessions {
   readonly heartbeats: Heartbeats
   readonly #arrivals = new Arrivals()
+  readonly #follower: Follower
 
   constructor(
     private readonly parts: Parts,
@@ -56,6 +58,8 @@ export class Sessions {
     this.heartbeats = new Heartbeats(parts.clock, times.heartbeatIntervalMs, (connection) =>
       this.#beat(connection),
     )
+    const expel = this.expel.bind(this)
+    this.#follower = new Follower({ ...parts, expel })
   }
 
   /** A client opened the connection. It gets what it missed, then what comes. */
@@ -80,8 +84,9 @@ export class Sessions {
       const isHeld = registry.get(arrival.connId)?.sink === sink
       if (arrival.hasHeld && !isHeld) return { outcome: 'superseded' }
       arrival.isStale = false
-      const attachment = await store.attach(arrival.connId)
+      const attachment = await store.attach(arrival.connId, sink.kind)
       if (arrival.isStale) continue
+      if (attachment === 'waits') return { outcome: 'waits' }
       if (!attachment) return this.#turnAway(arrival.connId, sink)
       returning ??= attachment.returning
       const connection = registry.open(arrival.connId, attachment.user)
@@ -105,7 +110,7 @@ export class Sessions {
   lost(connection: LiveConnection, sink: Sink, ending: Ending): void {
     if (connection.superseded === sink) connection.superseded = undefined
     if (connection.sink !== sink) return
-    if (ending === 'left') return this.parts.end(connection.id)
+    if (ending === 'left') return this.parts.inBackground(this.#leave(connection))
     this.#detach(
       connection,
       ending === 'answered' ? this.times.gcConnsMs : this.times.resumeWindowMs,
@@ -137,14 +142,16 @@ export class Sessions {
     if (!connection) return
     switch (command.type) {
       case 'joined':
-        for (const name of command.channels)
-          inBackground(registry.subscribe(connection, channelTopic(name)))
+        inBackground(this.#follower.follow(connection, command))
         break
       case 'left':
         for (const name of command.channels) registry.unsubscribe(connection, channelTopic(name))
         break
       case 'dropped':
         this.#forget(connection)?.close(CLOSE.ended)
+        break
+      case 'moved':
+        this.#handOver(connection)
         break
       default:
         command satisfies never
@@ -167,8 +174,27 @@ export class Sessions {
     else connection.cursor = cursor
     connection.sink = sink
     connection.gate = []
+    connection.late = undefined
     this.seen(connection)
     if (sink.kind === 'stream') this.heartbeats.add(connection)
+  }
+
+  /** The client has opened the connection at another server, which gets what this one did not send. */
+  #handOver(connection: LiveConnection): void {
+    this.parts.outbox.flush(connection)
+    const { sink } = connection
+    this.#detach(connection, this.times.resumeWindowMs)
+    sink?.close(CLOSE.replaced)
+  }
+
+  /** The client has closed the connection. Should the store be away, it is ended when it is back. */
+  async #leave(connection: LiveConnection): Promise<void> {
+    try {
+      await this.parts.end(connection.id)
+    } catch (error) {
+      if (this.parts.registry.get(connection.id) === connection) this.#detach(connection, 0)
+      throw error
+    }
   }
 
   /** What was meant for the older sink goes to it; what it did not send is left for the newer one. */
@@ -231,6 +257,7 @@ export class Sessions {
     connection.sink = undefined
     connection.superseded = undefined
     connection.gate = undefined
+    connection.late = undefined
     connection.pending = Batch.empty
     this.heartbeats.remove(connection)
     this.parts.registry.close(connection)

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
+import { StoreAway } from '../store/store.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { Socket } from 'node:net'
@@ -36,14 +37,17 @@ const plainReply = (code: ErrorCode, status: number = ERRORS[code].status): Erro
 })
 
 function requestErrorOf(error: unknown): RequestError | undefined {
+  if (error instanceof StoreAway) return new RequestError('STORE_AWAY')
   const code = FASTIFY_CODES[(error as FastifyError | undefined)?.code ?? '']
   return code && new RequestError(code)
 }
 
 export function onError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { code, status, body } = errorReply(error)
-  if (status >= 500 && code !== 'STOPPING') request.log.error({ err: error }, 'a request failed')
-  if (code === 'STOPPING') void reply.header('retry-after', '1').header('connection', 'close')
+  // A store that is away says so itself, once, and not for each request.
+  if (status >= 500 && status !== 503) request.log.error({ err: error }, 'a request failed')
+  if (status === 503) void reply.header('retry-after', '1')
+  if (code === 'STOPPING') void reply.header('connection', 'close')
   void reply.header(ERROR_HEADER, code).code(status).send(body)
 }
 

@@ -27,6 +27,10 @@ export class Deadlines<Key> {
     else this.#buckets.set(bucketOf(due), new Set([key]))
   }
 
+  isDue(key: Key, now: number): boolean {
+    return (this.#at.get(key) ?? Infinity) <= now
+  }
+
   clear(key: Key): void {
     const at = this.#at.get(key)
     if (at === undefined) return

@@ -7,10 +7,7 @@ import { changesOf, isTooLarge, withChanges } from './memory/state.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { Clock } from '../clock.ts'
-import type { MemoryStoreOptions } from './memory/tables.ts'
 import type * as Contract from './store.ts'
-
-export type { MemoryStoreOptions } from './memory/tables.ts'
 
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
 type CommandListener = Parameters<Contract.Store['onCommand']>[0]
@@ -24,7 +21,7 @@ export class MemoryStore implements Contract.Store {
   #onEvent: EventListener = () => {}
   #onCommand: CommandListener = () => {}
 
-  constructor(clock: Clock, options: MemoryStoreOptions) {
+  constructor(clock: Clock, options: Contract.StoreLimits) {
     this.#tables = new Tables(clock, options, this.epoch)
     this.#membership = new Membership(this.#tables, (command) => this.#onCommand(command))
     this.#publishing = new Publishing(this.#tables, (event, topics) => this.#onEvent(event, topics))
@@ -33,6 +30,9 @@ export class MemoryStore implements Contract.Store {
   onEvent(listener: EventListener): void {
     this.#onEvent = listener
   }
+
+  /** What this process forgets, everybody forgets with it. */
+  onGap(): void {}
 
   onCommand(listener: CommandListener): void {
     this.#onCommand = listener
@@ -62,8 +62,8 @@ export class MemoryStore implements Contract.Store {
     return this.#membership.leave(connId, channels)
   }
 
-  drop(connId: ConnId) {
-    return this.#membership.drop(connId)
+  drop(connId: ConnId, onlyIfDue = false) {
+    return this.#membership.drop(connId, onlyIfDue)
   }
 
   hasConnection(connId: ConnId): boolean {
@@ -129,12 +129,20 @@ export class MemoryStore implements Contract.Store {
     return [...this.#tables.channels.keys()]
   }
 
-  channels(
-    names: readonly ChannelName[],
-    include: { readonly users: boolean; readonly history: boolean },
-  ): Contract.ChannelRecord[] {
+  channels(names: readonly ChannelName[], include: Contract.Include): Contract.ChannelRecord[] {
     const { channels } = this.#tables
     return [...new Set(names)].flatMap((name) => channels.get(name)?.record(include) ?? [])
+  }
+
+  describe(
+    names: readonly ChannelName[],
+    include: Contract.Include,
+    mostUsers: number,
+  ): Contract.Description {
+    const channels = this.channels(names, include)
+    const members = channels.reduce((sum, { users }) => sum + users.length, 0)
+    if (members > mostUsers) return { channels }
+    return { channels, users: this.users(new Set(channels.flatMap(({ users }) => users))) }
   }
 
   users(

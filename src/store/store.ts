@@ -2,7 +2,8 @@
  * The contract between the rules (core) and the facts that outlive a connection or that another server must see.
  *
  * One process or twenty run the same core: it publishes here, and whatever is published comes back from here, to the
- * publishing server too. Implementations: `memory.ts`, one process. They share the suite in `test/contract/`.
+ * publishing server too. Implementations: `memory.ts`, one process, and `redis.ts`, any number of them. They share the
+ * suite in `test/contract/`.
  *
  * Guarantees that every implementation gives:
  * - Each call is atomic: it happens whole or not at all, and no other call sees it half done.
@@ -11,8 +12,8 @@
  *   tells it, nobody else does.
  * - Records that are handed out are snapshots: they do not change afterwards and must not be changed.
  *
- * Calls may answer at once or with a promise; callers await. A rejected call may still have taken effect, since the
- * answer may be what got lost.
+ * Calls may answer at once or with a promise; callers await. They reject with `StoreAway` while the store cannot be
+ * reached; such a call may still have taken effect, since the answer may be what got lost.
  */
 import type { EventType } from '../protocol/events.ts'
 import type { Scalar } from '../protocol/fields.ts'
@@ -20,6 +21,30 @@ import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 
 export type Awaitable<Value> = Value | Promise<Value>
+
+/** The store cannot be reached at the moment. The same call may succeed later. */
+export class StoreAway extends Error {
+  override readonly name = 'StoreAway'
+  constructor(options?: ErrorOptions) {
+    super('the store cannot be reached', options)
+  }
+}
+
+/** What an implementation is told when it is opened. */
+export interface StoreLimits {
+  /** Events kept per channel for connections that return. */
+  readonly channelFrames: number
+  /** Private messages kept per user for connections that return. */
+  readonly userFrames: number
+  /** A user without connections is forgotten after so many milliseconds. */
+  readonly gcUsersMs: number
+  /** A channel without members that nothing happens in is forgotten after so many milliseconds. */
+  readonly gcChannelsMs: number
+  /** Largest JSON size of a user's state, in bytes. */
+  readonly maxStateBytes: number
+  /** Most users that are listed with a presence event. */
+  readonly presenceListLimit: number
+}
 
 /** Where events are announced: a channel, or a user (private messages). Made by `channelTopic` and `userTopic` only. */
 export type Topic = string & { readonly __topic: true }
@@ -117,6 +142,18 @@ export interface ChannelRecord {
   readonly history: readonly StoredEvent[]
 }
 
+/** What records of channels are to have. */
+export interface Include {
+  readonly users: boolean
+  readonly history: boolean
+}
+
+/** Channels and the users in them, each once; without the users if there are too many. */
+export interface Description {
+  readonly channels: readonly ChannelRecord[]
+  readonly users?: readonly UserRecord[]
+}
+
 /** What a list of channels shows of one. */
 export interface ChannelSummary {
   readonly name: ChannelName
@@ -170,6 +207,9 @@ export interface Membership {
   readonly channels: readonly ChannelName[]
 }
 
+/** A stream stays open over many events; a poll answers once. */
+export type SinkKind = 'stream' | 'poll'
+
 /** What a server needs to serve a client that opened a connection. */
 export interface Attachment {
   readonly user: UserName
@@ -204,9 +244,17 @@ export interface Missed {
 
 /** What the server that holds a connection is asked to do, whichever server was asked for it. */
 export type Command =
-  | { readonly type: 'joined'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
+  | {
+      readonly type: 'joined'
+      readonly connId: ConnId
+      readonly channels: readonly ChannelName[]
+      /** The number of the newest event when they were joined: what comes after it is for the connection. */
+      readonly since: number
+    }
   | { readonly type: 'left'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
   | { readonly type: 'dropped'; readonly connId: ConnId }
+  /** Its client has opened it at another server, which waits for a `detach`. */
+  | { readonly type: 'moved'; readonly connId: ConnId }
 
 export interface Figures {
   readonly users: number
@@ -225,8 +273,11 @@ export interface Store {
 
   /** Called for every event on a topic that is listened to, with those topics, in the order of their numbers. */
   onEvent(listener: (event: StoredEvent, topics: readonly Topic[]) => void): void
+  /** Called when events on topics that are listened to are lost: some of those up to the number `through`. */
+  onGap(listener: (topics: readonly Topic[], through: number) => void): void
   /** Called on the server that holds the connection; on none, if no client is attached. */
   onCommand(listener: (command: Command) => void): void
+  /** Resolves once events are announced here; if the store is away, when it is back. */
   listen(topic: Topic): Awaitable<void>
   unlisten(topic: Topic): Awaitable<void>
 
@@ -243,15 +294,25 @@ export interface Store {
   ): Awaitable<Membership | undefined>
   /** Leaves channels; passes over those it is not in. Undefined: no such connection. */
   leave(connId: ConnId, channels: readonly ChannelName[]): Awaitable<Membership | undefined>
-  /** Ends the connection. Undefined: no such connection (any more): somebody else ended it and tells it. */
+  /**
+   * Ends the connection. Undefined: no such connection (any more): somebody else ended it and tells it; or, with
+   * `onlyIfDue`, a client has come for it or it was connected again since `sweep` answered it.
+   */
   drop(
     connId: ConnId,
+    onlyIfDue?: boolean,
   ): Awaitable<readonly (MembershipChange & { readonly user: UserName })[] | undefined>
   hasConnection(connId: ConnId): Awaitable<boolean>
 
-  /** A client opened the connection here: it is not due until it is detached. Undefined: no such connection. */
-  attach(connId: ConnId): Awaitable<Attachment | undefined>
-  /** The client is gone for now; it may come back within `waitMs`. `cursor`: the last event it was sent. */
+  /**
+   * A client opened the connection here: it is not due until it is detached. Undefined: no such connection. A server that
+   * holds it is asked to hand it over; but a poll never takes over from a stream elsewhere: then it `waits`.
+   */
+  attach(connId: ConnId, kind: SinkKind): Awaitable<Attachment | 'waits' | undefined>
+  /**
+   * The client is gone for now; it may come back within `waitMs`. `cursor`: the last event it was sent. Has no effect on
+   * a connection that another server holds. Does not reject while the store is away: it is done when the store is back.
+   */
   detach(connId: ConnId, cursor: number, waitMs: number): Awaitable<void>
 
   /** Undefined: no such user. `publicKeys` undefined keeps them. */
@@ -277,10 +338,13 @@ export interface Store {
   /** All channels, in the order in which they were made. */
   channelNames(): Awaitable<readonly ChannelName[]>
   /** Channels by name, unknown ones passed over, each once. */
-  channels(
+  channels(names: readonly ChannelName[], include: Include): Awaitable<readonly ChannelRecord[]>
+  /** The same, and who is in them, in one step; for at most `mostUsers` members, counted in each channel. */
+  describe(
     names: readonly ChannelName[],
-    include: { readonly users: boolean; readonly history: boolean },
-  ): Awaitable<readonly ChannelRecord[]>
+    include: Include,
+    mostUsers: number,
+  ): Awaitable<Description>
   /** Users by name; unknown ones are passed over. */
   users(
     names: Iterable<UserName>,

@@ -21,8 +21,15 @@ export async function play(
   scenario: Scenario,
   server: { readonly host: string; readonly port: number },
 ): Promise<void> {
-  const { host, port } = server
-  const session = new Session({ host, port, secret: scenario.ini?.secret ?? 'secret' })
+  const secret = scenario.ini?.secret ?? 'secret'
+  // The port may be another one each time it is asked for: behind it are several servers then.
+  const session = new Session({
+    host: server.host,
+    get port() {
+      return server.port
+    },
+    secret,
+  })
   try {
     for (const [i, step] of scenario.steps.entries()) {
       await explained(scenario, `step ${i + 1} of ${scenario.steps.length}: ${titleOf(step)}`, () =>

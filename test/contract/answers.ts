@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { within } from '../helpers/http.ts'
 import type { Answer, Answers, Claim, Settle } from '../../src/store/answers.ts'
+import type { Awaitable } from '../../src/store/store.ts'
 
 export const anAnswer = (text = '[]'): Answer => ({ status: 200, text })
 
@@ -18,16 +19,16 @@ export function answerIn(claim: Claim): Promise<Answer | undefined> {
   return within(claim.answer, 'the answer to a repeat')
 }
 
-export function answersContract(name: string, open: () => Answers): void {
+export function answersContract(name: string, open: () => Awaitable<Answers>): void {
   describe(`memory of answers: ${name}`, () => {
     it('lets one of many requests with a key be first', async () => {
-      const answers = open()
+      const answers = await open()
       const claims = await Promise.all([1, 2, 3].map(async () => answers.claim('k', 'f')))
       expect(claims.map(({ outcome }) => outcome).toSorted()).toEqual(['first', 'repeat', 'repeat'])
     })
 
     it('gives the answer to those who waited for it, and to those who come later', async () => {
-      const answers = open()
+      const answers = await open()
       const settle = await begin(answers, 'k')
       const early = await answers.claim('k', 'f')
       const answer = { status: 500, text: '{"request":"Internal error"}', error: 'INTERNAL' }
@@ -37,7 +38,7 @@ export function answersContract(name: string, open: () => Answers): void {
     })
 
     it('tells a key that belongs to another request, answered or not', async () => {
-      const answers = open()
+      const answers = await open()
       const settle = await begin(answers, 'k')
       expect(await answers.claim('k', 'other')).toEqual({ outcome: 'reused' })
       await settle(anAnswer(), true)
@@ -45,7 +46,7 @@ export function answersContract(name: string, open: () => Answers): void {
     })
 
     it('gives an answer that is not kept to those who waited, and lets the next be first', async () => {
-      const answers = open()
+      const answers = await open()
       const settle = await begin(answers, 'k')
       const early = await answers.claim('k', 'f')
       await settle({ status: 422, text: '{}' }, false)
@@ -54,7 +55,7 @@ export function answersContract(name: string, open: () => Answers): void {
     })
 
     it('lets those who waited ask anew, if there is no answer to give again', async () => {
-      const answers = open()
+      const answers = await open()
       const settle = await begin(answers, 'k')
       const early = await answers.claim('k', 'f')
       await settle(undefined, true)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { channelNames, connIdOf, connect, message, settingsMap } from './fixtures.ts'
+import { attach, channelNames, connIdOf, connect, message, settingsMap } from './fixtures.ts'
 import type { OpenBench } from './bench.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -23,7 +23,7 @@ export function attachments(openBench: OpenBench): void {
       const cursor = await headOf(store)
       await connect(store, 'ann', { channels: ['room'] })
       await saySomething(store)
-      expect(await store.attach(connIdOf(1))).toEqual({
+      expect(await attach(store, connIdOf(1))).toEqual({
         user: 'ann',
         channels: [{ name: 'room', since: expect.any(Number) as number }],
         cursor,
@@ -36,21 +36,21 @@ export function attachments(openBench: OpenBench): void {
       await connect(store, 'ann')
       await saySomething(store)
       await store.join(connIdOf(1), channelNames('late'), NO_SETTINGS)
-      const attachment = await store.attach(connIdOf(1))
+      const attachment = await attach(store, connIdOf(1))
       expect(attachment?.channels[0]?.since).toBeLessThanOrEqual(attachment?.cursor ?? -1)
     })
 
     it('cover a channel that was joined after the client came from the joining on', async () => {
       const { store } = await openBench()
       await connect(store, 'ann', { channels: ['early'] })
-      await store.attach(connIdOf(1))
+      await attach(store, connIdOf(1))
       await saySomething(store)
       const joinedAt = await headOf(store)
       await store.join(connIdOf(1), channelNames('late'), NO_SETTINGS)
       await saySomething(store)
       await store.detach(connIdOf(1), 0, 15_000)
       await store.join(connIdOf(1), channelNames('later'), NO_SETTINGS)
-      const attachment = await store.attach(connIdOf(1))
+      const attachment = await attach(store, connIdOf(1))
       const since = Object.fromEntries(
         (attachment?.channels ?? []).map((channel) => [channel.name, channel.since]),
       )
@@ -60,46 +60,46 @@ export function attachments(openBench: OpenBench): void {
     it('cover a channel that was left and joined again from the second joining on', async () => {
       const { store } = await openBench()
       await connect(store, 'ann', { channels: ['room'] })
-      await store.attach(connIdOf(1))
+      await attach(store, connIdOf(1))
       await store.leave(connIdOf(1), channelNames('room'))
       await saySomething(store)
       await store.join(connIdOf(1), channelNames('room'), NO_SETTINGS)
-      const attachment = await store.attach(connIdOf(1))
+      const attachment = await attach(store, connIdOf(1))
       expect(attachment?.channels).toEqual([{ name: 'room', since: await headOf(store) }])
     })
 
     it('go on from what the client was sent, and know that it returns', async () => {
       const { store } = await openBench()
       await connect(store, 'ann')
-      expect(await store.attach(connIdOf(1))).toMatchObject({ returning: false })
+      expect(await attach(store, connIdOf(1))).toMatchObject({ returning: false })
       await store.detach(connIdOf(1), 42, 15_000)
-      expect(await store.attach(connIdOf(1))).toMatchObject({ cursor: 42, returning: true })
+      expect(await attach(store, connIdOf(1))).toMatchObject({ cursor: 42, returning: true })
     })
 
     it('return also when the client before was never told to have gone', async () => {
       const { store } = await openBench()
       await connect(store, 'ann')
-      await store.attach(connIdOf(1))
-      expect(await store.attach(connIdOf(1))).toMatchObject({ returning: true })
+      await attach(store, connIdOf(1))
+      expect(await attach(store, connIdOf(1))).toMatchObject({ returning: true })
     })
 
     it('go on from the same place after a second connect with the id', async () => {
       const { store } = await openBench()
       await connect(store, 'ann')
-      await store.attach(connIdOf(1))
+      await attach(store, connIdOf(1))
       await store.detach(connIdOf(1), 42, 15_000)
       await connect(store, 'ann', { channels: ['room'] })
-      expect(await store.attach(connIdOf(1))).toMatchObject({ cursor: 42, returning: true })
+      expect(await attach(store, connIdOf(1))).toMatchObject({ cursor: 42, returning: true })
     })
 
     it('are of a connection that is known, else undefined', async () => {
       const { store } = await openBench()
-      expect(await store.attach(connIdOf(1))).toBeUndefined()
+      expect(await attach(store, connIdOf(1))).toBeUndefined()
       await store.detach(connIdOf(1), 3, 1000)
       expect(await store.hasConnection(connIdOf(1))).toBe(false)
       await connect(store, 'ann')
       await store.drop(connIdOf(1))
-      expect(await store.attach(connIdOf(1))).toBeUndefined()
+      expect(await attach(store, connIdOf(1))).toBeUndefined()
     })
   })
 
@@ -107,15 +107,17 @@ export function attachments(openBench: OpenBench): void {
     it('tell the server that holds a connection what it joined and left, and that it ended', async () => {
       const { store, heard } = await openBench()
       const connId = connIdOf(1)
+      await saySomething(store)
+      const since = await headOf(store)
       await connect(store, 'ann', { channels: ['first'] })
-      await store.attach(connId)
+      await attach(store, connId)
       await connect(store, 'ann', { channels: ['first', 'second'] })
       await store.join(connId, channelNames('first', 'third'), NO_SETTINGS)
       await store.leave(connId, channelNames('unknown', 'first'))
       await store.drop(connId)
       expect(await heard.commanded(4)).toEqual([
-        { type: 'joined', connId, channels: ['second'] },
-        { type: 'joined', connId, channels: ['third'] },
+        { type: 'joined', connId, channels: ['second'], since },
+        { type: 'joined', connId, channels: ['third'], since },
         { type: 'left', connId, channels: ['first'] },
         { type: 'dropped', connId },
       ])
@@ -127,9 +129,9 @@ export function attachments(openBench: OpenBench): void {
       await connect(store, 'ann', { id: 1, channels: ['room'] })
       await connect(store, 'bob', { id: 2, channels: ['room'] })
       await connect(store, 'cem', { id: 3, channels: ['room'] })
-      await store.attach(gone)
+      await attach(store, gone)
       await store.detach(gone, 0, 15_000)
-      await store.attach(open)
+      await attach(store, open)
       for (const connId of [waiting, gone]) {
         await store.join(connId, channelNames('more'), NO_SETTINGS)
         await store.leave(connId, channelNames('more'))

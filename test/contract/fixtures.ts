@@ -2,6 +2,7 @@
 import { ChannelSettings } from '../../src/protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../src/protocol/ids.ts'
 import type {
+  Attachment,
   ChannelRecord,
   Command,
   ConnectFacts,
@@ -77,6 +78,13 @@ export async function connect(
   const connected = await store.connect(connectFacts(user, wishes))
   if (connected.outcome !== 'connected') throw new Error(`not connected: ${connected.outcome}`)
   return connected
+}
+
+/** Opens a connection for a stream. */
+export async function attach(store: Store, connId: ConnId): Promise<Attachment | undefined> {
+  const attachment = await store.attach(connId, 'stream')
+  if (attachment === 'waits') throw new Error('a stream waits for nobody')
+  return attachment
 }
 
 export interface EventWishes {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   allChannels,
+  attach,
   channelNames,
   connIdOf,
   connect,
@@ -63,7 +64,7 @@ export function sweeping(openBench: OpenBench): void {
     it('not while a client has them open', async () => {
       const bench = await openBench()
       await connect(bench.store, 'ann', { waitMs: WAIT_MS })
-      await bench.store.attach(connIdOf(1))
+      await attach(bench.store, connIdOf(1))
       expect(await dueAfter(bench, 10 * WAIT_MS)).toEqual([])
       await connect(bench.store, 'ann', { channels: ['room'], waitMs: WAIT_MS })
       expect(await dueAfter(bench, 10 * WAIT_MS)).toEqual([])
@@ -72,7 +73,7 @@ export function sweeping(openBench: OpenBench): void {
     it('when a client that has gone does not come back', async () => {
       const bench = await openBench()
       await connect(bench.store, 'ann', { waitMs: WAIT_MS })
-      await bench.store.attach(connIdOf(1))
+      await attach(bench.store, connIdOf(1))
       await bench.clock.advance(60_000)
       await bench.store.detach(connIdOf(1), 0, 5000)
       expect(await dueAfter(bench, 4999)).toEqual([])
@@ -82,10 +83,10 @@ export function sweeping(openBench: OpenBench): void {
     it('not if the client came back, however late the first time was', async () => {
       const bench = await openBench()
       await connect(bench.store, 'ann', { waitMs: WAIT_MS })
-      await bench.store.attach(connIdOf(1))
+      await attach(bench.store, connIdOf(1))
       await bench.store.detach(connIdOf(1), 0, 5000)
       await bench.clock.advance(4000)
-      await bench.store.attach(connIdOf(1))
+      await attach(bench.store, connIdOf(1))
       expect(await dueAfter(bench, 60_000)).toEqual([])
     })
 
@@ -113,7 +114,7 @@ export function sweeping(openBench: OpenBench): void {
       const bench = await openBench()
       await connect(bench.store, 'ann', { waitMs: WAIT_MS })
       await dueAfter(bench, WAIT_MS + LATE_MS)
-      await bench.store.attach(connIdOf(1))
+      await attach(bench.store, connIdOf(1))
       expect(await dueAfter(bench, 60_000)).toEqual([])
     })
 
@@ -193,7 +194,7 @@ export function sweeping(openBench: OpenBench): void {
       await bench.store.configure(settingsMap({ room: {} }))
       await bench.clock.advance(gcChannelsMs / 2)
       await connect(bench.store, 'ann', { channels: ['room'] })
-      await bench.store.attach(connIdOf(1))
+      await attach(bench.store, connIdOf(1))
       await dueAfter(bench, 3 * gcChannelsMs)
       expect(await hasRoom(bench)).toBe(true)
     })

@@ -13,11 +13,11 @@ import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import type { HubOptions } from '../../src/core/hub-options.ts'
 import type { LiveConnection } from '../../src/core/connection.ts'
-import type { MemoryStoreOptions } from '../../src/store/memory.ts'
+import type { StoreLimits } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { z } from 'zod'
 
-export const STORE_OPTIONS: MemoryStoreOptions = {
+export const STORE_OPTIONS: StoreLimits = {
   channelFrames: 10,
   userFrames: 5,
   gcUsersMs: 86_400_000,
@@ -87,7 +87,7 @@ export class Installation {
   readonly faults: unknown[] = []
   #connections = 0
 
-  constructor(options: Partial<MemoryStoreOptions & HubOptions> = {}) {
+  constructor(options: Partial<StoreLimits & HubOptions> = {}) {
     this.store = heldStore(new MemoryStore(this.clock, { ...STORE_OPTIONS, ...options }))
     this.hub = new Hub(this.store, this.clock, {
       ...HUB_OPTIONS,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createClient } from '@redis/client'
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -10,19 +10,38 @@ import type { ChildProcess } from 'node:child_process'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 
 const REDIS_SERVER = '/usr/bin/redis-server'
+const READY = /Ready to accept connections|Sentinel ID is/
 
-/** A Redis of the tests' own: Debian's, on a free port of loopback, with nothing on disk. */
+/** Settings of Redis, by their names in its configuration file. */
+export type RedisSettings = Readonly<Record<string, string>>
+
+/** So that nothing that was answered is lost, however it ends. */
+export const ON_DISK: RedisSettings = { appendonly: 'yes', appendfsync: 'always' }
+
+/** A Redis of the tests' own: Debian's, on a free port of loopback, with nothing on disk unless it is asked for. */
 export class RedisServer {
   readonly #directory = mkdtempSync(join(tmpdir(), 'channelstream-redis-'))
   #child: ChildProcess | undefined
   #output = ''
 
-  private constructor(readonly port: number) {}
+  private constructor(
+    readonly port: number,
+    private readonly settings: RedisSettings,
+    private readonly isSentinel = false,
+  ) {}
+
+  /** Watches over other Redis servers, which it has to be told of. */
+  static async startSentinel(): Promise<RedisServer> {
+    await ensurePackages('redis-server')
+    const server = new RedisServer(await freePort(), {}, true)
+    await server.restart()
+    return server
+  }
 
   /** Resolves once it answers. Installs Debian's package where that is possible and needed. */
-  static async start(): Promise<RedisServer> {
+  static async start(settings: RedisSettings = {}): Promise<RedisServer> {
     await ensurePackages('redis-server')
-    const server = new RedisServer(await freePort())
+    const server = new RedisServer(await freePort(), settings)
     await server.restart()
     return server
   }
@@ -31,23 +50,37 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
-  /** On the same port, with an empty memory; resolves once it answers. */
+  /** Stops answering for a while, without a word. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
+  /** On the same port, with what it has on disk; resolves once it answers. */
   async restart(): Promise<void> {
     await this.halt()
-    const settings = { port: this.port, bind: '127.0.0.1', save: '', appendonly: 'no' }
-    const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-    const child = spawn(REDIS_SERVER, [...flags, '--dir', this.#directory], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const child = spawn(REDIS_SERVER, this.#arguments(), { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.on('data', (part: Buffer) => (this.#output += part.toString()))
     child.stderr.on('data', (part: Buffer) => (this.#output += part.toString()))
     this.#child = child
     this.#output = ''
-    await until(
-      () => this.#output.includes('Ready to accept connections') || child.exitCode !== null,
-      'Redis to start',
-    )
+    await until(() => READY.test(this.#output) || child.exitCode !== null, 'Redis to start')
     if (child.exitCode !== null) throw new Error(`Redis did not start:\n${this.#output}`)
+  }
+
+  /** A file, because Sentinels write down there what they find out. */
+  #arguments(): string[] {
+    const common = { port: this.port, bind: '127.0.0.1', dir: this.#directory }
+    const settings = this.isSentinel
+      ? common
+      : { ...common, save: '""', appendonly: 'no', ...this.settings }
+    const lines = Object.entries(settings).map(([name, value]) => `${name} ${value}\n`)
+    const file = join(this.#directory, 'redis.conf')
+    if (!existsSync(file)) writeFileSync(file, lines.join(''))
+    return [file, ...(this.isSentinel ? ['--sentinel'] : [])]
   }
 
   /** Ends it, so that its port is closed. */

@@ -176,9 +176,9 @@ export class HubDriver implements Driver {
 /** Every connection that ends, for whatever reason, ends with `disconnect`. */
 export function noticeEndings(hub: Hub, onEnd: (connId: string) => void): void {
   const disconnect = hub.disconnect.bind(hub)
-  hub.disconnect = (connId) => {
+  hub.disconnect = (connId, onlyIfDue) => {
     onEnd(connId)
-    return disconnect(connId)
+    return disconnect(connId, onlyIfDue)
   }
 }
 

@@ -2,13 +2,7 @@ import { Deadlines } from '../deadlines.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { Channel, Connection, User } from './records.ts'
-
-export interface IdleLimits {
-  /** A user without connections is forgotten after so many milliseconds. */
-  readonly gcUsersMs: number
-  /** A channel without members that nothing happens in is forgotten after so many milliseconds. */
-  readonly gcChannelsMs: number
-}
+import type { StoreLimits } from '../store.ts'
 
 /** Knows what waits for its end: connections without a client, users without connections, channels without members. */
 export class Collector {
@@ -18,7 +12,7 @@ export class Collector {
 
   constructor(
     private readonly clock: Clock,
-    private readonly limits: IdleLimits,
+    private readonly limits: Pick<StoreLimits, 'gcUsersMs' | 'gcChannelsMs'>,
   ) {
     const now = clock.now()
     this.#connections = new Deadlines(now)
@@ -29,6 +23,10 @@ export class Collector {
   /** The connection has no client; it is due in `waitMs`. */
   connectionWaits(connection: Connection, waitMs: number): void {
     this.#connections.set(connection, this.clock.now() + waitMs)
+  }
+
+  isConnectionDue(connection: Connection): boolean {
+    return this.#connections.isDue(connection, this.clock.now())
   }
 
   connectionServed(connection: Connection): void {

@@ -1,19 +1,12 @@
 import { formatCursor } from '../../protocol/ids.ts'
 import { channelTopic, userTopic } from '../store.ts'
-import type { Publication, StoredEvent, Topic } from '../store.ts'
+import type { Publication, StoreLimits, StoredEvent, Topic } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
 import type { Ring } from '../ring.ts'
 
 /** Keys of an edit that change the message. Source: recorded (edit-extra-keys). */
 const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
-
-export interface FrameLimits {
-  /** Events kept per channel for connections that return. */
-  readonly channelFrames: number
-  /** Private messages kept per user for connections that return. */
-  readonly userFrames: number
-}
 
 /** Numbers events and writes them where they are kept. */
 export class EventLog {
@@ -22,7 +15,7 @@ export class EventLog {
 
   constructor(
     private readonly epoch: string,
-    private readonly limits: FrameLimits,
+    private readonly limits: Pick<StoreLimits, 'channelFrames' | 'userFrames'>,
   ) {}
 
   /** The number of the newest event. */

@@ -55,9 +55,13 @@ export class Membership {
     return membershipOf(connection, changes)
   }
 
-  drop(connId: ConnId): (Contract.MembershipChange & { user: UserName })[] | undefined {
+  drop(
+    connId: ConnId,
+    onlyIfDue: boolean,
+  ): (Contract.MembershipChange & { user: UserName })[] | undefined {
     const connection = this.tables.connections.get(connId)
     if (!connection) return undefined
+    if (onlyIfDue && !this.tables.collector.isConnectionDue(connection)) return undefined
     const user = connection.user.name
     const left = [...connection.channels.keys()].sort(byCreation).map((channel) => ({
       ...this.#leave(connection, channel),
@@ -128,12 +132,14 @@ export class Membership {
 
   /** Only a connection that a client has open is held by a server, which has to know. */
   #command(
-    { id, attached }: Connection,
+    { id: connId, attached }: Connection,
     type: 'joined' | 'left',
-    channels: readonly Channel[],
+    changed: readonly Channel[],
   ): void {
-    if (!attached || channels.length === 0) return
-    this.command({ type, connId: id, channels: channels.map(({ name }) => name) })
+    if (!attached || changed.length === 0) return
+    const channels = changed.map(({ name }) => name)
+    if (type === 'left') this.command({ type, connId, channels })
+    else this.command({ type, connId, channels, since: this.tables.log.head })
   }
 }
 

@@ -4,15 +4,7 @@ import { EventLog } from './log.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { Clock } from '../../clock.ts'
-import type { FrameLimits } from './log.ts'
-import type { IdleLimits } from './collector.ts'
-
-export interface MemoryStoreOptions extends IdleLimits, FrameLimits {
-  /** Largest JSON size of a user's state, in bytes. */
-  readonly maxStateBytes: number
-  /** Most users that are listed with a presence event. */
-  readonly presenceListLimit: number
-}
+import type { StoreLimits } from '../store.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})
 
@@ -28,7 +20,7 @@ export class Tables {
 
   constructor(
     readonly clock: Clock,
-    readonly options: MemoryStoreOptions,
+    readonly options: StoreLimits,
     epoch: string,
   ) {
     this.log = new EventLog(epoch, options)

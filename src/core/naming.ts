@@ -1,0 +1,10 @@
+/** What requests name: settings by channel, and connections and users that may not be known. */
+import { complaint } from '../protocol/complaints.ts'
+import type { ChannelName } from '../protocol/ids.ts'
+import type { ChannelSettings } from '../protocol/requests.ts'
+
+export const unknownConnection = () => complaint(['conn_id'], 'Unknown connection')
+export const unknownUser = () => complaint(['user'], 'Unknown user')
+
+export const settingsMap = (configs: Readonly<Record<string, ChannelSettings>>) =>
+  new Map(Object.entries(configs) as [ChannelName, ChannelSettings][])

@@ -1,0 +1,91 @@
+/** Where Redis is: what the setting says, and which machine that is at the moment. */
+
+/** The ways to name a Redis, for messages and documentation. */
+export const REDIS_URL_FORMS =
+  'redis://host:port/database, rediss:// for TLS, unix:///path, redis+sentinel://host:port,host:port/name or ' +
+  'redis+cluster://host:port,host:port'
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** One process that speaks the protocol of Redis. */
+export type Endpoint = HostPort | { readonly path: string }
+
+export interface RedisAddress {
+  readonly kind: 'single' | 'sentinel' | 'cluster'
+  /** The Redis itself, the Sentinels, or some nodes of the Cluster. At least one. */
+  readonly endpoints: readonly Endpoint[]
+  /** What the Sentinels call the master. */
+  readonly master: string
+  readonly tls: boolean
+  readonly username: string
+  readonly password: string
+  readonly database: number
+}
+
+const URL_FORM =
+  /^(redis|rediss|unix|redis\+unix)(?:\+(sentinel|cluster))?:\/\/(?:([^@]*)@)?([^/?#]*)(\/[^?#]*)?(?:\?(.*))?$/
+
+/** Undefined if it is no address of a Redis. */
+export function parseRedisUrl(url: string): RedisAddress | undefined {
+  const [, scheme = '', kind = 'single', login = '', hosts = '', path = '', query = ''] =
+    URL_FORM.exec(url) ?? []
+  const credentials = readLogin(login)
+  if (scheme === '' || !credentials) return undefined
+  const common = { ...credentials, tls: scheme === 'rediss', master: '' }
+  if (scheme.endsWith('unix')) {
+    const database = readDatabase(new URLSearchParams(query).get('db') ?? '')
+    if (kind !== 'single' || hosts !== '' || path === '' || database === undefined) return undefined
+    return { ...common, kind, database, endpoints: [{ path: decodeURIComponent(path) }] }
+  }
+  const endpoints = hosts.split(',').map((text) => readHost(text, DEFAULT_PORTS[kind] ?? 6379))
+  if (!endpoints.every((endpoint) => endpoint !== undefined)) return undefined
+  return withPath({ ...common, kind: kind as RedisAddress['kind'], endpoints }, path)
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { sentinel: 26379 }
+
+function withPath(address: Omit<RedisAddress, 'database'>, path: string): RedisAddress | undefined {
+  const [first = '', second = ''] = path.split('/').slice(1)
+  const isSentinel = address.kind === 'sentinel'
+  const database = readDatabase(isSentinel ? second : first)
+  if (database === undefined || (isSentinel && first === '')) return undefined
+  if (address.kind === 'cluster' && database !== 0) return undefined
+  if (address.kind === 'single' && address.endpoints.length !== 1) return undefined
+  return { ...address, database, master: isSentinel ? decodeURIComponent(first) : '' }
+}
+
+function readLogin(text: string): { username: string; password: string } | undefined {
+  const [name = '', ...rest] = text.split(':')
+  try {
+    return { username: decodeURIComponent(name), password: decodeURIComponent(rest.join(':')) }
+  } catch {
+    return undefined
+  }
+}
+
+function readDatabase(text: string): number | undefined {
+  if (text === '') return 0
+  return /^\d{1,4}$/.test(text) ? Number(text) : undefined
+}
+
+function readHost(text: string, defaultPort: number): HostPort | undefined {
+  const [, bracketed, plain, portText] =
+    /^(?:\[([\d:a-f.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/i.exec(text) ?? []
+  const host = bracketed ?? plain
+  const port = portText === undefined ? defaultPort : Number(portText)
+  if (host === undefined || port < 1 || port > 65_535) return undefined
+  return { host, port }
+}
+
+/** For people: without user and password. */
+export const shownEndpoint = (endpoint: Endpoint): string =>
+  'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`
+
+export function shownAddress({ kind, endpoints, master }: RedisAddress): string {
+  const places = endpoints.map(shownEndpoint).join(', ')
+  if (kind === 'sentinel') return `${master}, by the Sentinels at ${places}`
+  return kind === 'cluster' ? `the Cluster of ${places}` : places
+}

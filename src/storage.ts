@@ -1,0 +1,41 @@
+import { MemoryAnswers } from './store/memory/answers.ts'
+import { MemoryStore } from './store/memory.ts'
+import { systemClock } from './clock.ts'
+import { answersOptions, redisOptions, storeOptions } from './options.ts'
+import type { Answers } from './store/answers.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config/schema.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Store } from './store/store.ts'
+
+/** Where facts are kept that outlive a connection, or that another server must see. */
+export interface Storage {
+  readonly store: Store
+  readonly answers: Answers
+}
+
+/** In this process, or in Redis if there is a `redis_url`. Rejects if Redis cannot be used. */
+export async function openStorage(
+  config: Config,
+  clock: Clock,
+  logger: FastifyBaseLogger,
+): Promise<Storage> {
+  if (config.redis_url === '') {
+    const store = new MemoryStore(clock, storeOptions(config))
+    return { store, answers: new MemoryAnswers(clock, answersOptions(config)) }
+  }
+  // Only who has a Redis pays for its client.
+  const { RedisStore } = await import('./store/redis.ts')
+  const store = await RedisStore.open(
+    {
+      ...storeOptions(config),
+      ...redisOptions(config),
+      // Redis's own time is the same for all servers; a clock that is turned by hand has to count in Redis, too.
+      ...(clock !== systemClock && { now: () => Math.floor(clock.wallTime()) }),
+      onAway: (error) => logger.error({ err: error }, 'Redis is away'),
+      onBack: (where) => logger.info(`Redis is back, at ${where}`),
+    },
+    config.redis_connect_timeout * 1000,
+  )
+  return { store, answers: store.answers(answersOptions(config)) }
+}

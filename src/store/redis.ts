@@ -1,0 +1,311 @@
+import { Announcements } from './redis/announcements.ts'
+import { Holdings } from './redis/holdings.ts'
+import { Installation } from './redis/installation.ts'
+import { Keys } from './redis/keys.ts'
+import { LEASE_MS, Lease, PATIENCE_MS } from './redis/lease.ts'
+import { Link } from './redis/link.ts'
+import { RedisAnswers } from './redis/answers.ts'
+import { Reading } from './redis/reading.ts'
+import { loadScripts } from './redis/scripts.ts'
+import {
+  counted,
+  readChanges,
+  readMembershipChanges,
+  knownUser,
+  readMembership,
+  readOrdered,
+  writeChannels,
+  writePublication,
+  writeState,
+} from './redis/encoding.ts'
+import type { ChannelSettings } from '../protocol/requests.ts'
+import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { Line } from './redis/link.ts'
+import type { RedisAddress } from '../redis-address.ts'
+import type { RedisAnswersOptions } from './redis/answers.ts'
+import type { Reply } from './redis/encoding.ts'
+import type * as Contract from './store.ts'
+
+export interface RedisStoreOptions extends Contract.StoreLimits {
+  readonly address: RedisAddress
+  /** Keeps two installations on one Redis apart. */
+  readonly prefix: string
+  /** How long Redis may take to answer before it counts as away. */
+  readonly timeoutMs: number
+  /** How long a connection waits whose server died. */
+  readonly orphanWaitMs: number
+  /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
+  readonly now?: () => number
+  /** Told once when Redis goes away, and when it is back. */
+  readonly onAway: (error: unknown) => void
+  readonly onBack: (where: string) => void
+}
+
+/** A connection that `sweep` answered is not answered again for so long. */
+const RETRY_MS = 1000
+/** Numbers that are passed over when Redis was started anew, because it may have forgotten that it gave them. */
+const LEAP = 1_048_576
+/** Records that one sweep handles: a script holds up everybody else. */
+const SWEPT_AT_ONCE = 200
+
+/** Keeps everything in Redis, for any number of servers. What each call does there is in `redis/lua`. */
+export class RedisStore implements Contract.Store {
+  readonly #installation: Installation
+  readonly #link: Link
+  readonly #announcements: Announcements
+  readonly #holdings: Holdings
+  readonly #lease: Lease
+  readonly #reading: Reading
+  #answers: RedisAnswers | undefined
+  #onCommand: (command: Contract.Command) => void = () => {}
+
+  private constructor(private readonly options: RedisStoreOptions) {
+    const keys = new Keys(options.prefix)
+    this.#link = new Link({
+      address: options.address,
+      rootKey: keys.root,
+      timeoutMs: options.timeoutMs,
+      onConnected: (line) => this.#begin(line),
+      onMessage: (text, topic) => this.#receive(text, topic),
+      onAway: options.onAway,
+      onBack: options.onBack,
+    })
+    this.#installation = new Installation({
+      link: this.#link,
+      keys,
+      scripts: loadScripts(constantsOf(options)),
+      now: options.now ?? (() => 0),
+    })
+    const command = (said: Contract.Command): void => this.#onCommand(said)
+    this.#announcements = new Announcements(this.#installation, this.#link)
+    this.#holdings = new Holdings(this.#installation, options.orphanWaitMs, command)
+    this.#lease = new Lease({
+      installation: this.#installation,
+      onSilence: () => this.#link.cut(),
+      onForgotten: () => this.#link.cut(),
+      announced: () => this.#link.announced(),
+      onHead: (head) => this.#announcements.noteHead(head),
+      timeoutMs: options.timeoutMs,
+    })
+    this.#reading = new Reading(this.#installation, this.#link)
+  }
+
+  /** Connects. Rejects with which address and why, if Redis cannot be used within `patienceMs`. */
+  static async open(options: RedisStoreOptions, patienceMs: number): Promise<RedisStore> {
+    const store = new RedisStore(options)
+    await store.#link.start(patienceMs)
+    return store
+  }
+
+  get epoch(): string {
+    return this.#installation.epoch
+  }
+
+  onEvent(listener: Parameters<Contract.Store['onEvent']>[0]): void {
+    this.#announcements.listeners.onEvent = listener
+  }
+
+  onGap(listener: Parameters<Contract.Store['onGap']>[0]): void {
+    this.#announcements.listeners.onGap = listener
+  }
+
+  onCommand(listener: Parameters<Contract.Store['onCommand']>[0]): void {
+    this.#onCommand = listener
+  }
+
+  listen(topic: Contract.Topic): Promise<void> {
+    return this.#announcements.listen(topic)
+  }
+
+  unlisten(topic: Contract.Topic): Promise<void> {
+    return this.#announcements.unlisten(topic)
+  }
+
+  async connect(facts: Contract.ConnectFacts): Promise<Contract.Connected> {
+    const reply = await this.#installation.run(
+      'connect',
+      ...[facts.connId, facts.user, facts.waitMs, JSON.stringify(facts.publicKeys)],
+      crypto.randomUUID(),
+      ...counted(writeState(facts.freshState)),
+      ...counted(writeState(facts.state)),
+      ...writeChannels(facts.channels, facts.settings),
+    )
+    const [outcome, user, joined] = reply as [Contract.Connected['outcome'], Reply, Reply]
+    if (outcome !== 'connected') return { outcome }
+    return { outcome, user: knownUser(user), joined: readMembershipChanges(joined, 'as asked') }
+  }
+
+  async join(
+    connId: ConnId,
+    channels: readonly ChannelName[],
+    settings: ReadonlyMap<ChannelName, ChannelSettings>,
+  ): Promise<Contract.Membership | undefined> {
+    return readMembership(
+      await this.#installation.run('join', connId, ...writeChannels(channels, settings)),
+    )
+  }
+
+  async leave(
+    connId: ConnId,
+    channels: readonly ChannelName[],
+  ): Promise<Contract.Membership | undefined> {
+    return readMembership(await this.#installation.run('leave', connId, ...counted(channels)))
+  }
+
+  async drop(connId: ConnId, onlyIfDue = false) {
+    const reply = await this.#installation.run('drop', connId, onlyIfDue ? 1 : 0)
+    if (reply === null) return undefined
+    const [user, changes] = reply as [UserName, Reply]
+    return readMembershipChanges(changes, 'as made').map((change) => ({ ...change, user }))
+  }
+
+  hasConnection(connId: ConnId): Promise<boolean> {
+    return this.#reading.hasConnection(connId)
+  }
+
+  attach(connId: ConnId, kind: Contract.SinkKind) {
+    return this.#holdings.attach(connId, kind)
+  }
+
+  detach(connId: ConnId, cursor: number, waitMs: number): Promise<void> {
+    return this.#holdings.detach(connId, cursor, waitMs)
+  }
+
+  async setUserState(
+    name: UserName,
+    state: Contract.State,
+    publicKeys: readonly string[] | undefined,
+  ): Promise<Contract.UserStateChange | 'state-too-large' | undefined> {
+    const reply = await this.#installation.run(
+      'setState',
+      ...[name, publicKeys ? 1 : 0, JSON.stringify(publicKeys ?? [])],
+      ...counted(writeState(state)),
+    )
+    if (reply === null) return undefined
+    if (reply === 'state-too-large') return reply
+    const [user, changed, notify] = reply as [Reply, readonly string[], readonly string[]]
+    return { user: knownUser(user), changed: readChanges(changed), notify: readOrdered(notify) }
+  }
+
+  async configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Promise<void> {
+    await this.#installation.run('configure', ...writeChannels([...settings.keys()], settings))
+  }
+
+  async ensure(channels: readonly ChannelName[]): Promise<void> {
+    await this.#installation.run('ensure', ...writeChannels(channels, new Map()))
+  }
+
+  async publish(publications: readonly Contract.Publication[]): Promise<void> {
+    if (publications.length === 0) return
+    const written = publications.flatMap(writePublication)
+    await this.#installation.run('publish', publications.length, ...written)
+  }
+
+  missed(since: readonly Contract.Since[]): Promise<Contract.Missed> {
+    return this.#announcements.missed(since)
+  }
+
+  channelNames(): Promise<readonly ChannelName[]> {
+    return this.#reading.channelNames()
+  }
+
+  channels(names: readonly ChannelName[], include: Contract.Include) {
+    return this.#reading.channels(names, include)
+  }
+
+  describe(names: readonly ChannelName[], include: Contract.Include, mostUsers: number) {
+    return this.#reading.describe(names, include, mostUsers)
+  }
+
+  users(names: Iterable<UserName>, include = { connections: false }) {
+    return this.#reading.users(names, include.connections)
+  }
+
+  connectedUserNames(): Promise<readonly UserName[]> {
+    return this.#reading.connectedUserNames()
+  }
+
+  hasUser(user: UserName): Promise<boolean> {
+    return this.#reading.hasUser(user)
+  }
+
+  scanChannels() {
+    return this.#reading.scanChannels()
+  }
+
+  scanUsers() {
+    return this.#reading.scanUsers()
+  }
+
+  figures(): Promise<Contract.Figures> {
+    return this.#reading.figures()
+  }
+
+  async sweep(): Promise<ConnId[]> {
+    const due: ConnId[] = []
+    for (;;) {
+      const args = [this.options.orphanWaitMs, SWEPT_AT_ONCE, ...this.#lease.steadiness]
+      const reply = await this.#installation.run('sweep', ...args)
+      const [connections, more] = reply as unknown as readonly [readonly ConnId[], number]
+      due.push(...connections)
+      if (more === 0) return due
+    }
+  }
+
+  /** Answers to requests that may be sent twice, for all servers. */
+  answers(options: RedisAnswersOptions): RedisAnswers {
+    return (this.#answers ??= new RedisAnswers(this.#installation, options))
+  }
+
+  /** Waits for what is being done, so that connections that were let go of are let go of. */
+  async stop(): Promise<void> {
+    this.#announcements.stop()
+    await this.#lease.end()
+    this.#link.stop()
+  }
+
+  /** On every new connection, before anything else. */
+  async #begin(line: Line): Promise<void> {
+    const announcements = this.#announcements
+    announcements.hold()
+    const { head, isNew } = await this.#installation.enter(line, announcements.heardThrough)
+    const isForgotten = await this.#lease.begin(line)
+    await announcements.recover(line, isNew ? head : undefined)
+    await this.#holdings.settle(line, isForgotten || isNew)
+    announcements.resume()
+  }
+
+  #receive(text: string, topic: string): void {
+    const { keys, server } = this.#installation
+    if (topic !== keys.server(server)) return this.#announcements.inChannel(topic, text)
+    const [type = '', ...lines] = text.split('\n')
+    if (type === 'epoch') return this.#link.cut()
+    if (type === 'event') {
+      const [users = '[]', ...event] = lines
+      return this.#announcements.toUsers(JSON.parse(users) as UserName[], event.join('\n'))
+    }
+    if (type === 'settled') return this.#answers?.settled(lines.join('\n'))
+    const [connId, since, channels = '[]'] = lines
+    this.#announcements.inOrder(() =>
+      this.#holdings.told(
+        type,
+        connId as ConnId,
+        Number(since),
+        JSON.parse(channels) as ChannelName[],
+      ),
+    )
+  }
+}
+
+const constantsOf = (options: RedisStoreOptions) => ({
+  GC_USERS: options.gcUsersMs,
+  GC_CHANNELS: options.gcChannelsMs,
+  CHANNEL_FRAMES: options.channelFrames,
+  USER_FRAMES: options.userFrames,
+  MAX_STATE_BYTES: options.maxStateBytes,
+  PRESENCE_LIST_LIMIT: options.presenceListLimit,
+  LEASE: LEASE_MS,
+  PATIENCE: PATIENCE_MS,
+  RETRY: RETRY_MS,
+  LEAP,
+})

@@ -1,0 +1,247 @@
+import { StoreAway, channelTopic, userTopic } from '../store.ts'
+import { counted, readEvent } from './encoding.ts'
+import { partsOf } from './parts.ts'
+import type { Installation } from './installation.ts'
+import type { Line, Link } from './link.ts'
+import type { ChannelName, UserName } from '../../protocol/ids.ts'
+import type { Missed, Since, Store, StoredEvent, Topic } from '../store.ts'
+
+/** Topics that are asked for in one command: a script holds up everybody else. */
+const AT_ONCE = 100
+
+type Listeners = { [Call in 'onEvent' | 'onGap']: Parameters<Store[Call]>[0] }
+
+/**
+ * What is announced to this server: asks Redis for the topics that are listened to here, and hands on what comes in the
+ * order of its numbers. What was announced while Redis could not be heard is read afterwards.
+ */
+export class Announcements {
+  readonly listeners: Listeners = { onEvent: () => {}, onGap: () => {} }
+  readonly #wanted = new Set<Topic>()
+  /** Not wanted any more, but what was announced before is still on its way. */
+  readonly #ending = new Set<Topic>()
+  /** Everything up to this number that was announced on the topics has come. */
+  #heardThrough = 0
+  /** Messages that wait until what was missed has been read. */
+  #held: (() => void)[] | undefined
+  /** What was read afterwards: it may be among what is held, too. */
+  #read = new Set<number>()
+  /** Users to listen to, or not to, that Redis is not yet asked for. */
+  #users = new Map<UserName, boolean>()
+  #usersAsked: Promise<void> | undefined
+  #recovery = deferred()
+
+  constructor(
+    private readonly installation: Installation,
+    private readonly link: Link,
+  ) {}
+
+  get heardThrough(): number {
+    return this.#heardThrough
+  }
+
+  /** To be called with a newest number, once everything has come that was announced before it was told. */
+  noteHead(head: number): void {
+    if (!this.#held) this.#heardThrough = Math.max(this.#heardThrough, head)
+  }
+
+  /** Resolves once announcements come, which may be when Redis is back. */
+  async listen(topic: Topic): Promise<void> {
+    this.#wanted.add(topic)
+    try {
+      await this.#ask(topic, true)
+    } catch (error) {
+      if (!(error instanceof StoreAway)) throw error
+      await this.#recovery.promise
+    }
+  }
+
+  /** What was announced before still comes. */
+  async unlisten(topic: Topic): Promise<void> {
+    this.#wanted.delete(topic)
+    this.#ending.add(topic)
+    try {
+      await this.#ask(topic, false)
+      await this.link.announced()
+    } catch (error) {
+      // With the connection everything is gone that was listened to, and only what is wanted is asked for again.
+      if (!(error instanceof StoreAway)) throw error
+    } finally {
+      this.#ending.delete(topic)
+    }
+  }
+
+  /** Nobody waits for Redis any more. */
+  stop(): void {
+    this.#recovery.reject(new StoreAway())
+    this.#wanted.clear()
+  }
+
+  /** An event in a channel. */
+  inChannel(name: string, text: string): void {
+    this.#live(text, [this.installation.keys.channelTopicOf(name)])
+  }
+
+  /** An event for users. */
+  toUsers(names: readonly UserName[], text: string): void {
+    this.#live(text, names.map(userTopic))
+  }
+
+  /** Whatever comes from Redis happens one after the other. */
+  inOrder(happen: () => void): void {
+    if (this.#held) this.#held.push(happen)
+    else happen()
+  }
+
+  async missed(since: readonly Since[]): Promise<Missed> {
+    const replies = await Promise.all(
+      sincePartsOf(since).map((part) => this.installation.run('missed', ...writeSince(part))),
+    )
+    const missed = readMissed(since, replies as unknown as MissedReply[], this.installation.epoch)
+    // What was read here is announced as well: whoever asked has to have it all, to tell each event once.
+    await this.link.announced()
+    this.noteHead(missed.head)
+    return missed
+  }
+
+  /** From now on messages are held, until `recover` has told what came before them. */
+  hold(): void {
+    this.#held = []
+  }
+
+  /**
+   * Listens anew on a new connection, and tells what was announced since the last one was lost. `lostThrough`: up to this
+   * number nothing is known any more; undefined if Redis has kept its memory.
+   */
+  async recover(line: Line, lostThrough: number | undefined): Promise<void> {
+    const topics = [...this.#wanted]
+    const channels = topics
+      .filter((topic) => topic.startsWith('c:'))
+      .map((topic) => this.#nameOf(topic))
+    const users = topics.filter((topic) => topic.startsWith('u:')).map((topic) => topic.slice(2))
+    const { server, keys } = this.installation
+    for (const part of partsOf([keys.server(server), ...channels], AT_ONCE))
+      await line.subscribe(part)
+    for (const part of partsOf(users, AT_ONCE))
+      await this.installation.runOn(line, 'listen', ...counted(part), 0)
+    if (lostThrough === undefined) await this.#readMissed(line, topics)
+    else {
+      this.#heardThrough = lostThrough
+      if (topics.length > 0) this.listeners.onGap(topics, lostThrough)
+    }
+  }
+
+  /** Tells what was held. */
+  resume(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const happen of held) happen()
+    this.#read = new Set()
+    this.#recovery.resolve()
+    this.#recovery = deferred()
+  }
+
+  async #readMissed(line: Line, topics: readonly Topic[]): Promise<void> {
+    const since = topics.map((topic) => ({ topic, after: this.#heardThrough }))
+    const replies: MissedReply[] = []
+    for (const part of sincePartsOf(since))
+      replies.push((await this.installation.runOn(line, 'missed', ...writeSince(part))) as never)
+    await line.announced()
+    const missed = readMissed(since, replies, this.installation.epoch)
+    const [first] = missed.events
+    if (missed.gaps.length > 0) this.listeners.onGap(missed.gaps, (first?.n ?? missed.head + 1) - 1)
+    for (const event of missed.events) this.#announce(event, topicsOf(event))
+    this.#read = new Set(missed.events.map(({ n }) => n))
+    this.#heardThrough = Math.max(this.#heardThrough, missed.head)
+  }
+
+  #live(text: string, topics: readonly Topic[]): void {
+    this.inOrder(() => {
+      const event = readEvent(text, this.installation.epoch)
+      if (this.#read.has(event.n)) return
+      this.#heardThrough = Math.max(this.#heardThrough, event.n)
+      this.#announce(event, topics)
+    })
+  }
+
+  #announce(event: StoredEvent, topics: readonly Topic[]): void {
+    const heard = topics.filter((topic) => this.#wanted.has(topic) || this.#ending.has(topic))
+    if (heard.length > 0) this.listeners.onEvent(event, heard)
+  }
+
+  #nameOf(topic: Topic): string {
+    return this.installation.keys.topicOf(topic.slice(2) as ChannelName)
+  }
+
+  async #ask(topic: Topic, isWanted: boolean): Promise<void> {
+    if (topic.startsWith('u:')) {
+      this.#users.set(topic.slice(2) as UserName, isWanted)
+      return (this.#usersAsked ??= this.#askForUsers())
+    }
+    const names = [this.#nameOf(topic)]
+    await (isWanted ? this.link.subscribe(names) : this.link.unsubscribe(names))
+  }
+
+  /** Those of one turn at once: thousands come back in the same moment. */
+  async #askForUsers(): Promise<void> {
+    await Promise.resolve()
+    const users = [...this.#users]
+    this.#users = new Map()
+    this.#usersAsked = undefined
+    await Promise.all(
+      partsOf(users, AT_ONCE).map((part) => {
+        const named = (isWanted: boolean) =>
+          part.filter((user) => user[1] === isWanted).map(([name]) => name)
+        return this.installation.run('listen', ...counted(named(true)), ...counted(named(false)))
+      }),
+    )
+  }
+}
+
+type MissedReply = readonly [head: number, events: readonly string[], gaps: readonly number[]]
+
+/** At least one, which may be empty: the head is asked for in any case. */
+const sincePartsOf = (since: readonly Since[]): (readonly Since[])[] =>
+  since.length === 0 ? [[]] : partsOf(since, AT_ONCE)
+
+const writeSince = (since: readonly Since[]): (string | number)[] => [
+  since.length,
+  ...since.flatMap(({ topic, after }) => [topic.slice(0, 1), topic.slice(2), after]),
+]
+
+/** Of parts, in their order. */
+function readMissed(
+  since: readonly Since[],
+  replies: readonly MissedReply[],
+  epoch: string,
+): Missed {
+  const events = new Map<number, StoredEvent>()
+  for (const [, texts] of replies)
+    for (const text of texts) {
+      const event = readEvent(text, epoch)
+      events.set(event.n, event)
+    }
+  const gaps = replies.flatMap(([, , places], part) =>
+    places.map((place) => (since[part * AT_ONCE + place] as Since).topic),
+  )
+  const head = Math.min(...replies.map(([number]) => number))
+  const inOrder = [...events.values()].sort((one, other) => one.n - other.n)
+  return { events: inOrder, gaps, head }
+}
+
+/** Where an event was announced, as far as it says itself. */
+function topicsOf({ body, delivery }: StoredEvent): Topic[] {
+  if (body.channel !== null) return [channelTopic(body.channel)]
+  return delivery.pmUsers.filter((user) => !delivery.excludeUsers.includes(user)).map(userTopic)
+}
+
+function deferred() {
+  let resolve!: () => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<void>((onDone, onFailed) => {
+    resolve = onDone
+    reject = onFailed
+  })
+  promise.catch(() => {}) // whoever waits is told
+  return { promise, resolve, reject }
+}

@@ -1,0 +1,232 @@
+/** What records look like in Redis. Names of fields are short because they are there a million times. */
+import { formatCursor } from '../../protocol/ids.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import { ChannelSettings } from '../../protocol/requests.ts'
+import type { Scalar } from '../../protocol/fields.ts'
+import type {
+  ChannelRecord,
+  Delivery,
+  EventBody,
+  Membership,
+  MembershipChange,
+  Publication,
+  State,
+  StoredEvent,
+  UserRecord,
+} from '../store.ts'
+
+/** What a script answers. */
+export type Reply = string | number | null | readonly Reply[]
+
+// --- settings
+
+/** A letter for each flag that is set; the scripts know them. */
+const FLAGS = {
+  notify_presence: 'p',
+  store_history: 'h',
+  broadcast_presence_with_user_lists: 'l',
+  notify_state: 's',
+  store_frames: 'f',
+} as const satisfies Record<Exclude<keyof ChannelSettings, 'history_size'>, string>
+
+const FLAG_NAMES = Object.keys(FLAGS) as (keyof typeof FLAGS)[]
+
+export function writeSettings(settings: ChannelSettings): string {
+  const flags = FLAG_NAMES.filter((name) => settings[name]).map((name) => FLAGS[name])
+  return `${flags.join('')}${settings.history_size}`
+}
+
+export function readSettings(text: string): ChannelSettings {
+  const has = (name: keyof typeof FLAGS): boolean => text.includes(FLAGS[name])
+  return {
+    notify_presence: has('notify_presence'),
+    store_history: has('store_history'),
+    history_size: Number(/\d+/.exec(text)?.[0]),
+    broadcast_presence_with_user_lists: has('broadcast_presence_with_user_lists'),
+    notify_state: has('notify_state'),
+    store_frames: has('store_frames'),
+  }
+}
+
+// --- users
+
+/** Keys and values in turn, each in JSON. */
+export const writeState = (state: State): string[] =>
+  Object.entries(state).flatMap(([key, value]) => [JSON.stringify(key), JSON.stringify(value)])
+
+export function readChanges(pairs: readonly string[]): { key: string; value: Scalar }[] {
+  return pairsOf(pairs).map(([key, value]) => ({
+    key: JSON.parse(key) as string,
+    value: JSON.parse(value) as Scalar,
+  }))
+}
+
+/** `[name, fields of the hash, connections?]`; undefined if the user is not known. */
+export function readUser(reply: Reply): UserRecord | undefined {
+  const [name, fields, connections] = reply as [UserName, readonly string[], ConnId[]?]
+  let uuid: string | undefined
+  let publicKeys: readonly string[] = []
+  const entries: [string, Scalar][] = []
+  for (const [field, value] of pairsOf(fields)) {
+    if (field === 'i') uuid = value
+    else if (field === 'k') publicKeys = JSON.parse(value) as string[]
+    else if (field.startsWith('"'))
+      entries.push([JSON.parse(field) as string, JSON.parse(value) as Scalar])
+  }
+  if (uuid === undefined) return undefined
+  const shown = new Set(publicKeys)
+  const publicState = Object.fromEntries(entries.filter(([key]) => shown.has(key)))
+  const record = { name, uuid, state: Object.fromEntries(entries), publicState, publicKeys }
+  return connections ? { ...record, connections } : record
+}
+
+/** Users of a list of records; those that are not known are passed over. */
+export const readUsers = (reply: Reply): UserRecord[] =>
+  (reply as readonly Reply[]).flatMap((record) => readUser(record) ?? [])
+
+// --- channels
+
+/** `[name, settings, ordinal, userChanged, total?, users?]` */
+type ChangeReply = readonly [ChannelName, string, string, number, number?, Reply?]
+
+export function readMembershipChanges(
+  reply: Reply,
+  order: 'as asked' | 'as made',
+): MembershipChange[] {
+  const changes = [...(reply as unknown as readonly ChangeReply[])]
+  if (order === 'as made') changes.sort((one, other) => Number(one[2]) - Number(other[2]))
+  return changes.map(([channel, settings, , userChanged, total, users]) => {
+    const change = { channel, settings: readSettings(settings), userChanged: userChanged === 1 }
+    if (total === undefined) return change
+    const cards = readUsers(users ?? []).map(({ name, publicState }) => ({
+      user: name,
+      state: publicState,
+    }))
+    return { ...change, present: { users: cards, total } }
+  })
+}
+
+/** `[name, uuid, settings, lastActive, connections, members, history]` */
+export function readChannel(reply: Reply, epoch: string): ChannelRecord {
+  const [name, uuid, settings, lastActive, connections, users, history] = reply as [
+    ChannelName,
+    string,
+    string,
+    string,
+    string,
+    UserName[],
+    string[],
+  ]
+  return {
+    name,
+    uuid,
+    settings: readSettings(settings),
+    lastActive: Number(lastActive),
+    connections: Number(connections),
+    users,
+    history: history.map((text) => readEvent(text, epoch)),
+  }
+}
+
+// --- requests and answers of calls
+
+const DEFAULT_SETTINGS = writeSettings(ChannelSettings.parse({}))
+
+/** Each with a UUID, in case it has to be made. */
+export function writeChannels(
+  names: readonly ChannelName[],
+  settings: ReadonlyMap<ChannelName, ChannelSettings>,
+): string[] {
+  const channels = names.flatMap((name) => {
+    const given = settings.get(name)
+    return [name, crypto.randomUUID(), given ? writeSettings(given) : DEFAULT_SETTINGS]
+  })
+  return [String(names.length), ...channels]
+}
+
+export function readMembership(reply: Reply): Membership | undefined {
+  if (reply === null) return undefined
+  const [user, changes, channels] = reply as [Reply, Reply, readonly ChannelName[]]
+  return { user: knownUser(user), changes: readMembershipChanges(changes, 'as asked'), channels }
+}
+
+export function knownUser(reply: Reply): UserRecord {
+  const user = readUser(reply)
+  if (!user) throw new Error('a user whose connection is known is not known itself')
+  return user
+}
+
+/** Channels, each after its place in the order of creation. */
+export function readOrdered(flat: readonly string[]): ChannelName[] {
+  const channels: { place: number; name: ChannelName }[] = []
+  for (let index = 0; index + 1 < flat.length; index += 2)
+    channels.push({ place: Number(flat[index]), name: flat[index + 1] as ChannelName })
+  return channels.sort((one, other) => one.place - other.place).map(({ name }) => name)
+}
+
+// --- events
+
+/** Keys of an edit that change the message, in the order of their lines. Source: recorded (edit-extra-keys). */
+const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
+const NO_EDIT = ['0']
+
+/** What `publish.lua` reads of one publication. */
+export function writePublication({ body, delivery, users }: Publication): string[] {
+  const { pmUsers, excludeUsers, noHistory } = delivery
+  const target = users ? ['users', ...counted(users)] : writeTarget(body.channel)
+  const edited =
+    body.type === 'message:edit' ? counted(EDITABLE.map((key) => given(body[key]))) : NO_EDIT
+  return [
+    body.type,
+    body.uuid,
+    noHistory ? '1' : '0',
+    `${JSON.stringify(body)}\n${writeDelivery(delivery)}`,
+    ...edited,
+    ...counted(pmUsers),
+    ...counted(excludeUsers),
+    ...target,
+  ]
+}
+
+const writeTarget = (channel: ChannelName | null): string[] =>
+  channel === null ? ['nobody'] : ['channel', channel]
+
+const given = (value: unknown): string => (value === undefined ? '' : JSON.stringify(value))
+
+/** A list, with its length in front. */
+export const counted = (values: readonly string[]): string[] => [String(values.length), ...values]
+
+/** Nothing for the most frequent one: to everybody. */
+function writeDelivery({ pmUsers, excludeUsers, noHistory, philote }: Delivery): string {
+  const isPlain = pmUsers.length === 0 && excludeUsers.length === 0 && !noHistory && !philote
+  return isPlain ? '' : JSON.stringify({ pmUsers, excludeUsers, noHistory, philote })
+}
+
+const PLAIN: Delivery = { pmUsers: [], excludeUsers: [], noHistory: false }
+
+/** From the lines that `events.lua` describes. */
+export function readEvent(text: string, epoch: string): StoredEvent {
+  const [number = '', , , bodyText = '', deliveryText, ...edited] = text.split('\n')
+  const n = Number(number)
+  const body = JSON.parse(bodyText) as EventBody
+  const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
+  const event = { n, id: formatCursor({ epoch, n }), body, delivery }
+  return edited.length === 0 ? event : amended(event, edited)
+}
+
+function amended(event: StoredEvent, edited: readonly string[]): StoredEvent {
+  const changes = EDITABLE.flatMap((key, index) => {
+    const value = edited[index]
+    return value ? [[key, JSON.parse(value) as unknown] as const] : []
+  })
+  // What its sender wrote is not what it says any more.
+  const delivery = { ...event.delivery, philote: undefined }
+  return { ...event, body: { ...event.body, ...Object.fromEntries(changes) }, delivery }
+}
+
+function pairsOf(flat: readonly string[]): (readonly [string, string])[] {
+  const pairs: (readonly [string, string])[] = []
+  for (let index = 0; index + 1 < flat.length; index += 2)
+    pairs.push([flat[index] as string, flat[index + 1] as string])
+  return pairs
+}

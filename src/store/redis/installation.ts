@@ -1,0 +1,77 @@
+import { StoreAway } from '../store.ts'
+import { textOf } from './wire.ts'
+import type { Keys } from './keys.ts'
+import type { Line, Link } from './link.ts'
+import type { Reply } from './encoding.ts'
+import type { Script, ScriptName } from './scripts.ts'
+
+interface Parts {
+  readonly link: Link
+  readonly keys: Keys
+  readonly scripts: Readonly<Record<ScriptName, Script>>
+  /** Milliseconds; 0 for Redis's own time, which is the same for all servers. */
+  readonly now: () => number
+}
+
+/** What all servers on one Redis share, as seen by one of them: runs scripts there. */
+export class Installation {
+  #server = newName()
+  /** Known after `enter`. */
+  epoch = ''
+
+  constructor(private readonly parts: Parts) {}
+
+  /** What this server is called. */
+  get server(): string {
+    return this.#server
+  }
+
+  /** Others have taken the server of the old name for dead, and let go of what it held. */
+  rename(): void {
+    this.#server = newName()
+  }
+
+  get keys(): Keys {
+    return this.parts.keys
+  }
+
+  /** Rejects with `StoreAway` while Redis is not there, or has forgotten what this server relies on. */
+  async run(name: ScriptName, ...args: readonly (string | number)[]): Promise<Reply> {
+    const { link, scripts } = this.parts
+    try {
+      return await link.script(scripts[name], this.#full(args))
+    } catch (error) {
+      if (!textOf(error).startsWith('EPOCH')) throw error
+      link.cut()
+      throw new StoreAway({ cause: error })
+    }
+  }
+
+  /** On a connection that is not ready for everybody yet. */
+  async runOn(line: Line, name: ScriptName, ...args: readonly (string | number)[]): Promise<Reply> {
+    return line.script(this.parts.scripts[name], this.#full(args))
+  }
+
+  /** A connection is made. Answers the number of the newest event, and whether this is another epoch than before. */
+  async enter(
+    line: Line,
+    known: number,
+  ): Promise<{ readonly head: number; readonly isNew: boolean }> {
+    const fresh = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
+    const { scripts, keys } = this.parts
+    await line.load(Object.values(scripts))
+    const args = ['1', keys.root, line.run, fresh, this.epoch, String(known)]
+    const [epoch, head] = (await line.script(scripts.enter, args)) as [string, number]
+    const isNew = this.epoch !== '' && this.epoch !== epoch
+    this.epoch = epoch
+    return { head, isNew }
+  }
+
+  #full(args: readonly (string | number)[]): string[] {
+    const { keys, now } = this.parts
+    return ['1', keys.root, String(now()), this.server, this.epoch, ...args.map(String)]
+  }
+}
+
+/** Short, because it stands in every connection. */
+const newName = (): string => crypto.randomUUID().slice(0, 13)

@@ -1,0 +1,88 @@
+import { StoreAway } from '../store.ts'
+import type { Installation } from './installation.ts'
+import type { Line } from './link.ts'
+
+export const BEAT_MS = 1000
+/** A server that has not said for so long that it is alive is taken for dead. */
+export const LEASE_MS = 6000
+/** Beats that are further apart were interrupted. */
+export const PATIENCE_MS = 3000
+
+interface Parts {
+  readonly installation: Installation
+  /** Redis does not answer any more. */
+  readonly onSilence: () => void
+  /** Others took this server for dead, and it is not. */
+  readonly onForgotten: () => void
+  /** Resolves when everything has come that was announced before. */
+  readonly announced: () => Promise<void>
+  readonly onHead: (head: number) => void
+  /** How long Redis may take to answer. */
+  readonly timeoutMs: number
+}
+
+/** Tells the others that this server is alive, and notices when Redis is not. */
+export class Lease {
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+  /** By the time of Redis: the last beat that it answered, and since when none was missing. */
+  #last = 0
+  #steadySince = 0
+
+  constructor(private readonly parts: Parts) {}
+
+  /** What `sweep` has to know. */
+  get steadiness(): readonly [last: number, steadySince: number] {
+    return [this.#last, this.#steadySince]
+  }
+
+  /** On a new connection. Answers whether others took this server for dead meanwhile; then it has another name now. */
+  async begin(line: Line): Promise<boolean> {
+    const { installation } = this.parts
+    const wasKnown = this.#last > 0
+    const isForgotten = wasKnown && !this.#note(await installation.runOn(line, 'beat', 0))
+    if (isForgotten) installation.rename()
+    this.#note(await installation.runOn(line, 'beat', 1))
+    this.#schedule()
+    return isForgotten
+  }
+
+  async end(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    try {
+      await this.parts.installation.run('exit')
+    } catch (error) {
+      if (!(error instanceof StoreAway)) throw error // else its lease runs out
+    }
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#beat(), BEAT_MS).unref()
+  }
+
+  async #beat(): Promise<void> {
+    const { installation, announced, onSilence, onForgotten, onHead, timeoutMs } = this.parts
+    const silence = setTimeout(onSilence, timeoutMs)
+    try {
+      const reply = await installation.run('beat', 0)
+      await announced()
+      onHead((reply as readonly number[])[1] ?? 0)
+      if (!this.#note(reply)) onForgotten()
+      this.#schedule()
+    } catch (error) {
+      // The link has lost Redis, and begins again when it is back.
+      if (!(error instanceof StoreAway)) throw error
+    } finally {
+      clearTimeout(silence)
+    }
+  }
+
+  #note(reply: unknown): boolean {
+    const [known, , now] = reply as readonly [number, number, number]
+    if (now - this.#last > PATIENCE_MS) this.#steadySince = now
+    this.#last = now
+    return known === 1
+  }
+}

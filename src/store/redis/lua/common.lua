@@ -1,0 +1,39 @@
+-- What every script begins with. The constants in capitals stand before it, see scripts.ts.
+-- KEYS[1]: the hash of the installation, whose name begins all other names and holds them in one slot.
+-- ARGV: the time in milliseconds (0: Redis's own), the server that asks, the epoch that it knows, then what is asked.
+local P = KEYS[1]
+local SERVER = ARGV[2]
+local at = 3
+local function arg()
+  at = at + 1
+  return ARGV[at]
+end
+local function list()
+  local values = {}
+  for index = 1, tonumber(arg()) do values[index] = arg() end
+  return values
+end
+
+-- Ids would be given twice if numbers began again unnoticed.
+if redis.call('HGET', P, 'epoch') ~= ARGV[3] then
+  return redis.error_reply('EPOCH the installation has forgotten what this server knows')
+end
+
+local now = tonumber(ARGV[1])
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function head()
+  return tonumber(redis.call('HGET', P, 'head') or 0)
+end
+
+local function is_alive(server)
+  return tonumber(redis.call('ZSCORE', P .. ':servers', server) or 0) >= now
+end
+
+-- Tells the server that holds a connection. Names of channels are never an empty list: cjson could not tell it from a map.
+local function tell(server, ...)
+  return redis.call('SPUBLISH', P .. ':s:' .. server, table.concat({...}, '\n'))
+end

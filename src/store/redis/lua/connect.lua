@@ -1,0 +1,33 @@
+-- Makes or updates a user, makes a connection or keeps the one of that id, and joins channels.
+local conn_id, name, wait, public_keys, uuid = arg(), arg(), tonumber(arg()), arg(), arg()
+local fresh, given = list(), list()
+local conn, user = P .. ':n:' .. conn_id, P .. ':u:' .. name
+
+local owner = redis.call('HGET', conn, 'u')
+if owner and owner ~= name then return {'taken'} end
+
+local is_known = redis.call('HEXISTS', user, 'i') == 1
+local state = is_known and state_of(redis.call('HGETALL', user)) or {}
+local first = is_known and {} or lay_over(state, fresh)
+local changed = lay_over(state, given)
+if is_too_large(state) then return {'state-too-large'} end
+
+if not is_known then
+  redis.call('HSET', user, 'i', uuid, 'l', redis.call('HGET', P, 'forgotten') or 0)
+end
+redis.call('HSET', user, 'k', public_keys)
+write_state(user, first)
+write_state(user, changed)
+
+if not owner then
+  redis.call('HSET', conn, 'u', name, 'c', head())
+  redis.call('HSET', P .. ':v:' .. name, conn_id, '')
+  redis.call('HINCRBY', P, 'connections', 1)
+  if redis.call('HINCRBY', P .. ':users', name, 1) == 1 then
+    redis.call('HINCRBY', P, 'connected', 1)
+    redis.call('ZREM', P .. ':idle:u', name)
+  end
+end
+if not redis.call('HGET', conn, 's') then redis.call('ZADD', P .. ':due', now + wait, conn_id) end
+local joined = join(conn_id, conn, name, wanted_channels())
+return {'connected', user_record(name), joined}

@@ -1,0 +1,25 @@
+-- Ends a connection; if only what is due, not one that somebody has opened or asked for meanwhile.
+local conn_id, only_due = arg(), arg() == '1'
+local conn = P .. ':n:' .. conn_id
+local held = redis.call('HMGET', conn, 'u', 's')
+local user, server = held[1], held[2]
+if not user then return false end
+if only_due then
+  local due = tonumber(redis.call('ZSCORE', P .. ':due', conn_id) or 0)
+  if server or due > now + RETRY then return false end
+end
+local changes = {}
+for _, name in ipairs(channels_of(conn)) do changes[#changes + 1] = leave(conn, user, name) end
+redis.call('DEL', conn)
+redis.call('HDEL', P .. ':v:' .. user, conn_id)
+redis.call('ZREM', P .. ':due', conn_id)
+redis.call('HINCRBY', P, 'connections', -1)
+if redis.call('HINCRBY', P .. ':users', user, -1) == 0 then
+  redis.call('HINCRBY', P, 'connected', -1)
+  redis.call('ZADD', P .. ':idle:u', now + GC_USERS, user)
+end
+if server then
+  redis.call('SREM', P .. ':at:' .. server, conn_id)
+  tell(server, 'dropped', conn_id, 0, '[]')
+end
+return {user, changes}

@@ -1,0 +1,16 @@
+-- Leaves channels.
+local conn_id = arg()
+local conn = P .. ':n:' .. conn_id
+local held = redis.call('HMGET', conn, 'u', 's')
+local user = held[1]
+if not user then return false end
+local changes, names = {}, {}
+for _, name in ipairs(list()) do
+  local change = leave(conn, user, name)
+  if change then
+    changes[#changes + 1] = change
+    names[#names + 1] = name
+  end
+end
+if held[2] and #names > 0 then tell(held[2], 'left', conn_id, 0, cjson.encode(names)) end
+return {user_record(user), changes, channels_of(conn)}

@@ -1,0 +1,15 @@
+-- What was announced on topics since: c or u, name, number each. Answers the head, the events, and which topics have a gap.
+local events, gaps = {}, {}
+for index = 1, tonumber(arg()) do
+  local kind, name, after = arg(), arg(), tonumber(arg())
+  local key = P .. (kind == 'c' and ':f:' or ':g:') .. name
+  local lost = tonumber(redis.call('HGET', P .. ':' .. kind .. ':' .. name, 'l') or 0)
+  if after < lost then gaps[#gaps + 1] = index - 1 end
+  local newest = redis.call('LINDEX', key, -1)
+  if newest and number_of(newest) > after then
+    for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do
+      if number_of(text) > after then events[#events + 1] = text end
+    end
+  end
+end
+return {head(), events, gaps}

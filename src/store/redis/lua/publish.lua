@@ -1,0 +1,107 @@
+-- Numbers events, keeps them and announces them, in order.
+
+local counts = {messages = 0, deliveries = 0}
+-- What a script asks of a channel does not change while it runs, but for what it changes itself.
+local channels = {}
+
+local function members_of(name, users)
+  if #users == 0 then return 0 end
+  local sum, seen = 0, {}
+  for _, user in ipairs(users) do
+    if not seen[user] then
+      seen[user] = true
+      sum = sum + tonumber(redis.call('HGET', P .. ':m:' .. name, user) or 0)
+    end
+  end
+  return sum
+end
+
+local function audience(name, connections, event)
+  if #event.pm == 0 then return connections - members_of(name, event.excluded) end
+  local excluded, users = {}, {}
+  for _, user in ipairs(event.excluded) do excluded[user] = true end
+  for _, user in ipairs(event.pm) do
+    if not excluded[user] then users[#users + 1] = user end
+  end
+  return members_of(name, users)
+end
+
+local function number(event)
+  event.n = redis.call('HINCRBY', P, 'head', 1)
+  event.text = string.format('%.0f', event.n) .. '\n' .. event.type .. '\n' .. event.uuid .. '\n' .. event.rest
+end
+
+local function to_channel(name, event)
+  local key = P .. ':c:' .. name
+  local known = channels[name]
+  if not known then
+    local fields = redis.call('HMGET', key, 's', 'n')
+    if not fields[1] then return end
+    known = {settings = fields[1], connections = tonumber(fields[2])}
+    channels[name] = known
+    redis.call('HSET', key, 'a', now)
+    if known.connections == 0 then touch_channel(name) end
+  end
+  if event.type == 'message' then
+    counts.deliveries = counts.deliveries + audience(name, known.connections, event)
+  end
+  number(event)
+  keep_history(P .. ':h:' .. name, known.settings, event)
+  local capacity = has(known.settings, 'f') and CHANNEL_FRAMES or 0
+  keep_frame(P .. ':f:' .. name, key, capacity, event)
+  redis.call('SPUBLISH', P .. ':t:' .. name, event.text)
+end
+
+local function servers_of(user)
+  local servers = {}
+  for _, field in ipairs(redis.call('HKEYS', user)) do
+    if string.sub(field, 1, 1) == '@' then servers[#servers + 1] = string.sub(field, 2) end
+  end
+  return servers
+end
+
+-- Each server that listens to one of these users is told once.
+local function announce_to(users, event)
+  local told = {}
+  for _, name in ipairs(users) do
+    for _, server in ipairs(servers_of(P .. ':u:' .. name)) do
+      if not told[server] then
+        told[server] = true
+        if tell(server, 'event', cjson.encode(users), event.text) == 0 then
+          -- It does not listen any more; should it be there again, it says so anew.
+          for _, user in ipairs(users) do redis.call('HDEL', P .. ':u:' .. user, '@' .. server) end
+        end
+      end
+    end
+  end
+end
+
+local function to_users(names, event)
+  local known, seen = {}, {}
+  for _, name in ipairs(names) do
+    if not seen[name] and redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 1 then
+      known[#known + 1] = name
+    end
+    seen[name] = true
+  end
+  if #known == 0 then return end
+  number(event)
+  for _, name in ipairs(known) do
+    local connections = tonumber(redis.call('HGET', P .. ':users', name) or 0)
+    if event.type == 'message' then counts.deliveries = counts.deliveries + connections end
+    if connections == 0 then redis.call('ZADD', P .. ':idle:u', now + GC_USERS, name) end
+    keep_frame(P .. ':g:' .. name, P .. ':u:' .. name, USER_FRAMES, event)
+  end
+  announce_to(known, event)
+end
+
+for index = 1, tonumber(arg()) do
+  local event = {type = arg(), uuid = arg(), no_history = arg() == '1', rest = arg(), edited = list(), pm = list(), excluded = list()}
+  local target = arg()
+  if event.type == 'message' then counts.messages = counts.messages + 1 end
+  if target == 'channel' then to_channel(arg(), event)
+  elseif target == 'users' then to_users(list(), event) end
+end
+if counts.messages > 0 then redis.call('HINCRBY', P, 'messages', counts.messages) end
+if counts.deliveries ~= 0 then redis.call('HINCRBY', P, 'deliveries', counts.deliveries) end
+return 1

@@ -1,0 +1,116 @@
+-- Users, channels, members.
+
+-- In settings each flag is a letter and history_size is digits, see encoding.ts.
+local function has(settings, flag)
+  return string.find(settings, flag, 1, true) ~= nil
+end
+
+local function note_settings(name, settings)
+  redis.call(has(settings, 's') and 'SADD' or 'SREM', P .. ':notify', name)
+end
+
+-- The settings of a channel, which is made with these if it is not known.
+local function channel(name, uuid, settings)
+  local key = P .. ':c:' .. name
+  local known = redis.call('HGET', key, 's')
+  if known then return known end
+  local made = redis.call('HINCRBY', P, 'made', 1)
+  local lost = redis.call('HGET', P, 'forgotten') or 0
+  redis.call('HSET', key, 'i', uuid, 's', settings, 'a', now, 'o', made, 'n', 0, 'l', lost)
+  redis.call('ZADD', P .. ':channels', made, name)
+  if has(settings, 's') then note_settings(name, settings) end
+  return settings
+end
+
+-- To be called when something happened in a channel that may be empty.
+local function touch_channel(name)
+  if redis.call('HGET', P .. ':c:' .. name, 'n') == '0' then
+    redis.call('ZADD', P .. ':idle:c', now + GC_CHANNELS, name)
+  end
+end
+
+local function some_members(name, most)
+  local users, cursor = {}, '0'
+  if most < 1 then return users end
+  repeat
+    local page = redis.call('HSCAN', P .. ':m:' .. name, cursor, 'COUNT', most)
+    cursor = page[1]
+    for index = 1, #page[2], 2 do
+      if #users < most then users[#users + 1] = page[2][index] end
+    end
+  until cursor == '0' or #users >= most
+  return users
+end
+
+-- name, then the fields of the hash
+local function user_record(name)
+  return {name, redis.call('HGETALL', P .. ':u:' .. name)}
+end
+
+-- name, settings, ordinal, whether the user changed; and who is there, where that is told
+local function change_of(name, settings, changed)
+  local change = {name, settings, redis.call('HGET', P .. ':c:' .. name, 'o'), changed and 1 or 0}
+  if changed and has(settings, 'p') and has(settings, 'l') then
+    local cards = {}
+    for index, user in ipairs(some_members(name, PRESENCE_LIST_LIMIT)) do
+      cards[index] = user_record(user)
+    end
+    change[5] = redis.call('HLEN', P .. ':m:' .. name)
+    change[6] = cards
+  end
+  return change
+end
+
+local function channels_of(conn)
+  local names = {}
+  for _, field in ipairs(redis.call('HKEYS', conn)) do
+    if string.sub(field, 1, 1) == '#' then names[#names + 1] = string.sub(field, 2) end
+  end
+  return names
+end
+
+-- channels: {name, uuid, settings}, each name once
+local function join(conn_id, conn, user, channels)
+  local held = redis.call('HMGET', conn, 's', 'r')
+  -- Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
+  local since = held[2] and head() or 0
+  local changes, names = {}, {}
+  for _, wanted in ipairs(channels) do
+    local name = wanted[1]
+    local settings = channel(name, wanted[2], wanted[3])
+    if redis.call('HSETNX', conn, '#' .. name, since) == 1 then
+      if redis.call('HINCRBY', P .. ':c:' .. name, 'n', 1) == 1 then
+        redis.call('ZREM', P .. ':idle:c', name)
+      end
+      local changed = redis.call('HINCRBY', P .. ':m:' .. name, user, 1) == 1
+      changes[#changes + 1] = change_of(name, settings, changed)
+      names[#names + 1] = name
+    end
+  end
+  if held[1] and #names > 0 then tell(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names)) end
+  return changes
+end
+
+-- Undefined for a channel that the connection is not in.
+local function leave(conn, user, name)
+  if redis.call('HDEL', conn, '#' .. name) == 0 then return nil end
+  local key = P .. ':c:' .. name
+  local left = redis.call('HINCRBY', P .. ':m:' .. name, user, -1) < 1
+  if left then redis.call('HDEL', P .. ':m:' .. name, user) end
+  redis.call('HINCRBY', key, 'n', -1)
+  touch_channel(name)
+  return change_of(name, redis.call('HGET', key, 's'), left)
+end
+
+-- channels of a request: name, uuid, settings each
+local function wanted_channels()
+  local channels, seen = {}, {}
+  for index = 1, tonumber(arg()) do
+    local wanted = {arg(), arg(), arg()}
+    if not seen[wanted[1]] then
+      seen[wanted[1]] = true
+      channels[#channels + 1] = wanted
+    end
+  end
+  return channels
+end

@@ -1,0 +1,36 @@
+-- Sets keys of a user's state.
+local name, has_keys, public_keys = arg(), arg() == '1', arg()
+local given = list()
+local user = P .. ':u:' .. name
+if redis.call('HEXISTS', user, 'i') == 0 then return false end
+local state = state_of(redis.call('HGETALL', user))
+local changed = lay_over(state, given)
+if is_too_large(state) then return 'state-too-large' end
+write_state(user, changed)
+if has_keys then redis.call('HSET', user, 'k', public_keys) end
+if tonumber(redis.call('HGET', P .. ':users', name) or 0) == 0 then
+  redis.call('ZADD', P .. ':idle:u', now + GC_USERS, name)
+end
+
+-- By way of whichever is fewer: the connections of the user, or the channels that notify of states.
+local notify, seen = {}, {}
+local function note(channel)
+  if seen[channel] then return end
+  seen[channel] = true
+  notify[#notify + 1] = redis.call('HGET', P .. ':c:' .. channel, 'o')
+  notify[#notify + 1] = channel
+end
+local connections = redis.call('HLEN', P .. ':v:' .. name)
+local notifying = redis.call('SCARD', P .. ':notify')
+if notifying > 0 and notifying < connections then
+  for _, channel in ipairs(redis.call('SMEMBERS', P .. ':notify')) do
+    if redis.call('HEXISTS', P .. ':m:' .. channel, name) == 1 then note(channel) end
+  end
+elseif notifying > 0 then
+  for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
+    for _, channel in ipairs(channels_of(P .. ':n:' .. conn_id)) do
+      if has(redis.call('HGET', P .. ':c:' .. channel, 's'), 's') then note(channel) end
+    end
+  end
+end
+return {user_record(name), changed, notify}

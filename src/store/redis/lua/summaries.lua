@@ -1,0 +1,11 @@
+-- A part of all channels, from a place in the order of their creation on. Answers where the next part begins.
+local from, most = arg(), arg()
+local page = redis.call('ZRANGE', P .. ':channels', '(' .. from, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+local found = {}
+for index = 1, #page, 2 do
+  local name = page[index]
+  local fields = redis.call('HMGET', P .. ':c:' .. name, 'n', 'a')
+  local members, history = redis.call('HLEN', P .. ':m:' .. name), redis.call('LLEN', P .. ':h:' .. name)
+  found[#found + 1] = {name, fields[1], members, history, fields[2]}
+end
+return {page[#page] or from, found}

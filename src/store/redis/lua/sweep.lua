@@ -1,0 +1,64 @@
+-- Answers connections that are due, claimed for a moment; forgets idle users and channels; and lets go of what a dead
+-- server held. Each at most so many at once; says whether there is more.
+local orphan_wait, most = tonumber(arg()), tonumber(arg())
+local last_beat, steady_since = tonumber(arg()), tonumber(arg())
+local more = 0
+
+local function due_in(key)
+  local found = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+  if #found == most then more = 1 end
+  return found
+end
+
+local function forget(frames, lost)
+  local newest = redis.call('LINDEX', frames, -1)
+  local through = math.max(newest and number_of(newest) or 0, tonumber(lost or 0))
+  if through > tonumber(redis.call('HGET', P, 'forgotten') or 0) then
+    redis.call('HSET', P, 'forgotten', through)
+  end
+  redis.call('DEL', frames)
+end
+
+local connections = due_in(P .. ':due')
+for _, conn_id in ipairs(connections) do redis.call('ZADD', P .. ':due', now + RETRY, conn_id) end
+
+for _, name in ipairs(due_in(P .. ':idle:u')) do
+  local user = P .. ':u:' .. name
+  forget(P .. ':g:' .. name, redis.call('HGET', user, 'l'))
+  redis.call('DEL', user, P .. ':v:' .. name)
+  redis.call('HDEL', P .. ':users', name)
+  redis.call('ZREM', P .. ':idle:u', name)
+end
+
+for _, name in ipairs(due_in(P .. ':idle:c')) do
+  local key = P .. ':c:' .. name
+  forget(P .. ':f:' .. name, redis.call('HGET', key, 'l'))
+  redis.call('DEL', key, P .. ':h:' .. name, P .. ':m:' .. name)
+  redis.call('ZREM', P .. ':channels', name)
+  redis.call('ZREM', P .. ':idle:c', name)
+  redis.call('SREM', P .. ':notify', name)
+end
+
+-- After a time in which Redis itself was away everybody's lease has run out. Only a server that has renewed its own all
+-- the time, for as long as a lease lasts, may say that another has not.
+local is_steady = now - last_beat < PATIENCE and now - steady_since >= LEASE
+if is_steady then
+  for _, dead in ipairs(redis.call('ZRANGE', P .. ':servers', '-inf', '(' .. now, 'BYSCORE')) do
+    redis.call('ZREM', P .. ':servers', dead)
+    redis.call('SADD', P .. ':graves', dead)
+  end
+end
+local grave = redis.call('SRANDMEMBER', P .. ':graves')
+if grave then
+  local left = redis.call('SPOP', P .. ':at:' .. grave, most)
+  for _, conn_id in ipairs(left) do
+    local conn = P .. ':n:' .. conn_id
+    if redis.call('HGET', conn, 's') == grave then
+      redis.call('HDEL', conn, 's', 'k', 'w')
+      redis.call('ZADD', P .. ':due', now + orphan_wait, conn_id)
+    end
+  end
+  if #left < most then redis.call('SREM', P .. ':graves', grave) end
+  more = 1
+end
+return {connections, more}

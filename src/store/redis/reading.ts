@@ -1,0 +1,155 @@
+import { counted, readChannel, readUsers } from './encoding.ts'
+import { partsOf } from './parts.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import type { Installation } from './installation.ts'
+import type { Link } from './link.ts'
+import type { Reply } from './encoding.ts'
+import type {
+  ChannelRecord,
+  ChannelSummary,
+  Description,
+  Figures,
+  Include,
+  UserRecord,
+  UserSummary,
+} from '../store.ts'
+
+/** Records that are read in one command: a script holds up everybody else. */
+const AT_ONCE = 250
+/** Names without anything else. */
+const NAMES_AT_ONCE = 1000
+
+type ChannelsReply = readonly [channels: readonly Reply[], users: Reply, isWhole: number]
+type SummaryReply = readonly [ChannelName, string, number, number, string]
+
+/** What is known, for those who ask. The calls of the contract, see `../store.ts`. */
+export class Reading {
+  constructor(
+    private readonly installation: Installation,
+    private readonly link: Link,
+  ) {}
+
+  async channels(names: readonly ChannelName[], include: Include): Promise<ChannelRecord[]> {
+    const parts = partsOf([...new Set(names)], AT_ONCE)
+    const replies = await Promise.all(parts.map((part) => this.#channels(part, include, 0)))
+    return replies.flatMap(([channels]) => this.#readChannels(channels))
+  }
+
+  async describe(
+    names: readonly ChannelName[],
+    include: Include,
+    mostUsers: number,
+  ): Promise<Description> {
+    const [channels, users, isWhole] = await this.#channels([...new Set(names)], include, mostUsers)
+    const records = this.#readChannels(channels)
+    return isWhole === 1 ? { channels: records, users: readUsers(users) } : { channels: records }
+  }
+
+  async users(names: Iterable<UserName>, connections: boolean): Promise<UserRecord[]> {
+    const replies = await Promise.all(
+      partsOf([...names], AT_ONCE).map((part) =>
+        this.installation.run('users', connections ? 1 : 0, ...counted(part)),
+      ),
+    )
+    return replies.flatMap(readUsers)
+  }
+
+  async hasConnection(connId: ConnId): Promise<boolean> {
+    return (await this.link.command('EXISTS', this.installation.keys.connection(connId))) === 1
+  }
+
+  async hasUser(user: UserName): Promise<boolean> {
+    return (await this.link.command('HEXISTS', this.installation.keys.user(user), 'i')) === 1
+  }
+
+  async channelNames(): Promise<ChannelName[]> {
+    const names: ChannelName[] = []
+    const { channels } = this.installation.keys
+    for (let from = '0'; ;) {
+      const page = (await this.link.command(
+        ...['ZRANGE', channels, `(${from}`, '+inf', 'BYSCORE'],
+        ...['LIMIT', '0', String(NAMES_AT_ONCE), 'WITHSCORES'],
+      )) as unknown as readonly (readonly [ChannelName, number])[]
+      for (const [name] of page) names.push(name)
+      const last = page.at(-1)
+      if (!last || page.length < NAMES_AT_ONCE) return names
+      from = String(last[1])
+    }
+  }
+
+  async connectedUserNames(): Promise<UserName[]> {
+    const connected = new Set<UserName>()
+    for await (const part of this.scanUsers())
+      for (const { name, connections } of part) if (connections > 0) connected.add(name)
+    return [...connected]
+  }
+
+  async *scanChannels(): AsyncGenerator<ChannelSummary[], void> {
+    for (let from = '0'; ;) {
+      const reply = await this.installation.run('summaries', from, AT_ONCE)
+      const [next, found] = reply as unknown as readonly [string, readonly SummaryReply[]]
+      if (found.length > 0) yield found.map(summaryOf)
+      if (found.length < AT_ONCE) return
+      from = next
+    }
+  }
+
+  async *scanUsers(): AsyncGenerator<UserSummary[], void> {
+    const { users } = this.installation.keys
+    let cursor = '0'
+    do {
+      const reply = await this.link.command(
+        ...['HSCAN', users, cursor, 'COUNT', String(NAMES_AT_ONCE / 2)],
+      )
+      const [next, flat] = reply as unknown as readonly [string, readonly string[]]
+      // Redis may answer more than it was asked for.
+      for (const part of partsOf(flat, 2 * NAMES_AT_ONCE))
+        yield partsOf(part, 2).map(([name, count]) => ({
+          name: name as UserName,
+          connections: Number(count),
+        }))
+      cursor = next
+    } while (cursor !== '0')
+  }
+
+  async figures(): Promise<Figures> {
+    const counts = (await this.installation.run('figures')) as readonly (string | number)[]
+    const [
+      connectedUsers = 0,
+      connections = 0,
+      messages = 0,
+      deliveries = 0,
+      users = 0,
+      channels = 0,
+    ] = counts.map(Number)
+    return { users, connectedUsers, connections, channels, messages, deliveries }
+  }
+
+  async #channels(
+    names: readonly ChannelName[],
+    { users, history }: Include,
+    mostUsers: number,
+  ): Promise<ChannelsReply> {
+    const flags = [users, history].map((flag) => (flag ? 1 : 0))
+    const reply = await this.installation.run('channels', ...flags, mostUsers, ...counted(names))
+    return reply as unknown as ChannelsReply
+  }
+
+  #readChannels(replies: readonly Reply[]): ChannelRecord[] {
+    return replies.map((reply) => readChannel(reply, this.installation.epoch))
+  }
+}
+
+const summaryOf = ([
+  name,
+  connections,
+  users,
+  history,
+  lastActive,
+]: SummaryReply): ChannelSummary => ({
+  name,
+  connections: Number(connections),
+  users,
+  history,
+  lastActive: Number(lastActive),
+})

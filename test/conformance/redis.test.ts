@@ -1,0 +1,30 @@
+/** The same scenarios on Redis: by one server, and by three of which each request asks another one. */
+import { afterAll, beforeAll, describe, it, vi } from 'vitest'
+import { RedisServer } from '../helpers/redis.ts'
+import { Servers } from '../helpers/servers.ts'
+import { loadScenarios } from './scenario.ts'
+import { play } from './player.ts'
+
+vi.setConfig({ maxConcurrency: 8 })
+
+const USUAL_SECONDS = 4
+
+let redis: RedisServer
+beforeAll(async () => {
+  redis = await RedisServer.start()
+})
+afterAll(() => redis.stop())
+
+describe.concurrent.each([1, 3])('conformance of %i servers on Redis', (count) => {
+  for (const { label, scenario } of loadScenarios()) {
+    const timeout = 20_000 + (scenario.seconds ?? USUAL_SECONDS) * 2000
+    it(`${label}: ${scenario.why}`, { timeout }, async () => {
+      const servers = await Servers.start(redis, count, scenario.ini)
+      try {
+        await play(scenario, servers)
+      } finally {
+        await servers.close()
+      }
+    })
+  }
+})

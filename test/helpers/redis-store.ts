@@ -1,0 +1,34 @@
+import type { RedisServer } from './redis.ts'
+import { RedisStore } from '../../src/store/redis.ts'
+import { parseRedisUrl } from '../../src/redis-address.ts'
+import type { StoreLimits } from '../../src/store/store.ts'
+import type { RedisStoreOptions } from '../../src/store/redis.ts'
+
+/** Each installation of the tests has names of its own, so that one Redis serves them all. */
+let installations = 0
+export const freshPrefix = (): string => `test-${process.pid}-${++installations}`
+
+const PATIENCE_MS = 10_000
+
+type Wishes = StoreLimits & Partial<RedisStoreOptions>
+
+/** A store on this Redis, in an installation of its own unless a prefix is given. */
+export function openRedisStore(
+  { url }: Pick<RedisServer, 'url'>,
+  options: Wishes,
+): Promise<RedisStore> {
+  const address = parseRedisUrl(url)
+  if (!address) throw new Error(`${url} is not the address of a Redis`)
+  return RedisStore.open(
+    {
+      address,
+      prefix: freshPrefix(),
+      timeoutMs: PATIENCE_MS,
+      orphanWaitMs: 15_000,
+      onAway: () => {},
+      onBack: () => {},
+      ...options,
+    },
+    PATIENCE_MS,
+  )
+}
