@@ -134,6 +134,8 @@ describe('with a keyboard only', () => {
     })
     await backend.say('keys', 'typed')
     await page.goto(`${server.url}/admin`)
+    // The page has come before its first field is given the focus.
+    await page.locator('input:focus').waitFor()
     await page.keyboard.type('admin')
     await page.keyboard.press('Tab')
     await page.keyboard.type('admin_secret')
