@@ -15,6 +15,7 @@ const CHANNEL = {
 const PUBLIC_KEYS = ['colour', 'status']
 const SUGGESTED = ['lobby', 'random', 'help']
 
+const HINT_DEADLINE_MS = 1_000
 const INFO = { return_public_state: true, include_history: false }
 
 /** @param {import('channelstream/backend').Channelstream} channelstream */
@@ -143,7 +144,9 @@ function messageActions(channelstream, archive) {
       const { channel, to } = read.place(where)
       if (!typingPace.allows(user)) return { told: false }
       const target = channel ? { channel, exclude_users: [user] } : { pm_users: [to] }
-      await channelstream.message({ ...target, user, no_history: true, message: { typing: true } })
+      const hint = { ...target, user, no_history: true, message: { typing: true } }
+      // Too late it would be wrong.
+      await channelstream.message(hint, { deadlineMs: HINT_DEADLINE_MS })
       return { told: true }
     },
   }

@@ -12,12 +12,15 @@ export const COLOURS = ['green', 'amber', 'red', 'violet']
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/u
+/** What makes one picture of several, as in a family. Alone it cannot be seen. */
+const JOINER =
+  /(?<=\p{Extended_Pictographic}\uFE0F?|\p{Emoji_Modifier})\u200D(?=\p{Extended_Pictographic})/gu
 const MAX_CHANNELS = 50
 
 /** One line: spaces are tidied, and what cannot be seen is refused, since it makes two names look the same. */
 function line(what, value, max) {
   const text = typeof value === 'string' ? value.normalize('NFC').trim().replace(/\s+/g, ' ') : ''
-  if (text === '' || text.length > max || INVISIBLE.test(text))
+  if (text === '' || text.length > max || INVISIBLE.test(text.replace(JOINER, '')))
     throw new Refusal(422, `${what} needs 1 to ${max} visible characters.`)
   return text
 }

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { Channelstream } from 'channelstream/backend'
+import { Channelstream, ChannelstreamError } from 'channelstream/backend'
 import { Refusal, userName } from './input.mjs'
 import { Sessions } from './sessions.mjs'
 import { chatActions } from './actions.mjs'
@@ -106,7 +106,7 @@ async function answer(request, response) {
 
 function fail(error, response) {
   const isExpected = error instanceof Refusal
-  if (!isExpected) console.error(error)
+  if (!isExpected) console.error(error instanceof ChannelstreamError ? error.message : error)
   const text = isExpected ? error.message : 'The server cannot be reached just now.'
   response.writeHead(isExpected ? error.status : 503, { 'content-type': 'application/json' })
   response.end(JSON.stringify({ error: text }))

@@ -5,8 +5,7 @@ import { text } from 'node:stream/consumers'
 import { Channelstream } from 'channelstream/backend'
 
 const { CHANNELSTREAM_URL: url = 'http://127.0.0.1:8000', PORT = 6544 } = process.env
-const secret = process.env.CHANNELSTREAM_SECRET ?? 'secret'
-const stream = new Channelstream({ url, secret })
+const stream = new Channelstream({ url, secret: process.env.CHANNELSTREAM_SECRET ?? 'secret' })
 const page = await readFile(new URL('index.html', import.meta.url), 'utf8')
 
 const routes = {

@@ -38,6 +38,7 @@ describe('notifications', { timeout: 60_000 }, () => {
     await form.fill(HOSTILE)
     await one.getByRole('button').click()
     await other.getByRole('log').getByText(HOSTILE).waitFor()
+    expect(await form.inputValue(), 'the field, for the next one').toBe('')
     // What happens elsewhere: with curl, without a browser.
     const answer = await fetch(`${demo.url}/notify`, { method: 'POST', body: 'Build 42 is done ✓' })
     expect(answer.status).toBe(200)

@@ -10,6 +10,8 @@ import { prepareDialogs, prepareJoining, prepareStatus } from './dialogs.mjs'
 import { showMe, showPeople, showPlaces } from './sidebars.mjs'
 
 const STARTING_CHANNELS = ['lobby', 'random']
+/** So many the backend takes at once, as when a page comes back with all of them. */
+const MAX_CHANNELS = 50
 const conversations = new Conversations(() => show())
 const typing = new Typing(() => show())
 const banner = new Banner()
@@ -22,11 +24,15 @@ const messages = new MessageList({
     void send(conversations.active, { uuid, text })
   },
   discard: (uuid) => conversations.delete(uuid),
-  done: () => find('said').focus(),
+  done: () => {
+    find('said').focus()
+    conversations.announce()
+  },
 })
 /** Of the tab that is open: channels are remembered for the next visit. */
 const remembered = {
-  get: () => JSON.parse(localStorage.getItem('channels') ?? 'null') ?? STARTING_CHANNELS,
+  get: () =>
+    (JSON.parse(localStorage.getItem('channels')) ?? STARTING_CHANNELS).slice(0, MAX_CHANNELS),
   set: (channels) => localStorage.setItem('channels', JSON.stringify(channels)),
 }
 let connection
@@ -133,13 +139,15 @@ async function remove(uuid) {
   conversations.delete(uuid)
 }
 
-/** Says so if it fails. */
+/** Says so if it fails. Answers whether it worked. */
 async function attempt(action) {
   find('notice').textContent = ''
   try {
     await action()
+    return true
   } catch (error) {
     find('notice').textContent = error.message
+    return false
   }
 }
 
@@ -150,17 +158,22 @@ async function join(name) {
 
 async function subscribe(name) {
   if (connection.channels.includes(name)) return [name]
+  if (connection.channels.length >= MAX_CHANNELS)
+    throw new Error(`You are in ${MAX_CHANNELS} channels. Leave one first.`)
   // The answer tells what the channel is called, and what was said there.
-  const answer = await connection.subscribe([name]).catch((error) => {
-    throw new Error(error.answer?.error ?? 'The backend cannot be reached.', { cause: error })
-  })
+  const answer = await connection.subscribe([name]).catch(refuse)
   conversations.takeOverview(answer)
   return answer.rooms.map((room) => room.name)
 }
 
+/** Says in words for people what the backend said to the client of Channelstream. */
+function refuse(error) {
+  throw new Error(error.answer?.error ?? 'The backend cannot be reached.', { cause: error })
+}
+
 async function leave() {
   const { kind, key, name } = conversations.active
-  if (kind === 'channel') await connection.unsubscribe([name])
+  if (kind === 'channel') await connection.unsubscribe([name]).catch(refuse)
   conversations.close(key)
   showPane('places')
 }
@@ -175,7 +188,7 @@ function open(key) {
 function openNext(step) {
   const keys = [...conversations.channels, ...conversations.directs].map(({ key }) => key)
   const at = keys.indexOf(conversations.activeKey)
-  open(keys[(at + step + keys.length) % keys.length])
+  if (keys.length > 0) open(keys[(at + step + keys.length) % keys.length])
 }
 
 // --- what is shown
@@ -191,7 +204,7 @@ function show() {
   showMe(conversations)
   find('to-places').dataset.unread = String(unread)
   find('said').disabled = find('leave').disabled = !active
-  if (!active) return
+  if (!active) return showNothing()
   const isChannel = active.kind === 'channel'
   find('title').replaceChildren(
     element('span', { className: 'hash' }, isChannel ? '#' : '@'),
@@ -199,8 +212,16 @@ function show() {
   )
   find('leave').textContent = isChannel ? 'Leave' : 'Close'
   find('said').placeholder = `Message to ${titleOf(active)}`
-  find('typing').textContent = typing.textFor(active.key)
+  find('typing').replaceChildren(...typing.wordsFor(active.key))
   messages.show(active, me)
+}
+
+/** Every channel was left. */
+function showNothing() {
+  find('title').replaceChildren('Nowhere')
+  find('said').placeholder = ''
+  find('typing').replaceChildren()
+  messages.clear()
 }
 
 const titleOf = ({ kind, name }) => (kind === 'channel' ? `#${name}` : name)

@@ -14,7 +14,10 @@ export class MessageList {
   #shownKey = ''
   #editing = ''
 
-  /** @param {{ edit(uuid: string, text: string): void, delete(uuid: string): void, retry(uuid: string): void, done(): void }} actions */
+  /**
+   * @param {{ edit(uuid: string, text: string): Promise<boolean>, delete(uuid: string): void, retry(uuid: string): void,
+   *   discard(uuid: string): void, done(): void }} actions `edit` answers whether it is changed.
+   */
   constructor(actions) {
     this.actions = actions
   }
@@ -27,9 +30,16 @@ export class MessageList {
     const messages = conversation.ordered
     this.#place(messages.flatMap((message, at) => this.#rows(message, messages[at - 1], me)))
     find('empty').hidden = messages.length > 0
+    find('empty').textContent = 'Nothing has been said here yet.'
     if (isAtEnd || isOther) this.#log.scrollTop = this.#log.scrollHeight
     // Only what comes from now on is read out.
     requestAnimationFrame(() => this.#log.removeAttribute('aria-busy'))
+  }
+
+  clear() {
+    this.#begin('')
+    find('empty').hidden = false
+    find('empty').textContent = 'Join a channel, or write to somebody.'
   }
 
   editLast(conversation, me) {
@@ -144,24 +154,28 @@ export class MessageList {
       maxLength: 2000,
       'aria-label': 'Change your message',
     })
-    const end = (changed) => {
-      this.#editing = ''
+    const end = () => {
+      if (this.#editing === uuid) this.#editing = ''
       this.#items.set(uuid, { item, shown: '' })
-      if (changed && field.value.trim() !== '' && field.value !== text)
-        this.actions.edit(uuid, field.value)
       this.actions.done()
     }
-    const save = element('button', { type: 'button', onclick: () => end(true) }, 'Save')
-    const cancel = element('button', { type: 'button', onclick: () => end(false) }, 'Cancel')
+    // What cannot be saved stays in the field.
+    const save = async () => {
+      const isChanged = field.value.trim() !== '' && field.value !== text
+      if (!isChanged || (await this.actions.edit(uuid, field.value))) end()
+    }
     field.onkeydown = (event) => {
-      if (event.key === 'Escape') end(false)
-      else if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) end(true)
+      if (event.key === 'Escape') end()
+      else if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) void save()
       else return
       event.preventDefault()
     }
+    const button = (onclick, name) => element('button', { type: 'button', onclick }, name)
+    const actions = [button(save, 'Save'), button(end, 'Cancel')]
     item.classList.add('editing')
-    body.replaceChildren(field, element('span', { className: 'actions' }, save, cancel))
+    body.replaceChildren(field, element('span', { className: 'actions' }, ...actions))
     field.focus()
     field.setSelectionRange(text.length, text.length)
+    item.scrollIntoView({ block: 'nearest' })
   }
 }

@@ -1,4 +1,6 @@
 /** Who is writing, in which conversation. Forgotten by itself: nobody says that they stopped. */
+import { nameOf } from './elements.mjs'
+
 const SHOWN_MS = 4_000
 const TELL_MS = 2_000
 
@@ -41,10 +43,11 @@ export class Typing {
     this.#toldAt = -Infinity
   }
 
-  textFor(key) {
-    const names = [...(this.#writers.get(key)?.keys() ?? [])]
-    if (names.length === 0) return ''
-    if (names.length > 2) return 'Several people are writing…'
-    return `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} writing…`
+  wordsFor(key) {
+    const [one, other, ...more] = this.#writers.get(key)?.keys() ?? []
+    if (one === undefined) return []
+    if (other === undefined) return [nameOf(one), ' is writing…']
+    if (more.length > 0) return ['Several people are writing…']
+    return [nameOf(one), ' and ', nameOf(other), ' are writing…']
   }
 }
