@@ -202,6 +202,14 @@ describe('signing in to the admin pages', () => {
       status: 429,
       body: { request: 'Too many attempts. Wait a minute.' },
     })
+    const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
+    const page = await signIn(server, RIGHT, browser)
+    expect(page.status).toBe(429)
+    expect(page.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'x-channelstream-error': 'TOO_MANY_ATTEMPTS',
+    })
+    expect(page.text).toContain('Too many attempts. Wait a minute.')
     const elsewhere = await send(server, 'POST /admin/sign_in', {
       body: new URLSearchParams(RIGHT).toString(),
       localAddress: '127.0.0.2',

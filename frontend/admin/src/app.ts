@@ -128,12 +128,16 @@ export class App extends LitElement {
       }
       @media (max-width: 640px) {
         .inner {
-          flex-wrap: wrap;
+          display: grid;
+          grid-template-columns: minmax(0, 1fr) auto auto;
+          gap: 4px 12px;
           padding: 8px 16px 0;
         }
+        .brand {
+          overflow: clip;
+        }
         nav {
-          order: 1;
-          inline-size: calc(100% + 32px);
+          grid-area: 2 / 1 / 3 / -1;
           margin: 0 -16px;
         }
         nav a {

@@ -3,7 +3,8 @@ import { Attempts } from './attempts.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
 import { CONTENT_SECURITY_POLICY, notBuiltPage, signInPage } from './pages.ts'
 import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
-import { RequestError } from '../../protocol/errors.ts'
+import { ERRORS, RequestError } from '../../protocol/errors.ts'
+import { ERROR_HEADER } from '../../protocol/headers.ts'
 import { VERSION } from '../../version.ts'
 import { absoluteLink } from '../forwarding.ts'
 import { isForeign } from './foreign.ts'
@@ -75,7 +76,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
       // A form on another site must not sign anybody in: the page they see next would be another’s.
       if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
       const { address } = request.caller.view
-      if (attempts.isBlocked(address)) throw new RequestError('TOO_MANY_ATTEMPTS')
+      if (attempts.isBlocked(address)) return refuseForNow(request, reply)
       const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
       if (!sessions.accepts(username, password)) {
         attempts.failed(address)
@@ -97,6 +98,13 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
         .header('set-cookie', sessions.signOut(request.raw, cookiePlace(request)))
         .redirect(linkTo(request, '/admin/sign_in')),
   })
+}
+
+/** People see the form again; programs, which do not ask for a page, get the error as always. */
+function refuseForNow(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (!request.headers.accept?.includes('text/html')) throw new RequestError('TOO_MANY_ATTEMPTS')
+  void reply.code(ERRORS.TOO_MANY_ATTEMPTS.status).header(ERROR_HEADER, 'TOO_MANY_ATTEMPTS')
+  return html(reply, signInPage(formAction(request), ERRORS.TOO_MANY_ATTEMPTS.text))
 }
 
 async function showPanel(reply: FastifyReply): Promise<FastifyReply> {

@@ -59,47 +59,45 @@ describe('text from users', () => {
     await screenshot(page, 'hostile-users')
   })
 
-  it.each(SETTABLE)('is text wherever it is said of a channel and a user: %j', async (text) => {
-    const page = await openPanel()
-    await goTo(page, linkTo.channel(text))
-    await shown(page, 'h1', visible(text))
-    await page.getByText('listening, without private messages').waitFor()
-    await backend.say(text, text, { user: text })
-    const said = text.split('\n').map(visible)[0] ?? ''
-    for (const scope of ['cs-live-tail .what', 'cs-history-list .what'])
-      await page.locator(scope).filter({ hasText: said }).first().waitFor()
-    await page
-      .locator('cs-member-list .name')
-      .filter({ hasText: visible(text) })
-      .waitFor()
-    await expectSound(page)
+  it.each(SETTABLE)(
+    'is text wherever it is said, and names a channel that can be set: %j',
+    async (text) => {
+      const page = await openPanel()
+      await goTo(page, linkTo.channel(text))
+      await shown(page, 'h1', visible(text))
+      await page.getByText('listening, without private messages').waitFor()
+      await backend.say(text, text, { user: text })
+      const said = text.split('\n').map(visible)[0] ?? ''
+      for (const scope of ['cs-live-tail .what', 'cs-history-list .what'])
+        await page.locator(scope).filter({ hasText: said }).first().waitFor()
+      await page
+        .locator('cs-member-list .name')
+        .filter({ hasText: visible(text) })
+        .waitFor()
+      await expectSound(page)
 
-    await page.locator('cs-history-list').getByRole('button', { name: 'Edit' }).first().click()
-    const draft = await page.getByLabel('Message, as JSON').inputValue()
-    expect([{ text }, { [text]: text }]).toContainEqual(JSON.parse(draft))
-    await page.getByRole('button', { name: 'Cancel' }).first().click()
+      await page.locator('cs-history-list').getByRole('button', { name: 'Edit' }).first().click()
+      const draft = await page.getByLabel('Message, as JSON').inputValue()
+      expect([{ text }, { [text]: text }]).toContainEqual(JSON.parse(draft))
+      await page.getByRole('button', { name: 'Cancel' }).first().click()
 
-    await goTo(page, linkTo.user(text))
-    await shown(page, 'h1', visible(text))
-    await page
-      .locator('cs-user dt')
-      .filter({ hasText: visible(text) })
-      .waitFor()
-    await expectSound(page)
-  })
+      const form = page.locator('cs-settings-form')
+      await form.getByLabel('Tell when a user’s state changes').check()
+      await form.getByRole('button', { name: 'Save settings' }).click()
+      await form.getByText('Saved').waitFor()
+      const { channels } = await backend.info()
+      const [, set] = Object.entries(channels).find(([name]) => name === text) ?? []
+      expect(set?.settings.notify_state).toBe(true)
 
-  it.each(SETTABLE)('names a channel that can be set, and sent to: %j', async (text) => {
-    const page = await openPanel()
-    await goTo(page, linkTo.channel(text))
-    const form = page.locator('cs-settings-form')
-    await form.getByLabel('Tell when a user’s state changes').check()
-    await form.getByRole('button', { name: 'Save settings' }).click()
-    await form.getByText('Saved').waitFor()
-    const { channels } = await backend.info()
-    expect(
-      Object.entries(channels).find(([name]) => name === text)?.[1].settings.notify_state,
-    ).toBe(true)
-  })
+      await goTo(page, linkTo.user(text))
+      await shown(page, 'h1', visible(text))
+      await page
+        .locator('cs-user dt')
+        .filter({ hasText: visible(text) })
+        .waitFor()
+      await expectSound(page)
+    },
+  )
 
   it('may be the name of what every object has', async () => {
     const page = await openPanel({ expected: /status of 422/ })

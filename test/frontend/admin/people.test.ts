@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend } from '../../helpers/http.ts'
+import { Backend, until } from '../../helpers/http.ts'
 import { DESKTOP, PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { expectSound, goTo, signIn } from './panel.ts'
@@ -44,14 +44,6 @@ const VIEWS: readonly View[] = [
   { name: 'send', hash: '#/send', ready: 'cs-send form' },
 ]
 
-const LOOKS = [DESKTOP, PHONE].flatMap((viewport) =>
-  (['light', 'dark'] as const).map((colorScheme) => ({
-    look: `${viewport.width}-${colorScheme}`,
-    viewport,
-    colorScheme,
-  })),
-)
-
 async function open(page: Page, { hash, ready }: View): Promise<void> {
   await goTo(page, hash)
   await page.locator(ready).first().waitFor()
@@ -74,34 +66,37 @@ async function seriousFaults(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${JSON.stringify(target)}`))
 }
 
-describe.each(LOOKS)('at $look', ({ look, viewport, colorScheme }) => {
-  it('every view fits the window, and axe finds no serious fault', async () => {
-    const page = await browser.newPage({ viewport, colorScheme })
+/** In the light and in the dark: that all is in sight, and that nobody is kept out. */
+async function look(page: Page, name: string, size: string): Promise<void> {
+  await expectSound(page)
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    expect(await seriousFaults(page), `${name}, ${colorScheme}`).toEqual([])
+    await screenshot(page, `${name}-${size}-${colorScheme}`)
+  }
+}
+
+describe.each([DESKTOP, PHONE])('on a screen of $width × $height', (viewport) => {
+  const size = String(viewport.width)
+
+  it('every view fits, and axe finds no serious fault', async () => {
+    const page = await browser.newPage({ viewport })
     await page.goto(`${server.url}/admin`)
-    expect(await seriousFaults(page), 'sign-in').toEqual([])
-    await screenshot(page, `sign-in-${look}`)
+    await look(page, 'sign-in', size)
     await signIn(page, server.url)
     for (const view of VIEWS) {
       await open(page, view)
-      await expectSound(page)
-      expect(await seriousFaults(page), view.name).toEqual([])
-      await screenshot(page, `${view.name}-${look}`)
+      await look(page, view.name, size)
     }
-  })
 
-  it('the questions before something is changed fit too', async () => {
-    const page = await browser.newPage({ viewport, colorScheme })
-    await signIn(page, server.url)
     await open(page, { name: 'channel', hash: '#/channel/lobby', ready: 'cs-history-list .what' })
     for (const name of ['Edit', 'Delete']) {
       await page.locator('cs-history-list').getByRole('button', { name }).first().click()
       await page.getByRole('dialog').waitFor()
-      expect(await seriousFaults(page), name).toEqual([])
-      await expectSound(page)
-      await screenshot(page, `${name.toLowerCase()}-${look}`)
+      await look(page, name.toLowerCase(), size)
       await page.keyboard.press('Escape')
     }
-  })
+  }, 60_000)
 })
 
 /** What has the focus, seen through shadow roots: its role or tag, and its name. */
@@ -146,14 +141,14 @@ describe('with a keyboard only', () => {
     await tabTo(page, 'a: Channels')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Channels' }).waitFor()
-    expect(await focused(page)).toBe('h1: Channels')
+    await until(async () => (await focused(page)) === 'h1: Channels', 'the heading to be focused')
     await tabTo(page, 'input: Search channels by name')
     await page.keyboard.type('keys')
     await page.getByText('1 found').waitFor()
     await tabTo(page, 'grid: Channels')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'keys' }).waitFor()
-    expect(await focused(page)).toBe('h1: keys')
+    await until(async () => (await focused(page)) === 'h1: keys', 'the heading to be focused')
 
     await page.locator('cs-history-list').getByText('typed').waitFor()
     await tabTo(page, 'button: Delete')

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend } from '../../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { goTo, isLive, makeRoom, signIn } from './panel.ts'
-import { screenshot, useBrowser } from '../../helpers/browser.ts'
+import { PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
 
 const browser = useBrowser()
 afterAll(killProcesses)
@@ -42,10 +42,16 @@ describe('a server that dies under the page', () => {
   it('asks to sign in again if it does not know the session any more', async () => {
     const settings = { cookie_secret: '' }
     const first = await start(settings)
-    const page = await browser.newPage({ expected })
+    const page = await browser.newPage({ expected, viewport: PHONE })
     await signIn(page, first.url)
+    const bar = page.locator('cs-app header')
+    const heightPx = (await bar.boundingBox())?.height
     await first.kill()
     await page.getByText('Reconnecting').waitFor()
+    expect((await bar.boundingBox())?.height, 'the bar, of whatever it tells').toBe(heightPx)
+    await goTo(page, '#/channel/unread')
+    await page.locator('cs-channel .fault').waitFor()
+    expect(await page.getByText(/Loading|No messages yet/).count()).toBe(0)
     await start(settings, first.port)
     await page.waitForURL('**/admin/sign_in', { timeout: 20_000 })
   }, 60_000)

@@ -40,6 +40,7 @@ describe('the built client', () => {
 
   it.each([
     ['a browser', ['--lib', 'ES2023,DOM']],
+    ['a bundler', ['--lib', 'ES2023,DOM', '--module', 'ESNext', '--moduleResolution', 'Bundler']],
     [
       'Node',
       [

@@ -30,7 +30,7 @@ async function signIn(page: TestPage, at: string): Promise<void> {
 async function openExplorer(at: string, options: PageOptions = {}): Promise<TestPage> {
   const page = await browser.newPage(options)
   await signIn(page, at)
-  await page.goto(`${at}/api-explorer`)
+  await page.getByRole('link', { name: 'API explorer' }).click()
   await page.locator('.opblock').first().waitFor()
   return page
 }
@@ -82,6 +82,8 @@ describe('the API explorer', { timeout: 120_000 }, () => {
       JSON.stringify([{ ...localStorage }, { ...sessionStorage }]),
     )
     expect(kept).not.toContain(SECRET)
+    await page.getByRole('link', { name: 'Admin' }).click()
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
   })
 
   it('shows what is wrong: no secret, another secret', async () => {
@@ -108,13 +110,17 @@ describe('the API explorer', { timeout: 120_000 }, () => {
     expect(await page.locator('.opblock').count()).toBe(operations.length)
     for (const { method, path, about } of operations) {
       const name = `${method} ${path}`
-      const block = await operation(page, `${method}_${path.slice(1).replace(/[/.]/g, '_')}`)
-      expect(await block.innerText(), name).toContain(about.summary)
+      const id = `${method}_${path.slice(1).replace(/[/.]/g, '_')}`
+      const block = page.locator(`[id$="-${id}"].opblock`)
+      // Not a click: it would wait for the page to stand still, each time.
+      await block.locator('.opblock-summary-control').dispatchEvent('click')
+      await block.locator('.execute').waitFor()
+      expect(await block.textContent(), name).toContain(about.summary)
       if (about.requestBody)
         expect(await block.locator('textarea').first().inputValue(), name).toMatch(
           /lobby|conn_id|ann|rules/,
         )
-      await block.locator('.opblock-summary-control').click()
+      await block.locator('.opblock-summary-control').dispatchEvent('click')
     }
   })
 
@@ -127,28 +133,29 @@ describe('the API explorer', { timeout: 120_000 }, () => {
     expect(urls.join()).toContain(`${proxy}/push/info`)
   })
 
-  it.each([
-    ['desktop', 'light'],
-    ['desktop', 'dark'],
-    ['phone', 'light'],
-    ['phone', 'dark'],
-  ] as const)('has no serious fault of accessibility, on %s, %s', async (size, colorScheme) => {
-    const page = await openExplorer(server.url, { viewport: VIEWPORT[size] })
-    await page.emulateMedia({ colorScheme })
-    await page.getByLabel('Secret').fill(SECRET)
-    const look = async (what: string): Promise<void> => {
-      await page.shoot(`explorer-${size}-${colorScheme}-${what}`)
-      expect(await accessibilityFaults(page), what).toEqual([])
-    }
-    await look('list')
-    await execute(page, 'post_message')
-    await look('message')
-    const width = await page.evaluate(() => document.documentElement.scrollWidth)
-    expect(width).toBeLessThanOrEqual(VIEWPORT[size].width)
-  })
+  it.each(['desktop', 'phone'] as const)(
+    'has no serious fault of accessibility, on a %s',
+    async (size) => {
+      const page = await openExplorer(server.url, { viewport: VIEWPORT[size] })
+      await page.getByLabel('Secret').fill(SECRET)
+      const look = async (what: string): Promise<void> => {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme })
+          await page.shoot(`explorer-${size}-${colorScheme}-${what}`)
+          expect(await accessibilityFaults(page), `${what}, ${colorScheme}`).toEqual([])
+        }
+      }
+      await look('list')
+      await execute(page, 'post_message')
+      await look('message')
+      const width = await page.evaluate(() => document.documentElement.scrollWidth)
+      expect(width).toBeLessThanOrEqual(VIEWPORT[size].width)
+    },
+  )
 
   it('allows no script but its own, and no frame around it', async () => {
-    const page = await openExplorer(server.url)
+    const page = await browser.newPage()
+    await signIn(page, server.url)
     const policy = (await page.request.get(`${server.url}/api-explorer/`)).headers()[
       'content-security-policy'
     ]

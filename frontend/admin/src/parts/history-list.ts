@@ -2,8 +2,10 @@ import * as api from '../services/api.ts'
 import { LitElement, css, html, nothing } from 'lit'
 import { asJson, messageText, named, timeTag } from './user-text.ts'
 import { base } from './style.ts'
+import { count } from '../services/format.ts'
 import { customElement, property, query, state } from 'lit/decorators.js'
 import { messageStyle } from './message-style.ts'
+import { join } from 'lit/directives/join.js'
 import { repeat } from 'lit/directives/repeat.js'
 import './dialog.ts'
 import type { Dialog } from './dialog.ts'
@@ -12,7 +14,8 @@ import type { HistoryItem } from '../services/api.ts'
 /** The stored messages of a channel, newest first, each of which can be changed or taken away. */
 @customElement('cs-history-list')
 export class HistoryList extends LitElement {
-  @property({ attribute: false }) items: readonly HistoryItem[] = []
+  /** Undefined until it is read. */
+  @property({ attribute: false }) items: readonly HistoryItem[] | undefined
   @property({ attribute: false }) isKept = true
   @state() private chosen: HistoryItem | undefined
   @query('#edit') private readonly editDialog!: Dialog
@@ -29,7 +32,7 @@ export class HistoryList extends LitElement {
         gap: 8px;
       }
       .actions button {
-        min-height: 28px;
+        min-height: max(28px, var(--tap));
         padding: 0 8px;
         font-size: 12px;
       }
@@ -50,21 +53,17 @@ export class HistoryList extends LitElement {
   ]
 
   override render() {
-    const newestFirst = [...this.items].reverse()
+    const newestFirst = [...(this.items ?? [])].reverse()
     return html`<section class="box" aria-labelledby="heading">
         <header>
           <h2 id="heading">History</h2>
-          <span class="quiet small">${this.items.length} kept</span>
+          <span class="quiet small"
+            >${this.items ? `${count(this.items.length)} kept` : nothing}</span
+          >
         </header>
         ${
           newestFirst.length === 0
-            ? html`<p class="empty">
-                ${
-                  this.isKept
-                    ? 'No messages yet.'
-                    : 'This channel keeps no messages. store_history turns it on.'
-                }
-              </p>`
+            ? html`<p class="empty">${this.#emptyText()}</p>`
             : html`<ol tabindex="0" aria-label="Messages, newest first">
                 ${repeat(
                   newestFirst,
@@ -107,6 +106,13 @@ export class HistoryList extends LitElement {
       </cs-dialog>`
   }
 
+  #emptyText(): string {
+    if (!this.items) return '…'
+    return this.isKept
+      ? 'No messages yet.'
+      : 'This channel keeps no messages. store_history turns it on.'
+  }
+
   #item(item: HistoryItem) {
     return html`<li>
       <div class="meta">
@@ -116,7 +122,7 @@ export class HistoryList extends LitElement {
         ${
           item.pm_users.length === 0
             ? nothing
-            : html`<span class="tag">only for ${item.pm_users.map(named)}</span>`
+            : html`<span class="tag">only for ${join(item.pm_users.map(named), ', ')}</span>`
         }
         <span class="actions">
           <button type="button" @click=${() => this.#ask(item, this.editDialog)}>Edit</button>

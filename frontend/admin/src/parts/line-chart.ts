@@ -63,6 +63,7 @@ export class LineChart extends LitElement {
       font-size: 12px;
       color: var(--quiet);
       font-variant-numeric: tabular-nums;
+      white-space: nowrap;
     }
   `
 

@@ -37,7 +37,7 @@ export class LiveTail extends LitElement {
         margin-inline-start: auto;
       }
       header button {
-        min-height: 28px;
+        min-height: max(28px, var(--tap));
         padding: 0 10px;
         font-size: 12px;
       }

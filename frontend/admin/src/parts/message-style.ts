@@ -6,7 +6,7 @@ export const messageStyle = css`
     margin: 0;
     padding: 0;
     list-style: none;
-    max-block-size: 420px;
+    max-block-size: max(420px, 70dvh);
     overflow: hidden auto;
     overscroll-behavior: contain;
   }
@@ -42,7 +42,7 @@ export const messageStyle = css`
   .tag {
     padding: 0 8px;
     border: 1px solid var(--line);
-    border-radius: 99px;
+    border-radius: 10px;
     font-size: 12px;
     color: var(--quiet);
     overflow-wrap: anywhere;

@@ -103,7 +103,7 @@ export const base = css`
   textarea,
   select {
     width: 100%;
-    min-height: 36px;
+    min-height: max(36px, var(--tap));
     padding: 6px 10px;
   }
   textarea {
@@ -128,7 +128,7 @@ export const base = css`
     align-items: center;
     justify-content: center;
     gap: 8px;
-    min-height: 32px;
+    min-height: max(32px, var(--tap));
     padding: 4px 12px;
     border-color: var(--line);
     font-weight: 550;
@@ -186,5 +186,16 @@ export const base = css`
   }
   .choice input {
     margin-top: 2px;
+  }
+  @media (pointer: coarse) {
+    /* Phones zoom into fields with smaller letters. */
+    input,
+    textarea,
+    select {
+      font-size: 16px;
+    }
+    .choice {
+      padding-block: 8px;
+    }
   }
 `

@@ -33,15 +33,16 @@ export const virtualListStyle = css`
   .head [role='row'] {
     min-height: 36px;
     font-size: 12px;
+    font-weight: 600;
     color: var(--quiet);
   }
   .head button {
-    min-height: 28px;
+    min-height: max(28px, var(--tap));
     padding: 0;
     border: 0;
     background: none;
     color: inherit;
-    font-weight: 600;
+    font-weight: inherit;
   }
   .head button:hover,
   .head [aria-sort] button {

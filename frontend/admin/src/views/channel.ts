@@ -92,7 +92,7 @@ export class Channel extends LitElement {
         <div class="stack">
           <cs-live-tail .name=${name} @said=${this.#readSoon}></cs-live-tail>
           <cs-history-list
-            .items=${channel?.history ?? []}
+            .items=${channel?.history ?? (this.isMissing ? [] : undefined)}
             .isKept=${channel?.settings.store_history ?? true}
             @changed=${this.#readSoon}
           ></cs-history-list>
@@ -118,7 +118,7 @@ export class Channel extends LitElement {
   #summary() {
     const { channel } = this
     if (this.isMissing) return 'The server knows no such channel, or not any more.'
-    if (!channel) return 'Loading…'
+    if (!channel) return this.fault === undefined ? 'Loading…' : nothing
     const connections = counted(channel.total_connections, 'connection')
     return html`${connections}, last active ${timeTag(channel.last_active)}`
   }

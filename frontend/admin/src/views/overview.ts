@@ -1,5 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import { Watch } from '../services/watch.ts'
+import { BASE } from '../services/api.ts'
 import { base } from '../parts/style.ts'
 import { bytes, count, counted, duration, milliseconds, rate } from '../services/format.ts'
 import { customElement } from 'lit/decorators.js'
@@ -104,11 +105,14 @@ export class Overview extends LitElement {
         }
       }
       @media (max-width: 640px) {
+        .top a {
+          margin-inline-start: 0;
+        }
         ul {
           gap: 12px;
         }
         li {
-          grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+          grid-template-columns: minmax(0, 4fr) minmax(0, 5fr);
           align-items: end;
           gap: 16px;
           padding: 12px 16px;
@@ -124,6 +128,7 @@ export class Overview extends LitElement {
         <p class="quiet small">
           ${reading ? `Version ${live.version}, up for ${duration(live.uptimeSeconds)}` : 'Loading…'}
         </p>
+        <a class="spread" href="${BASE}/api-explorer">API explorer</a>
       </div>
       <ul>
         ${reading ? FIGURES.map((figure) => this.#figure(figure, reading)) : ''}

@@ -73,7 +73,7 @@ export class User extends LitElement {
       }
       li button {
         margin-inline-start: auto;
-        min-height: 28px;
+        min-height: max(28px, var(--tap));
         font-size: 12px;
       }
       dt {
@@ -87,6 +87,9 @@ export class User extends LitElement {
         min-width: 0;
         unicode-bidi: isolate;
       }
+      dd.small {
+        flex: none;
+      }
       form {
         grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) auto;
         gap: 8px 12px;
@@ -94,7 +97,7 @@ export class User extends LitElement {
         padding: 12px 16px;
       }
       form button {
-        min-height: 36px;
+        min-height: max(36px, var(--tap));
       }
       form p {
         grid-column: 1 / -1;
