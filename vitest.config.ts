@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** Tests that keep a processor busy for long, or look at how long something takes: nothing runs beside them. */
 const ALONE = [
   'test/redis/**/*.test.ts',
+  'test/property/redis.test.ts',
   'test/conformance/redis.test.ts',
   'test/abuse/slow-readers.test.ts',
   'test/e2e/leaving.test.ts',

@@ -10,6 +10,7 @@ import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
 import { Readings } from './telemetry/readings.ts'
 import { admitLive, isPanelCall } from './http/admin/calls.ts'
+import { StoreAway } from './store/store.ts'
 import { adminRoutes } from './http/admin/routes.ts'
 import { breathing } from './core/long.ts'
 import { buildHttp } from './http/server.ts'
@@ -59,8 +60,11 @@ export interface App {
 /** Puts the parts together. The one place that names concrete classes; it decides nothing. */
 export async function buildApp(config: Config, clock: Clock = systemClock): Promise<App> {
   const logger = openLog(config.log_level)
-  const onFault = (error: unknown): void =>
-    logger.error({ err: error }, 'something failed in the background')
+  const onFault = (error: unknown): void => {
+    // A store that is away says so itself, once.
+    if (!(error instanceof StoreAway))
+      logger.error({ err: error }, 'something failed in the background')
+  }
   const { store, answers } = await openStorage(config, clock, logger)
   const breath = breathing(clock)
   const bus = redisBus(config, logger)
@@ -85,6 +89,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     forwarding,
     logger,
     answers,
+    secret: config.secret,
     maxBodyBytes: config.max_body_bytes,
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
@@ -223,8 +228,10 @@ async function stop(edge: Edge, { webSockets, adminLive, bus, philote }: Sockets
   history.stop()
   adminLive.closeAll(CLOSE.stopping)
   const closed = Promise.all([http.close(), philote?.stop()])
-  await hub.stop()
+  hub.sendAway()
+  // Requests that are being answered still need the store.
   await closed
+  await hub.stop()
   bus?.link.stop()
   cancelCut()
 }

@@ -37,8 +37,9 @@ export function parseRedisUrl(url: string): RedisAddress | undefined {
   const common = { ...credentials, tls: scheme === 'rediss', master: '' }
   if (scheme.endsWith('unix')) {
     const database = readDatabase(new URLSearchParams(query).get('db') ?? '')
-    if (kind !== 'single' || hosts !== '' || path === '' || database === undefined) return undefined
-    return { ...common, kind, database, endpoints: [{ path: decodeURIComponent(path) }] }
+    const file = decoded(path)
+    if (kind !== 'single' || hosts !== '' || !file || database === undefined) return undefined
+    return { ...common, kind, database, endpoints: [{ path: file }] }
   }
   const endpoints = hosts.split(',').map((text) => readHost(text, DEFAULT_PORTS[kind] ?? 6379))
   if (!endpoints.every((endpoint) => endpoint !== undefined)) return undefined
@@ -50,17 +51,25 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { sentinel: 26379 }
 function withPath(address: Omit<RedisAddress, 'database'>, path: string): RedisAddress | undefined {
   const [first = '', second = ''] = path.split('/').slice(1)
   const isSentinel = address.kind === 'sentinel'
+  const master = isSentinel ? decoded(first) : ''
   const database = readDatabase(isSentinel ? second : first)
-  if (database === undefined || (isSentinel && first === '')) return undefined
+  if (database === undefined || (isSentinel && !master)) return undefined
   if (address.kind === 'cluster' && database !== 0) return undefined
   if (address.kind === 'single' && address.endpoints.length !== 1) return undefined
-  return { ...address, database, master: isSentinel ? decodeURIComponent(first) : '' }
+  return { ...address, database, master: master ?? '' }
 }
 
 function readLogin(text: string): { username: string; password: string } | undefined {
   const [name = '', ...rest] = text.split(':')
+  const [username, password] = [decoded(name), decoded(rest.join(':'))]
+  if (username === undefined || password === undefined) return undefined
+  return { username, password }
+}
+
+/** Undefined if a percent sign is no beginning of a character. */
+function decoded(text: string): string | undefined {
   try {
-    return { username: decodeURIComponent(name), password: decodeURIComponent(rest.join(':')) }
+    return decodeURIComponent(text)
   } catch {
     return undefined
   }

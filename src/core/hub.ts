@@ -10,19 +10,19 @@ import { inBackgroundOf } from './background.ts'
 import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { NO_DETAILS, describeChannels } from './describe.ts'
-import { hasTarget, postDelete, postEdit, postMessage, saidIn } from './messages.ts'
+import { postDelete, postEdits, postMessages, saidIn } from './messages.ts'
 import { gapEvent } from './catchup.ts'
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
 import { presenceEvents } from './presence.ts'
-import { isoTimestamp, uptimeText } from './timestamps.ts'
+import { uptimeText } from './timestamps.ts'
 import { userStateEvents } from './user-state.ts'
 import type { Breath } from './long.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Described, LongChannelsInfo } from './describe.ts'
-import type { Posting, Said } from './messages.ts'
+import type { Once, Posting, Said } from './messages.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Awaitable, Figures, MembershipChange, State, Store } from '../store/store.ts'
 import type * as Protocol from '../protocol/requests.ts'
@@ -85,14 +85,19 @@ export class Hub {
     )
   }
 
-  /** Closes all sinks; their clients may come back, to this server or another. */
+  /** Closes the sinks of all clients, which may come back, to this server or another. Requests are still answered. */
+  sendAway(): void {
+    this.sessions.closeAll(CLOSE.stopping)
+    this.guests.closeAll(CLOSE.stopping)
+  }
+
+  /** The end: nothing can be asked any more. */
   async stop(): Promise<void> {
     this.#cancelSweep?.()
     this.#cancelSweep = undefined
     this.sessions.heartbeats.stop()
-    this.sessions.closeAll(CLOSE.stopping)
     this.guests.stop()
-    this.guests.closeAll(CLOSE.stopping)
+    this.sendAway()
     await this.store.stop()
   }
 
@@ -237,22 +242,21 @@ export class Hub {
   /**
    * Each announces its list in order and resolves once the store has it; says nothing about who has read it.
    * Answers the list with what was filled in. Throws `INVALID` for a list that is too long; nothing is done then.
+   * What has a `once` is announced once, however often it is asked for.
    */
-  async postMessages(requests: readonly Protocol.MessageRequest[]) {
+  async postMessages(requests: readonly Protocol.MessageRequest[], once?: Once) {
     checkList(requests, this.options.maxMessagesPerRequest)
-    const now = isoTimestamp(this.clock.wallTime())
-    return this.#post(requests.filter(hasTarget).map((request) => postMessage(now, request)))
+    return this.#post(postMessages(this.clock, requests, once), once)
   }
 
-  async editMessages(requests: readonly Protocol.EditRequest[]) {
+  async editMessages(requests: readonly Protocol.EditRequest[], once?: Once) {
     checkList(requests, this.options.maxMessagesPerRequest)
-    const now = isoTimestamp(this.clock.wallTime())
-    return this.#post(requests.map((request) => postEdit(now, request)))
+    return this.#post(postEdits(this.clock, requests), once)
   }
 
-  async deleteMessages(requests: readonly Protocol.DeleteRequest[]) {
+  async deleteMessages(requests: readonly Protocol.DeleteRequest[], once?: Once) {
     checkList(requests, this.options.maxMessagesPerRequest)
-    return this.#post(requests.map((request) => postDelete(request)))
+    return this.#post(requests.map(postDelete), once)
   }
 
   /** Announces a message that somebody said elsewhere, in a channel that is known here; in others nothing happens. */
@@ -260,9 +264,9 @@ export class Hub {
     return this.store.publish([saidIn(this.clock, said)])
   }
 
-  async #post<Answer>(postings: readonly Posting<Answer>[]): Promise<Answer[]> {
+  async #post<Answer>(postings: readonly Posting<Answer>[], once: Once): Promise<Answer[]> {
     const publications = postings.map(({ publication }) => publication)
-    await this.store.publish(publications)
+    await this.store.publish(publications, once ?? undefined)
     this.options.onPosted?.(publications)
     return postings.map(({ answer }) => answer)
   }

@@ -22,19 +22,52 @@ interface Addressed {
   readonly no_history: boolean
 }
 
+/** A UUID for a request, the same when it is repeated; nothing for one that nobody repeats. */
+export type Once = string | null | undefined
+
 /** Messages without a target are left out, of the answer too (recorded: message-without-target). */
+export function postMessages(
+  clock: Clock,
+  requests: readonly MessageRequest[],
+  once: Once,
+): Posting<MessageRequest>[] {
+  const now = isoTimestamp(clock.wallTime())
+  const uuidAt = uuidsFor(once)
+  return requests
+    .filter(hasTarget)
+    .map((request, place) => postMessage(now, request, uuidAt(place)))
+}
+
 export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
   channel !== null || pm_users.length > 0
 
-/** `now`: for what has no timestamp of its own; one for a whole request. */
-export function postMessage(now: string, request: MessageRequest): Posting<MessageRequest> {
+/** By the place in the request. When it is repeated they are the same: it is answered what was told the first time. */
+function uuidsFor(once: Once): (place: number) => string {
+  if (!once) return () => crypto.randomUUID()
+  const [head, tail] = [once.slice(0, -TAIL_DIGITS), parseInt(once.slice(-TAIL_DIGITS), 16)]
+  return (place) =>
+    head + ((tail + place) % 16 ** TAIL_DIGITS).toString(16).padStart(TAIL_DIGITS, '0')
+}
+const TAIL_DIGITS = 12
+
+/** `now` and `uuid`: for what has none of its own. */
+export function postMessage(
+  now: string,
+  request: MessageRequest,
+  uuid: string = crypto.randomUUID(),
+): Posting<MessageRequest> {
   // Assigned, not spread: see clientView.
   const answer = Object.assign({}, request, {
-    uuid: request.uuid ?? crypto.randomUUID(),
+    uuid: request.uuid ?? uuid,
     timestamp: request.timestamp ?? now,
     edited: null,
   })
   return { answer, publication: publicationOf('message', answer) }
+}
+
+export function postEdits(clock: Clock, requests: readonly EditRequest[]): Posting<EditRequest>[] {
+  const now = isoTimestamp(clock.wallTime())
+  return requests.map((request) => postEdit(now, request))
 }
 
 export function postEdit(now: string, request: EditRequest): Posting<EditRequest> {

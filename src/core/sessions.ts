@@ -50,6 +50,7 @@ export class Sessions {
   readonly heartbeats: Heartbeats
   readonly #arrivals = new Arrivals()
   readonly #follower: Follower
+  #closing: CloseReason | undefined
 
   constructor(
     private readonly parts: Parts,
@@ -66,7 +67,10 @@ export class Sessions {
   async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<Attaching> {
     const arrival = this.#arrivals.begin(connId)
     try {
-      return await this.#arrive(arrival, sink, cursor)
+      const attaching = await this.#arrive(arrival, sink, cursor)
+      if (this.#closing && attaching.outcome === 'attached')
+        this.expel(attaching.connection, this.#closing)
+      return attaching
     } catch (error) {
       const connection = this.parts.registry.get(connId)
       if (connection?.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
@@ -87,7 +91,11 @@ export class Sessions {
       const attachment = await store.attach(arrival.connId, sink.kind)
       if (arrival.isStale) continue
       if (attachment === 'waits') return { outcome: 'waits' }
-      if (!attachment) return this.#turnAway(arrival.connId, sink)
+      if (!attachment) return this.#turnAway(arrival.connId, sink, 'unknown')
+      if (attachment === 'superseded') {
+        sink.close(CLOSE.replaced)
+        return this.#turnAway(arrival.connId, sink, 'superseded')
+      }
       returning ??= attachment.returning
       const connection = registry.open(arrival.connId, attachment.user)
       if (connection.sink !== sink) {
@@ -158,15 +166,17 @@ export class Sessions {
     }
   }
 
+  /** Those that are being opened as well, and whoever comes later. */
   closeAll(reason: CloseReason): void {
+    this.#closing = reason
     for (const connection of [...this.parts.registry.all()]) this.expel(connection, reason)
   }
 
-  /** The connection is not known (any more). */
-  #turnAway(connId: ConnId, sink: Sink): Attaching {
+  /** The connection is not known (any more), or another server's. */
+  #turnAway(connId: ConnId, sink: Sink, outcome: 'unknown' | 'superseded'): Attaching {
     const connection = this.parts.registry.get(connId)
     if (connection?.sink === sink) this.#forget(connection)
-    return { outcome: 'unknown' }
+    return { outcome }
   }
 
   #hold(connection: LiveConnection, sink: Sink, cursor: number): void {

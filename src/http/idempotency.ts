@@ -4,7 +4,7 @@
  * A caller that lost the answer to a request sends it again, with the same key, and is answered as the first time;
  * nothing is done twice. Only signed requests are remembered. Why so: docs/decisions/0013-idempotency-keys.md.
  */
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import {
   ERROR_HEADER,
   IDEMPOTENCY_HEADER,
@@ -32,7 +32,13 @@ declare module 'fastify' {
 }
 
 /** For routes whose config says `isKeyed`; their answers are JSON. `GET` and `HEAD` change nothing and need no key. */
-export function answerRepeats(http: FastifyInstance, answers: Answers): void {
+export function answerRepeats(
+  http: FastifyInstance,
+  answers: Answers,
+  /** The same for all servers that share answers. */
+  secret: string,
+): void {
+  const idOf = idsBy(secret)
   http.decorateRequest('bytes', null)
   http.decorateRequest('settle', null)
   http.decorateRequest('keyedId', null)
@@ -40,8 +46,10 @@ export function answerRepeats(http: FastifyInstance, answers: Answers): void {
   http.addHook('preValidation', (request, reply, done) => {
     const key = request.headers[IDEMPOTENCY_HEADER]
     if (key === undefined || !isKeyed(request)) return done()
-    answerRepeat(answers, String(key), request, reply).then((isAnswered) => {
-      if (!isAnswered) done()
+    answerRepeat(answers, String(key), request, reply).then((fingerprint) => {
+      if (fingerprint === undefined) return
+      request.keyedId = idOf(`${String(key)}\n${fingerprint}`)
+      done()
     }, done)
   })
   http.addHook('onSend', (request, reply, payload, done) => {
@@ -59,36 +67,42 @@ async function settleWith(settle: Settle, reply: FastifyReply, payload: unknown)
   await settle(answerOf(reply, payload), isFinal(reply.statusCode))
 }
 
-/** After a 4xx nothing has changed, and a repeat may do better. After a 5xx nobody knows: it must not be done again. */
-const isFinal = (status: number): boolean => status < 400 || status >= 500
+/**
+ * After a 4xx nothing has changed, and a repeat may do better. After a 500 nobody knows: it must not be done again. A 503
+ * asks for a repeat, which the store knows if the first one was done after all.
+ */
+const isFinal = (status: number): boolean => status < 400 || (status >= 500 && status !== AWAY)
+const AWAY = 503
 
-/** True if the request was one, and is answered. Throws for a key that cannot be one, or is that of another request. */
+/**
+ * The fingerprint of a request that has to be done; undefined if it was a repeat, and is answered. Throws for a key that
+ * cannot be one, or is that of another request.
+ */
 async function answerRepeat(
   answers: Answers,
   key: string,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<boolean> {
+): Promise<string | undefined> {
   if (!IDEMPOTENCY_KEY_FORM.test(key)) throw new RequestError('BAD_IDEMPOTENCY_KEY')
   const fingerprint = fingerprintOf(request)
   const claim: Claim = await answers.claim(key, fingerprint)
   if (claim.outcome === 'reused') throw new RequestError('IDEMPOTENCY_KEY_REUSED')
   if (claim.outcome === 'first') {
     request.settle = claim.settle
-    request.keyedId = idOf(`${key}\n${fingerprint}`)
-    return false
+    return fingerprint
   }
   const answer = await claim.answer
   if (!answer) return answerRepeat(answers, key, request, reply)
   const { status, text, error } = answer
   if (error !== undefined) reply.header(ERROR_HEADER, error)
   void reply.code(status).type(JSON_TYPE).header(REPLAYED_HEADER, 'true').send(text)
-  return true
+  return undefined
 }
 
-/** A UUID that nobody can guess who knows the key and the request. */
-function idOf(text: string): string {
-  const digest = createHmac('sha256', ID_SALT).update(text).digest('hex')
+/** Makes of a text a UUID that nobody can guess who knows the text, but every server with the same secret. */
+const idsBy = (secret: string) => (text: string) => {
+  const digest = createHmac('sha256', secret).update(`${ID_DOMAIN}\n${text}`).digest('hex')
   const variant = '89ab'[parseInt(digest.slice(16, 17), 16) % 4] ?? '8'
   const [a, b, c, d, e] = [
     [0, 8],
@@ -99,7 +113,8 @@ function idOf(text: string): string {
   ].map((range) => digest.slice(...range))
   return `${a}-${b}-4${c}-${variant}${d}-${e}`
 }
-const ID_SALT = randomBytes(32)
+/** Nothing else that is made with the secret begins like this. */
+const ID_DOMAIN = 'channelstream idempotency id'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 

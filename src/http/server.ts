@@ -29,6 +29,8 @@ declare module 'fastify' {
 export interface HttpOptions {
   readonly auth: Auth
   readonly answers: Answers
+  /** What ids are made with, the same for all servers that share answers. */
+  readonly secret: string
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
@@ -75,7 +77,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   readBodies(http)
   const isStopping = watchForStop(http)
   admit(http, options, isStopping)
-  answerRepeats(http, options.answers)
+  answerRepeats(http, options.answers, options.secret)
   answerTogether(http, isStopping)
   http.options('/*', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/plain').send(''),

@@ -1,8 +1,9 @@
+import { constantsOf } from './redis/constants.ts'
 import { Announcements } from './redis/announcements.ts'
 import { Holdings } from './redis/holdings.ts'
 import { Installation } from './redis/installation.ts'
 import { Keys } from './redis/keys.ts'
-import { LEASE_MS, Lease, PATIENCE_MS } from './redis/lease.ts'
+import { Lease } from './redis/lease.ts'
 import { Link } from './redis/link.ts'
 import { RedisAnswers } from './redis/answers.ts'
 import { Reading } from './redis/reading.ts'
@@ -34,6 +35,8 @@ export interface RedisStoreOptions extends Contract.StoreLimits {
   readonly timeoutMs: number
   /** How long a connection waits whose server died. */
   readonly orphanWaitMs: number
+  /** How long it is remembered what was published under a name, so that it is not published again. */
+  readonly onceMs: number
   /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
   readonly now?: () => number
   /** Told once when Redis goes away, and when it is back. */
@@ -41,10 +44,6 @@ export interface RedisStoreOptions extends Contract.StoreLimits {
   readonly onBack: (where: string) => void
 }
 
-/** A connection that `sweep` answered is not answered again for so long. */
-const RETRY_MS = 1000
-/** Numbers that are passed over when Redis was started anew, because it may have forgotten that it gave them. */
-const LEAP = 1_048_576
 /** Records that one sweep handles: a script holds up everybody else. */
 const SWEPT_AT_ONCE = 200
 
@@ -195,10 +194,10 @@ export class RedisStore implements Contract.Store {
     await this.#installation.run('ensure', ...writeChannels(channels, new Map()))
   }
 
-  async publish(publications: readonly Contract.Publication[]): Promise<void> {
+  async publish(publications: readonly Contract.Publication[], once = ''): Promise<void> {
     if (publications.length === 0) return
     const written = publications.flatMap(writePublication)
-    await this.#installation.run('publish', publications.length, ...written)
+    await this.#installation.run('publish', once, publications.length, ...written)
   }
 
   missed(since: readonly Contract.Since[]): Promise<Contract.Missed> {
@@ -296,16 +295,3 @@ export class RedisStore implements Contract.Store {
     )
   }
 }
-
-const constantsOf = (options: RedisStoreOptions) => ({
-  GC_USERS: options.gcUsersMs,
-  GC_CHANNELS: options.gcChannelsMs,
-  CHANNEL_FRAMES: options.channelFrames,
-  USER_FRAMES: options.userFrames,
-  MAX_STATE_BYTES: options.maxStateBytes,
-  PRESENCE_LIST_LIMIT: options.presenceListLimit,
-  LEASE: LEASE_MS,
-  PATIENCE: PATIENCE_MS,
-  RETRY: RETRY_MS,
-  LEAP,
-})

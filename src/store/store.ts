@@ -306,9 +306,10 @@ export interface Store {
 
   /**
    * A client opened the connection here: it is not due until it is detached. Undefined: no such connection. A server that
-   * holds it is asked to hand it over; but a poll never takes over from a stream elsewhere: then it `waits`.
+   * holds it is asked to hand it over; but a poll never takes over from a stream elsewhere: then it `waits`. It is
+   * `superseded` if a client came to yet another server meanwhile.
    */
-  attach(connId: ConnId, kind: SinkKind): Awaitable<Attachment | 'waits' | undefined>
+  attach(connId: ConnId, kind: SinkKind): Awaitable<Attachment | 'waits' | 'superseded' | undefined>
   /**
    * The client is gone for now; it may come back within `waitMs`. `cursor`: the last event it was sent. Has no effect on
    * a connection that another server holds. Does not reject while the store is away: it is done when the store is back.
@@ -330,8 +331,11 @@ export interface Store {
    * Announces events, in order. A message is appended to the history where the channel keeps one; an edit changes the
    * first message with its uuid in history and frames; a delete takes it out of both. All are kept as frames where the
    * channel keeps frames. For an unknown channel, or users that are not known, nothing happens.
+   *
+   * `once` names what is published: after a rejection with `StoreAway` it may be published again under the same name, and
+   * is announced once, whether or not the first call had taken effect.
    */
-  publish(publications: readonly Publication[]): Awaitable<void>
+  publish(publications: readonly Publication[], once?: string): Awaitable<void>
   /** What was announced on these topics since, as far as frames reach. */
   missed(since: readonly Since[]): Awaitable<Missed>
 

@@ -83,7 +83,7 @@ export async function connect(
 /** Opens a connection for a stream. */
 export async function attach(store: Store, connId: ConnId): Promise<Attachment | undefined> {
   const attachment = await store.attach(connId, 'stream')
-  if (attachment === 'waits') throw new Error('a stream waits for nobody')
+  if (typeof attachment === 'string') throw new Error(`a stream is not attached, but ${attachment}`)
   return attachment
 }
 

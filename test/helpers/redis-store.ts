@@ -25,6 +25,7 @@ export function openRedisStore(
       prefix: freshPrefix(),
       timeoutMs: PATIENCE_MS,
       orphanWaitMs: 15_000,
+      onceMs: 10_000,
       onAway: () => {},
       onBack: () => {},
       ...options,

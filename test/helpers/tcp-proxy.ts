@@ -6,6 +6,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 export class TcpProxy {
   readonly #sockets = new Set<Socket>()
   #isSilent = false
+  #lastWords: string | undefined
 
   private constructor(
     private readonly server: Server,
@@ -31,6 +32,11 @@ export class TcpProxy {
     this.#endAll()
   }
 
+  /** Cuts everything when the answer to this comes, which is lost with it. */
+  cutAfter(text: string): void {
+    this.#lastWords = text
+  }
+
   async stop(): Promise<void> {
     this.#endAll()
     this.server.close()
@@ -43,14 +49,23 @@ export class TcpProxy {
 
   #join(from: Socket, targetPort: number): void {
     const to = connect({ host: '127.0.0.1', port: targetPort })
-    this.#pass(from, to)
-    this.#pass(to, from)
+    let isOver = false
+    this.#pass(from, to, (data) => {
+      isOver ||= this.#lastWords !== undefined && data.includes(this.#lastWords)
+      return true
+    })
+    this.#pass(to, from, () => {
+      if (!isOver) return true
+      this.#lastWords = undefined
+      this.#endAll()
+      return false
+    })
   }
 
-  #pass(from: Socket, to: Socket): void {
+  #pass(from: Socket, to: Socket, mayPass: (data: Buffer) => boolean): void {
     this.#sockets.add(from)
     from.on('data', (data) => {
-      if (!this.#isSilent) to.write(data)
+      if (!this.#isSilent && mayPass(data)) to.write(data)
     })
     from.on('error', () => {}) // its end is told below
     from.on('close', () => {

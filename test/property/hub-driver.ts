@@ -13,6 +13,7 @@ import type { CloseReason } from '../../src/protocol/close-codes.ts'
 import type { ConnId } from '../../src/protocol/ids.ts'
 import type { Ending } from '../../src/core/sessions.ts'
 import type { LiveConnection } from '../../src/core/connection.ts'
+import type { Store, StoreLimits } from '../../src/store/store.ts'
 
 export type HubDriverOptions = Driver['options']
 
@@ -74,18 +75,34 @@ class ClientSink extends ArraySink implements Client {
   }
 }
 
-/** A hub over a memory store, with a clock that is turned by hand. */
+/** What a hub stands on: its store has the limits of `storeLimits`. */
+export interface Ground {
+  readonly clock: ManualClock
+  readonly store: Store
+}
+
+export const storeLimits = (options: HubDriverOptions): StoreLimits => ({ ...LIMITS, ...options })
+
+function inMemory(options: HubDriverOptions): Ground {
+  const clock = new ManualClock()
+  return { clock, store: new MemoryStore(clock, storeLimits(options)) }
+}
+
+/** A hub with a clock that is turned by hand; over a memory store, unless it is given another one. */
 export class HubDriver implements Driver {
-  readonly clock = new ManualClock()
+  readonly clock: ManualClock
   readonly hub: Hub
   readonly epoch: string
   #notices: Notice[] = []
   readonly #faults: unknown[] = []
 
-  constructor(readonly options: HubDriverOptions) {
-    const store = new MemoryStore(this.clock, { ...LIMITS, ...options })
+  constructor(
+    readonly options: HubDriverOptions,
+    { clock, store }: Ground = inMemory(options),
+  ) {
+    this.clock = clock
     const onFault = (error: unknown) => this.#faults.push(error)
-    this.hub = new Hub(store, this.clock, { ...LIMITS, ...options, breath: noBreath, onFault })
+    this.hub = new Hub(store, clock, { ...LIMITS, ...options, breath: noBreath, onFault })
     this.epoch = store.epoch
     noticeEndings(this.hub, (connId) => this.notice({ type: 'ended', connId, at: this.now }))
     this.hub.start()

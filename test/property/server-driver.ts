@@ -12,7 +12,7 @@ const POLL_SECONDS = 0.05
 const GRACE_SECONDS = 0.5
 
 /** Time is turned by hand, turns of the event loop are real: sockets need them. */
-class SocketClock extends ManualClock {
+export class SocketClock extends ManualClock {
   override soon(run: () => void): void {
     setImmediate(run)
   }
@@ -38,37 +38,68 @@ class RemoteClient implements Client {
   }
 }
 
-/** A whole server, spoken to as backends and browsers do. Polls are answered at once; nobody reads slowly. */
+/** Servers that share what they know, with one clock. */
+export interface Ground {
+  readonly clock: SocketClock
+  readonly servers: readonly TestServer[]
+  readonly options: Driver['options']
+}
+
+async function inMemory(): Promise<Ground> {
+  const clock = new SocketClock()
+  const servers = [await startServer(settingsOf(OPTIONS), clock)]
+  return { clock, servers, options: OPTIONS }
+}
+
+/**
+ * Whole servers, spoken to as backends and browsers do: each request and each socket goes to another one. Polls are
+ * answered at once; nobody reads slowly.
+ */
 export class ServerDriver implements Driver {
-  readonly options = OPTIONS
   /** Told by the first event. */
   epoch = ''
   #notices: Notice[] = []
+  #asked = 0
   readonly #signature: string
   /** The stream that each connection opened last. */
   readonly #newest = new Map<string, Client>()
 
-  private constructor(
-    private readonly clock: SocketClock,
-    private readonly server: TestServer,
-  ) {
-    noticeEndings(server.app.hub, (connId) =>
-      this.#notices.push({ type: 'ended', connId, at: this.now }),
-    )
+  private constructor(private readonly ground: Ground) {
+    const { servers, clock } = ground
+    for (const { app } of servers)
+      noticeEndings(app.hub, (connId) =>
+        this.#notices.push({ type: 'ended', connId, at: this.now }),
+      )
     this.#signature = createSigner(SECRET).sign('/', clock.wallTime() / 1000)
   }
 
-  static async start(): Promise<ServerDriver> {
-    const clock = new SocketClock()
-    return new ServerDriver(clock, await startServer(SETTINGS, clock))
+  /** One server that keeps everything in memory, unless there are others. */
+  static async start(ground?: Ground): Promise<ServerDriver> {
+    return new ServerDriver(ground ?? (await inMemory()))
   }
 
+  /** Any of them knows everything, but for who is connected to it. */
   get hub(): Driver['hub'] {
-    return this.server.app.hub
+    const { hub } = this.#next().app
+    const { openConnections } = this
+    return {
+      openConnections,
+      adminOverview: () => hub.adminOverview(),
+      hasUser: (user) => hub.hasUser(user),
+      hasConnection: (connId) => hub.hasConnection(connId),
+    }
+  }
+
+  get openConnections(): number {
+    return this.ground.servers.reduce((sum, { app }) => sum + app.hub.openConnections, 0)
+  }
+
+  get options(): Driver['options'] {
+    return this.ground.options
   }
 
   get now(): number {
-    return this.clock.now()
+    return this.ground.clock.now()
   }
 
   notices(): Notice[] {
@@ -107,22 +138,27 @@ export class ServerDriver implements Driver {
   fallSilent(): void {}
 
   async advance(ms: number): Promise<void> {
-    await this.clock.advance(ms)
+    await this.ground.clock.advance(ms)
   }
 
   async settle(isDone: () => boolean): Promise<void> {
     await until(isDone)
-    await this.clock.endTurn()
+    await this.ground.clock.endTurn()
   }
 
   async stop(): Promise<void> {
-    const closed = this.server.close()
-    await this.clock.advance(GRACE_SECONDS * 1000)
-    await closed
+    const closed = this.ground.servers.map((server) => server.close())
+    await this.ground.clock.advance(GRACE_SECONDS * 1000)
+    await Promise.all(closed)
+  }
+
+  #next(): TestServer {
+    const { servers } = this.ground
+    return servers[this.#asked++ % servers.length] as TestServer
   }
 
   async #ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer | undefined> {
-    const reply = await fetch(this.server.url + path, {
+    const reply = await fetch(this.#next().url + path, {
       method,
       headers: { 'content-type': 'application/json', 'x-channelstream-secret': this.#signature },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -141,7 +177,7 @@ export class ServerDriver implements Driver {
 
   /** False: the server does not know the connection. */
   async #dial(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
-    const url = `${this.server.url.replace('http', 'ws')}/ws?${query.toString()}`
+    const url = `${this.#next().url.replace('http', 'ws')}/ws?${query.toString()}`
     const isKnown = await this.hub.hasConnection(client.connId as never)
     const socket = new WebSocket(url, { perMessageDeflate: false })
     client.socket = socket
@@ -153,35 +189,35 @@ export class ServerDriver implements Driver {
   }
 
   async #poll(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
-    const timers = this.clock.pending
+    const { clock } = this.ground
+    const timers = clock.pending
     let isRefused = false
-    const asked = fetch(`${this.server.url}/listen?${query.toString()}`).then((reply) => {
+    const asked = fetch(`${this.#next().url}/listen?${query.toString()}`).then((reply) => {
       isRefused = reply.status === 401
       return reply.text()
     })
-    await until(() => isRefused || this.clock.pending > timers)
-    if (!isRefused) await this.clock.advance(POLL_SECONDS * 1000)
+    await until(() => isRefused || clock.pending > timers)
+    if (!isRefused) await clock.advance(POLL_SECONDS * 1000)
     const answer = await asked
     if (isRefused) return false
     this.#receive(client, answer)
     // The connection waits for the next poll once the answer has left the server.
     const isStreaming = this.#newest.has(client.connId)
-    await until(() => isStreaming || this.server.app.hub.openConnections < this.#newest.size + 1)
+    await until(() => isStreaming || this.openConnections < this.#newest.size + 1)
     return true
   }
 
   /** Resolves when the server has noticed. */
   async #close(client: Client, close: (socket: WebSocket) => void): Promise<void> {
     const { socket } = client as RemoteClient
-    const { hub } = this.server.app
     if (!socket) return
     const isCurrent = this.#newest.get(client.connId) === client
-    const clients = hub.openConnections
+    const clients = this.openConnections
     const hangsOn = socket.readyState === WebSocket.OPEN && isCurrent
     if (isCurrent) this.#newest.delete(client.connId)
     close(socket)
     await until(() => socket.readyState === WebSocket.CLOSED)
-    if (hangsOn) await until(() => hub.openConnections < clients)
+    if (hangsOn) await until(() => this.openConnections < clients)
   }
 
   #receive(client: RemoteClient, frame: string): void {
@@ -190,7 +226,7 @@ export class ServerDriver implements Driver {
   }
 }
 
-const OPTIONS: Driver['options'] = {
+export const OPTIONS: Driver['options'] = {
   gcConnsMs: 1_000_000,
   resumeWindowMs: 15_000,
   gcUsersMs: 30_000,
@@ -200,20 +236,20 @@ const OPTIONS: Driver['options'] = {
   maxOutboxBytes: 1_000_000,
 }
 
-const SETTINGS = {
+export const settingsOf = (options: Driver['options']) => ({
   secret: SECRET,
   shutdown_grace: GRACE_SECONDS,
   validate_requests: false,
-  gc_conns_after: OPTIONS.gcConnsMs / 1000,
-  resume_window: OPTIONS.resumeWindowMs / 1000,
-  gc_users_after: OPTIONS.gcUsersMs / 1000,
-  gc_channels_after: OPTIONS.gcChannelsMs / 1000,
-  channel_frames: OPTIONS.channelFrames,
-  user_frames: OPTIONS.userFrames,
+  gc_conns_after: options.gcConnsMs / 1000,
+  resume_window: options.resumeWindowMs / 1000,
+  gc_users_after: options.gcUsersMs / 1000,
+  gc_channels_after: options.gcChannelsMs / 1000,
+  channel_frames: options.channelFrames,
+  user_frames: options.userFrames,
   heartbeat_interval: 100_000,
   wake_connections_after: POLL_SECONDS,
   poll_gather: POLL_SECONDS,
-}
+})
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 

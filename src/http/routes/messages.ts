@@ -16,7 +16,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       body: Requests.MessagesRequest,
       response: { 200: Responses.MessagesResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => hub.postMessages(request.body),
+    handler: ({ body, keyedId }) => hub.postMessages(body, keyedId),
   })
 
   http.patch('/message', {
@@ -29,7 +29,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       body: Requests.EditsRequest,
       response: { 200: Responses.EditsResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => hub.editMessages(request.body),
+    handler: ({ body, keyedId }) => hub.editMessages(body, keyedId),
   })
 
   http.delete('/message', {
@@ -42,6 +42,6 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       body: Requests.DeletesRequest,
       response: { 200: Responses.DeletesResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => hub.deleteMessages(request.body),
+    handler: ({ body, keyedId }) => hub.deleteMessages(body, keyedId),
   })
 }

@@ -14,23 +14,34 @@ const AT_ONCE = 200
 /** Leaves the cursor of a connection as it is. */
 const AS_IT_WAS = -1
 
+interface Held {
+  readonly kind: SinkKind
+  /** Counts the times that the connection was attached, wherever. */
+  readonly turn: number
+}
+
 interface Owed {
   readonly cursor: number
   readonly waitMs: number
 }
 
 type AttachReply =
-  | readonly ['unknown' | 'waits' | 'held']
-  | readonly ['attached', UserName, cursor: string, returning: number, channels: readonly string[]]
+  | readonly ['unknown' | 'waits' | 'held' | 'superseded']
+  | readonly [
+      ...['attached', UserName, cursor: string, returning: number],
+      ...[channels: readonly string[], turn: number],
+    ]
 
 /**
  * The connections that clients have open on this server, as far as Redis has to know. What could not be told while Redis
  * was away is told when it is back.
  */
 export class Holdings {
-  readonly #held = new Map<ConnId, SinkKind>()
+  readonly #held = new Map<ConnId, Held>()
   readonly #owed = new Map<ConnId, Owed>()
-  readonly #awaited = new Map<ConnId, () => void>()
+  readonly #awaited = new Map<ConnId, Set<() => void>>()
+  /** Connections that are being asked for, with those of their requests that are not answered. */
+  readonly #asking = new Map<ConnId, Set<Promise<unknown>>>()
 
   constructor(
     private readonly installation: Installation,
@@ -39,14 +50,19 @@ export class Holdings {
     private readonly command: (command: Command) => void,
   ) {}
 
-  async attach(connId: ConnId, kind: SinkKind): Promise<Attachment | 'waits' | undefined> {
+  async attach(
+    connId: ConnId,
+    kind: SinkKind,
+  ): Promise<Attachment | 'waits' | 'superseded' | undefined> {
     try {
       const reply = await this.#ask(connId, kind)
       if (reply[0] === 'unknown') return undefined
+      if (reply[0] === 'superseded') return 'superseded'
       if (reply[0] !== 'attached') return 'waits'
-      this.#held.set(connId, kind)
       this.#owed.delete(connId)
-      const [, user, cursor, returning, channels] = reply
+      const [, user, cursor, returning, channels, turn] = reply
+      const isStream = kind === 'stream' || this.#held.get(connId)?.kind === 'stream'
+      this.#held.set(connId, { kind: isStream ? 'stream' : 'poll', turn })
       return {
         user,
         channels: readChannels(channels),
@@ -75,7 +91,7 @@ export class Holdings {
   told(type: string, connId: ConnId, since: number, channels: readonly ChannelName[]): void {
     switch (type) {
       case 'free':
-        this.#awaited.get(connId)?.()
+        for (const ask of this.#awaited.get(connId) ?? []) ask()
         break
       case 'joined':
         this.command({ type, connId, since, channels })
@@ -84,8 +100,10 @@ export class Holdings {
         this.command({ type, connId, channels })
         break
       case 'dropped':
-      case 'moved':
         this.#gone(type, connId)
+        break
+      case 'moved':
+        void this.#moved(connId, since)
         break
       default: // of a newer version
     }
@@ -100,7 +118,8 @@ export class Holdings {
     }
     if (!isForgotten) return
     for (const part of partsOf([...this.#held], AT_ONCE)) {
-      const lost = await this.installation.runOn(line, 'reclaim', part.length, ...part.flat())
+      const args = part.flatMap(([connId, { kind }]) => [connId, kind])
+      const lost = await this.installation.runOn(line, 'reclaim', part.length, ...args)
       for (const [type, connId] of pairsOf(lost)) this.#gone(type, connId)
     }
   }
@@ -111,35 +130,76 @@ export class Holdings {
     this.command({ type, connId })
   }
 
+  /**
+   * Another server asks for what was attached here in this turn. That may be heard before the answer which says that it
+   * was: whoever is to let go of it has to have it first.
+   */
+  async #moved(connId: ConnId, turn: number): Promise<void> {
+    await Promise.allSettled([...(this.#asking.get(connId) ?? [])])
+    await new Promise((resolve) => setImmediate(resolve))
+    const held = this.#held.get(connId)
+    if (held && held.turn <= turn) this.#gone('moved', connId)
+  }
+
   /** Asks the server that holds the connection to let go of it, and does not wait for ever. */
   async #ask(connId: ConnId, kind: SinkKind): Promise<AttachReply> {
-    const freed = this.#freed(connId)
+    const waiting = this.#wait(connId)
     try {
-      const reply = await this.#tryAttach(connId, kind, false)
-      if (reply[0] !== 'held') return reply
-      await freed.promise
-      const again = await this.#tryAttach(connId, kind, false)
-      return again[0] === 'held' ? await this.#tryAttach(connId, kind, true) : again
+      let reply = await this.#tryAttach(connId, kind, 'first')
+      while (reply[0] === 'held')
+        reply = await this.#tryAttach(connId, kind, await waiting.outcome())
+      return reply
     } finally {
-      freed.cancel()
+      waiting.end()
     }
   }
 
-  async #tryAttach(connId: ConnId, kind: SinkKind, isForced: boolean): Promise<AttachReply> {
-    const reply = await this.installation.run('attach', connId, kind, isForced ? 1 : 0)
-    return reply as unknown as AttachReply
+  async #tryAttach(
+    connId: ConnId,
+    kind: SinkKind,
+    attempt: 'first' | 'told' | 'late',
+  ): Promise<AttachReply> {
+    const asked = this.installation.run('attach', connId, kind, attempt)
+    const remove = addTo(this.#asking, connId, asked)
+    try {
+      return (await asked) as unknown as AttachReply
+    } finally {
+      remove()
+    }
   }
 
-  #freed(connId: ConnId) {
-    let resolve!: () => void
-    const promise = new Promise<void>((done) => (resolve = done))
-    const timer = setTimeout(resolve, HANDOVER_MS)
-    this.#awaited.set(connId, resolve)
-    const cancel = (): void => {
+  /** Until something is told of the connection, each time; in all not longer than a server has to hand it over. */
+  #wait(connId: ConnId) {
+    let [isTold, isLate] = [false, false]
+    let wake = (): void => {}
+    const timer = setTimeout(() => {
+      isLate = true
+      wake()
+    }, HANDOVER_MS)
+    const remove = addTo(this.#awaited, connId, () => {
+      isTold = true
+      wake()
+    })
+    const outcome = async (): Promise<'told' | 'late'> => {
+      if (!isTold && !isLate) await new Promise<void>((resolve) => (wake = resolve))
+      isTold = false
+      return isLate ? 'late' : 'told'
+    }
+    const end = (): void => {
       clearTimeout(timer)
-      if (this.#awaited.get(connId) === resolve) this.#awaited.delete(connId)
+      remove()
     }
-    return { promise, cancel }
+    return { outcome, end }
+  }
+}
+
+/** Answers what takes it out again. */
+function addTo<Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value): () => void {
+  const values = sets.get(key) ?? new Set()
+  sets.set(key, values.add(value))
+  return () => {
+    values.delete(value)
+    if (values.size === 0 && sets.get(key) === values) sets.delete(key)
   }
 }
 

@@ -21,6 +21,22 @@ interface Parts {
   readonly timeoutMs: number
 }
 
+const SLICES = 8
+
+/**
+ * Calls when so many milliseconds have passed, in slices: an answer that came while this process was busy with something
+ * else is read between two of them, and is not taken for silence. Answers what undoes it.
+ */
+export function afterSilence(ms: number, call: () => void): () => void {
+  let left = SLICES
+  let timer: NodeJS.Timeout
+  const next = (): void => {
+    timer = setTimeout(() => (--left > 0 ? next() : call()), ms / SLICES)
+  }
+  next()
+  return () => clearTimeout(timer)
+}
+
 /** Tells the others that this server is alive, and notices when Redis is not. */
 export class Lease {
   #timer: NodeJS.Timeout | undefined
@@ -64,7 +80,7 @@ export class Lease {
 
   async #beat(): Promise<void> {
     const { installation, announced, onSilence, onForgotten, onHead, timeoutMs } = this.parts
-    const silence = setTimeout(onSilence, timeoutMs)
+    const cancel = afterSilence(timeoutMs, onSilence)
     try {
       const reply = await installation.run('beat', 0)
       await announced()
@@ -75,7 +91,7 @@ export class Lease {
       // The link has lost Redis, and begins again when it is back.
       if (!(error instanceof StoreAway)) throw error
     } finally {
-      clearTimeout(silence)
+      cancel()
     }
   }
 

@@ -1,4 +1,5 @@
 import { ErrorReply } from '@redis/client'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreAway } from '../store.ts'
 import { ask, connectWire, textOf } from './wire.ts'
 import { shownAddress } from '../../redis-address.ts'
@@ -48,11 +49,12 @@ export class Link {
 
   /** Resolves once the link is ready. Rejects with why it is not within `patienceMs`, and gives up. */
   async start(patienceMs: number): Promise<void> {
-    const { address } = this.options
+    const { address, timeoutMs } = this.options
     const deadline = performance.now() + patienceMs
     for (let attempt = 0; ; attempt++)
       try {
-        const wire = await this.#connect()
+        const leftMs = Math.ceil(deadline - performance.now())
+        const wire = await this.#connect(Math.max(1, Math.min(timeoutMs, leftMs)))
         void this.#hold(wire)
         return
       } catch (error) {
@@ -61,7 +63,8 @@ export class Link {
           performance.now() + pauseMs > deadline || (error as Error).name === 'UnfitRedis'
         if (isOver)
           throw new Error(`Redis (${shownAddress(address)}): ${textOf(error)}`, { cause: error })
-        await pause(pauseMs)
+        // Nothing else keeps a process alive that has not started.
+        await sleep(pauseMs)
       }
   }
 
@@ -106,8 +109,8 @@ export class Link {
   }
 
   /** Connects, does what has to be done first, and is ready. */
-  async #connect(): Promise<Wire> {
-    const { address, rootKey, timeoutMs, onConnected, onMessage } = this.options
+  async #connect(timeoutMs = this.options.timeoutMs): Promise<Wire> {
+    const { address, rootKey, onConnected, onMessage } = this.options
     const wire = await connectWire(address, rootKey, timeoutMs)
     const line = new Line(wire, onMessage)
     try {

@@ -11,6 +11,9 @@ export type Client = RedisClientType<Modules, Modules, Modules, 3, TypeMapping>
 /** Sharded pub/sub, which reaches only who listens on a Cluster, is of this version. */
 const NEEDED = { major: 7, text: '7.0' }
 
+/** What Redis answers to a user or a password that is not right. */
+const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM) /
+
 /** A Redis that cannot be used, and will not be by waiting. */
 export class UnfitRedis extends Error {
   override readonly name = 'UnfitRedis'
@@ -119,7 +122,7 @@ async function openClient(
     return client
   } catch (error) {
     if (client.isOpen) client.destroy()
-    throw error
+    throw REFUSED.test(textOf(error)) ? new UnfitRedis(textOf(error)) : error
   } finally {
     clearTimeout(timer)
   }

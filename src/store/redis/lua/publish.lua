@@ -1,4 +1,6 @@
--- Numbers events, keeps them and announces them, in order.
+-- Numbers events, keeps them and announces them, in order; under a name (empty: none) once.
+local once = arg()
+if once ~= '' and ONCE > 0 and not redis.call('SET', P .. ':o:' .. once, '', 'NX', 'PX', ONCE) then return 0 end
 
 local counts = {messages = 0, deliveries = 0}
 -- What a script asks of a channel does not change while it runs, but for what it changes itself.

@@ -1,0 +1,22 @@
+import { LEASE_MS, PATIENCE_MS } from './lease.ts'
+import type { RedisStoreOptions } from '../redis.ts'
+
+/** A connection that `sweep` answered is not answered again for so long. */
+const RETRY_MS = 1000
+/** Numbers that are passed over when Redis was started anew, because it may have forgotten that it gave them. */
+const LEAP = 1_048_576
+
+/** What the scripts know by these names. */
+export const constantsOf = (options: RedisStoreOptions) => ({
+  GC_USERS: options.gcUsersMs,
+  GC_CHANNELS: options.gcChannelsMs,
+  CHANNEL_FRAMES: options.channelFrames,
+  USER_FRAMES: options.userFrames,
+  MAX_STATE_BYTES: options.maxStateBytes,
+  PRESENCE_LIST_LIMIT: options.presenceListLimit,
+  ONCE: Math.ceil(options.onceMs),
+  LEASE: LEASE_MS,
+  PATIENCE: PATIENCE_MS,
+  RETRY: RETRY_MS,
+  LEAP,
+})

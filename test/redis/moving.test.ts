@@ -1,0 +1,102 @@
+/** A client that opens its connection at one server after the other. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Backend, send, until } from '../helpers/http.ts'
+import { CLOSE } from '../../src/protocol/close-codes.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Servers } from '../helpers/servers.ts'
+import { numberOf } from '../property/transcript.ts'
+
+const ROUNDS = 8
+
+describe('a connection that is opened at several servers', () => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+  })
+  afterAll(async () => {
+    closeClients()
+    await redis.stop()
+  })
+
+  async function startThree() {
+    const servers = await Servers.start(redis, 3, {
+      channel_frames: 10_000,
+      wake_connections_after: 0.2,
+    })
+    onTestFinished(() => servers.close())
+    const backend = new Backend(servers)
+    return { servers, backend, connId: await backend.connect('ann', ['room']) }
+  }
+
+  /** Posts numbers until it is told to stop. */
+  function postNumbers(backend: Backend) {
+    let [count, isDone] = [0, false]
+    const work = (async () => {
+      while (!isDone) await backend.say('room', String(count++))
+    })()
+    return async (): Promise<string[]> => {
+      isDone = true
+      await work
+      return Array.from({ length: count }, (_, number) => String(number))
+    }
+  }
+
+  it('tells it each event once, on whichever it was opened last', { timeout: 30_000 }, async () => {
+    const { servers, backend, connId } = await startThree()
+    const stop = postNumbers(backend)
+    const sockets: Listener[] = []
+    for (let round = 0; round < ROUNDS; round++)
+      for (const server of servers.all) sockets.push(await Listener.open(server, connId))
+    // Requests of different servers may overtake each other on their way to Redis: the last one has to be alone.
+    const open = (): Listener[] => sockets.filter(({ ending }) => !ending)
+    await until(() => open().length === 1, 'one socket to be left')
+    const holder = servers.all.findIndex(({ app }) => app.hub.openConnections > 0)
+    const last = await Listener.open(servers.all[(holder + 1) % 3] as never, connId)
+    sockets.push(last)
+    const posted = await stop()
+    await backend.say('room', 'last')
+    await last.heard('last')
+    const others = sockets.slice(0, -1)
+    await Promise.all(others.map((socket) => socket.closed))
+    for (const { ending } of others) expect(ending?.code).toBe(CLOSE.replaced.code)
+    // By their numbers: which socket was the connection's before which is for Redis to say.
+    const events = sockets.flatMap((socket) => socket.of('message'))
+    const inOrder = events.toSorted((one, other) => numberOf(one) - numberOf(other))
+    expect(inOrder.map(({ message }) => message?.text)).toEqual([...posted, 'last'])
+    expect(sockets.flatMap((socket) => socket.of('gap'))).toEqual([])
+    expect(last.ending).toBeUndefined()
+  })
+
+  it('leaves it to one of several that come in the same moment', { timeout: 60_000 }, async () => {
+    const { servers, backend, connId } = await startThree()
+    const told: (string | undefined)[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      const sockets = await Promise.all(servers.all.map((server) => Listener.open(server, connId)))
+      const isSettled = (): boolean => sockets.filter(({ ending }) => !ending).length === 1
+      await until(isSettled, 'one socket to be left')
+      await backend.say('room', `round ${round}`)
+      const left = sockets.find(({ ending }) => !ending)
+      await left?.heard(`round ${round}`)
+      told.push(...sockets.flatMap(({ texts }) => texts))
+      for (const { ending } of sockets.filter((socket) => socket !== left))
+        expect(ending?.code).toBe(CLOSE.replaced.code)
+    }
+    expect(told).toEqual(Array.from({ length: ROUNDS }, (_, round) => `round ${round}`))
+  })
+
+  it('stays with a stream, wherever a poll comes', async () => {
+    const { servers, backend, connId } = await startThree()
+    const [home] = servers.all
+    const stream = await Listener.open(home as never, connId)
+    await backend.say('room', 'first')
+    await stream.heard('first')
+    for (const server of [...servers.all, ...servers.all]) {
+      const { status, text } = await send(server, `GET /listen?conn_id=${connId}`)
+      expect([status, text]).toEqual([200, '[]'])
+    }
+    await backend.say('room', 'last')
+    await stream.heard('last')
+    expect(stream.ending).toBeUndefined()
+  })
+})

@@ -1,0 +1,114 @@
+/** Requests that are sent again, to another server or after an answer that was lost. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Backend, until } from '../helpers/http.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { freshPrefix } from '../helpers/redis-store.ts'
+import { startServer } from '../helpers/server.ts'
+import type { ConfigInput } from '../../src/config/load.ts'
+
+describe('a request that is sent again', () => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+  })
+  afterAll(async () => {
+    closeClients()
+    await redis.stop()
+  })
+
+  /** Two servers on one Redis; the first one by way of a proxy. */
+  async function startTwo(settings: ConfigInput = {}) {
+    const proxy = await TcpProxy.start(redis.port)
+    const shared = { redis_prefix: freshPrefix(), redis_timeout: 2, ...settings }
+    const urls = [`redis://127.0.0.1:${proxy.port}`, redis.url]
+    const [one, other] = await Promise.all(
+      urls.map((redis_url) => startServer({ ...shared, redis_url })),
+    )
+    if (!one || !other) throw new Error('a server is missing')
+    onTestFinished(async () => {
+      await Promise.all([one.close(), other.close()])
+      await proxy.stop()
+    })
+    return { proxy, other, backends: [new Backend(one), new Backend(other)] as const }
+  }
+
+  const message = (text: string, more: object = {}) => ({
+    user: 'bob',
+    channel: 'room',
+    message: { text },
+    ...more,
+  })
+
+  it('makes the same connection at another server, although no answer was kept', async () => {
+    const { backends } = await startTwo({ max_idempotency_bytes: 1 })
+    const ids = new Set<unknown>()
+    for (const backend of [...backends, ...backends]) {
+      const json = { username: 'ann', channels: ['room'] }
+      const headers = { 'idempotency-key': 'k1' }
+      const { status, body } = await backend.send('POST /connect', { json, headers })
+      expect(status).toBe(200)
+      ids.add((body as { conn_id: string }).conn_id)
+    }
+    expect(ids.size).toBe(1)
+    const info = await backends[0].info()
+    expect(info.channels['room']?.total_connections).toBe(1)
+  })
+
+  it.each([
+    { name: 'with its own uuid', uuid: '7f0c9b52-4a8e-4f0e-8a0e-6d2f0f6c1f11' },
+    { name: 'without a uuid', uuid: undefined },
+  ])(
+    'posts once with a key, $name, when Redis took it and the answer was lost',
+    async ({ uuid }) => {
+      const { proxy, other, backends } = await startTwo()
+      const ann = await Listener.open(other, await backends[1].connect('ann', ['room']))
+      const sending = {
+        json: [message('first', { uuid }), message('second')],
+        headers: { 'idempotency-key': 'k1' },
+      }
+      proxy.cutAfter('"first"')
+      expect((await backends[0].send('POST /message', sending)).status).toBe(503)
+      await ann.heard('second')
+      for (const backend of [...backends, ...backends]) {
+        await until(async () => {
+          const { status, body } = await backend.send('POST /message', sending)
+          expect([200, 503]).toContain(status)
+          if (status !== 200) return false
+          const told = ann.of('message').map((event) => event['uuid'])
+          expect((body as { uuid: string }[]).map((posted) => posted.uuid)).toEqual(told)
+          return true
+        }, 'a repeat to be answered')
+      }
+      await backends[1].say('room', 'last')
+      await ann.heard('last')
+      expect(ann.texts).toEqual(['first', 'second', 'last'])
+      if (uuid) expect(ann.of('message')[0]).toMatchObject({ uuid })
+    },
+  )
+
+  it('posts once more without a key, as documented, also with its uuid', async () => {
+    const { proxy, other, backends } = await startTwo()
+    const ann = await Listener.open(other, await backends[1].connect('ann', ['room']))
+    const json = [message('first', { uuid: '7f0c9b52-4a8e-4f0e-8a0e-6d2f0f6c1f11' })]
+    proxy.cutAfter('"first"')
+    expect((await backends[0].send('POST /message', { json })).status).toBe(503)
+    expect((await backends[1].send('POST /message', { json })).status).toBe(200)
+    await backends[1].say('room', 'last')
+    await ann.heard('last')
+    expect(ann.texts).toEqual(['first', 'first', 'last'])
+  })
+
+  it('is answered with 503 anew, and not with the 503 of the first time', async () => {
+    const { proxy, backends } = await startTwo()
+    await backends[1].connect('ann', ['room'])
+    const sending = { json: [message('first')], headers: { 'idempotency-key': 'k1' } }
+    proxy.cutAfter('"first"')
+    expect((await backends[0].send('POST /message', sending)).status).toBe(503)
+    await until(
+      async () => (await backends[0].send('POST /message', sending)).status === 200,
+      'a repeat to be done',
+    )
+  })
+})

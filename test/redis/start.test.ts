@@ -1,0 +1,173 @@
+/** What a server says that cannot start because of its Redis, and what it logs when Redis goes away. */
+import { createServer } from 'node:net'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Backend, send, until } from '../helpers/http.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
+import { ON_DISK, RedisServer } from '../helpers/redis.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { freePort } from '../helpers/ports.ts'
+import { freshPrefix } from '../helpers/redis-store.ts'
+import type { AddressInfo } from 'node:net'
+
+const CONNECT_SECONDS = 1
+/** A process needs some time of its own, on a machine with other things to do. */
+const LATE_MS = 8_000
+
+afterAll(async () => {
+  closeClients()
+  await killProcesses()
+})
+
+async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+  const redis = await RedisServer.start(settings)
+  onTestFinished(() => redis.stop())
+  return redis
+}
+
+/** Starts a server that should not come up; answers what it says, and how long it took. */
+async function refusal(redis_url: string, connectSeconds = CONNECT_SECONDS) {
+  const begun = performance.now()
+  const settings = { redis_url, redis_connect_timeout: connectSeconds }
+  const { exit, stdout, stderr } = await ServerProcess.run({ args: ['--port', '0'], settings })
+  expect(exit).toEqual({ code: 1, signal: null })
+  expect(stdout).toBe('')
+  expect(stderr).toMatch(/^channelstream: Redis \(.*\): .*\n$/)
+  return { text: stderr, tookMs: performance.now() - begun }
+}
+
+/** Speaks so much of Redis's protocol as a client asks before it begins. */
+async function startFakeRedis(version: string): Promise<string> {
+  const facts = `redis_version:${version}\r\nrun_id:0123\r\nrole:master\r\n`
+  const fake = createServer((socket) => {
+    socket.on('error', () => {}) // the server has ended
+    socket.on('data', (data) => {
+      for (const [, name = ''] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g))
+        if (name === 'HELLO') socket.write('%1\r\n+server\r\n+redis\r\n')
+        else if (name === 'INFO') socket.write(`$${facts.length}\r\n${facts}\r\n`)
+        else socket.write('+OK\r\n')
+    })
+  })
+  await new Promise<void>((resolve) => void fake.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void fake.close())
+  return `redis://127.0.0.1:${(fake.address() as AddressInfo).port}`
+}
+
+describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
+  it.each([
+    { name: 'nobody listens', place: (port: number) => `redis://127.0.0.1:${port}` },
+    { name: 'there is no socket', place: () => 'unix:///nowhere/redis.sock' },
+    { name: 'there is no such host', place: () => 'redis://nowhere.invalid:6379' },
+    {
+      name: 'no Sentinel listens',
+      place: (port: number) => `redis+sentinel://127.0.0.1:${port},127.0.0.1:${port}/main`,
+    },
+  ])('says where and why after redis_connect_timeout, if $name', async ({ place }) => {
+    const url = place(await freePort())
+    const { text, tookMs } = await refusal(url)
+    expect(text).toContain(url.replace(/^.*?:\/\/(.*?)(,.*|\/main)?$/, '$1'))
+    expect(text).toMatch(/ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN/)
+    expect(tookMs).toBeGreaterThan(CONNECT_SECONDS * 500)
+    expect(tookMs).toBeLessThan(CONNECT_SECONDS * 1000 + LATE_MS)
+  })
+
+  it('waits no longer than redis_connect_timeout for one that says nothing', async () => {
+    const silent = createServer()
+    await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void silent.close())
+    const { port } = silent.address() as AddressInfo
+    const { text } = await refusal(`redis://127.0.0.1:${port}`)
+    const [, ms] = /does not answer within (\d+) ms/.exec(text) ?? []
+    expect(Number(ms)).toBeLessThanOrEqual(CONNECT_SECONDS * 1000)
+  })
+
+  it('waits for one that comes up', async () => {
+    const redis = await startRedis()
+    await redis.halt()
+    const settings = { redis_url: redis.url, redis_connect_timeout: 20 }
+    const starting = ServerProcess.start({ settings })
+    await redis.restart()
+    expect((await send(await starting, 'GET /health')).status).toBe(200)
+  })
+
+  it('says at once which version it needs', async () => {
+    const { text, tookMs } = await refusal(await startFakeRedis('6.2.0'), 60)
+    expect(text).toContain('is Redis 6.2.0; 7.0 or newer is needed')
+    expect(tookMs).toBeLessThan(LATE_MS)
+  })
+
+  it('says at once that a password is wrong, or missing, and tells none', async () => {
+    const redis = await startRedis({ requirepass: 'hunter2' })
+    for (const [login, why] of [
+      [':hunter3@', 'WRONGPASS'],
+      ['somebody:hunter3@', 'WRONGPASS'],
+      ['', 'NOAUTH'],
+    ] as const) {
+      const { text, tookMs } = await refusal(`redis://${login}127.0.0.1:${redis.port}`, 60)
+      expect(text).toContain(why)
+      expect(text).toContain(`127.0.0.1:${redis.port}`)
+      expect(text).not.toContain('hunter')
+      expect(tookMs).toBeLessThan(LATE_MS)
+    }
+  })
+
+  it('says that it is a replica', async () => {
+    const master = await startRedis()
+    const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
+    const { text } = await refusal(replica.url)
+    expect(text).toContain('is a replica, to which nothing can be written')
+  })
+})
+
+describe('a server whose Redis goes away', { timeout: 60_000 }, () => {
+  it('logs it once each time, whatever is asked meanwhile, and never its password', async () => {
+    const redis = await startRedis({ ...ON_DISK, requirepass: 'hunter2' })
+    const redis_url = redis.url.replace('//', '//:hunter2@')
+    const settings = { redis_url, redis_prefix: freshPrefix(), redis_timeout: 2 }
+    const server = await ServerProcess.start({ settings })
+    const backend = new Backend(server)
+    const connId = await backend.connect('ann', ['room'])
+    const ann = await Listener.open(server, connId)
+    await backend.say('room', 'hello')
+    await ann.heard('hello')
+    const logged = (): string[] => server.stderr.split('\n').filter((line) => line.startsWith('{'))
+    const before = logged().length
+    for (const time of [1, 2]) {
+      await redis.halt()
+      await server.says(new RegExp(`(Redis is away[^]*){${time}}`))
+      await disturb(server, connId)
+      await redis.restart()
+      await server.says(new RegExp(`(Redis is back[^]*){${time}}`))
+      await backend.say('room', `back ${time}`)
+      await ann.heard(`back ${time}`)
+    }
+    const messages = logged()
+      .slice(before)
+      .map((line) => (JSON.parse(line) as { msg: string }).msg)
+    const back = `Redis is back, at 127.0.0.1:${redis.port}`
+    expect(messages).toEqual(['Redis is away', back, 'Redis is away', back])
+    expect(server.output).not.toContain('hunter')
+  })
+})
+
+/** All kinds of requests, and clients that come and go. */
+async function disturb(server: ServerProcess, connId: string): Promise<void> {
+  const backend = new Backend(server)
+  const json = [{ user: 'ann', channel: 'room', message: {} }]
+  for (const [line, sending] of [
+    ['POST /message', { json }],
+    ['POST /message', { json, headers: { 'idempotency-key': 'k' } }],
+    ['POST /connect', { json: { username: 'bob', channels: ['room'] } }],
+    ['POST /info', {}],
+    ['POST /admin/admin.json', {}],
+    ['GET /health', {}],
+  ] as const)
+    expect((await backend.send(line, sending)).status, line).toBe(503)
+  expect((await send(server, `GET /listen?conn_id=${connId}`)).status).toBe(503)
+  const late = await Listener.open(server, connId)
+  expect((await late.closed).code).toBe(4013)
+  // Sweeps and beats go on meanwhile.
+  let turns = 0
+  const timer = setInterval(() => turns++, 500)
+  await until(() => turns >= 3, 'a few turns')
+  clearInterval(timer)
+}
