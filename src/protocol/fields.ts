@@ -19,6 +19,7 @@ export const COMPLAINT = {
   uuid: 'Not a valid UUID.',
   datetime: 'Not a valid datetime.',
   scalar: 'Value is not type of string, integer, boolean or float.',
+  unicode: 'Not valid Unicode.',
   length: (min: number, max: number) => `Length must be between ${min} and ${max}.`,
   atLeast: (min: number) => `Must be greater than or equal to ${min}.`,
   atMost: (max: number) => `Must be less than or equal to ${max}.`,
@@ -48,6 +49,15 @@ export const text = (min: number, max: number) =>
     .string({ error: typeComplaint(COMPLAINT.string) })
     .refine((value) => hasLength(value, min, max), { error: COMPLAINT.length(min, max) })
     .meta({ minLength: min, maxLength: max })
+
+/**
+ * A text that stands for somebody or something. Half of a surrogate pair is no character: UTF-8 has no bytes for it, and
+ * names that differ in nothing else would be one name to whoever keeps them as bytes.
+ */
+export const name = (min: number, max: number) =>
+  text(min, max).refine(isUnicode, { error: COMPLAINT.unicode })
+const LONE_SURROGATE = /\p{Surrogate}/u
+export const isUnicode = (value: string): boolean => !LONE_SURROGATE.test(value)
 
 function hasLength(value: string, min: number, max: number): boolean {
   // Most texts are settled by their length in UTF-16 units, of which a code point has one or two.

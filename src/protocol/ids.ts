@@ -1,13 +1,13 @@
 /** Names and numbers that must not be mixed up. Each is minted here only. */
 import { z } from 'zod'
-import { canonicalUuid, text, uuid } from './fields.ts'
+import { canonicalUuid, name, uuid } from './fields.ts'
 
 /** A channel's name: 1 to 256 code points, compared exactly. */
-export const ChannelNameSchema = text(1, 256).brand<'ChannelName'>()
+export const ChannelNameSchema = name(1, 256).brand<'ChannelName'>()
 export type ChannelName = z.infer<typeof ChannelNameSchema>
 
 /** A user's name: 1 to 512 code points, compared exactly. */
-export const UserNameSchema = text(1, 512).brand<'UserName'>()
+export const UserNameSchema = name(1, 512).brand<'UserName'>()
 export type UserName = z.infer<typeof UserNameSchema>
 
 /** A connection's id: a UUID, lower case with dashes; the backend gets or chooses it. */

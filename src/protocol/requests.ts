@@ -18,6 +18,7 @@ import {
   text,
   typeComplaint,
   uuid,
+  isUnicode,
 } from './fields.ts'
 import { EXAMPLES } from './examples.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
@@ -146,6 +147,10 @@ export type UserStateRequest = z.output<typeof UserStateRequest>
 /** A map of channel name to settings. Names are not checked here, as recorded (config-any-name). */
 export const ChannelConfigRequest = z
   .record(z.string(), ChannelSettings, { error: COMPLAINT.type })
+  .superRefine((configs, context) => {
+    for (const key of Object.keys(configs).filter((name) => !isUnicode(name)))
+      context.addIssue({ code: 'custom', path: [key], message: COMPLAINT.unicode })
+  })
   .meta({
     id: 'ChannelConfigRequest',
     description: 'Settings by channel name. Unknown channels are made.',

@@ -20,7 +20,6 @@ const ODD_NAMES = [
   'a\r\nSet-Cookie: b=c\r\n\r\n',
   'line\u2028separator\u2029',
   '\u{1F600}',
-  '\ud800',
   '\u202Eright to left',
   'c:room',
   'u:alice',
@@ -85,7 +84,7 @@ describe('odd names are plain strings', () => {
   })
 
   it.each(ODD_NAMES)('%j as a public key of a state', async (name) => {
-    const user = `owner of ${name}`.slice(0, 200)
+    const user = [...`owner of ${name}`].slice(0, 200).join('')
     const isRefused = name === '__proto__' // as a key of a body; in a list it is a string
     await backend.connect(user, [], {
       state_public_keys: [name],
@@ -99,6 +98,30 @@ describe('odd names are plain strings', () => {
     })
     expect(Object.entries(again.public_state)).toEqual(isRefused ? [] : [[name, 2]])
     expect({}).not.toHaveProperty('polluted')
+  })
+
+  it('refuses half a surrogate pair in the name of a user or a channel, wherever it stands', async () => {
+    for (const half of ['\ud800', 'a\udfffb', '\udc00\ud800']) {
+      const message = { user: 'ann', channel: 'room', message: {} }
+      for (const [line, json] of [
+        ['POST /connect', { username: half }],
+        ['POST /connect', { username: 'ann', channels: [half] }],
+        ['POST /message', [{ ...message, channel: half }]],
+        ['POST /message', [{ ...message, user: half }]],
+        ['POST /message', [{ ...message, pm_users: [half] }]],
+        ['POST /message', [{ ...message, exclude_users: [half] }]],
+        ['POST /user_state', { user: half }],
+      ] as const) {
+        const { status, text } = await backend.send(line, { json })
+        expect([status, text], `${line} ${JSON.stringify(json)}`).toEqual([
+          422,
+          expect.stringContaining('Not valid Unicode.') as string,
+        ])
+      }
+    }
+    const configured = await backend.send('POST /channel_config', { json: { '\ud800': {} } })
+    expect(configured.status).toBe(422)
+    await backend.connect('\ud83d\ude00', ['\ud83d\ude00'])
   })
 
   it('keeps names apart that would meet if they were joined', async () => {
