@@ -108,6 +108,8 @@ async function openClient(
     ...(password !== '' && { password }),
     database,
     disableOfflineQueue: true,
+    // Of what has not been written yet only, by a timer for each command; silence is noticed by the lease.
+    commandOptions: { timeout: 0 },
   })
   // Told by the commands that fail with it, and by `end`.
   client.on('error', () => {})
