@@ -56,14 +56,46 @@ export function postMessage(
   request: MessageRequest,
   uuid: string = crypto.randomUUID(),
 ): Posting<MessageRequest> {
-  // Assigned, not spread: see clientView.
-  const answer = Object.assign({}, request, {
-    uuid: request.uuid ?? uuid,
-    timestamp: request.timestamp ?? now,
+  return hasKeysOfItsOwn(request)
+    ? postUnusual(request, request.uuid ?? uuid, request.timestamp ?? now)
+    : postPlain(request, request.uuid ?? uuid, request.timestamp ?? now)
+}
+
+/** Spelled out, which is several times as fast as copying: almost all that is posted comes this way. */
+function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
+  const { channel, user, message, pm_users, exclude_users, no_history } = request
+  const body = { type: 'message', uuid, channel, timestamp, user, message, edited: null } as const
+  const answer = {
+    channel,
+    user,
+    message,
+    pm_users,
+    exclude_users,
+    no_history,
+    uuid,
+    timestamp,
     edited: null,
-  })
+  }
+  return { answer, publication: addressed(body, request) }
+}
+
+/** With keys of the caller's own, which are passed on. Assigned, not spread: see clientView. */
+function postUnusual(request: MessageRequest, uuid: string, timestamp: string) {
+  const answer = Object.assign({}, request, { uuid, timestamp, edited: null })
   return { answer, publication: publicationOf('message', answer) }
 }
+
+/** By number, because it is asked of every message. What is left out is no key of what was read from JSON. */
+function hasKeysOfItsOwn(request: MessageRequest): boolean {
+  const { uuid, timestamp, message } = request
+  let known = ALWAYS_THERE
+  if (uuid !== undefined) known++
+  if (timestamp !== undefined) known++
+  if (message !== undefined) known++
+  return Object.keys(request).length !== known
+}
+/** channel, pm_users, exclude_users, no_history, user */
+const ALWAYS_THERE = 5
 
 export function postEdits(clock: Clock, requests: readonly EditRequest[]): Posting<EditRequest>[] {
   const now = isoTimestamp(clock.wallTime())
@@ -91,8 +123,6 @@ export function saidIn(clock: Clock, { philote, ...said }: Said): Publication {
     pm_users: [],
     exclude_users: [said.user],
     no_history: false,
-    uuid: undefined,
-    timestamp: undefined,
   }).publication
   return { body, delivery: { ...delivery, philote } }
 }
@@ -106,8 +136,11 @@ function publicationOf(
   type: EventBody['type'],
   request: Addressed & { readonly uuid: string },
 ): Publication {
+  return addressed(Object.assign({}, request, { type }, NOT_SHOWN), request)
+}
+
+function addressed(body: EventBody, request: Addressed): Publication {
   const { channel, pm_users: pmUsers, exclude_users: excludeUsers, no_history: noHistory } = request
-  const body: EventBody = Object.assign({}, request, { type }, NOT_SHOWN)
   const publication = { body, delivery: { pmUsers, excludeUsers, noHistory } }
   if (channel !== null) return publication
   return { ...publication, users: pmUsers.filter((user) => !excludeUsers.includes(user)) }

@@ -52,13 +52,29 @@ const LATE = new WeakMap<StoredEvent, OutgoingEvent>()
 
 /**
  * `date` is the server's: without a timestamp it is undefined, which takes a caller's own key of that name away.
- * Assigned, not spread: a spread with keys after it is ten times as slow in Node 20, and this is done for every event.
+ *
+ * Done for every event: a plain message is spelled out, and what else there is assigned, not spread, because a spread with
+ * keys after it is ten times as slow in Node 20.
  */
 function clientView({ id, body }: StoredEvent, catchup: boolean | undefined): EventBody {
+  const { type, uuid, channel, user, message } = body
   const timestamp = asInFrames(body.timestamp)
   const edited = asInFrames(body['edited'])
+  if (isPlainMessage(body)) {
+    return { type, uuid, channel, user, message, timestamp, edited, id, date: timestamp, catchup }
+  }
   return Object.assign({}, body, { edited, id, timestamp, date: timestamp, catchup })
 }
+
+function isPlainMessage(body: EventBody): boolean {
+  const { type, timestamp, user, message, edited } = body
+  const isWhole = timestamp !== undefined && user !== undefined && message !== undefined
+  return (
+    type === 'message' && isWhole && edited !== undefined && Object.keys(body).length === PLAIN_KEYS
+  )
+}
+/** type, uuid, channel, timestamp, user, message, edited */
+const PLAIN_KEYS = 7
 
 /** Whether a user may see an event or a stored message, wherever it is shown. */
 export function maySee(user: UserName, { delivery }: Pick<StoredEvent, 'delivery'>): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DeleteRequest, EditRequest, MessageRequest } from '../../src/protocol/requests.ts'
+import { liveEvent } from '../../src/core/outgoing-event.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from '../../src/core/messages.ts'
 import { uuidOf } from '../contract/fixtures.ts'
 
@@ -62,6 +63,37 @@ describe('posting a message', () => {
       excludeUsers: ['cem'],
       noHistory: true,
     })
+  })
+
+  it.each([
+    {},
+    { message: { text: 'hello' } },
+    { message: {}, uuid: uuidOf(3), timestamp: '2029-01-01T00:00:00', pm_users: ['bob'] },
+    { exclude_users: ['cem'], no_history: true },
+    { channel: null, pm_users: ['bob', 'cem'], exclude_users: ['cem'] },
+  ])('does the same with a key of the caller’s own and without: %j', (given) => {
+    const uuid = uuidOf(9)
+    const [plain, more] = [given, { ...given, own: 1 }].map((wish) => {
+      const request = MessageRequest.parse({ user: 'ann', channel: 'room', ...wish })
+      return postMessage(NOW, request, uuid)
+    })
+    const { answer, publication } = JSON.parse(JSON.stringify(more)) as NonNullable<typeof more>
+    const { own: ownAnswered, ...answered } = answer as { own?: number }
+    const { own: ownTold, ...body } = publication.body
+    expect([ownAnswered, ownTold]).toEqual([1, 1])
+    expect(JSON.parse(JSON.stringify(plain))).toEqual({
+      answer: answered,
+      publication: { ...publication, body },
+    })
+    const views = [plain, more].map((posting) =>
+      posting
+        ? liveEvent({ n: 1, id: 'e-1', ...posting.publication })
+            .json()
+            .toString()
+        : '',
+    )
+    const [plainView, moreView] = views.map((text) => JSON.parse(text) as object)
+    expect(moreView).toEqual({ ...plainView, own: 1 })
   })
 
   it('goes to the channel if there is one, to its users if there is none', () => {
