@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env -S node --max-semi-space-size=16
 import { readFileSync } from 'node:fs'
 import { ConfigError, loadConfig } from './config/load.ts'
 import { VERSION } from './version.ts'
