@@ -9,9 +9,10 @@
 
 /**
  * @param {readonly import('./run.mjs').Outcome[]} outcomes
+ * @param {number} cores of the machine
  * @returns {Goal[]}
  */
-export function checkGoals(outcomes) {
+export function checkGoals(outcomes, cores) {
   const figure = (id, peer, name) => {
     const rounds = outcomes.find((outcome) => outcome.id === id)?.peers[peer]
     return rounds?.summary[name]?.median ?? Number.NaN
@@ -23,6 +24,9 @@ export function checkGoals(outcomes) {
     own('cost-1000', 'cpuUsPerDelivery') /
     (figure(`cost-${to}`, 'write-loop', 'cpuUsPerDelivery') /
       figure('cost-1000', 'write-loop', 'cpuUsPerDelivery'))
+
+  const ofTwo = (name) => figure('redis-fanout', 'redis-two', name)
+  const ofOne = (name) => figure('redis-fanout', 'redis', name)
 
   return [
     atLeast(
@@ -64,9 +68,46 @@ export function checkGoals(outcomes) {
         1.25,
       ),
     ),
+    atLeast(
+      'published at one server, heard at another: ≥ 12,000 messages/s',
+      figure('redis-publish', 'redis-across', 'messagesPerSecond'),
+      12_000,
+    ),
+    atMost(
+      'CPU of a server for a publish on Redis: ≤ 2 times that in memory',
+      figure('redis-publish', 'redis', 'cpuUsPerRequest') / own('redis-publish', 'cpuUsPerRequest'),
+      2,
+    ),
+    atMost(
+      'p99 latency from server to server at 5,000 messages/s: ≤ 5 ms above that of one in memory',
+      figure('redis-latency', 'redis-across', 'p99Ms') - own('redis-latency', 'p99Ms'),
+      5,
+    ),
+    atLeast(
+      'two servers on one Redis, a core each: ≥ 1.7 times the deliveries of one (by CPU where cores are too few)',
+      cores >= CORES_OF_TWO
+        ? ofTwo('deliveriesPerSecond') / ofOne('deliveriesPerSecond')
+        : (2 * ofOne('cpuUsPerDelivery')) / ofTwo('cpuUsPerDelivery'),
+      1.7,
+    ),
+    atMost(
+      '≤ 1,024 bytes in Redis per open connection, with its user',
+      figure('redis-memory', 'redis', 'redisBytesPerConnection'),
+      1024,
+    ),
+    atMost(
+      '≤ 1,024 bytes in Redis per channel, without its history',
+      figure('redis-memory', 'redis', 'redisBytesPerChannel'),
+      1024,
+    ),
     exactlyOnce(outcomes),
   ]
 }
+
+/** Two servers, a Redis and the load. */
+const CORES_OF_TWO = 4
+/** Whose deliveries are checked for the goal. */
+const OWN = /^(channelstream|redis)/
 
 const shown = (value) =>
   value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)))
@@ -87,7 +128,9 @@ export function faultsOf(round) {
 }
 
 function exactlyOnce(outcomes) {
-  const rounds = outcomes.flatMap(({ peers }) => peers['channelstream']?.rounds ?? [])
+  const rounds = outcomes.flatMap(({ peers }) =>
+    Object.entries(peers).flatMap(([name, { rounds }]) => (OWN.test(name) ? rounds : [])),
+  )
   const faults = rounds.map(faultsOf).filter(Boolean)
   const deliveries = rounds.reduce((sum, round) => sum + (round.delivered ?? 0), 0)
   return {

@@ -36,7 +36,7 @@ export async function measure(bench, scenario, peer) {
   }
 }
 
-const KINDS = { fanout, requests, opens, memory, churn }
+const KINDS = { fanout, requests, opens, memory, shared, churn }
 
 async function fanout(bench, scenario, server, peer) {
   const { publishers, subscribers = 0, channels = 1, messages = 1, rate } = scenario
@@ -52,15 +52,18 @@ async function fanout(bench, scenario, server, peer) {
     request: server.publishRequest({ filler, messages }),
     publishon: await server.publishOn?.(),
     seconds: bench.seconds,
-    warmup: warmupOf(bench),
+    warmup: warmupOf(bench, rate),
   })
 }
 
-const warmupOf = (bench) => Math.min(1, bench.seconds / 2)
+/** At a given rate longer: a server that is not warm falls behind at first, and what waits is latency of what follows. */
+const warmupOf = (bench, rate = 0) => (rate > 0 ? bench.seconds : Math.min(1, bench.seconds / 2))
 
-const common = ({ port, pids, secret, hello, ready }) => ({
+const common = ({ port, listenPort, pids, beside = [], secret, hello, ready }) => ({
   port,
+  listenport: listenPort,
   pids: pids.join(','),
+  beside: beside.join(','),
   secret,
   hello,
   ready,
@@ -130,6 +133,38 @@ async function memory({ place }, { subscribers }, server) {
     kibPerConnection: (open.rssKibOpen - warmKib) / subscribers,
     kibPerSocket: (open.rssKibOpen - open.rssKibBefore) / subscribers,
   }
+}
+
+/**
+ * What Redis keeps for connections of a user each, all in one channel, while they are open; and for channels, when each
+ * of them is in one more.
+ */
+async function shared({ place }, { subscribers }, server) {
+  const before = await server.redisBytes()
+  await server.prepare(subscribers, 1)
+  const paths = server.paths(subscribers, 1)
+  const opening = place.load({ ...common(server), subscribers, paths, seconds: 0, idle: 3 })
+  const samples = await sampledUntil(opening, server.redisBytes)
+  const closed = await server.redisBytes()
+  await server.prepare(subscribers, subscribers)
+  return {
+    redisBytesPerConnection: (samples.at(-3) - before) / subscribers,
+    redisBytesPerChannel: ((await server.redisBytes()) - closed) / subscribers,
+  }
+}
+
+const SAMPLE_MS = 200
+
+async function sampledUntil(end, sample) {
+  const samples = []
+  let isOver = false
+  const over = end.finally(() => (isOver = true))
+  while (!isOver) {
+    samples.push(await sample())
+    await Promise.race([sleep(SAMPLE_MS), over])
+  }
+  await over
+  return samples
 }
 
 const WARM_UP = { seconds: 1, subscribers: 1000 }

@@ -92,7 +92,7 @@ async function run(options) {
   const load = loadGenerator(programs.load, cores.load)
   const nodeFlags = options.profile === '' ? [] : profiling(options.profile)
   const bench = {
-    place: { core: cores.server, programs, load, nodeFlags },
+    place: { core: cores.server, besides: cores.besides, programs, load, nodeFlags },
     seconds: options.seconds,
     frameBytes: options.frameBytes,
     envelopes: new Map(),
@@ -116,7 +116,7 @@ async function run(options) {
     about: Object.fromEntries(present.map(({ name, about }) => [name, about])),
     skipped,
     outcomes,
-    goals: checkGoals(outcomes),
+    goals: checkGoals(outcomes, machine.cores),
   }
 }
 

@@ -4,7 +4,7 @@
  * @typedef {object} Scenario
  * @property {string} id what `--only` is matched with
  * @property {string} title
- * @property {'fanout' | 'requests' | 'opens' | 'memory' | 'churn'} kind
+ * @property {'fanout' | 'requests' | 'opens' | 'memory' | 'shared' | 'churn'} kind
  * @property {readonly string[]} peers by name; servers given by --url join where channelstream is
  * @property {readonly string[]} shows figures, see FIGURES
  * @property {number} [publishers]
@@ -23,6 +23,8 @@ export const FIGURES = {
   requestsPerSecond: { label: 'requests/s', digits: 0 },
   messagesPerSecond: { label: 'messages/s', digits: 0 },
   cpuUsPerRequest: { label: 'server CPU µs/request', digits: 1 },
+  besideCpuUsPerDelivery: { label: 'Redis CPU µs/delivery', digits: 3 },
+  besideCpuUsPerRequest: { label: 'Redis CPU µs/request', digits: 1 },
   p50Ms: { label: 'latency p50, ms', digits: 2 },
   p99Ms: { label: 'latency p99, ms', digits: 2 },
   maxMs: { label: 'latency max, ms', digits: 1 },
@@ -32,6 +34,8 @@ export const FIGURES = {
   cpuUsPerRound: { label: 'server CPU µs/round', digits: 0 },
   kibPerConnection: { label: 'KiB per connection', digits: 1 },
   kibPerSocket: { label: 'of these, KiB for the open socket', digits: 1 },
+  redisBytesPerConnection: { label: 'bytes in Redis per open connection', digits: 0 },
+  redisBytesPerChannel: { label: 'bytes in Redis per channel', digits: 0 },
   idleMib: { label: 'MiB after the start', digits: 0 },
   warmMib: { label: 'MiB after some clients', digits: 0 },
   loadCpuPercent: { label: 'load generator CPU %', digits: 0 },
@@ -173,4 +177,34 @@ export const SCENARIOS = [
     shows: ['kibPerConnection', 'kibPerSocket', 'idleMib', 'warmMib'],
   },
   ...[1000, 5000, 15_000].map(cost),
+  {
+    ...fanout(32, 1),
+    id: 'redis-publish',
+    title: 'on a Redis: 32 publishers, 1 subscriber',
+    peers: ['channelstream', 'redis', 'redis-across'],
+    shows: ['messagesPerSecond', 'cpuUsPerRequest', 'besideCpuUsPerRequest', 'p50Ms', 'p99Ms'],
+  },
+  {
+    ...fanout(32, 1),
+    id: 'redis-latency',
+    title: 'on a Redis: 5,000 messages/s, 1 subscriber',
+    rate: 5000,
+    peers: ['channelstream', 'redis', 'redis-across'],
+    shows: ['p50Ms', 'p99Ms', 'maxMs', 'messagesPerSecond'],
+  },
+  {
+    ...fanout(1, 1000),
+    id: 'redis-fanout',
+    title: 'on a Redis: 1 publisher, 1,000 subscribers',
+    peers: ['channelstream', 'redis', 'redis-two'],
+    shows: ['deliveriesPerSecond', 'cpuUsPerDelivery', 'besideCpuUsPerDelivery'],
+  },
+  {
+    id: 'redis-memory',
+    title: 'on a Redis: 10,000 idle connections, then each in a channel of its own besides',
+    kind: 'shared',
+    subscribers: 10_000,
+    peers: ['redis'],
+    shows: ['redisBytesPerConnection', 'redisBytesPerChannel'],
+  },
 ]

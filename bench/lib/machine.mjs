@@ -34,13 +34,18 @@ function processorTimes() {
   return { total: sum(times), busy: sum(times.filter(([kind]) => kind !== 'idle')) }
 }
 
-/** The core for servers and the core for the load: two, where there are two that this process may use. */
+/**
+ * The core for servers, the core for the load, and those for what runs beside the server: as many as this process may use,
+ * of which the last has the load.
+ */
 export function chooseCores() {
   const [, list = '0'] =
     /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
-  const [first = 0, second = first] = list.split(',').flatMap((range) => {
+  const cores = list.split(',').flatMap((range) => {
     const [from = 0, to = from] = range.split('-').map(Number)
     return Array.from({ length: to - from + 1 }, (_, index) => from + index)
   })
-  return { server: first, load: second }
+  const [server = 0, ...others] = cores
+  const load = others.pop() ?? server
+  return { server, load, besides: others.length > 0 ? others : [load] }
 }

@@ -1,6 +1,6 @@
 /** Processes that the bench starts, each on a core of its own, and ends again: these and no others. */
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 
 const START_PATIENCE_MS = 20_000
@@ -79,6 +79,22 @@ export function childrenOf(pid) {
   const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   return list === '' ? [] : list.split(' ').map(Number)
 }
+
+const TICK_US = 10_000
+
+/** CPU that these processes have used together so far, in µs; the kernel counts in ticks of 10 ms. */
+export function cpuUs(pids) {
+  const ticks = pids.map((pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(stat) ?? []
+    return Number(user) + Number(system)
+  })
+  return ticks.reduce((sum, count) => sum + count, 0) * TICK_US
+}
+
+/** Sockets, files and pipes that these processes have open together. */
+export const openFiles = (pids) =>
+  pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0)
 
 /** Memory that these processes hold together. */
 export function residentKib(pids) {

@@ -33,25 +33,31 @@ function cell(peer, figure) {
   return `${number}${peer.rounds.length > 1 ? ` ±${Math.round(spread * 100)}%` : ''}${isFaulty ? ' !' : ''}`
 }
 
-/** @param {readonly (readonly string[])[]} table */
-export function asText([head, ...rows]) {
+/**
+ * @param {readonly (readonly string[])[]} table
+ * @param {number} [texts] columns on the left that are no figures
+ */
+export function asText([head, ...rows], texts = 2) {
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => row[column].length)),
   )
   const line = (row) =>
     row
       .map((text, column) =>
-        column < 2 ? text.padEnd(widths[column]) : text.padStart(widths[column]),
+        column < texts ? text.padEnd(widths[column]) : text.padStart(widths[column]),
       )
       .join('  ')
       .trimEnd()
   return [head, ...rows].map(line).join('\n')
 }
 
-/** @param {readonly (readonly string[])[]} table */
-export function asMarkdown([head, ...rows]) {
+/**
+ * @param {readonly (readonly string[])[]} table
+ * @param {number} [texts] columns on the left that are no figures
+ */
+export function asMarkdown([head, ...rows], texts = 2) {
   const line = (row) => `| ${row.join(' | ')} |`
-  const rule = head.map((_, column) => (column < 2 ? '---' : '---:'))
+  const rule = head.map((_, column) => (column < texts ? '---' : '---:'))
   return [head, rule, ...rows].map(line).join('\n')
 }
 

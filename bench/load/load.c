@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 typedef struct {
-  int port, subscribers, publishers, channels, workers;
+  const char *port;    /* of the server; of several, which publishers take in turns: "8001,8002" */
+  const char *listenport; /* of the servers where subscribers are; left out: the same */
+  int subscribers, publishers, channels, workers;
   int inflight;        /* handshakes at once */
   double seconds;      /* measured for so long */
   double warmup;       /* seconds of publishing before that, which count only for the check */
@@ -26,15 +28,18 @@ typedef struct {
   const char *paths;   /* file with the path of one WebSocket per line */
   const char *request; /* file with the request that publishers send */
   const char *publishon; /* path of a WebSocket to publish on; left out: HTTP */
-  const char *hello, *ready, *secret, *pids, *churn;
+  const char *pids;    /* the processes whose CPU and memory are the server's */
+  const char *beside;  /* processes whose CPU is told beside that, such as a Redis */
+  const char *hello, *ready, *secret, *churn;
 } Options;
 
-static Options options = {.channels = 1, .workers = 16, .inflight = 64, .seconds = 3, .idle = 0.3, .secret = "", .pids = ""};
+static Options options = {.channels = 1, .workers = 16, .inflight = 64, .seconds = 3, .idle = 0.3, .secret = "", .pids = "", .beside = ""};
 static int epoll;
 
 static bool read_option(const char *name, const char *value) {
   struct { const char *name; int *number; const char **text; double *real; } known[] = {
-      {"port", &options.port, 0, 0}, {"subscribers", &options.subscribers, 0, 0},
+      {"port", 0, &options.port, 0}, {"listenport", 0, &options.listenport, 0}, {"beside", 0, &options.beside, 0},
+      {"subscribers", &options.subscribers, 0, 0},
       {"publishers", &options.publishers, 0, 0}, {"channels", &options.channels, 0, 0},
       {"workers", &options.workers, 0, 0}, {"inflight", &options.inflight, 0, 0},
       {"seconds", 0, 0, &options.seconds}, {"warmup", 0, 0, &options.warmup}, {"idle", 0, 0, &options.idle},
@@ -98,17 +103,18 @@ static int64_t open_subscribers(void) {
 }
 
 typedef struct {
-  int64_t us, server_cpu, own_cpu, delivered, bytes, messages, requests;
+  int64_t us, server_cpu, beside_cpu, own_cpu, delivered, bytes, messages, requests;
 } Figures;
 
 static Figures figures(void) {
-  return (Figures){now_us(),         cpu_us_of(options.pids), own_cpu_us(),       received.delivered,
-                   received.bytes,   published.messages,      published.requests};
+  return (Figures){now_us(),           cpu_us_of(options.pids), cpu_us_of(options.beside), own_cpu_us(),
+                   received.delivered, received.bytes,          published.messages,        published.requests};
 }
 
 static Figures between(Figures start, Figures end) {
   return (Figures){end.us - start.us,
                    end.server_cpu - start.server_cpu,
+                   end.beside_cpu - start.beside_cpu,
                    end.own_cpu - start.own_cpu,
                    end.delivered - start.delivered,
                    end.bytes - start.bytes,
@@ -162,6 +168,9 @@ static void report_rates(Figures measured) {
   print_real("loadCpuPercent", (double)measured.own_cpu / seconds / 1e4, 0);
   print_real("cpuUsPerDelivery", per((double)measured.server_cpu, measured.delivered), 3);
   print_real("cpuUsPerRequest", per((double)measured.server_cpu, measured.requests), 2);
+  print_real("besideCpuPercent", (double)measured.beside_cpu / seconds / 1e4, 0);
+  print_real("besideCpuUsPerDelivery", per((double)measured.beside_cpu, measured.delivered), 3);
+  print_real("besideCpuUsPerRequest", per((double)measured.beside_cpu, measured.requests), 2);
   print_real("frameBytes", per((double)measured.bytes, measured.delivered), 0);
 }
 
@@ -177,11 +186,12 @@ static void report_check(int64_t expected) {
 }
 
 static void run(void) {
-  SubscriberOptions subscribers = {.port = options.port, .count = options.subscribers, .publishers = options.publishers,
+  SubscriberOptions subscribers = {.servers = servers_read(options.listenport ? options.listenport : options.port),
+                                   .count = options.subscribers, .publishers = options.publishers,
                                    .channels = options.channels, .epoll = epoll, .hello = options.hello,
                                    .ready_after = options.ready};
   if (options.subscribers > 0) subscribers.paths = read_lines(options.paths, &subscribers.path_count);
-  PublisherOptions publishers = {.port = options.port, .count = options.publishers, .channels = options.channels,
+  PublisherOptions publishers = {.servers = servers_read(options.port), .count = options.publishers, .channels = options.channels,
                                  .epoll = epoll, .request_path = options.request, .secret = options.secret,
                                  .socket_path = options.publishon,
                                  .rate = options.rate, .limit = options.count};
@@ -223,7 +233,7 @@ int main(int count, char **arguments) {
   if (options.subscribers + options.publishers + 16 > files)
     fail("%d subscribers need more than the %ld open files allowed here (ulimit -Hn)", options.subscribers, files);
   epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (options.churn) churn(&(ChurnOptions){options.port, options.workers, options.churn, options.secret, options.pids, options.seconds});
+  if (options.churn) churn(&(ChurnOptions){servers_read(options.port).ports[0], options.workers, options.churn, options.secret, options.pids, options.seconds});
   else run();
   return 0;
 }

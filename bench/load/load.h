@@ -61,6 +61,14 @@ typedef struct {
 void reply_reset(Reply *reply);
 /* 1: the reply is complete. 0: more has to come. -1: that is no HTTP. */
 int reply_feed(Reply *reply, const char *bytes, size_t length);
+/* Servers that share what is done: their ports on loopback, taken in turns. */
+enum { MAX_PORTS = 16 };
+typedef struct {
+  int count, ports[MAX_PORTS];
+} Servers;
+/* "8001,8002" */
+Servers servers_read(const char *list);
+int port_of(const Servers *servers, int64_t i);
 /* Connects to loopback. `source` > 0: from 127.0.0.<source>. */
 int dial(int port, int source);
 void write_all(int fd, const char *bytes, size_t length);
@@ -77,7 +85,8 @@ typedef struct {
 extern Received received;
 
 typedef struct {
-  int port, count, publishers, channels, epoll;
+  Servers servers;
+  int count, publishers, channels, epoll;
   char **paths;
   int path_count;
   const char *hello;       /* sent as a text frame after the handshake */
@@ -102,7 +111,8 @@ typedef struct {
 extern Published published;
 
 typedef struct {
-  int port, count, channels, epoll;
+  Servers servers;
+  int count, channels, epoll;
   const char *request_path, *secret;
   const char *socket_path; /* publish on a WebSocket at this path; NULL: over HTTP */
   double rate;    /* requests per second together; 0: each sends when its last reply has come */

@@ -33,10 +33,10 @@ static char signature[SIGNED_LENGTH + 1];
 static int signature_generation;
 static int64_t signed_at;
 
-static void shake_hands(int fd) {
+static void shake_hands(int fd, int port) {
   char text[4096];
   size_t length = 0;
-  write_all(fd, text, handshake_request(text, sizeof text, options.socket_path, options.port));
+  write_all(fd, text, handshake_request(text, sizeof text, options.socket_path, port));
   do {
     ssize_t got = read(fd, text + length, sizeof text - length - 1);
     if (got <= 0) fail("a publisher was refused");
@@ -57,8 +57,9 @@ static int pong_feed(Publisher *publisher, const char *bytes, size_t length) {
 }
 
 static void connect_publisher(Publisher *publisher) {
-  publisher->fd = dial(options.port, 0);
-  if (options.socket_path) shake_hands(publisher->fd);
+  int port = port_of(&options.servers, publisher->index);
+  publisher->fd = dial(port, 0);
+  if (options.socket_path) shake_hands(publisher->fd, port);
   fcntl(publisher->fd, F_SETFL, O_NONBLOCK);
   struct epoll_event event = {EPOLLIN, {.u64 = 1ull << 32 | (uint64_t)publisher->index}};
   epoll_ctl(options.epoll, EPOLL_CTL_ADD, publisher->fd, &event);

@@ -119,6 +119,18 @@ int reply_feed(Reply *reply, const char *bytes, size_t length) {
 
 int source_of(int64_t i) { return i < 20000 ? 0 : (int)(2 + i / 20000 % 200); }
 
+Servers servers_read(const char *list) {
+  Servers servers = {0};
+  for (const char *at = list; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+    if (servers.count == MAX_PORTS) fail("more than %d servers", MAX_PORTS);
+    servers.ports[servers.count++] = atoi(at);
+  }
+  if (servers.count == 0) fail("port= is missing");
+  return servers;
+}
+
+int port_of(const Servers *servers, int64_t i) { return servers->ports[i % servers->count]; }
+
 int dial(int port, int source) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
   if (fd < 0) fail("no more sockets: %s", strerror(errno));

@@ -1,6 +1,6 @@
 /* WebSockets that listen, and the check that each message came exactly once and in order.
  *
- * Subscriber i listens to channel i % channels. For each of them, and each publisher, the next sequence number
+ * Subscriber i listens to channel i % channels, at server i % servers. For each of them, and each publisher, the next sequence number
  * is known. A later one means that those between are missing; an earlier one fills a gap late (reordered)
  * or has been there before (doubled).
  */
@@ -59,11 +59,12 @@ static void answer(Subscriber *subscriber, int opcode, const char *payload, size
 void subscriber_open(int index) {
   Subscriber *subscriber = &subscribers[index];
   char request[2048];
-  subscriber->fd = dial(options.port, source_of(index));
+  int port = port_of(&options.servers, index);
+  subscriber->fd = dial(port, source_of(index));
   subscriber->channel = index % options.channels;
   if (options.publishers > 0) subscriber->next = calloc((size_t)options.publishers, sizeof(uint32_t));
   const char *path = options.paths[index % options.path_count];
-  write_all(subscriber->fd, request, handshake_request(request, sizeof request, path, options.port));
+  write_all(subscriber->fd, request, handshake_request(request, sizeof request, path, port));
   fcntl(subscriber->fd, F_SETFL, O_NONBLOCK);
   struct epoll_event event = {EPOLLIN, {.u64 = (uint64_t)index}};
   epoll_ctl(options.epoll, EPOLL_CTL_ADD, subscriber->fd, &event);

@@ -16,7 +16,7 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 /** Those of `npm start`. */
 const FLAGS = scripts.start.split(' ').filter((word) => word.startsWith('--'))
-const SECRET = 'a secret of the bench'
+export const SECRET = 'a secret of the bench'
 const CONNECTS_AT_ONCE = 32
 
 export const name = 'channelstream'
@@ -28,7 +28,7 @@ export const missing = () =>
 /** @param {import('./peer.mjs').Place} place */
 export async function start(place) {
   const { port, pid, stop } = await startChannelstream(place)
-  return { ...running({ port, pids: [pid], secret: SECRET }, place.load), stop }
+  return { ...running({ port, pids: [pid] }, place.load), stop }
 }
 
 /**
@@ -41,7 +41,7 @@ export async function startChannelstream({ core, nodeFlags = [] }, settings = {}
   const more = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
   // Announced connections wait until the last of them has been announced, on slow machines too.
-  const patient = ['--gc-conns-after', '120']
+  const patient = ['--gc-conns-after', '900']
   const server = await startServer(
     [process.execPath, ...FLAGS, ...nodeFlags, MAIN, ...args, ...patient, ...more],
     {
@@ -65,7 +65,13 @@ export const runningPeer = (server) => ({
   start: async ({ load }) => ({ ...running(server, load), stop: async () => {} }),
 })
 
-const running = ({ port, pids, secret }, load) => ({
+/**
+ * What the bench asks of a server with this API.
+ *
+ * @param {{ port: number | string, pids: number[], secret?: string }} server
+ * @param {(options: object) => Promise<any>} load
+ */
+export const running = ({ port, pids, secret = SECRET }, load) => ({
   port,
   pids,
   secret,
@@ -76,10 +82,10 @@ const running = ({ port, pids, secret }, load) => ({
   paths: (count) => Array.from({ length: count }, (_, i) => socketPath(numberText(i))),
 })
 
-const signed = (path, body) =>
+export const signed = (path, body) =>
   post(path, JSON.stringify(body), { 'x-channelstream-secret': SIGNATURE })
-const connId = (number) => `00000000-0000-4000-8000-${number}`
-const socketPath = (number) => `/ws?conn_id=${connId(number)}`
+export const connId = (number) => `00000000-0000-4000-8000-${number}`
+export const socketPath = (number) => `/ws?conn_id=${connId(number)}`
 
 const connection = { username: `user-${NUMBER}`, conn_id: connId(NUMBER), channels: [CHANNEL] }
 /** Without the list of who is in the channel, which grows with each of them. */

@@ -58,12 +58,14 @@ async function startServer(deliver: Delivery) {
     })
   })
   const sockets = new WebSocketServer({ server })
+  let accepted = 0
+  sockets.on('connection', () => accepted++)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   cleanup.push(() => {
     for (const socket of sockets.clients) socket.terminate()
     server.close()
   })
-  return { port: (server.address() as AddressInfo).port, seen }
+  return { port: (server.address() as AddressInfo).port, seen, accepted: () => accepted }
 }
 
 const play = (port: number, options: object = {}): Promise<Report> =>
@@ -121,6 +123,27 @@ describe('the check of the load generator', () => {
     const report = await play(port, { channels: SUBSCRIBERS })
     expect(report).toMatchObject({ delivered: PUBLISHES, expected: PUBLISHES, lost: 0 })
     expect(report.strayed).toBe(PUBLISHES * (SUBSCRIBERS - 1))
+  })
+})
+
+describe('several servers', () => {
+  it('are taken in turns by publishers and by subscribers', async () => {
+    const [one, two] = await Promise.all([startServer(() => []), startServer(() => [])])
+    const port = `${one.port},${two.port}`
+    const report = await play(0, { port, publishers: 2, subscribers: 2, count: 10 })
+    expect(report.lost).toBe(20)
+    expect(one.seen.length + two.seen.length).toBe(10)
+    expect(Math.min(one.seen.length, two.seen.length)).toBeGreaterThan(0)
+    expect([one.accepted(), two.accepted()]).toEqual([1, 1])
+  })
+
+  it('may be others for subscribers than for publishers', async () => {
+    const publishedAt = await startServer(() => [])
+    const heardAt = await startServer(() => [])
+    const report = await play(publishedAt.port, { listenport: heardAt.port, count: 3 })
+    expect(report.lost).toBe(3 * SUBSCRIBERS)
+    expect([publishedAt.accepted(), heardAt.accepted()]).toEqual([0, SUBSCRIBERS])
+    expect([publishedAt.seen.length, heardAt.seen.length]).toEqual([3, 0])
   })
 })
 

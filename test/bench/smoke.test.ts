@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ensureCompiler } from './compiler.ts'
-import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
+import { INSTALL_TIMEOUT_MS, ensurePackages } from '../helpers/debian-packages.ts'
 
 const RUN = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url))
 const RUN_TIMEOUT_MS = 120_000
@@ -24,18 +24,36 @@ interface Results {
   readonly goals: readonly { readonly text: string; readonly verdict: string }[]
 }
 
-beforeAll(ensureCompiler, INSTALL_TIMEOUT_MS)
+beforeAll(async () => {
+  await ensureCompiler()
+  await ensurePackages('redis-server')
+}, INSTALL_TIMEOUT_MS)
 
 const isFigure = (value: unknown): boolean => Number.isFinite(value)
 
 /** Nothing here looks at how fast anything is: machines that run tests are busy. */
+async function run(...more: readonly string[]): Promise<Results> {
+  const args = [RUN, '--quick', '--json', '--name', 'smoke', ...more]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 })
+  return JSON.parse(stdout) as Results
+}
+
+describe('npm run bench, on a Redis', () => {
+  it('publishes at one server and hears at another', { timeout: RUN_TIMEOUT_MS }, async () => {
+    const peer = 'redis-across'
+    const { outcomes } = await run('--only', 'redis-publish', '--peers', peer)
+    const [round] = outcomes[0]?.peers[peer]?.rounds ?? []
+    expect(round?.delivered).toBeGreaterThan(0)
+    expect(round?.besideCpuUsPerRequest).toBeGreaterThan(0)
+    expect(round).toMatchObject({ delivered: round?.expected, lost: 0, doubled: 0, reordered: 0 })
+  })
+})
+
 describe('npm run bench -- --quick', () => {
   let results: Results
 
   beforeAll(async () => {
-    const args = [RUN, '--quick', '--json', '--name', 'smoke']
-    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 })
-    results = JSON.parse(stdout) as Results
+    results = await run()
   }, RUN_TIMEOUT_MS)
 
   const column = (id: string, peer: string): Column => {

@@ -1,0 +1,102 @@
+/** How many installations and servers a demand takes: tried out in the simulation, until nobody is too busy. */
+import { ratesOf, serversHearing, simulate } from './model.mjs'
+
+/** Above that, queues grow, and there is no room for what comes when a machine fails. */
+const MOST_BUSY = 0.6
+/** Of one server: a heap that the collector still goes through quickly. */
+const MOST_CONNECTIONS = 100_000
+/** So that one may fail. */
+const FEWEST_SERVERS = 2
+const MOST_TRIES = 500
+const MORE_SERVERS = 1.15
+/** Enough messages that the slowest hundredth means something. */
+const MESSAGES = 20_000
+/** Around a message on the wire: the event's own fields, and the frame. */
+const FRAME_BYTES = 350
+
+/** Channels of fifty; each client says something every five minutes, stays for half an hour, and loses its socket once. */
+const USUAL = {
+  channelSize: 50,
+  minutesBetweenMessages: 5,
+  sessionMinutes: 30,
+  openingsPerSession: 2,
+  keptFrames: 100,
+}
+
+/** @typedef {import('./model.mjs').Demand & { keptFrames: number }} Demand */
+
+/** @type {readonly Demand[]} */
+export const DEMANDS = [10_000, 100_000, 1_000_000, 10_000_000].map((connections) => ({
+  connections,
+  ...USUAL,
+}))
+
+/**
+ * By arithmetic until nobody would be too busy, then played, and some more until nobody is.
+ *
+ * @param {Demand} demand
+ * @param {Record<string, any>} recorded
+ */
+export function plan(demand, recorded) {
+  let installations = 1
+  let servers = Math.max(FEWEST_SERVERS, Math.ceil(demand.connections / MOST_CONNECTIONS))
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const part = { ...demand, connections: demand.connections / installations }
+    const each = Math.max(FEWEST_SERVERS, Math.ceil(servers / installations))
+    const reckoned = reckon(part, each, recorded)
+    const played = isTooMuch(reckoned) ? undefined : play(part, each, recorded)
+    const { serverBusy, redisBusy } = played ?? reckoned
+    if (serverBusy > MOST_BUSY)
+      servers = Math.ceil(Math.max(each * installations * MORE_SERVERS, servers + installations))
+    else if (redisBusy > MOST_BUSY) installations++
+    else return described(demand, recorded, { part, installations, each, reckoned, played })
+  }
+  throw new Error(`no number of servers is enough for ${JSON.stringify(demand)}`)
+}
+
+const isTooMuch = ({ serverBusy, redisBusy }) => serverBusy > MOST_BUSY || redisBusy > MOST_BUSY
+
+const play = (part, each, recorded) =>
+  simulate(part, each, recorded, { seconds: Math.max(1, MESSAGES / ratesOf(part).messages) })
+
+/** What an installation does in a second, without waiting and without chance. */
+function reckon(part, each, { costs, idle }) {
+  const rates = ratesOf(part)
+  const hearing = serversHearing(part.channelSize, each)
+  const perSecond = (name) =>
+    rates.messages * (costs.message[name] + hearing * costs.hear[name]) +
+    rates.connects * (costs.connect[name] + costs.disconnect[name]) +
+    rates.openings * costs.open[name]
+  const serversUs =
+    perSecond('server') +
+    rates.messages * part.channelSize * costs.deliver.server +
+    part.connections * costs.second.server
+  return {
+    serverBusy: (serversUs / each + idle.server) / 1e6,
+    redisBusy: (perSecond('redis') + idle.redis * each) / 1e6,
+    serversPerMessage: hearing,
+    redisBitsIn: 8 * perSecond('toRedis'),
+    redisBitsOut: 8 * perSecond('fromRedis'),
+  }
+}
+
+function described(demand, { costs, bytes }, { part, installations, each, reckoned, played }) {
+  const channels = part.connections / part.channelSize
+  const held = part.connections / each
+  const messages = ratesOf(demand).messages
+  const perConnection = bytes.connectionInRedis
+  const perChannel = bytes.channelInRedis + part.keptFrames * bytes.frameInRedis
+  return {
+    ...{ demand, installations, servers: each * installations, reckoned, played },
+    messagesPerSecond: messages,
+    deliveriesPerSecond: messages * demand.channelSize,
+    serverBytes: bytes.serverIdle + held * bytes.openInServer,
+    redisBytes: part.connections * perConnection + channels * perChannel,
+    serverBitsOut: (8 * FRAME_BYTES * messages * demand.channelSize) / each / installations,
+    /** All clients come back at once. */
+    returnSeconds: {
+      redis: (part.connections * costs.open.redis) / 1e6,
+      servers: (held * costs.open.server) / 1e6,
+    },
+  }
+}

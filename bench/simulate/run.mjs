@@ -1,0 +1,66 @@
+/** How many servers and Redis it takes, played out from recorded costs. `npm run bench:simulate -- --help` */
+import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { recordCosts } from './costs.mjs'
+import { DEMANDS, plan } from './plan.mjs'
+import { costTable, planTable, writePage } from './report.mjs'
+import { asText } from '../lib/report.mjs'
+
+const RECORDED = new URL('recorded.json', import.meta.url)
+
+const HELP = `npm run bench:simulate -- [options]
+
+  --record       measures what each request, opening and delivery costs here (three minutes; needs redis-server and gcc),
+                 and writes it to bench/simulate/recorded.json
+  --write-docs   writes the tables into docs/scaling.md
+  --connections N, --channel-size N, --minutes-between-messages N, --session-minutes N
+                 plays out a demand of your own instead of those of the page
+  --json         prints what came out as JSON`
+
+async function main() {
+  const number = { type: 'string' }
+  const flag = { type: 'boolean', default: false }
+  const { values } = parseArgs({
+    options: {
+      ...{ record: flag, 'write-docs': flag, json: flag, help: flag },
+      ...{ connections: number, 'channel-size': number },
+      ...{ 'minutes-between-messages': number, 'session-minutes': number },
+    },
+  })
+  if (values.help) return console.log(HELP)
+  if (values.record) {
+    const recorded = await recordCosts((what) => process.stderr.write(`${what}\n`))
+    await writeFile(RECORDED, `${JSON.stringify(recorded, null, 2)}\n`)
+  }
+  const recorded = JSON.parse(await readFile(RECORDED, 'utf8'))
+  const plans = demandsOf(values).map((demand) => plan(demand, recorded))
+  if (values['write-docs']) await writePage(recorded, plans)
+  if (values.json) return console.log(JSON.stringify(plans))
+  console.log(asText(costTable(recorded), 1))
+  console.log()
+  console.log(asText(planTable(plans), 1))
+}
+
+function demandsOf(values) {
+  if (values.connections === undefined) return DEMANDS
+  const [usual] = DEMANDS
+  const given = (name, usually) => {
+    const value = Number(values[name] ?? usually)
+    if (!(value > 0)) throw new Error(`--${name} is a number above 0`)
+    return value
+  }
+  return [
+    {
+      ...usual,
+      connections: given('connections'),
+      channelSize: given('channel-size', usual.channelSize),
+      minutesBetweenMessages: given('minutes-between-messages', usual.minutesBetweenMessages),
+      sessionMinutes: given('session-minutes', usual.sessionMinutes),
+    },
+  ]
+}
+
+await main().catch((error) => {
+  process.stderr.write(`simulate: ${error.message}\n`)
+  process.exitCode = 1
+})
