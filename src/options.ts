@@ -56,6 +56,6 @@ export const adminCredentials = (config: Config) => ({
 })
 
 export const answersOptions = (config: Config) => ({
-  windowMs: config.idempotency_window * 1000,
+  windowMs: Math.ceil(config.idempotency_window * 1000),
   maxBytes: config.max_idempotency_bytes,
 })

@@ -1,8 +1,8 @@
 import { CLOSE } from '../protocol/close-codes.ts'
-import { channelTopic } from '../store/store.ts'
+import { isChannelTopic } from '../store/store.ts'
 import { inOrder } from './catchup.ts'
 import { liveEvent, maySee } from './outgoing-event.ts'
-import type { Awaitable, Command, Since, Store, StoredEvent } from '../store/store.ts'
+import type { Awaitable, Since, Store, StoredEvent } from '../store/store.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { LiveConnection } from './connection.ts'
 import type { Outbox } from './outbox.ts'
@@ -24,14 +24,22 @@ interface Parts {
 export class Follower {
   constructor(private readonly parts: Parts) {}
 
-  follow(
-    connection: LiveConnection,
-    { channels, since }: Extract<Command, { type: 'joined' }>,
-  ): Awaitable<void> {
-    const topics = channels.map(channelTopic)
-    const begun = topics.map((topic) => this.parts.registry.subscribe(connection, topic))
+  /** Leaves all other channels as well. */
+  followOnly(connection: LiveConnection, channels: readonly Since[]): Awaitable<void> {
+    const { registry } = this.parts
+    const known = new Set(connection.subscriptions.map(({ listeners }) => listeners.topic))
+    const wanted = new Set(channels.map(({ topic }) => topic))
+    for (const topic of known)
+      if (isChannelTopic(topic) && !wanted.has(topic)) registry.unsubscribe(connection, topic)
+    const more = channels.filter(({ topic }) => !known.has(topic))
+    if (more.length > 0) return this.follow(connection, more)
+  }
+
+  /** What was announced in these channels since they were joined is read, unless they were listened to here before. */
+  follow(connection: LiveConnection, joined: readonly Since[]): Awaitable<void> {
+    const begun = joined.map(({ topic }) => this.parts.registry.subscribe(connection, topic))
     if (!begun.some((work) => work instanceof Promise)) return
-    const late = topics.map((topic) => ({ topic, after: since }))
+    const late = [...joined]
     if (connection.late) connection.late.push(...late)
     // With a gate and nothing late, all its channels are being read, and will be anew because of this one.
     else if (!connection.gate) return this.#readAll(connection, late)

@@ -14,6 +14,7 @@ import { postDelete, postEdits, postMessages, saidIn } from './messages.ts'
 import { gapEvent } from './catchup.ts'
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
+import { Sweeper } from './sweeper.ts'
 import { presenceEvents } from './presence.ts'
 import { uptimeText } from './timestamps.ts'
 import { userStateEvents } from './user-state.ts'
@@ -28,8 +29,6 @@ import type { Awaitable, Figures, MembershipChange, State, Store } from '../stor
 import type * as Protocol from '../protocol/requests.ts'
 
 const SWEEP_INTERVAL_MS = 500
-/** Of what is due, for a store that is a network away. */
-const DROPPED_AT_ONCE = 64
 
 /** What callers may ask for, one method each. The rules are in the modules around; facts are in the store. */
 export class Hub {
@@ -42,6 +41,7 @@ export class Hub {
   /** By the clock. */
   readonly startedAt: number
   readonly #inBackground: (work: Awaitable<unknown>) => void
+  readonly #sweeper: Sweeper
   #cancelSweep: Cancel | undefined
 
   constructor(
@@ -64,6 +64,7 @@ export class Hub {
       { store, clock, registry: this.#registry, outbox, end, inBackground },
       options,
     )
+    this.#sweeper = new Sweeper(store, (connId) => this.disconnect(connId, true))
     this.guests = new Guests(
       { store, clock, registry: this.#registry, outbox, inBackground },
       Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2),
@@ -295,11 +296,7 @@ export class Hub {
 
   /** Ends what is due: connections that nobody came for, users and channels that nobody needs. */
   async sweep(): Promise<void> {
-    const due = [...(await this.store.sweep())]
-    while (due.length > 0)
-      await Promise.all(
-        due.splice(0, DROPPED_AT_ONCE).map((connId) => this.disconnect(connId, true)),
-      )
+    await this.#sweeper.sweep()
   }
 
   #describe(

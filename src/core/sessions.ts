@@ -150,7 +150,15 @@ export class Sessions {
     if (!connection) return
     switch (command.type) {
       case 'joined':
-        inBackground(this.#follower.follow(connection, command))
+        inBackground(
+          this.#follower.follow(
+            connection,
+            command.channels.map((name) => ({ topic: channelTopic(name), after: command.since })),
+          ),
+        )
+        break
+      case 'is-in':
+        inBackground(this.#follower.followOnly(connection, command.channels))
         break
       case 'left':
         for (const name of command.channels) registry.unsubscribe(connection, channelTopic(name))

@@ -59,12 +59,13 @@ export class RedisStore implements Contract.Store {
   #onCommand: (command: Contract.Command) => void = () => {}
 
   private constructor(private readonly options: RedisStoreOptions) {
-    const keys = new Keys(options.prefix)
+    const keys = new Keys(options.prefix, options.address.database)
     this.#link = new Link({
       address: options.address,
       rootKey: keys.root,
       timeoutMs: options.timeoutMs,
       onConnected: (line) => this.#begin(line),
+      onReady: () => this.#announcements.resume(),
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
       onBack: options.onBack,
@@ -240,14 +241,13 @@ export class RedisStore implements Contract.Store {
     return this.#reading.figures()
   }
 
-  async sweep(): Promise<ConnId[]> {
-    const due: ConnId[] = []
+  /** Some of what is due, as soon as there is any. */
+  async sweep(): Promise<readonly ConnId[]> {
     for (;;) {
       const args = [this.options.orphanWaitMs, SWEPT_AT_ONCE, ...this.#lease.steadiness]
       const reply = await this.#installation.run('sweep', ...args)
       const [connections, more] = reply as unknown as readonly [readonly ConnId[], number]
-      due.push(...connections)
-      if (more === 0) return due
+      if (connections.length > 0 || more === 0) return connections
     }
   }
 
@@ -268,10 +268,10 @@ export class RedisStore implements Contract.Store {
     const announcements = this.#announcements
     announcements.hold()
     const { head, isNew } = await this.#installation.enter(line, announcements.heardThrough)
-    const isForgotten = await this.#lease.begin(line)
+    await this.#lease.begin(line)
+    // First, because what is read next is not for those who have left meanwhile.
+    await this.#holdings.settle(line)
     await announcements.recover(line, isNew ? head : undefined)
-    await this.#holdings.settle(line, isForgotten || isNew)
-    announcements.resume()
   }
 
   #receive(text: string, topic: string): void {

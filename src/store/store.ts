@@ -49,6 +49,7 @@ export interface StoreLimits {
 /** Where events are announced: a channel, or a user (private messages). Made by `channelTopic` and `userTopic` only. */
 export type Topic = string & { readonly __topic: true }
 export const channelTopic = (name: ChannelName): Topic => `c:${name}` as Topic
+export const isChannelTopic = (topic: Topic): boolean => topic.startsWith('c:')
 export const userTopic = (name: UserName): Topic => `u:${name}` as Topic
 
 export type State = Readonly<Record<string, Scalar>>
@@ -252,6 +253,8 @@ export type Command =
       readonly since: number
     }
   | { readonly type: 'left'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
+  /** It is in these channels and in no others: what was told of it while the store was away is lost. */
+  | { readonly type: 'is-in'; readonly connId: ConnId; readonly channels: readonly Since[] }
   | { readonly type: 'dropped'; readonly connId: ConnId }
   /** Its client has opened it at another server, which waits for a `detach`. */
   | { readonly type: 'moved'; readonly connId: ConnId }
@@ -366,7 +369,8 @@ export interface Store {
   figures(): Awaitable<Figures>
 
   /**
-   * Answers the connections that are due (to be ended with `drop`) and forgets users without connections and channels
+   * Answers connections that are due (to be ended with `drop`), all or some of them, and none of them again at once; empty
+   * when there are none. Forgets users without connections and channels
    * without members that were idle for long enough.
    */
   sweep(): Awaitable<readonly ConnId[]>

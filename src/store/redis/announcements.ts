@@ -150,8 +150,10 @@ export class Announcements {
     const missed = readMissed(since, replies, this.installation.epoch)
     const [first] = missed.events
     if (missed.gaps.length > 0) this.listeners.onGap(missed.gaps, (first?.n ?? missed.head + 1) - 1)
-    for (const event of missed.events) this.#announce(event, topicsOf(event))
-    this.#read = new Set(missed.events.map(({ n }) => n))
+    // Parts were read one after the other: what came after the first of them is heard as well, and told in its place.
+    const events = missed.events.filter(({ n }) => n <= missed.head)
+    for (const event of events) this.#announce(event, topicsOf(event))
+    this.#read = new Set(events.map(({ n }) => n))
     this.#heardThrough = Math.max(this.#heardThrough, missed.head)
   }
 

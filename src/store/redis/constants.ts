@@ -2,7 +2,7 @@ import { LEASE_MS, PATIENCE_MS } from './lease.ts'
 import type { RedisStoreOptions } from '../redis.ts'
 
 /** A connection that `sweep` answered is not answered again for so long. */
-const RETRY_MS = 1000
+const RETRY_MS = 3000
 /** Numbers that are passed over when Redis was started anew, because it may have forgotten that it gave them. */
 const LEAP = 1_048_576
 
@@ -19,4 +19,5 @@ export const constantsOf = (options: RedisStoreOptions) => ({
   PATIENCE: PATIENCE_MS,
   RETRY: RETRY_MS,
   LEAP,
+  DATABASE: options.address.database,
 })

@@ -1,11 +1,10 @@
-import { StoreAway } from '../store.ts'
+import { StoreAway, channelTopic } from '../store.ts'
 import { partsOf } from './parts.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
-import type { Attachment, Command, SinkKind } from '../store.ts'
+import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { ChannelName } from '../../protocol/ids.ts'
 import type { Installation } from './installation.ts'
 import type { Line } from './link.ts'
-import type { Reply } from './encoding.ts'
 
 /** Another server has so long to hand over a connection that a client opened here; then it is taken from it. */
 const HANDOVER_MS = 1000
@@ -24,6 +23,8 @@ interface Owed {
   readonly cursor: number
   readonly waitMs: number
 }
+
+type Reclaimed = readonly ['dropped' | 'moved' | 'is-in', ConnId, channels: readonly string[]]
 
 type AttachReply =
   | readonly ['unknown' | 'waits' | 'held' | 'superseded']
@@ -109,18 +110,19 @@ export class Holdings {
     }
   }
 
-  /** Redis is back. `isForgotten`: others took this server for dead, or know nothing of it any more. */
-  async settle(line: Line, isForgotten: boolean): Promise<void> {
+  /** Redis is back: what was done to connections here, and could not be told, is found out. */
+  async settle(line: Line): Promise<void> {
     for (const part of partsOf([...this.#owed], AT_ONCE)) {
       const args = part.flatMap(([connId, { cursor, waitMs }]) => [connId, cursor, waitMs])
       await this.installation.runOn(line, 'detach', part.length, ...args)
       for (const [connId] of part) this.#owed.delete(connId)
     }
-    if (!isForgotten) return
     for (const part of partsOf([...this.#held], AT_ONCE)) {
-      const args = part.flatMap(([connId, { kind }]) => [connId, kind])
-      const lost = await this.installation.runOn(line, 'reclaim', part.length, ...args)
-      for (const [type, connId] of pairsOf(lost)) this.#gone(type, connId)
+      const args = part.flatMap(([connId, { kind, turn }]) => [connId, kind, turn])
+      const reply = await this.installation.runOn(line, 'reclaim', part.length, ...args)
+      for (const [type, connId, channels] of reply as unknown as readonly Reclaimed[])
+        if (type === 'is-in') this.command({ type, connId, channels: sinceOf(channels) })
+        else this.#gone(type, connId)
     }
   }
 
@@ -210,5 +212,5 @@ function readChannels(flat: readonly string[]): { name: ChannelName; since: numb
   return channels
 }
 
-const pairsOf = (reply: Reply): (readonly ['dropped' | 'moved', ConnId])[] =>
-  partsOf(reply as readonly string[], 2) as never
+const sinceOf = (flat: readonly string[]): Since[] =>
+  readChannels(flat).map(({ name, since }) => ({ topic: channelTopic(name), after: since }))

@@ -16,6 +16,8 @@ export interface LinkOptions {
   readonly timeoutMs: number
   /** What has to be done on a new connection before anything else; the link is ready when it resolves. */
   readonly onConnected: (line: Line) => Promise<void>
+  /** From now on commands are taken. */
+  readonly onReady: () => void
   /** The connection is lost. Told once, until it is back. */
   readonly onAway: (error: unknown) => void
   readonly onBack: (where: string) => void
@@ -26,10 +28,12 @@ export interface LinkOptions {
 const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
 
-/** What Redis answers while it cannot do its work, or when another machine has to be asked. */
-const AWAY = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|UNBLOCKED) /
-/** What it answers when it is there and has no room for what is asked. */
-const FULL = /^(OOM|MISCONF|BUSY) /
+/**
+ * What Redis answers while it cannot do its work (the last three: it has no room), or when another machine has to be asked.
+ * The connection is made anew, which fails for as long as this lasts, and then puts right what could not be written.
+ */
+const AWAY =
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|UNBLOCKED|OOM|MISCONF|BUSY) /
 
 /**
  * What connects a server to Redis: one connection for commands, one for announcements, and both or none. It comes back by
@@ -120,7 +124,10 @@ export class Link {
       throw error
     }
     if (this.#isStopped) line.cut()
-    else this.#line = line
+    else {
+      this.#line = line
+      this.options.onReady()
+    }
     return wire
   }
 
@@ -258,7 +265,6 @@ export class Line {
 
   #meant(error: unknown): unknown {
     if (!(error instanceof ErrorReply)) return new StoreAway({ cause: error })
-    if (FULL.test(error.message)) return new StoreAway({ cause: error })
     if (!AWAY.test(error.message)) return error
     this.cut()
     return new StoreAway({ cause: error })

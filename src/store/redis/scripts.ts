@@ -9,7 +9,7 @@ const PARTS = {
   drop: ['common', 'records', 'drop'],
   attach: ['common', 'records', 'attach'],
   detach: ['common', 'detach'],
-  reclaim: ['common', 'reclaim'],
+  reclaim: ['common', 'records', 'reclaim'],
   listen: ['common', 'listen'],
   publish: ['common', 'records', 'events', 'publish'],
   missed: ['common', 'events', 'missed'],

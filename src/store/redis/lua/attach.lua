@@ -18,6 +18,8 @@ if server and server ~= SERVER then
     return {'held'}
   end
   redis.call('SREM', P .. ':at:' .. server, conn_id)
+  -- It may not have heard that it was asked, and goes on serving its client.
+  tell(server, 'moved', conn_id, held[7] or 0, '[]')
 end
 -- Which of its attachments this is: a server that is asked for an older one does not let go of a newer one.
 local turn = tonumber(held[7] or 0)
@@ -30,9 +32,4 @@ if server ~= SERVER or kind == 'stream' or held[3] ~= 'stream' then
   redis.call('ZREM', P .. ':due', conn_id)
   redis.call('SADD', P .. ':at:' .. SERVER, conn_id)
 end
-local channels = {}
-for _, name in ipairs(channels_of(conn)) do
-  channels[#channels + 1] = name
-  channels[#channels + 1] = redis.call('HGET', conn, '#' .. name)
-end
-return {'attached', user, held[4], held[5] and 1 or 0, channels, turn}
+return {'attached', user, held[4], held[5] and 1 or 0, joined_of(conn), turn}

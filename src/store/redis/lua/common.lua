@@ -2,6 +2,8 @@
 -- KEYS[1]: the hash of the installation, whose name begins all other names and holds them in one slot.
 -- ARGV: the time in milliseconds (0: Redis's own), the server that asks, the epoch that it knows, then what is asked.
 local P = KEYS[1]
+-- What topics begin with: databases of one Redis hear each other.
+local TOPICS = DATABASE == 0 and P or P .. '/' .. DATABASE
 local SERVER = ARGV[2]
 local at = 3
 local function arg()
@@ -35,5 +37,5 @@ end
 
 -- Tells the server that holds a connection. Names of channels are never an empty list: cjson could not tell it from a map.
 local function tell(server, ...)
-  return redis.call('SPUBLISH', P .. ':s:' .. server, table.concat({...}, '\n'))
+  return redis.call('SPUBLISH', TOPICS .. ':s:' .. server, table.concat({...}, '\n'))
 end

@@ -2,6 +2,7 @@
 -- KEYS[1]: the hash of the installation.
 -- ARGV: the run of this Redis, an epoch in case a new one has to begin, the epoch and the newest number the server knows.
 local P = KEYS[1]
+local TOPICS = DATABASE == 0 and P or P .. '/' .. DATABASE
 local run, fresh, epoch, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local at = redis.call('HMGET', P, 'epoch', 'run', 'head', 'base')
 local head = tonumber(at[3] or 0)
@@ -20,7 +21,7 @@ if epoch == at[1] and known > base and known < base + LEAP then
   -- This server has heard of events that Redis has lost: nobody can tell any more what others have missed.
   redis.call('HSET', P, 'epoch', fresh)
   for _, server in ipairs(redis.call('ZRANGE', P .. ':servers', 0, -1)) do
-    redis.call('SPUBLISH', P .. ':s:' .. server, 'epoch')
+    redis.call('SPUBLISH', TOPICS .. ':s:' .. server, 'epoch')
   end
   return {fresh, head}
 end

@@ -11,28 +11,65 @@ local function number_of(text)
   return tonumber(string.match(text, '^%d+'))
 end
 
--- The place of the first event with this uuid, counted from 0, and its text. type: nil for any.
-local function find_event(key, uuid, type)
-  for index, text in ipairs(redis.call('LRANGE', key, 0, -1)) do
-    local found_type, found = string.match(text, '^%d+\n([^\n]*)\n([^\n]*)\n')
-    if found == uuid and (type == nil or found_type == type) then return index - 1, text end
+-- Lists that this script has looked into, as they are by now: whoever edits thousands of messages reads each list once.
+-- texts: by place; what is taken out becomes false. first: the place of the oldest. at: places by uuid.
+local lists = {}
+
+local function add(list, text)
+  local place = list.last + 1
+  local type, uuid = string.match(text, '^%d+\n([^\n]*)\n([^\n]*)\n')
+  list.last, list.texts[place], list.types[place] = place, text, type
+  list.at[uuid] = list.at[uuid] or {}
+  table.insert(list.at[uuid], place)
+end
+
+local function list_at(key)
+  if not lists[key] then
+    local list = {first = 1, last = 0, texts = {}, types = {}, at = {}}
+    for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do add(list, text) end
+    lists[key] = list
+  end
+  return lists[key]
+end
+
+-- The place of the first event with this uuid. type: nil for any.
+local function place_of(list, uuid, type)
+  for _, place in ipairs(list.at[uuid] or {}) do
+    local is_there = place >= list.first and list.texts[place]
+    if is_there and (type == nil or list.types[place] == type) then return place end
+  end
+end
+
+-- So many of the oldest are gone.
+local function pass_over(list, count)
+  while count > 0 do
+    if list.texts[list.first] then count = count - 1 end
+    list.first = list.first + 1
   end
 end
 
 local function amend(key, uuid, type, edited)
-  local index, text = find_event(key, uuid, type)
-  if not index then return end
-  local lines = lines_of(text)
-  for place = 1, 4 do
-    local value = edited[place]
-    lines[5 + place] = value ~= '' and value or lines[5 + place] or ''
+  -- Places are no indices any more once something was taken out between them.
+  if lists[key] and lists[key].has_holes then lists[key] = nil end
+  local list = list_at(key)
+  local place = place_of(list, uuid, type)
+  if not place then return end
+  local lines = lines_of(list.texts[place])
+  for number = 1, 4 do
+    local value = edited[number]
+    lines[5 + number] = value ~= '' and value or lines[5 + number] or ''
   end
-  redis.call('LSET', key, index, table.concat(lines, '\n'))
+  list.texts[place] = table.concat(lines, '\n')
+  redis.call('LSET', key, place - list.first, list.texts[place])
 end
 
 local function retract(key, uuid, type)
-  local index, text = find_event(key, uuid, type)
-  if index then redis.call('LREM', key, 1, text) end
+  local list = list_at(key)
+  local place = place_of(list, uuid, type)
+  if not place then return end
+  redis.call('LREM', key, 1, list.texts[place])
+  list.texts[place] = false
+  list.has_holes = true
 end
 
 -- Keeps an event for those who return. owner: the hash that knows how far back the frames reach.
@@ -44,8 +81,11 @@ local function keep_frame(key, owner, capacity, event)
     return
   end
   local length = redis.call('RPUSH', key, event.text)
+  local list = lists[key]
+  if list then add(list, event.text) end
   if length > capacity then
     local dropped = redis.call('LPOP', key, length - capacity)
+    if list then pass_over(list, #dropped) end
     local lost = number_of(dropped[#dropped])
     -- Frames that were switched off meanwhile lost later events than these.
     if lost > tonumber(redis.call('HGET', owner, 'l')) then redis.call('HSET', owner, 'l', lost) end
@@ -58,5 +98,6 @@ local function keep_history(key, settings, event)
   if event.type ~= 'message' or event.no_history or not has(settings, 'h') then return end
   local size = tonumber(string.match(settings, '%d+'))
   if size < 1 then return end
+  lists[key] = nil
   if redis.call('RPUSH', key, event.text) > size then redis.call('LTRIM', key, -size, -1) end
 end

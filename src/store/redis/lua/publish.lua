@@ -51,7 +51,7 @@ local function to_channel(name, event)
   keep_history(P .. ':h:' .. name, known.settings, event)
   local capacity = has(known.settings, 'f') and CHANNEL_FRAMES or 0
   keep_frame(P .. ':f:' .. name, key, capacity, event)
-  redis.call('SPUBLISH', P .. ':t:' .. name, event.text)
+  redis.call('SPUBLISH', TOPICS .. ':t:' .. name, event.text)
 end
 
 local function servers_of(user)

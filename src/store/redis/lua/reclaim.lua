@@ -1,20 +1,23 @@
--- This server was taken for dead, and is not: it takes back what it holds. Answers what is another's, or nobody's, by now.
-local lost = {}
+-- This server has lost touch, or was taken for dead, and is back. What it held in its latest turn is its own; answers of
+-- each connection which channels it is in, or that it is another's or nobody's by now.
+local answers = {}
 for index = 1, tonumber(arg()) do
-  local conn_id, kind = arg(), arg()
+  local conn_id, kind, turn = arg(), arg(), arg()
   local conn = P .. ':n:' .. conn_id
-  local held = redis.call('HMGET', conn, 'u', 's')
+  local held = redis.call('HMGET', conn, 'u', 's', 'v')
   if not held[1] then
-    lost[#lost + 1] = 'dropped'
-    lost[#lost + 1] = conn_id
-  elseif held[2] and held[2] ~= SERVER and is_alive(held[2]) then
-    lost[#lost + 1] = 'moved'
-    lost[#lost + 1] = conn_id
+    answers[index] = {'dropped', conn_id, {}}
+  elseif held[3] ~= turn then
+    answers[index] = {'moved', conn_id, {}}
   else
-    if held[2] and held[2] ~= SERVER then redis.call('SREM', P .. ':at:' .. held[2], conn_id) end
-    redis.call('HSET', conn, 's', SERVER, 'k', kind)
-    redis.call('ZREM', P .. ':due', conn_id)
-    redis.call('SADD', P .. ':at:' .. SERVER, conn_id)
+    -- By the name that it had, by its new one, or by none since it was taken for dead.
+    if held[2] ~= SERVER then
+      if held[2] then redis.call('SREM', P .. ':at:' .. held[2], conn_id) end
+      redis.call('HSET', conn, 's', SERVER, 'k', kind)
+      redis.call('ZREM', P .. ':due', conn_id)
+      redis.call('SADD', P .. ':at:' .. SERVER, conn_id)
+    end
+    answers[index] = {'is-in', conn_id, joined_of(conn)}
   end
 end
-return lost
+return answers

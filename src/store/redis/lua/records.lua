@@ -69,6 +69,18 @@ local function channels_of(conn)
   return names
 end
 
+-- name and since of each
+local function joined_of(conn)
+  local joined, fields = {}, redis.call('HGETALL', conn)
+  for index = 1, #fields, 2 do
+    if string.sub(fields[index], 1, 1) == '#' then
+      joined[#joined + 1] = string.sub(fields[index], 2)
+      joined[#joined + 1] = fields[index + 1]
+    end
+  end
+  return joined
+end
+
 -- channels: {name, uuid, settings}, each name once
 local function join(conn_id, conn, user, channels)
   local held = redis.call('HMGET', conn, 's', 'r')

@@ -1,0 +1,32 @@
+import type { Awaitable, Store } from '../store/store.ts'
+import type { ConnId } from '../protocol/ids.ts'
+
+/** Connections that are ended at the same time: each takes a store across a network some round trips. */
+const ENDED_AT_ONCE = 64
+
+/** Ends what the store says is due, one sweep at a time. */
+export class Sweeper {
+  #isSweeping = false
+
+  constructor(
+    private readonly store: Pick<Store, 'sweep'>,
+    private readonly end: (connId: ConnId) => Awaitable<unknown>,
+  ) {}
+
+  /** Does nothing while the last sweep is still under way, which ends what is due by now as well. */
+  async sweep(): Promise<void> {
+    if (this.#isSweeping) return
+    this.#isSweeping = true
+    try {
+      for (let due = await this.store.sweep(); due.length > 0; due = await this.store.sweep())
+        await this.#endAll([...due])
+    } finally {
+      this.#isSweeping = false
+    }
+  }
+
+  async #endAll(due: ConnId[]): Promise<void> {
+    while (due.length > 0)
+      await Promise.all(due.splice(0, ENDED_AT_ONCE).map((connId) => this.end(connId)))
+  }
+}

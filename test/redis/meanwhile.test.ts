@@ -1,0 +1,195 @@
+/** What happens elsewhere, or cannot be written, while a server has lost Redis; and what two databases have in common. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Backend, until } from '../helpers/http.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { freshPrefix } from '../helpers/redis-store.ts'
+import { startServer } from '../helpers/server.ts'
+import type { ConfigInput } from '../../src/config/load.ts'
+import type { RedisClient } from '../helpers/redis.ts'
+import type { TestServer } from '../helpers/server.ts'
+
+const TIMEOUT_MS = 40_000
+
+let redis: RedisServer
+let admin: RedisClient
+const cleanup: (() => Promise<void>)[] = []
+
+beforeAll(async () => {
+  redis = await RedisServer.start()
+  admin = await redis.client()
+})
+afterEach(async () => {
+  closeClients()
+  for (const clean of cleanup.splice(0).reverse()) await clean()
+})
+afterAll(async () => {
+  admin.destroy()
+  await redis.stop()
+})
+
+async function start(url: string, prefix: string, more: ConfigInput = {}): Promise<TestServer> {
+  const server = await startServer({
+    ...{ redis_url: url, redis_prefix: prefix, redis_timeout: 0.5, cookie_secret: 'the same' },
+    ...more,
+  })
+  cleanup.push(() => server.close())
+  return server
+}
+
+const answers = (backend: Backend, status: number, what: string) =>
+  until(async () => (await backend.send('GET /health')).status === status, what)
+
+describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
+  it('does afterwards what others did to its connections', async () => {
+    const proxy = await TcpProxy.start(redis.port)
+    cleanup.push(() => proxy.stop())
+    const prefix = freshPrefix()
+    const far = await start(`redis://127.0.0.1:${proxy.port}`, prefix)
+    const near = await start(redis.url, prefix)
+    const backend = new Backend(near)
+    const ann = await backend.connect('ann', ['first', 'second'])
+    const bob = await backend.connect('bob', ['first'])
+    const cem = await backend.connect('cem', ['first'])
+    const open = (connId: string) => Listener.open(far, connId)
+    const [annHears, bobHears, cemHears] = await Promise.all([open(ann), open(bob), open(cem)])
+    await backend.say('first', 'before')
+    await Promise.all([annHears, bobHears, cemHears].map((client) => client.heard('before')))
+
+    proxy.silence()
+    await answers(new Backend(far), 503, 'the server to notice')
+    await backend.call('POST /unsubscribe', { conn_id: ann, channels: ['second'] })
+    await backend.call('POST /subscribe', { conn_id: ann, channels: ['third'] })
+    await backend.call('POST /disconnect', { conn_id: bob })
+    const cemElsewhere = await Listener.open(near, cem)
+    await backend.say('second', 'not for ann any more')
+    await backend.say('third', 'for ann by now')
+    proxy.heal()
+
+    await annHears.heard('for ann by now')
+    expect((await bobHears.closed).code).toBe(1000)
+    expect((await cemHears.closed).code).toBe(4509)
+    await backend.say('third', 'and later')
+    await backend.say('second', 'still not for ann')
+    await backend.say('first', 'the end')
+    await Promise.all([annHears.heard('the end'), cemElsewhere.heard('the end')])
+    expect(annHears.texts).toEqual(['before', 'for ann by now', 'and later', 'the end'])
+    expect(cemElsewhere.ending).toBeUndefined()
+  })
+
+  it('tells what it missed in its place, however many channels it listens to', async () => {
+    const proxy = await TcpProxy.start(redis.port)
+    cleanup.push(() => proxy.stop())
+    const prefix = freshPrefix()
+    const far = await start(`redis://127.0.0.1:${proxy.port}`, prefix)
+    const near = await start(redis.url, prefix)
+    const backend = new Backend(near)
+    const channels = Array.from({ length: 350 }, (_, index) => `many ${index}`)
+    const hears = await Listener.open(far, await backend.connect('ann', channels))
+    let [posted, isOver] = [0, false]
+    const posting = (async () => {
+      while (!isOver) {
+        const channel = channels[(posted * 101) % channels.length] ?? ''
+        await backend.say(channel, String(posted++))
+      }
+    })()
+    for (let cut = 0; cut < 4; cut++) {
+      const soFar = posted
+      await until(() => posted > soFar + 100, 'messages')
+      proxy.heal() // ends what goes through it, and lets new connections
+      await answers(new Backend(far), 200, 'the server to find back')
+    }
+    isOver = true
+    await posting
+    await hears.heard(String(posted - 1))
+    expect(hears.texts).toEqual(Array.from({ length: posted }, (_, index) => String(index)))
+  })
+})
+
+describe('a Redis that has no room for a while', { timeout: TIMEOUT_MS }, () => {
+  it('is away for so long, and then everything goes on', async () => {
+    const prefix = freshPrefix()
+    const server = await start(redis.url, prefix, {
+      ...{ gc_conns_after: 1, heartbeat_interval: 0.2, resume_window: 1 },
+    })
+    const backend = new Backend(server)
+    const ann = await Listener.open(server, await backend.connect('ann', ['room']))
+    const bobsId = await backend.connect('bob', ['room'])
+    const bob = await Listener.open(server, bobsId)
+    await admin.sendCommand(['CONFIG', 'SET', 'maxmemory', '1'])
+    try {
+      await until(
+        async () =>
+          (await backend.send('POST /connect', { json: { username: 'x' } })).status === 503,
+        'Redis to refuse',
+      )
+      await bob.breakOff()
+    } finally {
+      await admin.sendCommand(['CONFIG', 'SET', 'maxmemory', '0'])
+    }
+    await answers(backend, 200, 'Redis to be back')
+    const key = `{${prefix}}:servers`
+    const leases = async () => admin.sendCommand(['ZRANGE', key, '0', '-1', 'WITHSCORES'])
+    const before = JSON.stringify(await leases())
+    await until(async () => JSON.stringify(await leases()) !== before, 'the lease to be renewed')
+    await until(
+      async () => (await backend.info()).channels['room']?.total_connections === 1,
+      'bob, who broke off meanwhile, to be gone',
+      20_000,
+    )
+    await backend.say('room', 'later')
+    await ann.heard('later')
+  })
+})
+
+describe('thousands of edits in one request', { timeout: TIMEOUT_MS }, () => {
+  it('hold Redis up no longer than as many messages', async () => {
+    const server = await start(redis.url, freshPrefix(), { max_history_size: 1000 })
+    const backend = new Backend(server)
+    const uuidOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+    await backend.connect('ann', ['long'], {
+      channel_configs: { long: { store_history: true, history_size: 1000 } },
+    })
+    const all = Array.from({ length: 1000 }, (_, index) => ({
+      ...{ user: 'ann', channel: 'long', uuid: uuidOf(index), message: { text: `old ${index}` } },
+    }))
+    await backend.call('POST /message', all)
+    await admin.sendCommand(['CONFIG', 'RESETSTAT'])
+    await backend.call(
+      'PATCH /message',
+      all.map(({ channel, uuid }, index) => ({ channel, uuid, message: { text: `new ${index}` } })),
+    )
+    const half = all.filter((_, index) => index % 2 === 0)
+    await backend.call(
+      'DELETE /message',
+      half.map(({ channel, uuid }) => ({ channel, uuid })),
+    )
+    const stats = (await admin.sendCommand(['INFO', 'commandstats'])) as unknown as string
+    const reads = Number(/cmdstat_lrange:calls=(\d+)/.exec(stats)?.[1])
+    expect(reads).toBeLessThan(20) // for each of them it would be thousands
+    const { history } = (await backend.info()).channels['long'] ?? { history: [] }
+    expect(history.map(({ message }) => (message as { text: string }).text)).toEqual(
+      all.flatMap((_, index) => (index % 2 === 0 ? [] : [`new ${index}`])),
+    )
+  })
+})
+
+describe('two databases of one Redis', { timeout: TIMEOUT_MS }, () => {
+  it('are two installations, with the same prefix too', async () => {
+    const prefix = freshPrefix()
+    const one = await start(`${redis.url}/1`, prefix)
+    const two = await start(`${redis.url}/2`, prefix)
+    const [ann, bob] = await Promise.all(
+      [one, two].map(async (server) =>
+        Listener.open(server, await new Backend(server).connect('ann', ['room'])),
+      ),
+    )
+    await new Backend(two).say('room', 'in two')
+    await bob?.heard('in two')
+    await new Backend(one).say('room', 'in one')
+    await ann?.heard('in one')
+    expect(ann?.texts).toEqual(['in one'])
+    expect(bob?.texts).toEqual(['in two'])
+  })
+})
