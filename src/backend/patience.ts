@@ -23,6 +23,8 @@ export interface Verdict {
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
+/** In less nothing is answered. Timers may fire a millisecond early, so that much can be left at the deadline. */
+const SHORTEST_ATTEMPT_MS = 5
 
 /**
  * Exponential back-off with full jitter: anything up to a bound that doubles, from 100 ms to 5 s, so that the many
@@ -36,7 +38,7 @@ export function pauseMs(attempt: number, retryAfterMs: number, random = Math.ran
 /**
  * What `attempt` resolves to, or the failure of the last one.
  *
- * Ends early, with that failure, if the next pause would outlast the deadline: a `Retry-After` of an hour is not
+ * Ends early, with that failure, if the next pause would leave no time before the deadline: a `Retry-After` of an hour is not
  * waited for. Rejects with the reason of `signal`.
  */
 export async function persist<Value>(
@@ -54,7 +56,8 @@ export async function persist<Value>(
     } catch (error) {
       const { isRepeatable, retryAfterMs } = judge(error)
       const pause = pauseMs(number, retryAfterMs)
-      if (!isRepeatable || number >= maxAttempts || pause >= leftMs()) throw error
+      const isOver = pause + SHORTEST_ATTEMPT_MS >= leftMs()
+      if (!isRepeatable || number >= maxAttempts || isOver) throw error
       await pauseUnless(signal, pause)
     }
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, pauseMs } from '../../src/backend/patience.ts'
+import { parseRetryAfter, pauseMs, persist } from '../../src/backend/patience.ts'
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
@@ -26,6 +26,25 @@ describe('a pause', () => {
         expect(pause).toBeLessThanOrEqual(asked + 5_000)
       }),
     )
+  })
+})
+
+describe('a deadline', () => {
+  it('leaves out an attempt for which there is no time', async () => {
+    for (let round = 0; round < 20; round++) {
+      let attempts = 0
+      const persisting = persist(
+        () => {
+          attempts++
+          return Promise.reject(new Error('lost'))
+        },
+        () => ({ isRepeatable: true, retryAfterMs: 0 }),
+        { deadlineMs: 5, timeoutMs: 5, maxAttempts: 100 },
+        undefined,
+      )
+      await expect(persisting).rejects.toThrow('lost')
+      expect(attempts).toBe(1)
+    }
   })
 })
 
