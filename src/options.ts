@@ -22,7 +22,7 @@ export function redisOptions(config: Config) {
     prefix: config.redis_prefix,
     timeoutMs: config.redis_timeout * 1000,
     orphanWaitMs: config.gc_conns_after * 1000,
-    onceMs: config.idempotency_window * 1000,
+    onceMs: answersOptions(config).windowMs,
   }
 }
 

@@ -1,6 +1,6 @@
 /** This server once more: published and heard on sockets of Philote, beside the REST API in one process. */
 import { SignJWT } from 'jose'
-import { createServer } from 'node:net'
+import { freePort } from '../lib/processes.mjs'
 import { CHANNEL, channelName, frame, payload } from '../lib/requests.mjs'
 import { missing as missingServer, startChannelstream } from './channelstream.mjs'
 
@@ -44,14 +44,3 @@ export async function start(place) {
 
 const pathFor = async (claims) =>
   `/?auth=${await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(SECRET))}`
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-}

@@ -1,5 +1,5 @@
 import { OutgoingEvent, lateEvent, maySee } from './outgoing-event.ts'
-import { channelTopic, userTopic } from '../store/store.ts'
+import { channelTopic, isChannelTopic, nameInTopic, userTopic } from '../store/store.ts'
 import { formatCursor } from '../protocol/ids.ts'
 import { isoTimestamp } from './timestamps.ts'
 import type { Clock } from '../clock.ts'
@@ -71,8 +71,8 @@ export function gapEvent(
 ): OutgoingEvent {
   const id = formatCursor({ epoch: store.epoch, n })
   const timestamp = isoTimestamp(clock.wallTime())
-  const channels = topics.filter((topic) => topic.startsWith('c:')).map((topic) => topic.slice(2))
-  const isPrivate = topics.some((topic) => topic.startsWith('u:'))
+  const channels = topics.filter(isChannelTopic).map(nameInTopic)
+  const isPrivate = channels.length < topics.length
   return new OutgoingEvent(n, id, {
     type: 'gap',
     id,

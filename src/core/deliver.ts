@@ -1,6 +1,6 @@
 import { Guest } from './guests.ts'
 import { liveEvent } from './outgoing-event.ts'
-import { userTopic } from '../store/store.ts'
+import { isChannelTopic, userTopic } from '../store/store.ts'
 import type { Listeners, LiveConnection } from './connection.ts'
 import type { Registry } from './registry.ts'
 import type { Outbox } from './outbox.ts'
@@ -38,7 +38,7 @@ export class Deliverer {
 
   #deliverOn(listeners: Listeners, { delivery }: StoredEvent, event: OutgoingEvent): void {
     const { pmUsers, excludeUsers } = delivery
-    if (pmUsers.length > 0 && listeners.topic.startsWith('c:')) {
+    if (pmUsers.length > 0 && isChannelTopic(listeners.topic)) {
       const users = new Set(pmUsers)
       for (const name of excludeUsers) users.delete(name)
       for (const name of users) this.#toUserWithin(name, listeners, event)

@@ -6,7 +6,6 @@ import { Sessions } from './sessions.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { byCodePoint } from './code-points.ts'
 import { checkChannels, checkInfo, checkList, checkSettings, stateTooLarge } from './limits.ts'
-import { inBackgroundOf } from './background.ts'
 import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { NO_DETAILS, describeChannels } from './describe.ts'
@@ -23,7 +22,7 @@ import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Described, LongChannelsInfo } from './describe.ts'
-import type { Once, Posting, Said } from './messages.ts'
+import type { Posting, Said } from './messages.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Awaitable, Figures, MembershipChange, State, Store } from '../store/store.ts'
 import type * as Protocol from '../protocol/requests.ts'
@@ -40,7 +39,6 @@ export class Hub {
   readonly #source: { readonly store: Store; readonly breath: Breath }
   /** By the clock. */
   readonly startedAt: number
-  readonly #inBackground: (work: Awaitable<unknown>) => void
   readonly #sweeper: Sweeper
   #cancelSweep: Cancel | undefined
 
@@ -51,7 +49,7 @@ export class Hub {
   ) {
     this.startedAt = clock.now()
     this.#source = { store, breath: options.breath }
-    const inBackground = (this.#inBackground = inBackgroundOf(options.onFault))
+    const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
       connection instanceof Guest
@@ -243,19 +241,19 @@ export class Hub {
   /**
    * Each announces its list in order and resolves once the store has it; says nothing about who has read it.
    * Answers the list with what was filled in. Throws `INVALID` for a list that is too long; nothing is done then.
-   * What has a `once` is announced once, however often it is asked for.
+   * Under the same `once`, a UUID, a request that is repeated is announced once.
    */
-  async postMessages(requests: readonly Protocol.MessageRequest[], once?: Once) {
+  async postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
     checkList(requests, this.options.maxMessagesPerRequest)
     return this.#post(postMessages(this.clock, requests, once), once)
   }
 
-  async editMessages(requests: readonly Protocol.EditRequest[], once?: Once) {
+  async editMessages(requests: readonly Protocol.EditRequest[], once?: string) {
     checkList(requests, this.options.maxMessagesPerRequest)
     return this.#post(postEdits(this.clock, requests), once)
   }
 
-  async deleteMessages(requests: readonly Protocol.DeleteRequest[], once?: Once) {
+  async deleteMessages(requests: readonly Protocol.DeleteRequest[], once?: string) {
     checkList(requests, this.options.maxMessagesPerRequest)
     return this.#post(requests.map(postDelete), once)
   }
@@ -265,9 +263,12 @@ export class Hub {
     return this.store.publish([saidIn(this.clock, said)])
   }
 
-  async #post<Answer>(postings: readonly Posting<Answer>[], once: Once): Promise<Answer[]> {
+  async #post<Answer>(
+    postings: readonly Posting<Answer>[],
+    once: string | undefined,
+  ): Promise<Answer[]> {
     const publications = postings.map(({ publication }) => publication)
-    await this.store.publish(publications, once ?? undefined)
+    await this.store.publish(publications, once)
     this.options.onPosted?.(publications)
     return postings.map(({ answer }) => answer)
   }
@@ -288,10 +289,7 @@ export class Hub {
   /** What admin.json answers, but for the version. */
   async adminOverview() {
     const overview = await overviewOf(this.#source)
-    return {
-      ...overview,
-      uptime: uptimeText((this.clock.now() - this.startedAt) / 1000),
-    }
+    return { ...overview, uptime: uptimeText((this.clock.now() - this.startedAt) / 1000) }
   }
 
   /** Ends what is due: connections that nobody came for, users and channels that nobody needs. */
@@ -305,6 +303,10 @@ export class Hub {
     viewer?: UserName,
   ): Promise<ChannelsInfo | LongChannelsInfo> {
     return describeChannels(this.#source, names, options, viewer)
+  }
+
+  #inBackground(work: Awaitable<unknown>): void {
+    if (work instanceof Promise) work.catch(this.options.onFault)
   }
 
   /** Presence, told by whoever caused the change. `state`: the public state of who joined, null when they left. */

@@ -22,14 +22,14 @@ interface Addressed {
   readonly no_history: boolean
 }
 
-/** A UUID for a request, the same when it is repeated; nothing for one that nobody repeats. */
-export type Once = string | null | undefined
-
-/** Messages without a target are left out, of the answer too (recorded: message-without-target). */
+/**
+ * Messages without a target are left out, of the answer too (recorded: message-without-target). `once`: a UUID of the
+ * request, the same when it is repeated; undefined for one that nobody repeats.
+ */
 export function postMessages(
   clock: Clock,
   requests: readonly MessageRequest[],
-  once: Once,
+  once: string | undefined,
 ): Posting<MessageRequest>[] {
   const now = isoTimestamp(clock.wallTime())
   const uuidAt = uuidsFor(once)
@@ -42,8 +42,8 @@ export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
   channel !== null || pm_users.length > 0
 
 /** By the place in the request. When it is repeated they are the same: it is answered what was told the first time. */
-function uuidsFor(once: Once): (place: number) => string {
-  if (!once) return () => crypto.randomUUID()
+function uuidsFor(once: string | undefined): (place: number) => string {
+  if (once === undefined) return () => crypto.randomUUID()
   const [head, tail] = [once.slice(0, -TAIL_DIGITS), parseInt(once.slice(-TAIL_DIGITS), 16)]
   return (place) =>
     head + ((tail + place) % 16 ** TAIL_DIGITS).toString(16).padStart(TAIL_DIGITS, '0')

@@ -23,7 +23,7 @@ declare module 'fastify' {
     /** Set while others may wait for the answer to this request. */
     settle: Settle | null
     /** With a key: the id of what the request makes, the same each time it is done. */
-    keyedId: string | null
+    keyedId: string | undefined
   }
   interface FastifyContextConfig {
     /** What the route does is done once for each `Idempotency-Key`. */
@@ -41,7 +41,7 @@ export function answerRepeats(
   const idOf = idsBy(secret)
   http.decorateRequest('bytes', null)
   http.decorateRequest('settle', null)
-  http.decorateRequest('keyedId', null)
+  http.decorateRequest('keyedId', undefined)
   // Once the body is here, and before it is checked: a repeat is answered without looking into it again.
   http.addHook('preValidation', (request, reply, done) => {
     const key = request.headers[IDEMPOTENCY_HEADER]

@@ -1,6 +1,7 @@
 import { REDIS_FIELDS, readMessage } from './incoming.ts'
 import { dataOf, saidOnRedis } from './bridge.ts'
 import { RedisLink, RedisSilent } from './redis-link.ts'
+import { isChannelTopic, nameInTopic } from '../store/store.ts'
 import { messageJson } from './frames.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { Hub } from '../core/hub.ts'
@@ -46,9 +47,9 @@ export class RedisBus {
 
   /** Told when somebody listens to a topic who was the first, and when the last one does no more. */
   readonly onListening = (topic: Topic, isListening: boolean): void => {
-    if (!topic.startsWith('c:')) return
-    if (isListening) this.hold(topic.slice(2))
-    else this.release(topic.slice(2))
+    if (!isChannelTopic(topic)) return
+    if (isListening) this.hold(nameInTopic(topic))
+    else this.release(nameInTopic(topic))
   }
 
   /** Told what a backend posted: what is for everybody is for those on Redis as well. */

@@ -15,6 +15,9 @@ export interface Answer {
   readonly error?: string
 }
 
+/** What an answer costs beside its text; it bounds the number of short ones as well. */
+export const ANSWER_OVERHEAD_BYTES = 512
+
 export type Claim =
   /** Nobody has asked this before: do it, then call `settle`, in every case and once. */
   | { readonly outcome: 'first'; readonly settle: Settle }

@@ -35,7 +35,7 @@ export interface RedisStoreOptions extends Contract.StoreLimits {
   readonly timeoutMs: number
   /** How long a connection waits whose server died. */
   readonly orphanWaitMs: number
-  /** How long it is remembered what was published under a name, so that it is not published again. */
+  /** For so many whole milliseconds it is remembered what was published under a name, so that it is not again. */
   readonly onceMs: number
   /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
   readonly now?: () => number

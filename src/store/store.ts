@@ -46,11 +46,13 @@ export interface StoreLimits {
   readonly presenceListLimit: number
 }
 
-/** Where events are announced: a channel, or a user (private messages). Made by `channelTopic` and `userTopic` only. */
+/** Where events are announced: a channel, or a user (private messages). Made and read by these functions only. */
 export type Topic = string & { readonly __topic: true }
 export const channelTopic = (name: ChannelName): Topic => `c:${name}` as Topic
 export const isChannelTopic = (topic: Topic): boolean => topic.startsWith('c:')
 export const userTopic = (name: UserName): Topic => `u:${name}` as Topic
+/** The name of the channel or the user. */
+export const nameInTopic = (topic: Topic): string => topic.slice(2)
 
 export type State = Readonly<Record<string, Scalar>>
 
@@ -369,9 +371,9 @@ export interface Store {
   figures(): Awaitable<Figures>
 
   /**
-   * Answers connections that are due (to be ended with `drop`), all or some of them, and none of them again at once; empty
-   * when there are none. Forgets users without connections and channels
-   * without members that were idle for long enough.
+   * Answers connections that are due (to be ended with `drop`): some or all of them, none of them again at once; an empty
+   * list when there are no more. Forgets users without connections and channels without members that were idle for long
+   * enough.
    */
   sweep(): Awaitable<readonly ConnId[]>
 

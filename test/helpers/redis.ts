@@ -18,6 +18,13 @@ export type RedisSettings = Readonly<Record<string, string>>
 /** So that nothing that was answered is lost, however it ends. */
 export const ON_DISK: RedisSettings = { appendonly: 'yes', appendfsync: 'always' }
 
+const running = new Set<RedisServer>()
+
+/** Ends all that a file of tests has started. */
+export async function stopRedisServers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.stop()))
+}
+
 /** A Redis of the tests' own: Debian's, on a free port of loopback, with nothing on disk unless it is asked for. */
 export class RedisServer {
   readonly #directory = mkdtempSync(join(tmpdir(), 'channelstream-redis-'))
@@ -62,6 +69,7 @@ export class RedisServer {
   /** On the same port, with what it has on disk; resolves once it answers. */
   async restart(): Promise<void> {
     await this.halt()
+    running.add(this)
     const child = spawn(REDIS_SERVER, this.#arguments(), { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.on('data', (part: Buffer) => (this.#output += part.toString()))
     child.stderr.on('data', (part: Buffer) => (this.#output += part.toString()))
@@ -106,6 +114,7 @@ export class RedisServer {
 
   /** Ends it for good. */
   async stop(): Promise<void> {
+    running.delete(this)
     await this.halt()
     rmSync(this.#directory, { recursive: true, force: true })
   }

@@ -1,21 +1,17 @@
 /** Redis goes away and comes back, while servers hold sockets and are asked to post. */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { Backend, pause, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { ON_DISK, RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 
 const CLIENTS = 20
 const PATIENCE_MS = 30_000
-const running: RedisServer[] = []
 
-afterAll(async () => {
-  closeClients()
-  await killProcesses()
-  await Promise.all(running.map((redis) => redis.stop()))
-})
+afterAll(endAll)
 
 /** Posts as fast as it is let, one message after the other, and writes down what was acknowledged. */
 class Poster {
@@ -109,7 +105,6 @@ describe('Redis that is away for a while', () => {
   let redis: RedisServer
   beforeEach(async () => {
     redis = await RedisServer.start(ON_DISK)
-    running.push(redis)
   })
 
   it('and started anew with its data, has lost nothing', { timeout: 60_000 }, async () => {
@@ -184,7 +179,6 @@ describe('Redis that is away for a while', () => {
     { timeout: 60_000 },
     async () => {
       const forgetful = await RedisServer.start()
-      running.push(forgetful)
       const scene = await set(forgetful, [forgetful.url])
       await scene.backends[0]?.say('room', 'attached')
       await Promise.all(scene.clients.map((client) => client.heard('attached')))

@@ -1,23 +1,18 @@
 /** What is worse than one server or one Redis that stops: under load, and more than one at once. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, pause, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { ServerProcess } from '../helpers/process.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 
 const PATIENCE_MS = 20_000
-const running: RedisServer[] = []
 
-afterAll(async () => {
-  closeClients()
-  await killProcesses()
-  await Promise.all(running.map((redis) => redis.stop()))
-})
+afterAll(endAll)
 
 async function startOn(count: number): Promise<{ redis: RedisServer; servers: ServerProcess[] }> {
   const redis = await RedisServer.start()
-  running.push(redis)
   const settings = {
     redis_url: redis.url,
     redis_prefix: freshPrefix(),

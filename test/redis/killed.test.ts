@@ -1,9 +1,10 @@
 /** A server that is killed, with all the sockets on it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { ServerProcess } from '../helpers/process.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 
 const SOCKETS = 500
@@ -16,11 +17,7 @@ describe('a server that is killed', () => {
   beforeAll(async () => {
     redis = await RedisServer.start()
   })
-  afterAll(async () => {
-    closeClients()
-    await killProcesses()
-    await redis.stop()
-  })
+  afterAll(endAll)
 
   it('leaves nothing lost, doubled or behind', { timeout: 90_000 }, async () => {
     const prefix = freshPrefix()

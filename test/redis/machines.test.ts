@@ -1,26 +1,16 @@
 /** Redis on other machines than before: a fail-over by Sentinels, and a slot that moves within a Cluster. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { ServerProcess } from '../helpers/process.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 const PATIENCE_MS = 30_000
-const running: RedisServer[] = []
 
-afterAll(async () => {
-  closeClients()
-  await killProcesses()
-  await Promise.all(running.map((redis) => redis.stop()))
-})
-
-async function start(settings: Readonly<Record<string, string>>): Promise<RedisServer> {
-  const redis = await RedisServer.start(settings)
-  running.push(redis)
-  return redis
-}
+afterAll(endAll)
 
 async function command(redis: RedisServer, ...args: string[]): Promise<unknown> {
   const client: RedisClient = await redis.client()
@@ -65,12 +55,22 @@ async function post({ backend }: Scene, texts: readonly string[]): Promise<void>
 
 const texts = (word: string): string[] => Array.from({ length: 20 }, (_, at) => `${word} ${at}`)
 
+/** What was posted before and what is posted now reaches everybody, once and in order, on the sockets that were open. */
+async function expectNothingLost(scene: Awaited<ReturnType<typeof meet>>): Promise<void> {
+  await post(scene, texts('after'))
+  for (const client of scene.clients) {
+    await client.heard('after 19', PATIENCE_MS)
+    expect(client.texts).toEqual([...texts('before'), ...texts('after')])
+    expect(client.of('gap')).toEqual([])
+    expect(client.ending).toBeUndefined()
+  }
+}
+
 describe('a master that is replaced', () => {
   it('is found by the Sentinels', { timeout: 90_000 }, async () => {
-    const master = await start({})
-    const replica = await start({ replicaof: `127.0.0.1 ${master.port}` })
+    const master = await RedisServer.start({})
+    const replica = await RedisServer.start({ replicaof: `127.0.0.1 ${master.port}` })
     const sentinel = await RedisServer.startSentinel()
-    running.push(sentinel)
     await command(sentinel, 'SENTINEL', 'MONITOR', 'main', '127.0.0.1', String(master.port), '1')
     for (const [name, value] of [
       ['down-after-milliseconds', '1000'],
@@ -88,20 +88,14 @@ describe('a master that is replaced', () => {
     await post(scene, texts('before'))
     await command(master, 'WAIT', '1', '5000')
     await master.halt()
-    await post(scene, texts('after'))
-    for (const client of scene.clients) {
-      await client.heard('after 19', PATIENCE_MS)
-      expect(client.texts).toEqual([...texts('before'), ...texts('after')])
-      expect(client.of('gap')).toEqual([])
-      expect(client.ending).toBeUndefined()
-    }
+    await expectNothingLost(scene)
   })
 })
 
 describe('a slot of a Cluster', () => {
   it('is followed to another node', { timeout: 90_000 }, async () => {
     const cluster = { 'cluster-enabled': 'yes' }
-    const [one, two] = [await start(cluster), await start(cluster)]
+    const [one, two] = [await RedisServer.start(cluster), await RedisServer.start(cluster)]
     await command(one, 'CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
     await command(two, 'CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
     await command(one, 'CLUSTER', 'MEET', '127.0.0.1', String(two.port))
@@ -114,13 +108,7 @@ describe('a slot of a Cluster', () => {
     const scene = await meet(`redis+cluster://127.0.0.1:${one.port}`)
     await post(scene, texts('before'))
     await moveSlots(one, two)
-    await post(scene, texts('after'))
-    for (const client of scene.clients) {
-      await client.heard('after 19', PATIENCE_MS)
-      expect(client.texts).toEqual([...texts('before'), ...texts('after')])
-      expect(client.of('gap')).toEqual([])
-      expect(client.ending).toBeUndefined()
-    }
+    await expectNothingLost(scene)
   })
 })
 

@@ -38,17 +38,22 @@ async function start(url: string, prefix: string, more: ConfigInput = {}): Promi
   return server
 }
 
+/** One that can be cut off from Redis, and one that is asked meanwhile. */
+async function startTwo() {
+  const proxy = await TcpProxy.start(redis.port)
+  cleanup.push(() => proxy.stop())
+  const prefix = freshPrefix()
+  const far = await start(`redis://127.0.0.1:${proxy.port}`, prefix)
+  const near = await start(redis.url, prefix)
+  return { proxy, far, near, backend: new Backend(near) }
+}
+
 const answers = (backend: Backend, status: number, what: string) =>
   until(async () => (await backend.send('GET /health')).status === status, what)
 
 describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
   it('does afterwards what others did to its connections', async () => {
-    const proxy = await TcpProxy.start(redis.port)
-    cleanup.push(() => proxy.stop())
-    const prefix = freshPrefix()
-    const far = await start(`redis://127.0.0.1:${proxy.port}`, prefix)
-    const near = await start(redis.url, prefix)
-    const backend = new Backend(near)
+    const { proxy, far, near, backend } = await startTwo()
     const ann = await backend.connect('ann', ['first', 'second'])
     const bob = await backend.connect('bob', ['first'])
     const cem = await backend.connect('cem', ['first'])
@@ -79,12 +84,7 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
   })
 
   it('tells what it missed in its place, however many channels it listens to', async () => {
-    const proxy = await TcpProxy.start(redis.port)
-    cleanup.push(() => proxy.stop())
-    const prefix = freshPrefix()
-    const far = await start(`redis://127.0.0.1:${proxy.port}`, prefix)
-    const near = await start(redis.url, prefix)
-    const backend = new Backend(near)
+    const { proxy, far, backend } = await startTwo()
     const channels = Array.from({ length: 350 }, (_, index) => `many ${index}`)
     const hears = await Listener.open(far, await backend.connect('ann', channels))
     let [posted, isOver] = [0, false]

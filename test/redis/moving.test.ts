@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend, send, until } from '../helpers/http.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
 import { numberOf } from '../property/transcript.ts'
+import { endAll } from '../helpers/ending.ts'
 
 const ROUNDS = 8
 
@@ -14,10 +15,7 @@ describe('a connection that is opened at several servers', () => {
   beforeAll(async () => {
     redis = await RedisServer.start()
   })
-  afterAll(async () => {
-    closeClients()
-    await redis.stop()
-  })
+  afterAll(endAll)
 
   async function startThree() {
     const servers = await Servers.start(redis, 3, {

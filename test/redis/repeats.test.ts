@@ -1,9 +1,10 @@
 /** Requests that are sent again, to another server or after an answer that was lost. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import { startServer } from '../helpers/server.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
@@ -13,10 +14,7 @@ describe('a request that is sent again', () => {
   beforeAll(async () => {
     redis = await RedisServer.start()
   })
-  afterAll(async () => {
-    closeClients()
-    await redis.stop()
-  })
+  afterAll(endAll)
 
   /** Two servers on one Redis; the first one by way of a proxy. */
   async function startTwo(settings: ConfigInput = {}) {

@@ -1,9 +1,10 @@
 /** Servers that are stopped and started under load, as when a new version is rolled out. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, pause, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { ServerProcess } from '../helpers/process.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import type { ReceivedEvent } from '../helpers/websocket.ts'
 import type { Sending } from '../helpers/http.ts'
@@ -150,11 +151,7 @@ describe('servers that are stopped and started in turn', () => {
   beforeAll(async () => {
     redis = await RedisServer.start()
   })
-  afterAll(async () => {
-    closeClients()
-    await killProcesses()
-    await redis.stop()
-  })
+  afterAll(endAll)
 
   it('lose nothing, tell nothing twice and leave nothing behind', { timeout: 60_000 }, async () => {
     const redis_prefix = freshPrefix()

@@ -2,10 +2,11 @@
 import { createServer } from 'node:net'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend, send, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { ON_DISK, RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
+import { endAll } from '../helpers/ending.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import type { AddressInfo } from 'node:net'
 
@@ -13,10 +14,7 @@ const CONNECT_SECONDS = 1
 /** A process needs some time of its own, on a machine with other things to do. */
 const LATE_MS = 8_000
 
-afterAll(async () => {
-  closeClients()
-  await killProcesses()
-})
+afterAll(endAll)
 
 async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const redis = await RedisServer.start(settings)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ANSWER_OVERHEAD_BYTES, MemoryAnswers } from '../../src/store/memory/answers.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../../src/store/answers.ts'
+import { MemoryAnswers } from '../../src/store/memory/answers.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { anAnswer, answerIn, answersContract, begin } from '../contract/answers.ts'
 

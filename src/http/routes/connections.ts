@@ -29,7 +29,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
       response: { 200: Responses.ConnectResponse, ...ERROR_RESPONSES },
     },
     handler({ body, keyedId }) {
-      const connId = body.conn_id ?? (keyedId as ConnId | null) ?? undefined
+      const connId = body.conn_id ?? (keyedId as ConnId | undefined)
       return written(hub.connect({ ...body, conn_id: connId }))
     },
   })

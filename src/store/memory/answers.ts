@@ -1,3 +1,4 @@
+import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
 import type { Answer, Answers, Claim } from '../answers.ts'
 import type { Clock } from '../../clock.ts'
 
@@ -7,9 +8,6 @@ export interface MemoryAnswersOptions {
   /** For all of them. Beyond it the oldest are forgotten before their time. */
   readonly maxBytes: number
 }
-
-/** What an answer costs beside its text; it bounds the number of short ones as well. */
-export const ANSWER_OVERHEAD_BYTES = 512
 
 interface Settled {
   readonly fingerprint: string

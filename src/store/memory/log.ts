@@ -1,12 +1,10 @@
+import { EDITABLE, amended } from '../amended.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import { channelTopic, userTopic } from '../store.ts'
 import type { Publication, StoreLimits, StoredEvent, Topic } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
 import type { Ring } from '../ring.ts'
-
-/** Keys of an edit that change the message. Source: recorded (edit-extra-keys). */
-const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
 
 /** Numbers events and writes them where they are kept. */
 export class EventLog {
@@ -71,10 +69,7 @@ const amendedBy =
   (edit: StoredEvent) =>
   (event: StoredEvent): StoredEvent => {
     const given = EDITABLE.filter((key) => edit.body[key] !== undefined)
-    const changes = Object.fromEntries(given.map((key) => [key, edit.body[key]]))
-    // What its sender wrote is not what it says any more.
-    const delivery = { ...event.delivery, philote: undefined }
-    return { ...event, body: { ...event.body, ...changes }, delivery }
+    return amended(event, Object.fromEntries(given.map((key) => [key, edit.body[key]])))
   }
 
 function amendHistory(channel: Channel, edit: StoredEvent): void {

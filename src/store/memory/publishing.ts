@@ -1,4 +1,5 @@
 import { audienceInChannel } from './log.ts'
+import { isChannelTopic, nameInTopic } from '../store.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
 import type { Ring } from '../ring.ts'
@@ -70,10 +71,9 @@ export class Publishing {
   }
 
   #framesOf(topic: Contract.Topic): Ring | undefined {
-    const name = topic.slice(2)
+    const name = nameInTopic(topic)
     const { channels, users } = this.tables
-    return (
-      topic.startsWith('c:') ? channels.get(name as ChannelName) : users.get(name as UserName)
-    )?.frames
+    return (isChannelTopic(topic) ? channels.get(name as ChannelName) : users.get(name as UserName))
+      ?.frames
   }
 }

@@ -1,4 +1,4 @@
-import { StoreAway, channelTopic, userTopic } from '../store.ts'
+import { StoreAway, channelTopic, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
 import { counted, readEvent } from './encoding.ts'
 import { partsOf } from './parts.ts'
 import type { Installation } from './installation.ts'
@@ -115,10 +115,8 @@ export class Announcements {
    */
   async recover(line: Line, lostThrough: number | undefined): Promise<void> {
     const topics = [...this.#wanted]
-    const channels = topics
-      .filter((topic) => topic.startsWith('c:'))
-      .map((topic) => this.#nameOf(topic))
-    const users = topics.filter((topic) => topic.startsWith('u:')).map((topic) => topic.slice(2))
+    const channels = topics.filter(isChannelTopic).map((topic) => this.#nameOf(topic))
+    const users = topics.filter((topic) => !isChannelTopic(topic)).map(nameInTopic)
     const { server, keys } = this.installation
     for (const part of partsOf([keys.server(server), ...channels], AT_ONCE))
       await line.subscribe(part)
@@ -172,12 +170,12 @@ export class Announcements {
   }
 
   #nameOf(topic: Topic): string {
-    return this.installation.keys.topicOf(topic.slice(2) as ChannelName)
+    return this.installation.keys.topicOf(nameInTopic(topic) as ChannelName)
   }
 
   async #ask(topic: Topic, isWanted: boolean): Promise<void> {
-    if (topic.startsWith('u:')) {
-      this.#users.set(topic.slice(2) as UserName, isWanted)
+    if (!isChannelTopic(topic)) {
+      this.#users.set(nameInTopic(topic) as UserName, isWanted)
       return (this.#usersAsked ??= this.#askForUsers())
     }
     const names = [this.#nameOf(topic)]
@@ -208,7 +206,10 @@ const sincePartsOf = (since: readonly Since[]): (readonly Since[])[] =>
 
 const writeSince = (since: readonly Since[]): (string | number)[] => [
   since.length,
-  ...since.flatMap(({ topic, after }) => [topic.slice(0, 1), topic.slice(2), after]),
+  ...since.flatMap(({ topic, after }) => {
+    const kind = isChannelTopic(topic) ? 'c' : 'u'
+    return [kind, nameInTopic(topic), after]
+  }),
 ]
 
 /** Of parts, in their order. */

@@ -1,4 +1,4 @@
-import { ANSWER_OVERHEAD_BYTES } from '../memory/answers.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
 import { StoreAway } from '../store.ts'
 import type { Answer, Answers, Claim } from '../answers.ts'
 import type { Installation } from './installation.ts'

@@ -1,4 +1,5 @@
 /** What records look like in Redis. Names of fields are short because they are there a million times. */
+import { EDITABLE, amended } from '../amended.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
@@ -166,8 +167,6 @@ export function readOrdered(flat: readonly string[]): ChannelName[] {
 
 // --- events
 
-/** Keys of an edit that change the message, in the order of their lines. Source: recorded (edit-extra-keys). */
-const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
 const NO_EDIT = ['0']
 
 /** What `publish.lua` reads of one publication. */
@@ -211,18 +210,17 @@ export function readEvent(text: string, epoch: string): StoredEvent {
   const body = JSON.parse(bodyText) as EventBody
   const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
   const event = { n, id: formatCursor({ epoch, n }), body, delivery }
-  return edited.length === 0 ? event : amended(event, edited)
+  return edited.length === 0 ? event : amended(event, readEdit(edited))
 }
 
-function amended(event: StoredEvent, edited: readonly string[]): StoredEvent {
-  const changes = EDITABLE.flatMap((key, index) => {
-    const value = edited[index]
-    return value ? [[key, JSON.parse(value) as unknown] as const] : []
-  })
-  // What its sender wrote is not what it says any more.
-  const delivery = { ...event.delivery, philote: undefined }
-  return { ...event, body: { ...event.body, ...Object.fromEntries(changes) }, delivery }
-}
+/** A line for each editable key, which is empty if it was not changed. */
+const readEdit = (lines: readonly string[]) =>
+  Object.fromEntries(
+    EDITABLE.flatMap((key, index) => {
+      const value = lines[index]
+      return value ? [[key, JSON.parse(value) as unknown]] : []
+    }),
+  )
 
 function pairsOf(flat: readonly string[]): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = []

@@ -52,15 +52,14 @@ export class Lease {
     return [this.#last, this.#steadySince]
   }
 
-  /** On a new connection. Answers whether others took this server for dead meanwhile; then it has another name now. */
-  async begin(line: Line): Promise<boolean> {
+  /** On a new connection. If others took this server for dead meanwhile it has another name now. */
+  async begin(line: Line): Promise<void> {
     const { installation } = this.parts
     const wasKnown = this.#last > 0
     const isForgotten = wasKnown && !this.#note(await installation.runOn(line, 'beat', 0))
     if (isForgotten) installation.rename()
     this.#note(await installation.runOn(line, 'beat', 1))
     this.#schedule()
-    return isForgotten
   }
 
   async end(): Promise<void> {

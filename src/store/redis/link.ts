@@ -47,10 +47,6 @@ export class Link {
 
   constructor(private readonly options: LinkOptions) {}
 
-  get isReady(): boolean {
-    return this.#line !== undefined
-  }
-
   /** Resolves once the link is ready. Rejects with why it is not within `patienceMs`, and gives up. */
   async start(patienceMs: number): Promise<void> {
     const { address, timeoutMs } = this.options

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-/** What one script is made of, in order: files of `lua/`, less their ending. */
+/** What one script is made of behind `root`, in order: files of `lua/`, less their ending. */
 const PARTS = {
   connect: ['common', 'records', 'state', 'connect'],
   join: ['common', 'records', 'join'],
@@ -42,7 +42,7 @@ export function loadScripts(
 ): Readonly<Record<ScriptName, Script>> {
   const head = Object.entries(constants).map(([name, value]) => `local ${name} = ${value}\n`)
   const scripts = Object.entries(PARTS).map(([name, parts]) => {
-    const text = [...head, ...parts.map(read)].join('')
+    const text = [...head, ...['root', ...parts].map(read)].join('')
     return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
   })
   return Object.fromEntries(scripts) as Record<ScriptName, Script>

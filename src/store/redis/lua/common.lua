@@ -1,9 +1,5 @@
 -- What every script begins with. The constants in capitals stand before it, see scripts.ts.
--- KEYS[1]: the hash of the installation, whose name begins all other names and holds them in one slot.
 -- ARGV: the time in milliseconds (0: Redis's own), the server that asks, the epoch that it knows, then what is asked.
-local P = KEYS[1]
--- What topics begin with: databases of one Redis hear each other.
-local TOPICS = DATABASE == 0 and P or P .. '/' .. DATABASE
 local SERVER = ARGV[2]
 local at = 3
 local function arg()
@@ -33,6 +29,15 @@ end
 
 local function is_alive(server)
   return tonumber(redis.call('ZSCORE', P .. ':servers', server) or 0) >= now
+end
+
+-- The fields of a hash that begin with this character, less it.
+local function marked(key, mark)
+  local names = {}
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 1) == mark then names[#names + 1] = string.sub(field, 2) end
+  end
+  return names
 end
 
 -- Tells the server that holds a connection. Names of channels are never an empty list: cjson could not tell it from a map.

@@ -1,8 +1,5 @@
 -- A server comes to a Redis, for the first time or again. The one script that does not ask whether the epoch is right.
--- KEYS[1]: the hash of the installation.
 -- ARGV: the run of this Redis, an epoch in case a new one has to begin, the epoch and the newest number the server knows.
-local P = KEYS[1]
-local TOPICS = DATABASE == 0 and P or P .. '/' .. DATABASE
 local run, fresh, epoch, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local at = redis.call('HMGET', P, 'epoch', 'run', 'head', 'base')
 local head = tonumber(at[3] or 0)

@@ -54,19 +54,11 @@ local function to_channel(name, event)
   redis.call('SPUBLISH', TOPICS .. ':t:' .. name, event.text)
 end
 
-local function servers_of(user)
-  local servers = {}
-  for _, field in ipairs(redis.call('HKEYS', user)) do
-    if string.sub(field, 1, 1) == '@' then servers[#servers + 1] = string.sub(field, 2) end
-  end
-  return servers
-end
-
 -- Each server that listens to one of these users is told once.
 local function announce_to(users, event)
   local told = {}
   for _, name in ipairs(users) do
-    for _, server in ipairs(servers_of(P .. ':u:' .. name)) do
+    for _, server in ipairs(marked(P .. ':u:' .. name, '@')) do
       if not told[server] then
         told[server] = true
         if tell(server, 'event', cjson.encode(users), event.text) == 0 then

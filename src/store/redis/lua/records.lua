@@ -62,11 +62,7 @@ local function change_of(name, settings, changed)
 end
 
 local function channels_of(conn)
-  local names = {}
-  for _, field in ipairs(redis.call('HKEYS', conn)) do
-    if string.sub(field, 1, 1) == '#' then names[#names + 1] = string.sub(field, 2) end
-  end
-  return names
+  return marked(conn, '#')
 end
 
 -- name and since of each

@@ -2,12 +2,8 @@
 local name, fingerprint, answer, window = arg(), arg(), arg(), tonumber(arg())
 local key = P .. ':a:' .. name
 local known = redis.call('HMGET', key, 'f', 'o')
-local is_mine = known[1] == fingerprint and known[2] == SERVER
-local waiting = {}
-for _, field in ipairs(redis.call('HKEYS', key)) do
-  if is_mine and string.sub(field, 1, 1) == '@' then waiting[#waiting + 1] = string.sub(field, 2) end
-end
-if not is_mine then return 0 end
+if known[1] ~= fingerprint or known[2] ~= SERVER then return 0 end
+local waiting = marked(key, '@')
 redis.call('DEL', key)
 if window > 0 then
   redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'a', answer)
