@@ -62,6 +62,8 @@ export class LiveConnection {
   subscriptions: Subscription[] = []
   /** When the client last showed life, by the clock. */
   lastSeen = 0
+  /** Those who get their heartbeats together with it. */
+  slot: Set<LiveConnection> | undefined
 
   constructor(
     readonly id: ConnId,

@@ -1,30 +1,39 @@
 import type { Cancel, Clock } from '../clock.ts'
 import type { LiveConnection } from './connection.ts'
 
-const SLOTS = 5
+const MOST_SLOTS = 100
+const FEWEST_SLOTS = 5
+/** Timers are not finer than a millisecond, and ticks without heartbeats cost something too. */
+const SHORTEST_TICK_MS = 10
+/** The part of an interval over which the first heartbeats of those who come at once are spread. */
+const SPREAD = 1 / 5
 
 /**
  * Heartbeats of all streams with one timer: connections stand in slots, and each tick serves one slot.
  *
  * A stream gets its first heartbeat one interval after it was opened (up to a fifth of it early), then one per
- * interval, whenever it was opened.
+ * interval, whenever it was opened. Thousands that were opened at once are not served at once: events would wait.
  */
 export class Heartbeats {
-  readonly #slots: Set<LiveConnection>[] = Array.from(
-    { length: SLOTS },
-    () => new Set<LiveConnection>(),
-  )
+  readonly #slots: readonly Set<LiveConnection>[]
   #current = 0
+  /** How many slots early the next one to come is served. */
+  #early = 0
   #cancel: Cancel | undefined
 
   constructor(
     private readonly clock: Clock,
     private readonly intervalMs: number,
     private readonly beat: (connection: LiveConnection) => void,
-  ) {}
+  ) {
+    const fitting = Math.floor(intervalMs / SHORTEST_TICK_MS)
+    const length = Math.max(FEWEST_SLOTS, Math.min(fitting, MOST_SLOTS))
+    this.#slots = Array.from({ length }, () => new Set<LiveConnection>())
+  }
 
   start(): void {
-    this.#cancel ??= this.clock.every(this.intervalMs / SLOTS, () => this.#tick())
+    const tickMs = this.intervalMs / this.#slots.length
+    this.#cancel ??= this.clock.every(tickMs, () => this.#tick())
   }
 
   stop(): void {
@@ -34,15 +43,19 @@ export class Heartbeats {
 
   add(connection: LiveConnection): void {
     this.remove(connection)
-    this.#slots[this.#current]?.add(connection)
+    const count = this.#slots.length
+    connection.slot = this.#slots[(this.#current - this.#early + count) % count]
+    connection.slot?.add(connection)
+    this.#early = (this.#early + 1) % Math.floor(count * SPREAD)
   }
 
   remove(connection: LiveConnection): void {
-    for (const slot of this.#slots) slot.delete(connection)
+    connection.slot?.delete(connection)
+    connection.slot = undefined
   }
 
   #tick(): void {
-    this.#current = (this.#current + 1) % SLOTS
+    this.#current = (this.#current + 1) % this.#slots.length
     for (const connection of this.#slots[this.#current] ?? []) this.beat(connection)
   }
 }

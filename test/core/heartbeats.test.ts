@@ -86,6 +86,28 @@ describe('heartbeats', () => {
     heartbeats.start()
     for (const one of all) heartbeats.add(one)
     await clock.advance(2 * INTERVAL_MS)
-    expect(beaten).toEqual([0, 1, 2])
+    expect(beaten.sort()).toEqual([0, 1, 2])
+  })
+
+  it('are spread for those who come at once', async () => {
+    const { clock, heartbeats, connection, beatsOf } = open()
+    const all = Array.from({ length: 1000 }, connection)
+    for (const one of all) heartbeats.add(one)
+    await clock.advance(2 * INTERVAL_MS)
+    const times = all.flatMap(beatsOf)
+    expect(times).toHaveLength(2 * all.length)
+    const perTick = new Map<number, number>()
+    for (const time of times) perTick.set(time, (perTick.get(time) ?? 0) + 1)
+    expect(Math.max(...perTick.values())).toBeLessThanOrEqual(50)
+  })
+
+  it.each([1, 49, 70])('come in time where the interval is only %d ms', async (intervalMs) => {
+    const clock = new ManualClock()
+    let beats = 0
+    const heartbeats = new Heartbeats(clock, intervalMs, () => beats++)
+    heartbeats.start()
+    heartbeats.add(new LiveConnection(connIdOf(1), userName('ann')))
+    await clock.advance(10.5 * intervalMs)
+    expect(beats).toBe(10)
   })
 })
