@@ -30,6 +30,7 @@ export async function openStorage(
     {
       ...storeOptions(config),
       ...redisOptions(config),
+      clock,
       // Redis's own time is the same for all servers; a clock that is turned by hand has to count in Redis, too.
       ...(clock !== systemClock && { now: () => Math.floor(clock.wallTime()) }),
       onAway: (error) => logger.error({ err: error }, 'Redis is away'),

@@ -1,7 +1,7 @@
 import { LongList, LongRecord, pagesOf } from './long.ts'
 import { RUN, sortSlowly } from './slow-sort.ts'
 import { byCodePoint } from './code-points.ts'
-import { isoTimestamp } from './timestamps.ts'
+import { isoTimestamp } from '../protocol/timestamps.ts'
 import { maySee } from './outgoing-event.ts'
 import type { Breath } from './long.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'

@@ -1,6 +1,6 @@
 import { MAX_LISTED_CONNECTIONS } from '../protocol/admin.ts'
 import { sortSlowly } from './slow-sort.ts'
-import { isoTimestamp } from './timestamps.ts'
+import { isoTimestamp } from '../protocol/timestamps.ts'
 import type {
   ChannelRow,
   ChannelsPage,

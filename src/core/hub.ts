@@ -14,9 +14,7 @@ import { gapEvent } from './catchup.ts'
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
 import { Sweeper } from './sweeper.ts'
-import { presenceEvents } from './presence.ts'
-import { uptimeText } from './timestamps.ts'
-import { userStateEvents } from './user-state.ts'
+import { uptimeText } from '../protocol/timestamps.ts'
 import type { Breath } from './long.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
@@ -24,7 +22,7 @@ import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Described, LongChannelsInfo } from './describe.ts'
 import type { Posting, Said } from './messages.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
-import type { Awaitable, Figures, MembershipChange, State, Store } from '../store/store.ts'
+import type { Awaitable, Figures, Membership, Store } from '../store/store.ts'
 import type * as Protocol from '../protocol/requests.ts'
 
 const SWEEP_INTERVAL_MS = 500
@@ -57,16 +55,10 @@ export class Hub {
         : this.sessions.expel(connection, CLOSE.slowReader),
     ))
     this.#deliverer = new Deliverer(this.#registry, outbox)
-    const end = (connId: ConnId): Promise<boolean> => this.disconnect(connId)
-    this.sessions = new Sessions(
-      { store, clock, registry: this.#registry, outbox, end, inBackground },
-      options,
-    )
-    this.#sweeper = new Sweeper(store, (connId) => this.disconnect(connId, true))
-    this.guests = new Guests(
-      { store, clock, registry: this.#registry, outbox, inBackground },
-      Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2),
-    )
+    const parts = { store, clock, registry: this.#registry, outbox, inBackground }
+    this.sessions = new Sessions(parts, options)
+    this.#sweeper = new Sweeper(store)
+    this.guests = new Guests(parts, Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2))
   }
 
   /** Starts listening to the store, heartbeats and sweeps. */
@@ -138,18 +130,14 @@ export class Hub {
     if (connected.outcome === 'taken')
       throw invalid(complaint(['conn_id'], 'Belongs to another user.'))
     if (connected.outcome === 'state-too-large') throw stateTooLarge(this.options)
-    const { user, joined } = connected
-    const [, described] = await Promise.all([
-      this.#tell(user.name, joined, user.publicState),
-      this.#describe(channels, request.info, user.name),
-    ])
+    const { user } = connected
     return {
       conn_id: connId,
       username: user.name,
       state: user.state,
       public_state: user.publicState,
       channels,
-      channels_info: described,
+      channels_info: await this.#describe(channels, request.info, user.name),
     }
   }
 
@@ -163,13 +151,9 @@ export class Hub {
       settingsMap(request.channel_configs),
     )
     if (!joined) throw invalid(unknownConnection())
-    const [, membership] = await Promise.all([
-      this.#tell(joined.user.name, joined.changes, joined.user.publicState),
-      this.#membership(joined.channels, request.info, joined.user.name),
-    ])
     return {
-      ...membership,
-      subscribed_to: joined.changes.map(({ channel }) => channel).sort(byCodePoint),
+      ...(await this.#membership(joined, request.info)),
+      subscribed_to: [...joined.changed].sort(byCodePoint),
     }
   }
 
@@ -178,26 +162,15 @@ export class Hub {
     checkChannels(request, this.options)
     const left = await this.store.leave(request.conn_id, request.channels)
     if (!left) throw invalid(unknownConnection())
-    const [, membership] = await Promise.all([
-      this.#tell(left.user.name, left.changes, null),
-      this.#membership(left.channels, request.info, left.user.name),
-    ])
     return {
-      ...membership,
-      unsubscribed_from: left.changes.map(({ channel }) => channel).sort(byCodePoint),
+      ...(await this.#membership(left, request.info)),
+      unsubscribed_from: [...left.changed].sort(byCodePoint),
     }
   }
 
-  /**
-   * Ends a connection, closes its sink and tells presence. False: there is none of that id; or, with `onlyIfDue`, somebody
-   * has come for it since it was due.
-   */
-  async disconnect(connId: ConnId, onlyIfDue = false): Promise<boolean> {
-    const left = await this.store.drop(connId, onlyIfDue)
-    if (!left) return false
-    const [first] = left
-    if (first) await this.#tell(first.user, left, null)
-    return true
+  /** Ends a connection, closes its sink and tells presence. False: there is none of that id. */
+  disconnect(connId: ConnId) {
+    return this.store.drop(connId)
   }
 
   hasConnection(connId: ConnId) {
@@ -224,7 +197,6 @@ export class Hub {
     const change = await this.store.setUserState(name, state, publicKeys ?? undefined)
     if (!change) throw invalid(unknownUser())
     if (change === 'state-too-large') throw stateTooLarge(this.options)
-    await this.store.publish(userStateEvents(this.clock, change))
     return {
       user_state: change.user.state,
       changed_state: change.changed,
@@ -309,22 +281,8 @@ export class Hub {
     if (work instanceof Promise) work.catch(this.options.onFault)
   }
 
-  /** Presence, told by whoever caused the change. `state`: the public state of who joined, null when they left. */
-  async #tell(
-    user: UserName,
-    changes: readonly MembershipChange[],
-    state: State | null,
-  ): Promise<void> {
-    const events = presenceEvents(this.clock, user, changes, state)
-    if (events.length > 0) await this.store.publish(events)
-  }
-
-  async #membership(
-    unsorted: readonly ChannelName[],
-    info: Protocol.InfoOptions,
-    viewer: UserName,
-  ) {
+  async #membership({ user, channels: unsorted }: Membership, info: Protocol.InfoOptions) {
     const channels = [...unsorted].sort(byCodePoint)
-    return { channels, channels_info: await this.#describe(channels, info, viewer) }
+    return { channels, channels_info: await this.#describe(channels, info, user.name) }
   }
 }

@@ -4,7 +4,7 @@
  * Each function answers the request as the backend gets it back (with what was filled in) and the publications. The
  * answer echoes the caller's own `type` and `catchup`; events carry the real ones (recorded: message-own-keys-overridden).
  */
-import { isoTimestamp } from './timestamps.ts'
+import { isoTimestamp } from '../protocol/timestamps.ts'
 import type { Clock } from '../clock.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
 import type { EventBody, PhiloteForm, Publication } from '../store/store.ts'

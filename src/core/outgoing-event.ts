@@ -1,4 +1,4 @@
-import { asInFrames } from './timestamps.ts'
+import { asInFrames } from '../protocol/timestamps.ts'
 import type { EventBody, PhiloteForm, StoredEvent } from '../store/store.ts'
 import type { UserName } from '../protocol/ids.ts'
 

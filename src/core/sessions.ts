@@ -40,7 +40,6 @@ interface Parts {
   readonly registry: Registry
   readonly outbox: Outbox
   /** Ends a connection for good, and tells it. */
-  readonly end: (connId: ConnId) => Promise<unknown>
   /** Takes care of what fails without a caller to tell. */
   readonly inBackground: (work: Awaitable<unknown>) => void
 }
@@ -208,7 +207,7 @@ export class Sessions {
   /** The client has closed the connection. Should the store be away, it is ended when it is back. */
   async #leave(connection: LiveConnection): Promise<void> {
     try {
-      await this.parts.end(connection.id)
+      await this.parts.store.drop(connection.id)
     } catch (error) {
       if (this.parts.registry.get(connection.id) === connection) this.#detach(connection, 0)
       throw error

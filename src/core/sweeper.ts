@@ -1,4 +1,4 @@
-import type { Awaitable, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { ConnId } from '../protocol/ids.ts'
 
 /** Connections that are ended at the same time: each takes a store across a network some round trips. */
@@ -8,10 +8,7 @@ const ENDED_AT_ONCE = 64
 export class Sweeper {
   #isSweeping = false
 
-  constructor(
-    private readonly store: Pick<Store, 'sweep'>,
-    private readonly end: (connId: ConnId) => Awaitable<unknown>,
-  ) {}
+  constructor(private readonly store: Pick<Store, 'sweep' | 'drop'>) {}
 
   /** Does nothing while the last sweep is still under way, which ends what is due by now as well. */
   async sweep(): Promise<void> {
@@ -27,6 +24,8 @@ export class Sweeper {
 
   async #endAll(due: ConnId[]): Promise<void> {
     while (due.length > 0)
-      await Promise.all(due.splice(0, ENDED_AT_ONCE).map((connId) => this.end(connId)))
+      await Promise.all(
+        due.splice(0, ENDED_AT_ONCE).map(async (connId) => this.store.drop(connId, true)),
+      )
   }
 }

@@ -3,10 +3,13 @@ import { inParts } from './memory/scan.ts'
 import { Membership } from './memory/membership.ts'
 import { Publishing } from './memory/publishing.ts'
 import { Tables } from './memory/tables.ts'
+import { isoTimestamp } from '../protocol/timestamps.ts'
+import { userStateChange } from './telling.ts'
 import { changesOf, isTooLarge, withChanges } from './memory/state.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { Clock } from '../clock.ts'
+import type { User } from './memory/records.ts'
 import type * as Contract from './store.ts'
 
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
@@ -23,8 +26,11 @@ export class MemoryStore implements Contract.Store {
 
   constructor(clock: Clock, options: Contract.StoreLimits) {
     this.#tables = new Tables(clock, options, this.epoch)
-    this.#membership = new Membership(this.#tables, (command) => this.#onCommand(command))
-    this.#publishing = new Publishing(this.#tables, (event, topics) => this.#onEvent(event, topics))
+    const publishing = new Publishing(this.#tables, (event, topics) => this.#onEvent(event, topics))
+    this.#publishing = publishing
+    this.#membership = new Membership(this.#tables, publishing, (command) =>
+      this.#onCommand(command),
+    )
   }
 
   onEvent(listener: EventListener): void {
@@ -91,14 +97,8 @@ export class MemoryStore implements Contract.Store {
     user.state = state
     if (publicKeys) user.publicKeys = publicKeys
     this.#tables.collector.userChanged(user)
-    const channels = new Set(
-      user.connections.flatMap((connection) => [...connection.channels.keys()]),
-    )
-    const notify = [...channels]
-      .sort(byCreation)
-      .filter(({ settings }) => settings.notify_state)
-      .map((channel) => channel.name)
-    return { user: user.record(), changed, notify }
+    if (changed.length > 0) this.#tellState(user, changed)
+    return { user: user.record(), changed }
   }
 
   configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): void {
@@ -185,6 +185,16 @@ export class MemoryStore implements Contract.Store {
 
   sweep(): ConnId[] {
     return this.#tables.collect()
+  }
+
+  #tellState(user: User, changed: readonly Contract.Changed[]): void {
+    const channels = new Set(
+      user.connections.flatMap((connection) => [...connection.channels.keys()]),
+    )
+    const told = [...channels].filter(({ settings }) => settings.notify_state).sort(byCreation)
+    const timestamp = isoTimestamp(this.#tables.clock.wallTime())
+    const change = { user: user.name, state: user.publicState, changed }
+    this.publish(told.map(({ name }) => userStateChange({ channel: name, timestamp }, change)))
   }
 
   stop(): void {

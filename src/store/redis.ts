@@ -7,24 +7,25 @@ import { Lease } from './redis/lease.ts'
 import { Link } from './redis/link.ts'
 import { RedisAnswers } from './redis/answers.ts'
 import { Reading } from './redis/reading.ts'
+import { isoTimestamp } from '../protocol/timestamps.ts'
 import { loadScripts } from './redis/scripts.ts'
 import {
   counted,
   readChanges,
-  readMembershipChanges,
   knownUser,
   readMembership,
-  readOrdered,
   writeChannels,
   writePublication,
   writeState,
 } from './redis/encoding.ts'
+import type { Clock } from '../clock.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { Line } from './redis/link.ts'
 import type { RedisAddress } from '../redis-address.ts'
 import type { RedisAnswersOptions } from './redis/answers.ts'
 import type { Reply } from './redis/encoding.ts'
+import type { TellingScript } from './redis/scripts.ts'
 import type * as Contract from './store.ts'
 
 export interface RedisStoreOptions extends Contract.StoreLimits {
@@ -37,6 +38,8 @@ export interface RedisStoreOptions extends Contract.StoreLimits {
   readonly orphanWaitMs: number
   /** For so many whole milliseconds it is remembered what was published under a name, so that it is not again. */
   readonly onceMs: number
+  /** What is told is stamped by it. */
+  readonly clock: Pick<Clock, 'wallTime'>
   /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
   readonly now?: () => number
   /** Told once when Redis goes away, and when it is back. */
@@ -122,7 +125,7 @@ export class RedisStore implements Contract.Store {
   }
 
   async connect(facts: Contract.ConnectFacts): Promise<Contract.Connected> {
-    const reply = await this.#installation.run(
+    const reply = await this.#tell(
       'connect',
       ...[facts.connId, facts.user, facts.waitMs, JSON.stringify(facts.publicKeys)],
       crypto.randomUUID(),
@@ -130,9 +133,8 @@ export class RedisStore implements Contract.Store {
       ...counted(writeState(facts.state)),
       ...writeChannels(facts.channels, facts.settings),
     )
-    const [outcome, user, joined] = reply as [Contract.Connected['outcome'], Reply, Reply]
-    if (outcome !== 'connected') return { outcome }
-    return { outcome, user: knownUser(user), joined: readMembershipChanges(joined, 'as asked') }
+    const [outcome, user] = reply as [Contract.Connected['outcome'], Reply]
+    return outcome === 'connected' ? { outcome, user: knownUser(user) } : { outcome }
   }
 
   async join(
@@ -140,23 +142,18 @@ export class RedisStore implements Contract.Store {
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
   ): Promise<Contract.Membership | undefined> {
-    return readMembership(
-      await this.#installation.run('join', connId, ...writeChannels(channels, settings)),
-    )
+    return readMembership(await this.#tell('join', connId, ...writeChannels(channels, settings)))
   }
 
   async leave(
     connId: ConnId,
     channels: readonly ChannelName[],
   ): Promise<Contract.Membership | undefined> {
-    return readMembership(await this.#installation.run('leave', connId, ...counted(channels)))
+    return readMembership(await this.#tell('leave', connId, ...counted(channels)))
   }
 
-  async drop(connId: ConnId, onlyIfDue = false) {
-    const reply = await this.#installation.run('drop', connId, onlyIfDue ? 1 : 0)
-    if (reply === null) return undefined
-    const [user, changes] = reply as [UserName, Reply]
-    return readMembershipChanges(changes, 'as made').map((change) => ({ ...change, user }))
+  async drop(connId: ConnId, onlyIfDue = false): Promise<boolean> {
+    return (await this.#tell('drop', connId, onlyIfDue ? 1 : 0)) === 1
   }
 
   hasConnection(connId: ConnId): Promise<boolean> {
@@ -176,15 +173,15 @@ export class RedisStore implements Contract.Store {
     state: Contract.State,
     publicKeys: readonly string[] | undefined,
   ): Promise<Contract.UserStateChange | 'state-too-large' | undefined> {
-    const reply = await this.#installation.run(
+    const reply = await this.#tell(
       'setState',
       ...[name, publicKeys ? 1 : 0, JSON.stringify(publicKeys ?? [])],
       ...counted(writeState(state)),
     )
     if (reply === null) return undefined
     if (reply === 'state-too-large') return reply
-    const [user, changed, notify] = reply as [Reply, readonly string[], readonly string[]]
-    return { user: knownUser(user), changed: readChanges(changed), notify: readOrdered(notify) }
+    const [user, changed] = reply as [Reply, readonly string[]]
+    return { user: knownUser(user), changed: readChanges(changed) }
   }
 
   async configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Promise<void> {
@@ -261,6 +258,12 @@ export class RedisStore implements Contract.Store {
     this.#announcements.stop()
     await this.#lease.end()
     this.#link.stop()
+  }
+
+  /** Runs a script that tells what it changes. */
+  #tell(name: TellingScript, ...args: readonly (string | number)[]): Promise<Reply> {
+    const now = isoTimestamp(this.options.clock.wallTime())
+    return this.#installation.run(name, now, crypto.randomUUID(), ...args)
   }
 
   /** On every new connection, before anything else. */

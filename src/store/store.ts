@@ -8,8 +8,9 @@
  * Guarantees that every implementation gives:
  * - Each call is atomic: it happens whole or not at all, and no other call sees it half done.
  * - `publish` numbers events in one sequence; history, frames and announcements agree on that order.
- * - What a membership call answers as changed is answered to one caller only: whoever gets `userJoined` or `userLeft`
- *   tells it, nobody else does.
+ * - What a change brings with it is told by the call that makes it, as events, where a channel's settings want it: a
+ *   user's first connection in a channel (`joined`), its last one (`parted`), a state that has changed. So everything is
+ *   told once, in the order in which it happened, and nobody comes or goes untold.
  * - Records that are handed out are snapshots: they do not change afterwards and must not be changed.
  *
  * Calls may answer at once or with a promise; callers await. They reject with `StoreAway` while the store cannot be
@@ -106,20 +107,10 @@ export interface UserCard {
   readonly state: State
 }
 
-/** Who is in a channel: at most `presenceListLimit` of them, and how many there are. */
-export interface Present {
-  readonly users: readonly UserCard[]
-  readonly total: number
-}
-
-/** A channel that a connection came to or went from. */
-export interface MembershipChange {
-  readonly channel: ChannelName
-  readonly settings: ChannelSettings
-  /** True if this was the user's first connection in the channel (join), or the last one (leave, drop). */
-  readonly userChanged: boolean
-  /** Only where presence is announced with user lists. After the change: with who joined, without who left. */
-  readonly present?: Present
+/** A key of a user's state, with its value after a change. */
+export interface Changed {
+  readonly key: string
+  readonly value: Scalar
 }
 
 export interface UserRecord {
@@ -192,11 +183,7 @@ export interface ConnectFacts {
 }
 
 export type Connected =
-  | {
-      readonly outcome: 'connected'
-      readonly user: UserRecord
-      readonly joined: readonly MembershipChange[]
-    }
+  | { readonly outcome: 'connected'; readonly user: UserRecord }
   /** Another user has a connection with this id. */
   | { readonly outcome: 'taken' }
   /** The user's state would be larger than `maxStateBytes`. */
@@ -204,8 +191,8 @@ export type Connected =
 
 export interface Membership {
   readonly user: UserRecord
-  /** What changed: channels joined, or left. */
-  readonly changes: readonly MembershipChange[]
+  /** Channels that the connection has joined, or left, in the order of the request. */
+  readonly changed: readonly ChannelName[]
   /** All channels of the connection afterwards, in no order. */
   readonly channels: readonly ChannelName[]
 }
@@ -225,9 +212,7 @@ export interface Attachment {
 
 export interface UserStateChange {
   readonly user: UserRecord
-  readonly changed: readonly { readonly key: string; readonly value: Scalar }[]
-  /** Channels of the user that have `notify_state`. */
-  readonly notify: readonly ChannelName[]
+  readonly changed: readonly Changed[]
 }
 
 /** What of one topic a connection has missed: everything after the event with the number `after`. */
@@ -287,26 +272,23 @@ export interface Store {
   unlisten(topic: Topic): Awaitable<void>
 
   /**
-   * Makes or updates the user, makes the connection (or keeps the one of that id) and joins the channels.
-   * With a known id the connection stays in the channels that are not named.
+   * Makes or updates the user, makes the connection (or keeps the one of that id), joins the channels and tells presence
+   * in their order. With a known id the connection stays in the channels that are not named.
    */
   connect(facts: ConnectFacts): Awaitable<Connected>
-  /** Joins channels, making those that are not known. Undefined: no such connection. */
+  /** Joins channels, making those that are not known, and tells presence in their order. Undefined: no such connection. */
   join(
     connId: ConnId,
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
   ): Awaitable<Membership | undefined>
-  /** Leaves channels; passes over those it is not in. Undefined: no such connection. */
+  /** Leaves channels, and tells presence in their order; passes over those it is not in. Undefined: no such connection. */
   leave(connId: ConnId, channels: readonly ChannelName[]): Awaitable<Membership | undefined>
   /**
-   * Ends the connection. Undefined: no such connection (any more): somebody else ended it and tells it; or, with
-   * `onlyIfDue`, a client has come for it or it was connected again since `sweep` answered it.
+   * Ends the connection, and tells presence in the order in which its channels were made. False: there is none of that id
+   * (any more); or, with `onlyIfDue`, a client has come for it or it was connected again since `sweep` answered it.
    */
-  drop(
-    connId: ConnId,
-    onlyIfDue?: boolean,
-  ): Awaitable<readonly (MembershipChange & { readonly user: UserName })[] | undefined>
+  drop(connId: ConnId, onlyIfDue?: boolean): Awaitable<boolean>
   hasConnection(connId: ConnId): Awaitable<boolean>
 
   /**
@@ -321,7 +303,10 @@ export interface Store {
    */
   detach(connId: ConnId, cursor: number, waitMs: number): Awaitable<void>
 
-  /** Undefined: no such user. `publicKeys` undefined keeps them. */
+  /**
+   * Sets keys of a user's state, and tells a change in each of the user's channels that has `notify_state`, in the order
+   * in which they were made. Undefined: no such user. `publicKeys` undefined keeps them.
+   */
   setUserState(
     user: UserName,
     state: State,

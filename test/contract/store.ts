@@ -14,6 +14,7 @@ import { memberships } from './memberships.ts'
 import { names } from './names.ts'
 import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
+import { telling } from './telling.ts'
 import { users } from './users.ts'
 import type { OpenStore } from './bench.ts'
 
@@ -22,6 +23,7 @@ export function storeContract(name: string, open: OpenStore): void {
     const openBench = benchOf(open)
     users(openBench)
     memberships(openBench)
+    telling(openBench)
     attachments(openBench)
     announcements(openBench)
     history(openBench)

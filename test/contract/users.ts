@@ -6,7 +6,6 @@ import {
   connIdOf,
   connect,
   connectFacts,
-  settingsMap,
   userName,
 } from './fixtures.ts'
 import type { OpenBench } from './bench.ts'
@@ -31,10 +30,9 @@ export function users(openBench: OpenBench): void {
       const { store } = await openBench()
       expect(await store.hasUser(userName('ann'))).toBe(false)
       expect(await store.hasConnection(connIdOf(1))).toBe(false)
-      const { user, joined } = await connect(store, 'ann', { state: { mood: 'fine' } })
+      const { user } = await connect(store, 'ann', { state: { mood: 'fine' } })
       expect(user).toMatchObject({ name: 'ann', state: { mood: 'fine' }, publicKeys: [] })
       expect(user.uuid).toMatch(/^[0-9a-f-]{36}$/)
-      expect(joined).toEqual([])
       expect(await store.hasUser(userName('ann'))).toBe(true)
       expect(await store.hasConnection(connIdOf(1))).toBe(true)
     })
@@ -51,8 +49,7 @@ export function users(openBench: OpenBench): void {
     it('keeps the one connection of a known id, in its channels and in the new ones', async () => {
       const { store } = await openBench()
       await connect(store, 'ann', { channels: ['old', 'both'] })
-      const { joined } = await connect(store, 'ann', { channels: ['both', 'new'] })
-      expect(joined.map(({ channel }) => channel)).toEqual(['new'])
+      await connect(store, 'ann', { channels: ['both', 'new'] })
       expect(await store.figures()).toMatchObject({ connections: 1, connectedUsers: 1 })
       const membership = await store.join(connIdOf(1), [], new Map())
       expect([...(membership?.channels ?? [])].sort()).toEqual(['both', 'new', 'old'])
@@ -196,27 +193,6 @@ export function users(openBench: OpenBench): void {
       const { store } = await openBench()
       expect(await store.setUserState(userName('ann'), { a: 1 }, undefined)).toBeUndefined()
       expect(await store.hasUser(userName('ann'))).toBe(false)
-    })
-
-    it('names the channels of all connections of the user that want to know, each once', async () => {
-      const { store } = await openBench()
-      const configs = { loud: { notify_state: true }, other: { notify_state: true } }
-      await connect(store, 'ann', { id: 1, channels: ['loud', 'quiet'], configs })
-      await connect(store, 'ann', { id: 2, channels: ['loud', 'other'], configs })
-      await connect(store, 'bob', {
-        id: 3,
-        channels: ['his'],
-        configs: { his: { notify_state: true } },
-      })
-      const { notify } = await setState(store, { a: 1 })
-      expect([...notify].sort()).toEqual(['loud', 'other'])
-    })
-
-    it('goes by the settings that a channel has now', async () => {
-      const { store } = await openBench()
-      await connect(store, 'ann', { channels: ['room'] })
-      await store.configure(settingsMap({ room: { notify_state: true } }))
-      expect((await setState(store, { a: 1 })).notify).toEqual(['room'])
     })
   })
 

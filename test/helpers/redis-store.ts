@@ -1,5 +1,6 @@
 import type { RedisServer } from './redis.ts'
 import { RedisStore } from '../../src/store/redis.ts'
+import { systemClock } from '../../src/clock.ts'
 import { parseRedisUrl } from '../../src/redis-address.ts'
 import type { StoreLimits } from '../../src/store/store.ts'
 import type { RedisStoreOptions } from '../../src/store/redis.ts'
@@ -23,6 +24,7 @@ export function openRedisStore(
     {
       address,
       prefix: freshPrefix(),
+      clock: systemClock,
       timeoutMs: PATIENCE_MS,
       orphanWaitMs: 15_000,
       onceMs: 10_000,

@@ -138,7 +138,7 @@ export class HubDriver implements Driver {
     unlessRefused(this.hub.editMessages(Requests.EditsRequest.parse(request)))
   remove: Driver['remove'] = (request) =>
     unlessRefused(this.hub.deleteMessages(Requests.DeletesRequest.parse(request)))
-  disconnect: Driver['disconnect'] = (connId) => this.hub.disconnect(connId as ConnId)
+  disconnect: Driver['disconnect'] = async (connId) => this.hub.disconnect(connId as ConnId)
   info: Driver['info'] = () => this.hub.info(Requests.InfoOptions.parse({})).then(atOnce)
 
   async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
@@ -190,12 +190,13 @@ export class HubDriver implements Driver {
   }
 }
 
-/** Every connection that ends, for whatever reason, ends with `disconnect`. */
+/** Every connection that ends, for whatever reason, is dropped. */
 export function noticeEndings(hub: Hub, onEnd: (connId: string) => void): void {
-  const disconnect = hub.disconnect.bind(hub)
-  hub.disconnect = (connId, onlyIfDue) => {
+  const store = hub['store']
+  const drop = store.drop.bind(store)
+  store.drop = (connId, onlyIfDue) => {
     onEnd(connId)
-    return disconnect(connId, onlyIfDue)
+    return drop(connId, onlyIfDue)
   }
 }
 

@@ -40,7 +40,7 @@ describe('a hub over a Redis store', () => {
       fc.asyncProperty(hubOptions, operations(60), async (options, sequence) => {
         const clock = new QuietClock()
         const now = (): number => Math.floor(clock.wallTime())
-        const store = await openRedisStore(redis, { ...storeLimits(options), now })
+        const store = await openRedisStore(redis, { ...storeLimits(options), clock, now })
         const driver = new HubDriver(options, { clock, store: clock.quiet.watch(store) })
         try {
           await playAndGo(driver, sequence)

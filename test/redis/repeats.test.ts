@@ -86,6 +86,38 @@ describe('a request that is sent again', () => {
     },
   )
 
+  it('tells of who came and went once, when Redis took it and the answer was lost', async () => {
+    const { proxy, other, backends } = await startTwo()
+    const [near, far] = backends
+    const channel_configs = { room: { notify_presence: true } }
+    const annsId = await far.connect('ann', ['room'], { channel_configs })
+    const watcher = await Listener.open(other, annsId)
+    const presence = () => watcher.of('presence').map(({ user, message }) => [user, message])
+    const joined = ['bob', { action: 'joined' }]
+    const repeat = (path: string, json: object) =>
+      until(async () => {
+        const { status } = await near.send(path, { json })
+        expect([200, 503]).toContain(status)
+        return status === 200
+      }, 'a repeat to be answered')
+
+    const connect = { username: 'bob', conn_id: crypto.randomUUID(), channels: ['room'] }
+    proxy.cutAfter(connect.conn_id)
+    expect((await near.send('POST /connect', { json: connect })).status).toBe(503)
+    await until(() => presence().length > 0, 'the coming to be told')
+    await repeat('POST /connect', connect)
+    expect(presence()).toEqual([joined])
+
+    const unsubscribe = { conn_id: connect.conn_id, channels: ['room'] }
+    proxy.cutAfter(connect.conn_id)
+    expect((await near.send('POST /unsubscribe', { json: unsubscribe })).status).toBe(503)
+    await until(() => presence().length > 1, 'the going to be told')
+    await repeat('POST /unsubscribe', unsubscribe)
+    await far.say('room', 'last')
+    await watcher.heard('last')
+    expect(presence()).toEqual([joined, ['bob', { action: 'parted' }]])
+  })
+
   it('posts once more without a key, as documented, also with its uuid', async () => {
     const { proxy, other, backends } = await startTwo()
     const ann = await Listener.open(other, await backends[1].connect('ann', ['room']))

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => redis.stop())
 
 storeContract('Redis', (clock) =>
-  openRedisStore(redis, { ...CONTRACT_OPTIONS, now: () => Math.floor(clock.wallTime()) }),
+  openRedisStore(redis, { ...CONTRACT_OPTIONS, clock, now: () => Math.floor(clock.wallTime()) }),
 )
 
 answersContract('in Redis', async () => {

@@ -1,9 +1,13 @@
 import { NO_KEYS, NO_STATE, changesOf, isTooLarge, withChanges } from './state.ts'
 import { byCreation } from './records.ts'
-import type { Channel, Connection } from './records.ts'
-import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import { isoTimestamp } from '../../protocol/timestamps.ts'
+import { presence } from '../telling.ts'
+import type { Channel, Connection, User } from './records.ts'
+import type { ChannelName, ConnId } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type * as Contract from '../store.ts'
+import type { Present } from '../telling.ts'
+import type { Publishing } from './publishing.ts'
 import type { Tables } from './tables.ts'
 
 type Settings = ReadonlyMap<ChannelName, ChannelSettings>
@@ -12,6 +16,7 @@ type Settings = ReadonlyMap<ChannelName, ChannelSettings>
 export class Membership {
   constructor(
     private readonly tables: Tables,
+    private readonly publishing: Publishing,
     private readonly command: (command: Contract.Command) => void,
   ) {}
 
@@ -31,8 +36,8 @@ export class Membership {
     user.publicKeys = facts.publicKeys.length > 0 ? facts.publicKeys : NO_KEYS
     const connection = known ?? tables.makeConnection(facts.connId, user)
     if (!connection.attached) tables.collector.connectionWaits(connection, facts.waitMs)
-    const joined = this.#join(connection, facts.channels, facts.settings)
-    return { outcome: 'connected', user: user.record(), joined }
+    this.#join(connection, facts.channels, facts.settings)
+    return { outcome: 'connected', user: user.record() }
   }
 
   join(
@@ -50,26 +55,22 @@ export class Membership {
     const channels = [...new Set(names)]
       .map((name) => this.tables.channels.get(name))
       .filter((channel) => channel !== undefined && connection.channels.has(channel)) as Channel[]
-    const changes = channels.map((channel) => this.#leave(connection, channel))
+    const parted = channels.filter((channel) => this.#leave(connection, channel))
     this.#command(connection, 'left', channels)
-    return membershipOf(connection, changes)
+    this.#tell(connection.user, parted, 'parted')
+    return membershipOf(connection, channels)
   }
 
-  drop(
-    connId: ConnId,
-    onlyIfDue: boolean,
-  ): (Contract.MembershipChange & { user: UserName })[] | undefined {
+  drop(connId: ConnId, onlyIfDue: boolean): boolean {
     const connection = this.tables.connections.get(connId)
-    if (!connection) return undefined
-    if (onlyIfDue && !this.tables.collector.isConnectionDue(connection)) return undefined
-    const user = connection.user.name
-    const left = [...connection.channels.keys()].sort(byCreation).map((channel) => ({
-      ...this.#leave(connection, channel),
-      user,
-    }))
+    if (!connection) return false
+    if (onlyIfDue && !this.tables.collector.isConnectionDue(connection)) return false
+    const channels = [...connection.channels.keys()].sort(byCreation)
+    const parted = channels.filter((channel) => this.#leave(connection, channel))
     this.tables.removeConnection(connection)
     if (connection.attached) this.command({ type: 'dropped', connId })
-    return left
+    this.#tell(connection.user, parted, 'parted')
+    return true
   }
 
   attach(connId: ConnId): Contract.Attachment | undefined {
@@ -91,43 +92,54 @@ export class Membership {
     this.tables.collector.connectionWaits(connection, waitMs)
   }
 
-  #join(
-    connection: Connection,
-    names: readonly ChannelName[],
-    settings: Settings,
-  ): Contract.MembershipChange[] {
+  /** Answers the channels that it was not in before. */
+  #join(connection: Connection, names: readonly ChannelName[], settings: Settings): Channel[] {
     const wanted = new Set(names.map((name) => this.tables.channel(name, settings.get(name))))
     const channels = [...wanted].filter((channel) => !connection.channels.has(channel))
     // Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
     const since = connection.returning ? this.tables.log.head : 0
-    const changes = channels.map((channel) => {
+    const joined = channels.filter((channel) => {
       connection.channels.set(channel, since)
-      const userChanged = channel.add(connection.user)
+      const isFirst = channel.add(connection.user)
       this.tables.collector.channelChanged(channel)
-      return this.#changeOf(channel, userChanged)
+      return isFirst
     })
     this.#command(connection, 'joined', channels)
-    return changes
+    this.#tell(connection.user, joined, 'joined')
+    return channels
   }
 
-  #leave(connection: Connection, channel: Channel): Contract.MembershipChange {
+  /** Answers whether it was the user's last connection there. */
+  #leave(connection: Connection, channel: Channel): boolean {
     connection.channels.delete(channel)
-    const userChanged = channel.remove(connection.user)
+    const wasLast = channel.remove(connection.user)
     this.tables.collector.channelChanged(channel)
-    return this.#changeOf(channel, userChanged)
+    return wasLast
   }
 
-  #changeOf(channel: Channel, userChanged: boolean): Contract.MembershipChange {
-    const { name, settings, members } = channel
-    const change = { channel: name, settings, userChanged }
-    if (!userChanged || !settings.notify_presence || !settings.broadcast_presence_with_user_lists)
-      return change
+  #tell(user: User, channels: readonly Channel[], action: 'joined' | 'parted'): void {
+    const told = channels.filter(({ settings }) => settings.notify_presence)
+    if (told.length === 0) return
+    const state = action === 'joined' ? user.publicState : null
+    const timestamp = isoTimestamp(this.tables.clock.wallTime())
+    this.publishing.publish(
+      told.map((channel) =>
+        presence(
+          { channel: channel.name, timestamp },
+          { user: user.name, state, present: this.#presentIn(channel) },
+        ),
+      ),
+    )
+  }
+
+  #presentIn({ settings, members }: Channel): Present | undefined {
+    if (!settings.broadcast_presence_with_user_lists) return undefined
     const users: Contract.UserCard[] = []
     for (const { user } of members.values()) {
       if (users.length >= this.tables.options.presenceListLimit) break
       users.push(user.card())
     }
-    return { ...change, present: { users, total: members.size } }
+    return { users, total: members.size }
   }
 
   /** Only a connection that a client has open is held by a server, which has to know. */
@@ -143,10 +155,7 @@ export class Membership {
   }
 }
 
-function membershipOf(
-  connection: Connection,
-  changes: readonly Contract.MembershipChange[],
-): Contract.Membership {
+function membershipOf(connection: Connection, changed: readonly Channel[]): Contract.Membership {
   const channels = [...connection.channels.keys()].map(({ name }) => name)
-  return { user: connection.user.record(), changes, channels }
+  return { user: connection.user.record(), changed: changed.map(({ name }) => name), channels }
 }

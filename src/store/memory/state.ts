@@ -1,10 +1,4 @@
-import type { Scalar } from '../../protocol/fields.ts'
-import type { State } from '../store.ts'
-
-export interface Changed {
-  readonly key: string
-  readonly value: Scalar
-}
+import type { Changed, State } from '../store.ts'
 
 /** Null for a key that is not there changes nothing; 1 and true, 1 and "1" differ (recorded: state-values-differ-by-type). */
 export function changesOf(state: State, wanted: State): Changed[] {

@@ -6,10 +6,10 @@ import { ChannelSettings } from '../../protocol/requests.ts'
 import type { Scalar } from '../../protocol/fields.ts'
 import type {
   ChannelRecord,
+  Changed,
   Delivery,
   EventBody,
   Membership,
-  MembershipChange,
   Publication,
   State,
   StoredEvent,
@@ -55,7 +55,7 @@ export function readSettings(text: string): ChannelSettings {
 export const writeState = (state: State): string[] =>
   Object.entries(state).flatMap(([key, value]) => [JSON.stringify(key), JSON.stringify(value)])
 
-export function readChanges(pairs: readonly string[]): { key: string; value: Scalar }[] {
+export function readChanges(pairs: readonly string[]): Changed[] {
   return pairsOf(pairs).map(([key, value]) => ({
     key: JSON.parse(key) as string,
     value: JSON.parse(value) as Scalar,
@@ -86,26 +86,6 @@ export const readUsers = (reply: Reply): UserRecord[] =>
   (reply as readonly Reply[]).flatMap((record) => readUser(record) ?? [])
 
 // --- channels
-
-/** `[name, settings, ordinal, userChanged, total?, users?]` */
-type ChangeReply = readonly [ChannelName, string, string, number, number?, Reply?]
-
-export function readMembershipChanges(
-  reply: Reply,
-  order: 'as asked' | 'as made',
-): MembershipChange[] {
-  const changes = [...(reply as unknown as readonly ChangeReply[])]
-  if (order === 'as made') changes.sort((one, other) => Number(one[2]) - Number(other[2]))
-  return changes.map(([channel, settings, , userChanged, total, users]) => {
-    const change = { channel, settings: readSettings(settings), userChanged: userChanged === 1 }
-    if (total === undefined) return change
-    const cards = readUsers(users ?? []).map(({ name, publicState }) => ({
-      user: name,
-      state: publicState,
-    }))
-    return { ...change, present: { users: cards, total } }
-  })
-}
 
 /** `[name, uuid, settings, lastActive, connections, members, history]` */
 export function readChannel(reply: Reply, epoch: string): ChannelRecord {
@@ -147,22 +127,14 @@ export function writeChannels(
 
 export function readMembership(reply: Reply): Membership | undefined {
   if (reply === null) return undefined
-  const [user, changes, channels] = reply as [Reply, Reply, readonly ChannelName[]]
-  return { user: knownUser(user), changes: readMembershipChanges(changes, 'as asked'), channels }
+  const [user, changed, channels] = reply as [Reply, readonly ChannelName[], readonly ChannelName[]]
+  return { user: knownUser(user), changed, channels }
 }
 
 export function knownUser(reply: Reply): UserRecord {
   const user = readUser(reply)
   if (!user) throw new Error('a user whose connection is known is not known itself')
   return user
-}
-
-/** Channels, each after its place in the order of creation. */
-export function readOrdered(flat: readonly string[]): ChannelName[] {
-  const channels: { place: number; name: ChannelName }[] = []
-  for (let index = 0; index + 1 < flat.length; index += 2)
-    channels.push({ place: Number(flat[index]), name: flat[index + 1] as ChannelName })
-  return channels.sort((one, other) => one.place - other.place).map(({ name }) => name)
 }
 
 // --- events

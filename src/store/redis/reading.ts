@@ -40,6 +40,8 @@ export class Reading {
     include: Include,
     mostUsers: number,
   ): Promise<Description> {
+    // Asked often: by whoever connects a user that is in no channel yet.
+    if (names.length === 0) return { channels: [], users: [] }
     const [channels, users, isWhole] = await this.#channels([...new Set(names)], include, mostUsers)
     const records = this.#readChannels(channels)
     return isWhole === 1 ? { channels: records, users: readUsers(users) } : { channels: records }

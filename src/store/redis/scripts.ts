@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
+/** Of scripts that tell what they change. */
+const TELLING = ['events', 'announce', 'telling'] as const
+
 /** What one script is made of behind `root`, in order: files of `lua/`, less their ending. */
 const PARTS = {
-  connect: ['common', 'records', 'state', 'connect'],
-  join: ['common', 'records', 'join'],
-  leave: ['common', 'records', 'leave'],
-  drop: ['common', 'records', 'drop'],
+  connect: ['common', 'records', 'state', ...TELLING, 'connect'],
+  join: ['common', 'records', ...TELLING, 'join'],
+  leave: ['common', 'records', ...TELLING, 'leave'],
+  drop: ['common', 'records', ...TELLING, 'drop'],
   attach: ['common', 'records', 'attach'],
   detach: ['common', 'detach'],
   reclaim: ['common', 'records', 'reclaim'],
   listen: ['common', 'listen'],
-  publish: ['common', 'records', 'events', 'publish'],
+  publish: ['common', 'records', 'events', 'announce', 'publish'],
   missed: ['common', 'events', 'missed'],
   configure: ['common', 'records', 'configure'],
   ensure: ['common', 'records', 'ensure'],
-  setState: ['common', 'records', 'state', 'set-state'],
+  setState: ['common', 'records', 'state', ...TELLING, 'set-state'],
   channels: ['common', 'records', 'channels'],
   users: ['common', 'records', 'users'],
   summaries: ['common', 'summaries'],
@@ -29,6 +32,8 @@ const PARTS = {
 } as const satisfies Record<string, readonly string[]>
 
 export type ScriptName = keyof typeof PARTS
+/** They are asked with the time and a UUID in front, see `lua/telling.lua`. */
+export type TellingScript = 'connect' | 'join' | 'leave' | 'drop' | 'setState'
 
 export interface Script {
   readonly text: string

@@ -29,5 +29,5 @@ if not owner then
   end
 end
 if not redis.call('HGET', conn, 's') then redis.call('ZADD', P .. ':due', now + wait, conn_id) end
-local joined = join(conn_id, conn, name, wanted_channels())
-return {'connected', user_record(name), joined}
+tell_presence(name, join(conn_id, conn, name, wanted_channels()), 'joined')
+return {'connected', user_record(name)}

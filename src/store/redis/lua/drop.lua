@@ -3,13 +3,13 @@ local conn_id, only_due = arg(), arg() == '1'
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's')
 local user, server = held[1], held[2]
-if not user then return false end
+if not user then return 0 end
 if only_due then
   local due = tonumber(redis.call('ZSCORE', P .. ':due', conn_id) or 0)
-  if server or due > now + RETRY then return false end
+  if server or due > now + RETRY then return 0 end
 end
 local changes = {}
-for _, name in ipairs(channels_of(conn)) do changes[#changes + 1] = leave(conn, user, name) end
+for _, name in ipairs(in_order_made(channels_of(conn))) do changes[#changes + 1] = leave(conn, user, name) end
 redis.call('DEL', conn)
 redis.call('HDEL', P .. ':v:' .. user, conn_id)
 redis.call('ZREM', P .. ':due', conn_id)
@@ -22,4 +22,5 @@ if server then
   redis.call('SREM', P .. ':at:' .. server, conn_id)
   tell(server, 'dropped', conn_id, 0, '[]')
 end
-return {user, changes}
+tell_presence(user, changes, 'parted')
+return 1

@@ -13,4 +13,5 @@ for _, name in ipairs(list()) do
   end
 end
 if held[2] and #names > 0 then tell(held[2], 'left', conn_id, 0, cjson.encode(names)) end
-return {user_record(user), changes, channels_of(conn)}
+tell_presence(user, changes, 'parted')
+return {user_record(user), names, channels_of(conn)}

@@ -28,30 +28,20 @@ local function audience(name, connections, event)
   return members_of(name, users)
 end
 
-local function number(event)
-  event.n = redis.call('HINCRBY', P, 'head', 1)
-  event.text = string.format('%.0f', event.n) .. '\n' .. event.type .. '\n' .. event.uuid .. '\n' .. event.rest
-end
-
 local function to_channel(name, event)
-  local key = P .. ':c:' .. name
   local known = channels[name]
   if not known then
-    local fields = redis.call('HMGET', key, 's', 'n')
+    local fields = redis.call('HMGET', P .. ':c:' .. name, 's', 'n')
     if not fields[1] then return end
     known = {settings = fields[1], connections = tonumber(fields[2])}
     channels[name] = known
-    redis.call('HSET', key, 'a', now)
+    redis.call('HSET', P .. ':c:' .. name, 'a', now)
     if known.connections == 0 then touch_channel(name) end
   end
   if event.type == 'message' then
     counts.deliveries = counts.deliveries + audience(name, known.connections, event)
   end
-  number(event)
-  keep_history(P .. ':h:' .. name, known.settings, event)
-  local capacity = has(known.settings, 'f') and CHANNEL_FRAMES or 0
-  keep_frame(P .. ':f:' .. name, key, capacity, event)
-  redis.call('SPUBLISH', TOPICS .. ':t:' .. name, event.text)
+  announce_in(name, known.settings, event)
 end
 
 -- Each server that listens to one of these users is told once.

@@ -47,18 +47,12 @@ local function user_record(name)
   return {name, redis.call('HGETALL', P .. ':u:' .. name)}
 end
 
--- name, settings, ordinal, whether the user changed; and who is there, where that is told
-local function change_of(name, settings, changed)
-  local change = {name, settings, redis.call('HGET', P .. ':c:' .. name, 'o'), changed and 1 or 0}
-  if changed and has(settings, 'p') and has(settings, 'l') then
-    local cards = {}
-    for index, user in ipairs(some_members(name, PRESENCE_LIST_LIMIT)) do
-      cards[index] = user_record(user)
-    end
-    change[5] = redis.call('HLEN', P .. ':m:' .. name)
-    change[6] = cards
-  end
-  return change
+-- Channels, in the order in which they were made.
+local function in_order_made(names)
+  local made = {}
+  for _, name in ipairs(names) do made[name] = tonumber(redis.call('HGET', P .. ':c:' .. name, 'o')) end
+  table.sort(names, function(one, other) return made[one] < made[other] end)
+  return names
 end
 
 local function channels_of(conn)
@@ -77,7 +71,8 @@ local function joined_of(conn)
   return joined
 end
 
--- channels: {name, uuid, settings}, each name once
+-- channels: {name, uuid, settings}, each name once. Answers of those that it was not in: name, settings, and whether the
+-- user was in there by no other connection.
 local function join(conn_id, conn, user, channels)
   local held = redis.call('HMGET', conn, 's', 'r')
   -- Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
@@ -90,24 +85,24 @@ local function join(conn_id, conn, user, channels)
       if redis.call('HINCRBY', P .. ':c:' .. name, 'n', 1) == 1 then
         redis.call('ZREM', P .. ':idle:c', name)
       end
-      local changed = redis.call('HINCRBY', P .. ':m:' .. name, user, 1) == 1
-      changes[#changes + 1] = change_of(name, settings, changed)
+      local is_first = redis.call('HINCRBY', P .. ':m:' .. name, user, 1) == 1
+      changes[#changes + 1] = {name, settings, is_first}
       names[#names + 1] = name
     end
   end
   if held[1] and #names > 0 then tell(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names)) end
-  return changes
+  return changes, names
 end
 
--- Undefined for a channel that the connection is not in.
+-- Name, settings, and whether it was the user's last connection there; nothing for a channel that it is not in.
 local function leave(conn, user, name)
   if redis.call('HDEL', conn, '#' .. name) == 0 then return nil end
   local key = P .. ':c:' .. name
-  local left = redis.call('HINCRBY', P .. ':m:' .. name, user, -1) < 1
-  if left then redis.call('HDEL', P .. ':m:' .. name, user) end
+  local was_last = redis.call('HINCRBY', P .. ':m:' .. name, user, -1) < 1
+  if was_last then redis.call('HDEL', P .. ':m:' .. name, user) end
   redis.call('HINCRBY', key, 'n', -1)
   touch_channel(name)
-  return change_of(name, redis.call('HGET', key, 's'), left)
+  return {name, redis.call('HGET', key, 's'), was_last}
 end
 
 -- channels of a request: name, uuid, settings each

@@ -12,12 +12,13 @@ if tonumber(redis.call('HGET', P .. ':users', name) or 0) == 0 then
   redis.call('ZADD', P .. ':idle:u', now + GC_USERS, name)
 end
 
+if #changed == 0 then return {user_record(name), changed} end
+
 -- By way of whichever is fewer: the connections of the user, or the channels that notify of states.
 local notify, seen = {}, {}
 local function note(channel)
   if seen[channel] then return end
   seen[channel] = true
-  notify[#notify + 1] = redis.call('HGET', P .. ':c:' .. channel, 'o')
   notify[#notify + 1] = channel
 end
 local connections = redis.call('HLEN', P .. ':v:' .. name)
@@ -33,4 +34,5 @@ elseif notifying > 0 then
     end
   end
 end
-return {user_record(name), changed, notify}
+tell_state(name, changed, in_order_made(notify))
+return {user_record(name), changed}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { asInFrames, isoTimestamp, uptimeText } from '../../src/core/timestamps.ts'
+import { asInFrames, isoTimestamp, uptimeText } from '../../src/protocol/timestamps.ts'
 
 describe('timestamps', () => {
   const NEW_YEAR = Date.UTC(2030, 0, 1)

@@ -1,0 +1,16 @@
+-- Events get their numbers here, and go to a channel.
+
+-- event: type, uuid, and rest, which is body and delivery.
+local function number(event)
+  event.n = redis.call('HINCRBY', P, 'head', 1)
+  event.text = string.format('%.0f', event.n) .. '\n' .. event.type .. '\n' .. event.uuid .. '\n' .. event.rest
+end
+
+-- The channel is known, and has these settings.
+local function announce_in(name, settings, event)
+  number(event)
+  keep_history(P .. ':h:' .. name, settings, event)
+  local capacity = has(settings, 'f') and CHANNEL_FRAMES or 0
+  keep_frame(P .. ':f:' .. name, P .. ':c:' .. name, capacity, event)
+  redis.call('SPUBLISH', TOPICS .. ':t:' .. name, event.text)
+end

@@ -1,0 +1,91 @@
+-- What a change brings with it is told by the script that makes it: nobody comes or goes untold, whatever happens next.
+-- The events are those of store/telling.ts. A script that tells is asked with the time and a UUID in front.
+local TIMESTAMP, UUID = arg(), arg()
+
+local json = cjson.encode
+local told = 0
+
+-- Each event has a UUID of its own.
+local function next_uuid()
+  local first = (tonumber(string.sub(UUID, 1, 8), 16) + told) % 2 ^ 32
+  told = told + 1
+  return string.format('%08x', first) .. string.sub(UUID, 9)
+end
+
+-- A JSON string, or a list of them, in which a quote begins or ends one. Nothing else in JSON has a control character.
+local function without_escapes(text)
+  return (string.gsub(text, '\\(.)', function(escaped)
+    return '\1' .. (escaped == '"' and 'q' or escaped)
+  end))
+end
+
+-- What others may see of a user: the state, as JSON, and its keys.
+local shown = {}
+local function shown_of(user)
+  if shown[user] then return shown[user] end
+  local record, keys, parts = redis.call('HGETALL', P .. ':u:' .. user), {}, {}
+  for index = 1, #record, 2 do
+    if record[index] == 'k' then
+      for key in string.gmatch(without_escapes(record[index + 1]), '"[^"]*"') do keys[key] = true end
+    end
+  end
+  for index = 1, #record, 2 do
+    if keys[without_escapes(record[index])] then parts[#parts + 1] = record[index] .. ':' .. record[index + 1] end
+  end
+  shown[user] = {state = '{' .. table.concat(parts, ',') .. '}', keys = keys}
+  return shown[user]
+end
+
+-- Some users of a channel, and how many there are, where that is told.
+local function present_in(name, settings)
+  if not has(settings, 'l') then return '[]', '' end
+  local cards = {}
+  for index, user in ipairs(some_members(name, PRESENCE_LIST_LIMIT)) do
+    cards[index] = '{"user":' .. json(user) .. ',"state":' .. shown_of(user).state .. '}'
+  end
+  local total = redis.call('HLEN', P .. ':m:' .. name)
+  return '[' .. table.concat(cards, ',') .. ']', ',"users_total":' .. total
+end
+
+-- fields: what comes behind type and uuid
+local function tell_channel(name, settings, type, fields, delivery)
+  local uuid = next_uuid()
+  local body = '{"type":"' .. type .. '","uuid":"' .. uuid .. '",' .. fields .. '}'
+  redis.call('HSET', P .. ':c:' .. name, 'a', now)
+  announce_in(name, settings, {type = type, uuid = uuid, rest = body .. '\n' .. delivery})
+end
+
+-- changes: {name, settings, whether the user came with it, or went} each
+local function tell_presence(user, changes, action)
+  local delivery = '{"pmUsers":[],"excludeUsers":[' .. json(user) .. '],"noHistory":false}'
+  for _, change in ipairs(changes) do
+    local name, settings = change[1], change[2]
+    if change[3] and has(settings, 'p') then
+      local users, total = present_in(name, settings)
+      tell_channel(name, settings, 'presence', '"user":' .. json(user) .. ',"users":' .. users .. total
+        .. ',"timestamp":"' .. TIMESTAMP .. '","channel":' .. json(name) .. ',"message":{"action":"' .. action
+        .. '"},"state":' .. (action == 'joined' and shown_of(user).state or 'null'), delivery)
+    end
+  end
+end
+
+-- changed: keys and values, each in JSON
+local function tell_state(user, changed, channels)
+  local public, parts = shown_of(user), {}
+  for index = 1, #changed, 2 do
+    if public.keys[without_escapes(changed[index])] then
+      parts[#parts + 1] = '{"key":' .. changed[index] .. ',"value":' .. changed[index + 1] .. '}'
+    end
+  end
+  local message = '{"state":' .. public.state .. ',"changed":[' .. table.concat(parts, ',') .. ']}'
+  for _, name in ipairs(channels) do
+    tell_channel(name, redis.call('HGET', P .. ':c:' .. name, 's'), 'user_state_change', '"user":' .. json(user)
+      .. ',"timestamp":"' .. TIMESTAMP .. '","channel":' .. json(name) .. ',"message":' .. message, '')
+  end
+end
+
+local function names_of(changes)
+  local names = {}
+  for index, change in ipairs(changes) do names[index] = change[1] end
+  return names
+end

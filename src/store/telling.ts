@@ -1,0 +1,63 @@
+/** The events that a change brings with it. The scripts of `redis/lua/telling.lua` make the same. */
+import type { ChannelName, UserName } from '../protocol/ids.ts'
+import type { Changed, Delivery, EventBody, Publication, State, UserCard } from './store.ts'
+
+/** When and where it happened. `timestamp` is in Python's isoformat. */
+interface Place {
+  readonly channel: ChannelName
+  readonly timestamp: string
+}
+
+/** Who is in a channel: at most `presenceListLimit` of them, and how many there are. */
+export interface Present {
+  readonly users: readonly UserCard[]
+  readonly total: number
+}
+
+interface Coming {
+  readonly user: UserName
+  /** The public state of who joined; null: the user parted. */
+  readonly state: State | null
+  /** With who joined, without who left. Only where presence is announced with user lists. */
+  readonly present: Present | undefined
+}
+
+/**
+ * A user has come to a channel, or gone from it. Told to others only, on none of the user's own connections
+ * (recorded: presence-not-to-oneself).
+ */
+export const presence = ({ channel, timestamp }: Place, { user, state, present }: Coming) =>
+  publication([user], {
+    type: 'presence',
+    uuid: crypto.randomUUID(),
+    user,
+    users: present?.users ?? [],
+    ...(present && { users_total: present.total }),
+    timestamp,
+    channel,
+    message: { action: state ? 'joined' : 'parted' },
+    state,
+  })
+
+interface Stated {
+  readonly user: UserName
+  /** The public state as it is now. */
+  readonly state: State
+  readonly changed: readonly Changed[]
+}
+
+/** A user's state has changed. Only what is public is shown (recorded: state-frame-public-only), to the user as well. */
+export const userStateChange = ({ channel, timestamp }: Place, { user, state, changed }: Stated) =>
+  publication([], {
+    type: 'user_state_change',
+    uuid: crypto.randomUUID(),
+    user,
+    timestamp,
+    channel,
+    message: { state, changed: changed.filter(({ key }) => Object.hasOwn(state, key)) },
+  })
+
+function publication(excludeUsers: readonly UserName[], body: EventBody): Publication {
+  const delivery: Delivery = { pmUsers: [], excludeUsers, noHistory: false }
+  return { body, delivery }
+}

@@ -1,0 +1,78 @@
+/** How often Redis is asked for one request. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Backend } from '../helpers/http.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Servers } from '../helpers/servers.ts'
+import { endAll } from '../helpers/ending.ts'
+import { uuidOf } from '../contract/fixtures.ts'
+import type { RedisClient } from '../helpers/redis.ts'
+
+/** So many that what a server asks by itself, some commands in a second, does not count. */
+const REQUESTS = 100
+const TEN = Array.from({ length: 10 }, (_, index) => `channel ${index}`)
+const LOUD = { notify_presence: true, broadcast_presence_with_user_lists: true, notify_state: true }
+
+const message = (text: string) => ({ user: 'ann', channel: TEN[0], message: { text } })
+const user = (index: number) => ({ username: `user ${index}`, conn_id: uuidOf(index) })
+const connId = (index: number) => ({ conn_id: uuidOf(index) })
+
+/** In this order: each needs those before it. */
+const KINDS = [
+  { what: '/connect with ten channels', trips: 2, path: '/connect', body: connect },
+  { what: '/connect without them', trips: 1, path: '/connect', body: user },
+  { what: '/message with one message', trips: 1, path: '/message', body: () => [message('one')] },
+  {
+    what: '/message with a hundred',
+    trips: 1,
+    path: '/message',
+    body: () => Array.from({ length: 100 }, (_, index) => message(`${index}`)),
+  },
+  {
+    what: '/user_state',
+    trips: 1,
+    path: '/user_state',
+    body: (index: number) => ({ user: `user ${index}`, user_state: { mood: 'fine' } }),
+  },
+  { what: '/unsubscribe from all', trips: 1, path: '/unsubscribe', body: channels },
+  { what: '/subscribe', trips: 2, path: '/subscribe', body: channels },
+  { what: '/disconnect', trips: 1, path: '/disconnect', body: connId },
+]
+
+function connect(index: number) {
+  return { ...user(index), channels: TEN }
+}
+
+function channels(index: number) {
+  return { ...connId(index), channels: TEN }
+}
+
+describe('the round trips to Redis', () => {
+  let redis: RedisServer
+  let admin: RedisClient
+  let servers: Servers
+  let backend: Backend
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+    admin = await redis.client()
+    servers = await Servers.start(redis, 1)
+    backend = new Backend(servers)
+    const configs = Object.fromEntries(TEN.map((name) => [name, LOUD]))
+    await backend.call('POST /channel_config', configs)
+  })
+  afterAll(async () => {
+    await servers.close()
+    await endAll()
+  })
+
+  /** Scripts that Redis was asked to run by servers: they ask for nothing else because of a request. */
+  async function asked(): Promise<number> {
+    const stats = await admin.info('commandstats')
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  }
+
+  it.each(KINDS)('of $what are $trips', async ({ trips, path, body }) => {
+    const before = await asked()
+    for (let index = 1; index <= REQUESTS; index++) await backend.call(`POST ${path}`, body(index))
+    expect(Math.round(((await asked()) - before) / REQUESTS)).toBe(trips)
+  })
+})
