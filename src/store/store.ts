@@ -68,7 +68,7 @@ export interface EventBody {
 
 /** How an event is delivered. Backends may see it, clients never. */
 export interface Delivery {
-  /** Only these users; empty for everyone. */
+  /** Only these users; empty for everyone. Of what is on topics of users a store may name only those it hands it out for. */
   readonly pmUsers: readonly UserName[]
   /** Not these users; wins over `pmUsers`. */
   readonly excludeUsers: readonly UserName[]

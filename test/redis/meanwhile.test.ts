@@ -83,6 +83,32 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
     expect(cemElsewhere.ending).toBeUndefined()
   })
 
+  it('tells everybody once what was said to several in private', async () => {
+    const { proxy, far, backend } = await startTwo()
+    const names = ['ann', 'bob', 'cem']
+    const open = async (name: string) => Listener.open(far, await backend.connect(name))
+    const all = await Promise.all(names.map(open))
+    const [ann, bob, cem] = all as [Listener, Listener, Listener]
+    const whisper = (text: string, pm_users: readonly string[], more: object = {}) =>
+      backend.call('POST /message', [{ user: 'x', pm_users, message: { text }, ...more }])
+    await whisper('before', names)
+    await Promise.all(all.map((client) => client.heard('before')))
+
+    proxy.silence()
+    await answers(new Backend(far), 503, 'the server to notice')
+    await whisper('to two', ['ann', 'bob', 'nobody'])
+    await whisper('to all but bob', names, { exclude_users: ['bob'] })
+    await whisper('to cem', ['cem'])
+    proxy.heal()
+    await Promise.all([ann.heard('to all but bob'), bob.heard('to two'), cem.heard('to cem')])
+
+    await whisper('the end', names)
+    await Promise.all(all.map((client) => client.heard('the end')))
+    expect(ann.texts).toEqual(['before', 'to two', 'to all but bob', 'the end'])
+    expect(bob.texts).toEqual(['before', 'to two', 'the end'])
+    expect(cem.texts).toEqual(['before', 'to all but bob', 'to cem', 'the end'])
+  })
+
   it('tells what it missed in its place, however many channels it listens to', async () => {
     const { proxy, far, backend } = await startTwo()
     const channels = Array.from({ length: 350 }, (_, index) => `many ${index}`)

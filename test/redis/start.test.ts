@@ -78,6 +78,19 @@ describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
     expect(Number(ms)).toBeLessThanOrEqual(CONNECT_SECONDS * 1000)
   })
 
+  it('says why the attempts failed that had time, not that the last one had none', async () => {
+    let count = 0
+    const server = createServer((socket) => {
+      if (++count === 1) socket.destroy()
+    })
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const { text } = await refusal(`redis://127.0.0.1:${port}`)
+    expect(count).toBeGreaterThan(1)
+    expect(text).not.toContain('does not answer')
+  })
+
   it('waits for one that comes up', async () => {
     const redis = await startRedis()
     await redis.halt()

@@ -1,5 +1,5 @@
-import { StoreAway, channelTopic, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
-import { counted, readEvent } from './encoding.ts'
+import { StoreAway, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
+import { counted, readEvent, readPrivate } from './encoding.ts'
 import { partsOf } from './parts.ts'
 import type { Installation } from './installation.ts'
 import type { Line, Link } from './link.ts'
@@ -79,12 +79,14 @@ export class Announcements {
 
   /** An event in a channel. */
   inChannel(name: string, text: string): void {
-    this.#live(text, [this.installation.keys.channelTopicOf(name)])
+    const topic = this.installation.keys.channelTopicOf(name)
+    this.inOrder(() => this.#live(readEvent(text, this.installation.epoch), [topic]))
   }
 
   /** An event for users. */
   toUsers(names: readonly UserName[], text: string): void {
-    this.#live(text, names.map(userTopic))
+    const topics = names.map(userTopic)
+    this.inOrder(() => this.#live(readPrivate(text, this.installation.epoch, names), topics))
   }
 
   /** Whatever comes from Redis happens one after the other. */
@@ -150,18 +152,15 @@ export class Announcements {
     if (missed.gaps.length > 0) this.listeners.onGap(missed.gaps, (first?.n ?? missed.head + 1) - 1)
     // Parts were read one after the other: what came after the first of them is heard as well, and told in its place.
     const events = missed.events.filter(({ n }) => n <= missed.head)
-    for (const event of events) this.#announce(event, topicsOf(event))
+    for (const event of events) this.#announce(event, missed.topics.get(event.n) ?? [])
     this.#read = new Set(events.map(({ n }) => n))
     this.#heardThrough = Math.max(this.#heardThrough, missed.head)
   }
 
-  #live(text: string, topics: readonly Topic[]): void {
-    this.inOrder(() => {
-      const event = readEvent(text, this.installation.epoch)
-      if (this.#read.has(event.n)) return
-      this.#heardThrough = Math.max(this.#heardThrough, event.n)
-      this.#announce(event, topics)
-    })
+  #live(event: StoredEvent, topics: readonly Topic[]): void {
+    if (this.#read.has(event.n)) return
+    this.#heardThrough = Math.max(this.#heardThrough, event.n)
+    this.#announce(event, topics)
   }
 
   #announce(event: StoredEvent, topics: readonly Topic[]): void {
@@ -198,7 +197,8 @@ export class Announcements {
   }
 }
 
-type MissedReply = readonly [head: number, events: readonly string[], gaps: readonly number[]]
+type MissedReply = readonly [head: number, found: readonly FoundReply[], gaps: readonly number[]]
+type FoundReply = readonly [place: number, ...events: string[]]
 
 /** At least one, which may be empty: the head is asked for in any case. */
 const sincePartsOf = (since: readonly Since[]): (readonly Since[])[] =>
@@ -212,31 +212,35 @@ const writeSince = (since: readonly Since[]): (string | number)[] => [
   }),
 ]
 
-/** Of parts, in their order. */
+/** Of parts, in their order. `topics`: those that each event was announced on, by its number. */
 function readMissed(
   since: readonly Since[],
   replies: readonly MissedReply[],
   epoch: string,
-): Missed {
-  const events = new Map<number, StoredEvent>()
-  for (const [, texts] of replies)
-    for (const text of texts) {
-      const event = readEvent(text, epoch)
-      events.set(event.n, event)
-    }
-  const gaps = replies.flatMap(([, , places], part) =>
-    places.map((place) => (since[part * AT_ONCE + place] as Since).topic),
-  )
-  const head = Math.min(...replies.map(([number]) => number))
-  const inOrder = [...events.values()].sort((one, other) => one.n - other.n)
-  return { events: inOrder, gaps, head }
+): Missed & { readonly topics: ReadonlyMap<number, readonly Topic[]> } {
+  const topicAt = (part: number, place: number) => (since[part * AT_ONCE + place] as Since).topic
+  const topics = new Map<number, Topic[]>()
+  const texts = new Map<number, string>()
+  for (const [part, [, found]] of replies.entries())
+    for (const [place, ...events] of found)
+      for (const text of events) {
+        const n = parseInt(text)
+        texts.set(n, text)
+        const known = topics.get(n)
+        if (known) known.push(topicAt(part, place))
+        else topics.set(n, [topicAt(part, place)])
+      }
+  const numbers = [...texts.keys()].sort((one, other) => one - other)
+  const events = numbers.map((n) => readOn(topics.get(n) ?? [], texts.get(n) ?? '', epoch))
+  const gaps = replies.flatMap(([, , places], part) => places.map((place) => topicAt(part, place)))
+  return { events, gaps, head: Math.min(...replies.map(([number]) => number)), topics }
 }
 
-/** Where an event was announced, as far as it says itself. */
-function topicsOf({ body, delivery }: StoredEvent): Topic[] {
-  if (body.channel !== null) return [channelTopic(body.channel)]
-  return delivery.pmUsers.filter((user) => !delivery.excludeUsers.includes(user)).map(userTopic)
-}
+/** An event is on the topic of a channel, or on those of users. */
+const readOn = (topics: readonly Topic[], text: string, epoch: string): StoredEvent =>
+  topics.some(isChannelTopic)
+    ? readEvent(text, epoch)
+    : readPrivate(text, epoch, topics.map(nameInTopic) as UserName[])
 
 function deferred() {
   let resolve!: () => void

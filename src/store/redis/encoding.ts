@@ -143,7 +143,9 @@ const NO_EDIT = ['0']
 
 /** What `publish.lua` reads of one publication. */
 export function writePublication({ body, delivery, users }: Publication): string[] {
-  const { pmUsers, excludeUsers, noHistory } = delivery
+  const { excludeUsers, noHistory } = delivery
+  // Kept once for each user, so that a list of them all would be kept as often; topics say who is meant.
+  const pmUsers = users ? [] : delivery.pmUsers
   const target = users ? ['users', ...counted(users)] : writeTarget(body.channel)
   const edited =
     body.type === 'message:edit' ? counted(EDITABLE.map((key) => given(body[key]))) : NO_EDIT
@@ -151,7 +153,7 @@ export function writePublication({ body, delivery, users }: Publication): string
     body.type,
     body.uuid,
     noHistory ? '1' : '0',
-    `${JSON.stringify(body)}\n${writeDelivery(delivery)}`,
+    `${JSON.stringify(body)}\n${writeDelivery({ ...delivery, pmUsers })}`,
     ...edited,
     ...counted(pmUsers),
     ...counted(excludeUsers),
@@ -183,6 +185,12 @@ export function readEvent(text: string, epoch: string): StoredEvent {
   const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
   const event = { n, id: formatCursor({ epoch, n }), body, delivery }
   return edited.length === 0 ? event : amended(event, readEdit(edited))
+}
+
+/** An event on the topics of these users. */
+export const readPrivate = (text: string, epoch: string, pmUsers: readonly UserName[]) => {
+  const event = readEvent(text, epoch)
+  return { ...event, delivery: { ...event.delivery, pmUsers } }
 }
 
 /** A line for each editable key, which is empty if it was not changed. */

@@ -1,7 +1,7 @@
 import { ErrorReply } from '@redis/client'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreAway } from '../store.ts'
-import { ask, connectWire, textOf } from './wire.ts'
+import { UnfitRedis, ask, connectWire, textOf } from './wire.ts'
 import { shownAddress } from '../../redis-address.ts'
 import type { RedisAddress } from '../../redis-address.ts'
 import type { Client, Wire } from './wire.ts'
@@ -51,21 +51,23 @@ export class Link {
   async start(patienceMs: number): Promise<void> {
     const { address, timeoutMs } = this.options
     const deadline = performance.now() + patienceMs
-    for (let attempt = 0; ; attempt++)
+    let why: unknown
+    for (let attempt = 0; attempt === 0 || performance.now() < deadline; attempt++) {
+      const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
       try {
-        const leftMs = Math.ceil(deadline - performance.now())
-        const wire = await this.#connect(Math.max(1, Math.min(timeoutMs, leftMs)))
+        const wire = await this.#connect(Math.min(timeoutMs, leftMs))
         void this.#hold(wire)
         return
       } catch (error) {
-        const pauseMs = retryDelay(attempt)
-        const isOver =
-          performance.now() + pauseMs > deadline || (error as Error).name === 'UnfitRedis'
-        if (isOver)
-          throw new Error(`Redis (${shownAddress(address)}): ${textOf(error)}`, { cause: error })
-        // Nothing else keeps a process alive that has not started.
-        await sleep(pauseMs)
+        const isUnfit = error instanceof UnfitRedis
+        // An attempt that had less time than others fails for that reason, and knows no better one.
+        if (why === undefined || isUnfit || leftMs >= timeoutMs) why = error
+        if (isUnfit) break
       }
+      // Nothing else keeps a process alive that has not started.
+      await sleep(Math.max(0, Math.min(retryDelay(attempt), deadline - performance.now())))
+    }
+    throw new Error(`Redis (${shownAddress(address)}): ${textOf(why)}`, { cause: why })
   }
 
   stop(): void {

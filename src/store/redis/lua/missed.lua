@@ -1,5 +1,6 @@
--- What was announced on topics since: c or u, name, number each. Answers the head, the events, and which topics have a gap.
-local events, gaps = {}, {}
+-- What was announced on topics since: c or u, name, number each. Answers the head, the events of each topic that has any
+-- (its place, then the events), and which topics have a gap.
+local found, gaps = {}, {}
 for index = 1, tonumber(arg()) do
   local kind, name, after = arg(), arg(), tonumber(arg())
   local key = P .. (kind == 'c' and ':f:' or ':g:') .. name
@@ -7,9 +8,11 @@ for index = 1, tonumber(arg()) do
   if after < lost then gaps[#gaps + 1] = index - 1 end
   local newest = redis.call('LINDEX', key, -1)
   if newest and number_of(newest) > after then
+    local events = {index - 1}
     for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do
       if number_of(text) > after then events[#events + 1] = text end
     end
+    found[#found + 1] = events
   end
 end
-return {head(), events, gaps}
+return {head(), found, gaps}

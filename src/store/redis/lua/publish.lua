@@ -44,18 +44,22 @@ local function to_channel(name, event)
   announce_in(name, known.settings, event)
 end
 
--- Each server that listens to one of these users is told once.
+-- Each server is told once, with those of the users whom it listens to.
 local function announce_to(users, event)
-  local told = {}
+  local servers, listened = {}, {}
   for _, name in ipairs(users) do
     for _, server in ipairs(marked(P .. ':u:' .. name, '@')) do
-      if not told[server] then
-        told[server] = true
-        if tell(server, 'event', cjson.encode(users), event.text) == 0 then
-          -- It does not listen any more; should it be there again, it says so anew.
-          for _, user in ipairs(users) do redis.call('HDEL', P .. ':u:' .. user, '@' .. server) end
-        end
+      if not listened[server] then
+        listened[server] = {}
+        servers[#servers + 1] = server
       end
+      table.insert(listened[server], name)
+    end
+  end
+  for _, server in ipairs(servers) do
+    if tell(server, 'event', cjson.encode(listened[server]), event.text) == 0 then
+      -- It does not listen any more; should it be there again, it says so anew.
+      for _, name in ipairs(listened[server]) do redis.call('HDEL', P .. ':u:' .. name, '@' .. server) end
     end
   end
 end
