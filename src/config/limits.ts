@@ -121,7 +121,7 @@ export const LIMITS = {
     33_554_432,
     'Bytes of answers, and 512 for each, that are remembered for requests with an Idempotency-Key. Above ' +
       'that the oldest are forgotten before their time, and a repeat of theirs is done again. With redis_url: of ' +
-      'one answer, which is not remembered if it is larger.',
+      'all servers together.',
   ),
   presence_list_limit: setting(
     count(0, MAX_COUNT),

@@ -1,5 +1,6 @@
 /** What every memory of answers promises. */
 import { describe, expect, it } from 'vitest'
+import { ANSWER_OVERHEAD_BYTES } from '../../src/store/answers.ts'
 import { within } from '../helpers/http.ts'
 import type { Answer, Answers, Claim, Settle } from '../../src/store/answers.ts'
 import type { Awaitable } from '../../src/store/store.ts'
@@ -19,7 +20,33 @@ export function answerIn(claim: Claim): Promise<Answer | undefined> {
   return within(claim.answer, 'the answer to a repeat')
 }
 
-export function answersContract(name: string, open: () => Awaitable<Answers>): void {
+interface Wishes {
+  readonly windowMs: number
+  readonly maxBytes: number
+}
+
+/** Makes a memory that nobody has used. */
+export type OpenAnswers = (wishes: Wishes) => Awaitable<Answers>
+
+const ROOMY = { windowMs: 10_000, maxBytes: 1_000_000 }
+const TEXT = 'x'.repeat(100)
+/** What is counted for an answer with that text. */
+const ONE = ANSWER_OVERHEAD_BYTES + TEXT.length
+
+async function remember(answers: Answers, key: string, text = TEXT): Promise<void> {
+  await (
+    await begin(answers, key)
+  )(anAnswer(text), true)
+}
+
+export function answersContract(name: string, openWith: OpenAnswers): void {
+  const open = () => openWith(ROOMY)
+  const outcomesOf = async (answers: Answers, ...keys: string[]) => {
+    const outcomes: string[] = []
+    for (const key of keys) outcomes.push((await answers.claim(key, 'f')).outcome)
+    return outcomes
+  }
+
   describe(`memory of answers: ${name}`, () => {
     it('lets one of many requests with a key be first', async () => {
       const answers = await open()
@@ -61,6 +88,36 @@ export function answersContract(name: string, open: () => Awaitable<Answers>): v
       await settle(undefined, true)
       expect(await answerIn(early)).toBeUndefined()
       await begin(answers, 'k')
+    })
+
+    it('forgets the oldest when all of them together are too large', async () => {
+      const answers = await openWith({ ...ROOMY, maxBytes: 2 * ONE })
+      for (const key of ['a', 'b', 'c']) await remember(answers, key)
+      expect(await outcomesOf(answers, 'b', 'c', 'a')).toEqual(['repeat', 'repeat', 'first'])
+    })
+
+    it('does not make room for one that is larger than all there is', async () => {
+      const answers = await openWith({ ...ROOMY, maxBytes: 2 * ONE })
+      await remember(answers, 'small')
+      await remember(answers, 'large', 'x'.repeat(3 * ONE))
+      expect(await outcomesOf(answers, 'small', 'large')).toEqual(['repeat', 'first'])
+    })
+
+    it('holds empty texts within the same bounds', async () => {
+      const answers = await openWith({ ...ROOMY, maxBytes: 10 * ANSWER_OVERHEAD_BYTES })
+      const keys = Array.from({ length: 30 }, (_, index) => `k:${index}`)
+      for (const key of keys) await remember(answers, key, '')
+      const outcomes = await outcomesOf(answers, ...keys.toReversed())
+      expect(outcomes).toEqual(keys.map((_, index) => (index < 10 ? 'repeat' : 'first')))
+    })
+
+    it('keeps nothing with a window of 0, but answers those who wait', async () => {
+      const answers = await openWith({ ...ROOMY, windowMs: 0 })
+      const settle = await begin(answers, 'k')
+      const early = await answers.claim('k', 'f')
+      await settle(anAnswer(), true)
+      expect(await answerIn(early)).toEqual(anAnswer())
+      expect(await outcomesOf(answers, 'k')).toEqual(['first'])
     })
   })
 }

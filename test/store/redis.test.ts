@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
-import { answersContract } from '../contract/answers.ts'
+import { ManualClock } from '../helpers/clock.ts'
+import { anAnswer, answersContract, begin } from '../contract/answers.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { connect, deliveryOf, userName, whisper } from '../contract/fixtures.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
@@ -17,10 +18,10 @@ storeContract('Redis', (clock) =>
   openRedisStore(redis, { ...CONTRACT_OPTIONS, clock, now: () => Math.floor(clock.wallTime()) }),
 )
 
-answersContract('in Redis', async () => {
+answersContract('in Redis', async (wishes) => {
   const store = await openRedisStore(redis, CONTRACT_OPTIONS)
   onTestFinished(() => store.stop())
-  return store.answers({ windowMs: 10_000, maxBytes: 1_000_000 })
+  return store.answers(wishes)
 })
 
 describe('what is kept in Redis', () => {
@@ -37,5 +38,24 @@ describe('what is kept in Redis', () => {
     expect(kept[0]?.length).toBeLessThan(300)
     const { events } = await store.missed([{ topic: userTopic(userName('user 7')), after: 0 }])
     expect(events[0]?.delivery).toEqual(deliveryOf({ pmUsers: ['user 7'] }))
+  })
+
+  it('of answers is given back when they are forgotten', async () => {
+    const prefix = freshPrefix()
+    const clock = new ManualClock()
+    const now = () => Math.floor(clock.wallTime())
+    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, now })
+    onTestFinished(() => store.stop())
+    const answers = store.answers({ windowMs: 1000, maxBytes: 10_000 })
+    const admin = await redis.client()
+    const held = () => admin.hGet(`{${prefix}}`, 'answers')
+    for (const key of ['a', 'b']) await (await begin(answers, key))(anAnswer('[]'), true)
+    expect(await held()).toBe('1028')
+    await clock.advance(1001)
+    await (
+      await begin(answers, 'c')
+    )(anAnswer('[]'), true)
+    expect(await held()).toBe('514')
+    expect(await admin.zCard(`{${prefix}}:answers`)).toBe(1)
   })
 })

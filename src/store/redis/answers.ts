@@ -6,7 +6,7 @@ import type { Installation } from './installation.ts'
 export interface RedisAnswersOptions {
   /** How long an answer is remembered. 0: only those who wait for it get it. */
   readonly windowMs: number
-  /** Beyond it an answer is not kept. For this server alone, per answer: Redis has limits of its own. */
+  /** Of all answers of the installation; an answer counts with `ANSWER_OVERHEAD_BYTES` more than its text. */
   readonly maxBytes: number
 }
 
@@ -69,19 +69,17 @@ export class RedisAnswers implements Answers {
     keep: boolean,
   ): Promise<void> {
     const text = answer ? JSON.stringify(answer) : ''
-    const isKept = keep && answer && this.#hasRoom(text)
-    const windowMs = isKept ? this.options.windowMs : 0
+    const { windowMs, maxBytes } = this.options
+    const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer?.text ?? '')
+    const isKept = keep && answer && bytes <= maxBytes
     try {
-      await this.installation.run('settle', key, fingerprint, text, windowMs)
+      const size = isKept ? bytes : 0
+      await this.installation.run('settle', key, fingerprint, text, windowMs, size, maxBytes)
     } catch (error) {
       if (!(error instanceof StoreAway)) throw error
       // What was asked for is done. Its answer is kept when the store is back; until then a repeat finds no store either.
       setTimeout(() => void this.#settle(key, fingerprint, answer, keep), LOOK_MS).unref()
     }
-  }
-
-  #hasRoom(text: string): boolean {
-    return ANSWER_OVERHEAD_BYTES + Buffer.byteLength(text) <= this.options.maxBytes
   }
 
   /** Undefined: it cannot be given again, or is not there any more. */
