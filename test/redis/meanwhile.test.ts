@@ -45,7 +45,7 @@ async function startTwo() {
   const prefix = freshPrefix()
   const far = await start(`redis://127.0.0.1:${proxy.port}`, prefix)
   const near = await start(redis.url, prefix)
-  return { proxy, far, near, backend: new Backend(near) }
+  return { proxy, prefix, far, near, backend: new Backend(near) }
 }
 
 const answers = (backend: Backend, status: number, what: string) =>
@@ -81,6 +81,27 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
     await Promise.all([annHears.heard('the end'), cemElsewhere.heard('the end')])
     expect(annHears.texts).toEqual(['before', 'for ann by now', 'and later', 'the end'])
     expect(cemElsewhere.ending).toBeUndefined()
+  })
+
+  it('still knows where a client was that left it, though the others took it for dead', async () => {
+    const { proxy, prefix, far, near, backend } = await startTwo()
+    const connId = await backend.connect('ann', ['room'])
+    const first = await Listener.open(far, connId)
+    await backend.say('room', 'before')
+    await first.heard('before')
+
+    proxy.silence()
+    await answers(new Backend(far), 503, 'the server to notice')
+    await first.breakOff()
+    const holder = () => admin.hGet(`{${prefix}}:n:${connId}`, 's')
+    await until(async () => (await holder()) === null, 'the others to let go', TIMEOUT_MS)
+    await backend.say('room', 'meanwhile')
+    proxy.heal()
+    await answers(new Backend(far), 200, 'the server to find back')
+
+    const again = await Listener.open(near, connId)
+    await again.heard('meanwhile')
+    expect(again.texts).toEqual(['meanwhile'])
   })
 
   it('tells everybody once what was said to several in private', async () => {

@@ -20,6 +20,8 @@ interface Held {
 }
 
 interface Owed {
+  /** 0: unknown. */
+  readonly turn: number
   readonly cursor: number
   readonly waitMs: number
 }
@@ -73,18 +75,19 @@ export class Holdings {
     } catch (error) {
       // Redis may have done it, though nobody holds the connection here.
       if (error instanceof StoreAway && !this.#held.has(connId))
-        this.#owed.set(connId, { cursor: AS_IT_WAS, waitMs: this.orphanWaitMs })
+        this.#owed.set(connId, { turn: 0, cursor: AS_IT_WAS, waitMs: this.orphanWaitMs })
       throw error
     }
   }
 
   async detach(connId: ConnId, cursor: number, waitMs: number): Promise<void> {
+    const turn = this.#held.get(connId)?.turn ?? 0
     this.#held.delete(connId)
     try {
-      await this.installation.run('detach', 1, connId, cursor, waitMs)
+      await this.installation.run('detach', 1, connId, turn, cursor, waitMs)
     } catch (error) {
       if (!(error instanceof StoreAway)) throw error
-      this.#owed.set(connId, { cursor, waitMs })
+      this.#owed.set(connId, { turn, cursor, waitMs })
     }
   }
 
@@ -113,7 +116,9 @@ export class Holdings {
   /** Redis is back: what was done to connections here, and could not be told, is found out. */
   async settle(line: Line): Promise<void> {
     for (const part of partsOf([...this.#owed], AT_ONCE)) {
-      const args = part.flatMap(([connId, { cursor, waitMs }]) => [connId, cursor, waitMs])
+      const args = part.flatMap(([connId, owed]) => [
+        ...[connId, owed.turn, owed.cursor, owed.waitMs],
+      ])
       await this.installation.runOn(line, 'detach', part.length, ...args)
       for (const [connId] of part) this.#owed.delete(connId)
     }
