@@ -102,9 +102,9 @@ export async function recordCosts(tell) {
     }
     tell('WebSockets, and what they hear')
     const { bytes, ...sockets } = await recorder.sockets()
-    const deliveries = await recorder.deliveries()
+    const { frame, ...deliveries } = await recorder.deliveries()
     const all = { ...costs, ...sockets, ...deliveries }
-    return { machine, idle, costs: all, bytes: { ...bytes, ...memory } }
+    return { machine, idle, costs: all, bytes: { ...bytes, ...memory, frame } }
   })
 }
 
@@ -196,6 +196,7 @@ class Recorder {
         ...less(less(few, unheard), delivery),
       },
       deliver: { title: 'a delivery to one more socket there', ...delivery },
+      frame: many.frameBytes,
     }
   }
 
@@ -217,6 +218,7 @@ class Recorder {
       ...less(both, opening),
       server: measured.cpuUsPerRequest,
       redis: measured.besideCpuUsPerRequest,
+      frameBytes: measured.frameBytes,
     }
   }
 

@@ -11,8 +11,6 @@ const MOST_TRIES = 500
 const MORE_SERVERS = 1.15
 /** Enough messages that the slowest hundredth means something. */
 const MESSAGES = 20_000
-/** Around a message on the wire: the event's own fields, and the frame. */
-const FRAME_BYTES = 350
 
 /** Channels of fifty; each client says something every five minutes, stays for half an hour, and loses its socket once. */
 const USUAL = {
@@ -20,6 +18,7 @@ const USUAL = {
   minutesBetweenMessages: 5,
   sessionMinutes: 30,
   openingsPerSession: 2,
+  /** As `channel_frames` is by default. */
   keptFrames: 100,
 }
 
@@ -52,6 +51,17 @@ export function plan(demand, recorded) {
     else return described(demand, recorded, { part, installations, each, reckoned, played })
   }
   throw new Error(`no number of servers is enough for ${JSON.stringify(demand)}`)
+}
+
+/** Connections that one Redis is enough for, to two digits. */
+export function mostOnOneRedis(demand, recorded) {
+  const isEnough = (connections) => plan({ ...demand, connections }, recorded).installations === 1
+  let [fits, step] = [0, 1e6]
+  while (step >= 1e4)
+    if (isEnough(fits + step)) fits += step
+    else step /= 10
+  const [digits, power] = [String(fits).slice(0, 2), 10 ** Math.max(0, String(fits).length - 2)]
+  return Number(digits) * power
 }
 
 const isTooMuch = ({ serverBusy, redisBusy }) => serverBusy > MOST_BUSY || redisBusy > MOST_BUSY
@@ -92,7 +102,7 @@ function described(demand, { costs, bytes }, { part, installations, each, reckon
     deliveriesPerSecond: messages * demand.channelSize,
     serverBytes: bytes.serverIdle + held * bytes.openInServer,
     redisBytes: part.connections * perConnection + channels * perChannel,
-    serverBitsOut: (8 * FRAME_BYTES * messages * demand.channelSize) / each / installations,
+    serverBitsOut: (8 * bytes.frame * messages * demand.channelSize) / each / installations,
     /** All clients come back at once. */
     returnSeconds: {
       redis: (part.connections * costs.open.redis) / 1e6,

@@ -50,11 +50,21 @@ export const planTable = (plans) => {
   ]
 }
 
+export const limitText = (connections) =>
+  `One Redis is enough for about ${whole(connections)} such connections.`
+
+export const bytesText = ({ bytes }) =>
+  `An open WebSocket with its user takes ${whole(bytes.connectionInRedis)} bytes in Redis, a channel with one ` +
+  `member ${whole(bytes.channelInRedis)}, and each event that is kept of it for those who return (\`channel_frames\`) ` +
+  `${whole(bytes.frameInRedis)}. On the wire an event has ${whole(bytes.frame)} bytes here.`
+
 /** Between the marks of the page. */
-export async function writePage(recorded, plans) {
+export async function writePage(recorded, plans, most) {
   const parts = {
     costs: asMarkdown(costTable(recorded), 1),
+    bytes: bytesText(recorded),
     plans: asMarkdown(planTable(plans), 1),
+    limit: limitText(most),
   }
   let page = await readFile(PAGE, 'utf8')
   for (const [name, table] of Object.entries(parts)) {

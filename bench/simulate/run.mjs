@@ -2,8 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { recordCosts } from './costs.mjs'
-import { DEMANDS, plan } from './plan.mjs'
-import { costTable, planTable, writePage } from './report.mjs'
+import { DEMANDS, mostOnOneRedis, plan } from './plan.mjs'
+import { costTable, limitText, planTable, writePage } from './report.mjs'
 import { asText } from '../lib/report.mjs'
 
 const RECORDED = new URL('recorded.json', import.meta.url)
@@ -34,11 +34,14 @@ async function main() {
   }
   const recorded = JSON.parse(await readFile(RECORDED, 'utf8'))
   const plans = demandsOf(values).map((demand) => plan(demand, recorded))
-  if (values['write-docs']) await writePage(recorded, plans)
+  const most = mostOnOneRedis(plans[0].demand, recorded)
+  if (values['write-docs']) await writePage(recorded, plans, most)
   if (values.json) return console.log(JSON.stringify(plans))
   console.log(asText(costTable(recorded), 1))
   console.log()
   console.log(asText(planTable(plans), 1))
+  console.log()
+  console.log(limitText(most))
 }
 
 function demandsOf(values) {

@@ -107,11 +107,14 @@ describe('the simulation', () => {
 
 describe('the plans of docs/scaling.md', () => {
   it('are what the recorded costs give', async () => {
-    const { DEMANDS, plan } = (await bench('simulate/plan.mjs')) as {
-      DEMANDS: readonly Demand[]
+    const { DEMANDS, mostOnOneRedis, plan } = (await bench('simulate/plan.mjs')) as {
+      DEMANDS: readonly [Demand, ...Demand[]]
+      mostOnOneRedis: (demand: Demand, recorded: Recorded) => number
       plan: (demand: Demand, recorded: Recorded) => Plan
     }
-    const { costTable, planTable } = (await bench('simulate/report.mjs')) as {
+    const { bytesText, costTable, limitText, planTable } = (await bench('simulate/report.mjs')) as {
+      bytesText: (recorded: Recorded) => string
+      limitText: (connections: number) => string
       costTable: (recorded: Recorded) => string[][]
       planTable: (plans: readonly Plan[]) => string[][]
     }
@@ -121,6 +124,10 @@ describe('the plans of docs/scaling.md', () => {
     const page = await readFile(new URL('../../docs/scaling.md', import.meta.url), 'utf8')
     for (const row of [...costTable(known), ...planTable(plans)])
       expect(page).toContain(`| ${row.join(' | ')} |`)
+    const most = mostOnOneRedis(DEMANDS[0], known)
+    expect(page).toContain(limitText(most))
+    expect(page).toContain(bytesText(known))
+    expect(plan({ ...DEMANDS[0], connections: most }, known).installations).toBe(1)
     for (const { played } of plans) {
       expect(played.serverBusy).toBeLessThanOrEqual(0.6)
       expect(played.redisBusy).toBeLessThanOrEqual(0.6)
