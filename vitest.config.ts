@@ -2,15 +2,15 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that keep a processor busy for long, or look at how long something takes: nothing runs beside them. */
 const ALONE = [
-  'test/redis/**/*.test.ts',
   'test/property/redis.test.ts',
-  'test/conformance/redis.test.ts',
   'test/abuse/slow-readers.test.ts',
   'test/e2e/leaving.test.ts',
   'test/e2e/size.test.ts',
   'test/bench/**/*.test.ts',
   'test/frontend/**/scale.test.ts',
 ]
+/** Tests with processes that are killed or cut off, which others find out after seconds: mostly waiting. */
+const ON_REDIS = ['test/redis/**/*.test.ts', 'test/conformance/redis.test.ts']
 /** Tests with browsers, which need a good part of a processor each. */
 const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
 
@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...ALONE, ...IN_BROWSERS],
+          exclude: [...ALONE, ...ON_REDIS, ...IN_BROWSERS],
           // Much of the time is waiting, so a few more workers than cores.
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
@@ -43,7 +43,16 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: {
+          name: 'on Redis',
+          include: ON_REDIS,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 3 } },
       },
     ],
   },
