@@ -16,24 +16,30 @@ const SPREAD = 1 / 5
  */
 export class Heartbeats {
   readonly #slots: readonly Set<LiveConnection>[]
-  #current = 0
+  readonly #tickMs: number
+  #startedAt = 0
+  /** Slots that were served since; the next one's place is this, modulo their number. */
+  #served = 0
   /** How many slots early the next one to come is served. */
   #early = 0
   #cancel: Cancel | undefined
 
   constructor(
     private readonly clock: Clock,
-    private readonly intervalMs: number,
+    intervalMs: number,
     private readonly beat: (connection: LiveConnection) => void,
   ) {
     const fitting = Math.floor(intervalMs / SHORTEST_TICK_MS)
     const length = Math.max(FEWEST_SLOTS, Math.min(fitting, MOST_SLOTS))
     this.#slots = Array.from({ length }, () => new Set<LiveConnection>())
+    this.#tickMs = intervalMs / length
   }
 
   start(): void {
-    const tickMs = this.intervalMs / this.#slots.length
-    this.#cancel ??= this.clock.every(tickMs, () => this.#tick())
+    if (this.#cancel) return
+    this.#startedAt = this.clock.now()
+    this.#served = 0
+    this.#cancel = this.clock.every(this.#tickMs, () => this.#tick())
   }
 
   stop(): void {
@@ -44,7 +50,7 @@ export class Heartbeats {
   add(connection: LiveConnection): void {
     this.remove(connection)
     const count = this.#slots.length
-    connection.slot = this.#slots[(this.#current - this.#early + count) % count]
+    connection.slot = this.#slots[(this.#served - this.#early - 1 + 2 * count) % count]
     connection.slot?.add(connection)
     this.#early = (this.#early + 1) % Math.floor(count * SPREAD)
   }
@@ -54,8 +60,13 @@ export class Heartbeats {
     connection.slot = undefined
   }
 
+  /** A timer that is late is later each time. What it has left behind is made good, at most once for each. */
   #tick(): void {
-    this.#current = (this.#current + 1) % this.#slots.length
-    for (const connection of this.#slots[this.#current] ?? []) this.beat(connection)
+    const due = Math.round((this.clock.now() - this.#startedAt) / this.#tickMs)
+    this.#served = Math.max(this.#served, due - this.#slots.length)
+    while (this.#served < due) {
+      const slot = this.#slots[this.#served++ % this.#slots.length] ?? []
+      for (const connection of slot) this.beat(connection)
+    }
   }
 }

@@ -39,7 +39,6 @@ interface Parts {
   readonly clock: Clock
   readonly registry: Registry
   readonly outbox: Outbox
-  /** Ends a connection for good, and tells it. */
   /** Takes care of what fails without a caller to tell. */
   readonly inBackground: (work: Awaitable<unknown>) => void
 }

@@ -1,7 +1,7 @@
 import type { Store } from '../store/store.ts'
 import type { ConnId } from '../protocol/ids.ts'
 
-/** Connections that are ended at the same time: each takes a store across a network some round trips. */
+/** Connections that are ended at the same time: each takes a store across a network a round trip. */
 const ENDED_AT_ONCE = 64
 
 /** Ends what the store says is due, one sweep at a time. */

@@ -68,7 +68,10 @@ export class RedisStore implements Contract.Store {
       rootKey: keys.root,
       timeoutMs: options.timeoutMs,
       onConnected: (line) => this.#begin(line),
-      onReady: () => this.#announcements.resume(),
+      onReady: () => {
+        this.#announcements.resume()
+        void this.#holdings.resume()
+      },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
       onBack: options.onBack,

@@ -19,6 +19,22 @@ function open() {
   return { clock, heartbeats, connection, beatsOf }
 }
 
+/** Each time is counted from when the last task began, as the timers of Node do. */
+class LateClock extends ManualClock {
+  override every(ms: number, run: () => void) {
+    let cancel = (): void => {}
+    const arm = (): void => {
+      cancel = this.after(ms + LATE_MS, () => {
+        arm()
+        run()
+      })
+    }
+    arm()
+    return () => cancel()
+  }
+}
+const LATE_MS = 10
+
 describe('heartbeats', () => {
   it.each([0, 1, 999, 1000, 1001, 2500, 4999])(
     'begin within an interval, at most a fifth early, and come regularly, if opened at %d ms',
@@ -99,6 +115,25 @@ describe('heartbeats', () => {
     const perTick = new Map<number, number>()
     for (const time of times) perTick.set(time, (perTick.get(time) ?? 0) + 1)
     expect(Math.max(...perTick.values())).toBeLessThanOrEqual(50)
+  })
+
+  it('do not fall behind when a timer is late each time', async () => {
+    const clock = new LateClock()
+    let beats = 0
+    const heartbeats = new Heartbeats(clock, INTERVAL_MS, () => beats++)
+    heartbeats.start()
+    heartbeats.add(new LiveConnection(connIdOf(1), userName('ann')))
+    await clock.advance(20.5 * INTERVAL_MS)
+    expect(beats).toBe(20)
+  })
+
+  it('are sent once to each, not once for each interval, after a pause of the whole process', async () => {
+    const { clock, heartbeats, connection, beatsOf } = open()
+    const all = Array.from({ length: 50 }, connection)
+    for (const one of all) heartbeats.add(one)
+    clock.leap(10 * INTERVAL_MS)
+    await clock.advance(INTERVAL_MS / 100)
+    expect(all.map((one) => beatsOf(one).length)).toEqual(all.map(() => 1))
   })
 
   it.each([1, 49, 70])('come in time where the interval is only %d ms', async (intervalMs) => {

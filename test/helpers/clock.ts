@@ -55,6 +55,11 @@ export class ManualClock implements Clock {
     this.#now = until
   }
 
+  /** The process was paused: time passes, and timers are late. */
+  leap(ms: number): void {
+    this.#now += ms
+  }
+
   /** Timers that are set: none, after everything has stopped. */
   get pending(): number {
     return this.#tasks.length

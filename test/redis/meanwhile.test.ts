@@ -1,6 +1,7 @@
 /** What happens elsewhere, or cannot be written, while a server has lost Redis; and what two databases have in common. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
+import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { Listener, closeClients } from '../helpers/websocket.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
@@ -95,6 +96,27 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
     await first.breakOff()
     const holder = () => admin.hGet(`{${prefix}}:n:${connId}`, 's')
     await until(async () => (await holder()) === null, 'the others to let go', TIMEOUT_MS)
+    await backend.say('room', 'meanwhile')
+    proxy.heal()
+    await answers(new Backend(far), 200, 'the server to find back')
+
+    const again = await Listener.open(near, connId)
+    await again.heard('meanwhile')
+    expect(again.texts).toEqual(['meanwhile'])
+  })
+
+  it('still knows where a client was that left it, and could not come back at once', async () => {
+    const { proxy, far, near, backend } = await startTwo()
+    const connId = await backend.connect('ann', ['room'])
+    const first = await Listener.open(far, connId)
+    await backend.say('room', 'before')
+    await first.heard('before')
+
+    proxy.silence()
+    await answers(new Backend(far), 503, 'the server to notice')
+    await first.breakOff()
+    const inVain = await Listener.open(far, connId)
+    expect((await inVain.closed).code).toBe(CLOSE.unavailable.code)
     await backend.say('room', 'meanwhile')
     proxy.heal()
     await answers(new Backend(far), 200, 'the server to find back')

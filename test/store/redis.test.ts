@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { ANSWER_OVERHEAD_BYTES } from '../../src/store/answers.ts'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { anAnswer, answersContract, begin } from '../contract/answers.ts'
 import { RedisServer } from '../helpers/redis.ts'
-import { connect, deliveryOf, userName, whisper } from '../contract/fixtures.ts'
+import { attach, connIdOf, connect, deliveryOf, userName, whisper } from '../contract/fixtures.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 import { userTopic } from '../../src/store/store.ts'
 import { storeContract } from '../contract/store.ts'
@@ -57,5 +58,42 @@ describe('what is kept in Redis', () => {
     )(anAnswer('[]'), true)
     expect(await held()).toBe('514')
     expect(await admin.zCard(`{${prefix}}:answers`)).toBe(1)
+  })
+
+  it('of a request that is being done is not forgotten with an older one of its key', async () => {
+    const prefix = freshPrefix()
+    const clock = new ManualClock()
+    const now = () => Math.floor(clock.wallTime())
+    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, now })
+    onTestFinished(() => store.stop())
+    const one = ANSWER_OVERHEAD_BYTES + 2
+    const answers = store.answers({ windowMs: 1000, maxBytes: 600 * one })
+    const keys = Array.from({ length: 520 }, (_, index) => `k${index}`)
+    for (const key of keys) await (await begin(answers, key))(anAnswer('[]'), true)
+    await clock.advance(1001)
+    const admin = await redis.client()
+    // Redis forgets by its own time, which is not turned.
+    await admin.del(keys.map((key) => `{${prefix}}:a:${key}`))
+    await begin(answers, 'k99')
+    await (
+      await begin(answers, 'large')
+    )(anAnswer('x'.repeat(590 * one)), true)
+    expect((await answers.claim('k99', 'f')).outcome).toBe('repeat')
+    expect((await answers.claim('large', 'f')).outcome).toBe('repeat')
+  })
+
+  it('of a connection tells its attachments apart, also when it is made anew', async () => {
+    const prefix = freshPrefix()
+    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix })
+    onTestFinished(() => store.stop())
+    const admin = await redis.client()
+    const turns: number[] = []
+    for (let round = 0; round < 3; round++) {
+      await connect(store, 'ann')
+      await attach(store, connIdOf(1))
+      turns.push(Number(await admin.hGet(`{${prefix}}:n:${connIdOf(1)}`, 'v')))
+      await store.drop(connIdOf(1))
+    }
+    expect(new Set(turns).size).toBe(3)
   })
 })

@@ -15,7 +15,7 @@ const AS_IT_WAS = -1
 
 interface Held {
   readonly kind: SinkKind
-  /** Counts the times that the connection was attached, wherever. */
+  /** Which attachment this is, of all in the installation. */
   readonly turn: number
 }
 
@@ -25,6 +25,9 @@ interface Owed {
   readonly cursor: number
   readonly waitMs: number
 }
+
+/** Of a connection that may be attached here, though nobody knows. */
+const UNKNOWN: Owed = { turn: 0, cursor: AS_IT_WAS, waitMs: 0 }
 
 type Reclaimed = readonly ['dropped' | 'moved' | 'is-in', ConnId, channels: readonly string[]]
 
@@ -74,8 +77,10 @@ export class Holdings {
       }
     } catch (error) {
       // Redis may have done it, though nobody holds the connection here.
-      if (error instanceof StoreAway && !this.#held.has(connId))
-        this.#owed.set(connId, { turn: 0, cursor: AS_IT_WAS, waitMs: this.orphanWaitMs })
+      if (error instanceof StoreAway && !this.#held.has(connId)) {
+        const { turn, cursor, waitMs } = this.#owed.get(connId) ?? UNKNOWN
+        this.#owed.set(connId, { turn, cursor, waitMs: Math.max(waitMs, this.orphanWaitMs) })
+      }
       throw error
     }
   }
@@ -115,19 +120,38 @@ export class Holdings {
 
   /** Redis is back: what was done to connections here, and could not be told, is found out. */
   async settle(line: Line): Promise<void> {
-    for (const part of partsOf([...this.#owed], AT_ONCE)) {
-      const args = part.flatMap(([connId, owed]) => [
-        ...[connId, owed.turn, owed.cursor, owed.waitMs],
-      ])
-      await this.installation.runOn(line, 'detach', part.length, ...args)
-      for (const [connId] of part) this.#owed.delete(connId)
-    }
+    await this.#payOwed((...args) => this.installation.runOn(line, 'detach', ...args))
     for (const part of partsOf([...this.#held], AT_ONCE)) {
       const args = part.flatMap(([connId, { kind, turn }]) => [connId, kind, turn])
       const reply = await this.installation.runOn(line, 'reclaim', part.length, ...args)
       for (const [type, connId, channels] of reply as unknown as readonly Reclaimed[])
         if (type === 'is-in') this.command({ type, connId, channels: sinceOf(channels) })
         else this.#gone(type, connId)
+    }
+  }
+
+  /** What clients did while everything else was being found out is told as well. */
+  async resume(): Promise<void> {
+    try {
+      await this.#payOwed((...args) => this.installation.run('detach', ...args))
+    } catch (error) {
+      // Away again: it stays owed.
+      if (!(error instanceof StoreAway)) throw error
+    }
+  }
+
+  async #payOwed(detach: (...args: (string | number)[]) => Promise<unknown>): Promise<void> {
+    for (const part of partsOf([...this.#owed], AT_ONCE)) {
+      // Who is being attached again is not owed any more once that is answered.
+      const due = part.filter(
+        ([connId, owed]) => this.#owed.get(connId) === owed && !this.#asking.has(connId),
+      )
+      const args = due.flatMap(([connId, { turn, cursor, waitMs }]) => [
+        ...[connId, turn, cursor, waitMs],
+      ])
+      if (due.length > 0) await detach(due.length, ...args)
+      for (const [connId, owed] of due)
+        if (this.#owed.get(connId) === owed) this.#owed.delete(connId)
     }
   }
 

@@ -53,15 +53,17 @@ export class Link {
     const deadline = performance.now() + patienceMs
     let why: unknown
     for (let attempt = 0; attempt === 0 || performance.now() < deadline; attempt++) {
-      const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
+      const startedAt = performance.now()
+      const allowedMs = Math.max(1, Math.min(timeoutMs, Math.ceil(deadline - startedAt)))
       try {
-        const wire = await this.#connect(Math.min(timeoutMs, leftMs))
+        const wire = await this.#connect(allowedMs)
         void this.#hold(wire)
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis
-        // An attempt that had less time than others fails for that reason, and knows no better one.
-        if (why === undefined || isUnfit || leftMs >= timeoutMs) why = error
+        // An attempt that had less time than others, and used it up, knows no reason but that.
+        const isCut = allowedMs < timeoutMs && performance.now() >= startedAt + allowedMs - 1
+        if (why === undefined || isUnfit || !isCut) why = error
         if (isUnfit) break
       }
       // Nothing else keeps a process alive that has not started.

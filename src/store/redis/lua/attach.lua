@@ -21,11 +21,11 @@ if server and server ~= SERVER then
   -- It may not have heard that it was asked, and goes on serving its client.
   tell(server, 'moved', conn_id, held[7] or 0, '[]')
 end
--- Which of its attachments this is: a server that is asked for an older one does not let go of a newer one.
+-- Which attachment this is, of all there ever were: a server that is asked for an older one does not let go of a newer one.
 local turn = tonumber(held[7] or 0)
 -- A poll beside a stream of the same server takes nothing over.
 if server ~= SERVER or kind == 'stream' or held[3] ~= 'stream' then
-  turn = turn + 1
+  turn = redis.call('HINCRBY', P, 'turns', 1)
   redis.call('HSET', conn, 's', SERVER, 'k', kind, 'r', 1, 'v', turn)
   redis.call('HDEL', conn, 'w')
   if waiting and waiting ~= SERVER then tell(waiting, 'free', conn_id, 0, '[]') end

@@ -6,6 +6,9 @@ local key = P .. ':a:' .. name
 -- By when they are forgotten: size and name of each.
 local kept = P .. ':answers'
 
+-- A script holds up everybody else.
+local AT_ONCE = 500
+
 local function forget(entry)
   local bytes, of = string.match(entry, '^(%d+):(.*)$')
   redis.call('ZREM', kept, entry)
@@ -15,13 +18,16 @@ end
 local function keep()
   redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'a', answer)
   redis.call('PEXPIRE', key, window)
-  for _, entry in ipairs(redis.call('ZRANGE', kept, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)) do forget(entry) end
-  if redis.call('ZADD', kept, now + window, size .. ':' .. name) == 0 then return end
-  local total = redis.call('HINCRBY', P, 'answers', size)
-  while total > most do
-    local oldest
-    oldest, total = forget(redis.call('ZRANGE', kept, 0, 0)[1])
-    redis.call('DEL', P .. ':a:' .. oldest)
+  if redis.call('ZADD', kept, now + window, size .. ':' .. name) == 1 then redis.call('HINCRBY', P, 'answers', size) end
+  for _, entry in ipairs(redis.call('ZRANGE', kept, '-inf', now, 'BYSCORE', 'LIMIT', 0, AT_ONCE)) do forget(entry) end
+  local total, forgotten = tonumber(redis.call('HGET', P, 'answers')), 0
+  while total > most and forgotten < AT_ONCE do
+    local oldest = redis.call('ZRANGE', kept, 0, 0, 'WITHSCORES')
+    local of
+    of, total = forget(oldest[1])
+    -- One whose time is over is gone already, and its name may be in use again.
+    if tonumber(oldest[2]) > now then redis.call('DEL', P .. ':a:' .. of) end
+    forgotten = forgotten + 1
   end
 end
 

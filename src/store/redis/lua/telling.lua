@@ -83,9 +83,3 @@ local function tell_state(user, changed, channels)
       .. ',"timestamp":"' .. TIMESTAMP .. '","channel":' .. json(name) .. ',"message":' .. message, '')
   end
 end
-
-local function names_of(changes)
-  local names = {}
-  for index, change in ipairs(changes) do names[index] = change[1] end
-  return names
-end

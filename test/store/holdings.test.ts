@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import { Holdings } from '../../src/store/redis/holdings.ts'
+import { StoreAway } from '../../src/store/store.ts'
+import { connIdOf } from '../contract/fixtures.ts'
+import type { Installation } from '../../src/store/redis/installation.ts'
+import type { Line } from '../../src/store/redis/link.ts'
+
+type Asked = readonly (string | number)[]
+
+const ORPHAN_WAIT_MS = 9000
+const LINE = {} as Line
+const [ANN, BOB] = [connIdOf(1), connIdOf(2)]
+const attachedIn = (turn: number) => ['attached', 'ann', '7', 1, [], turn]
+
+/** Holdings of a server whose Redis answers what it is told to, or is away. */
+function open() {
+  const asked: Asked[] = []
+  const at = { isAway: false, onLine: () => {}, answer: [] as unknown }
+  const run = (...args: Asked): Promise<unknown> => {
+    if (at.isAway) return Promise.reject(new StoreAway())
+    asked.push(args)
+    return Promise.resolve(at.answer)
+  }
+  const runOn = (_line: Line, ...args: Asked): Promise<unknown> => {
+    asked.push(args)
+    at.onLine()
+    return Promise.resolve([])
+  }
+  const installation = { run, runOn } as unknown as Installation
+  const holdings = new Holdings(installation, ORPHAN_WAIT_MS, () => {})
+  const attach = async (turn: number) => {
+    at.answer = attachedIn(turn)
+    await holdings.attach(ANN, 'stream')
+  }
+  const detached = () => asked.filter(([script]) => script === 'detach')
+  return { at, holdings, attach, detached }
+}
+
+describe('what a server owes Redis', () => {
+  it('is told when Redis is back, with the attachment that it is about', async () => {
+    const { at, holdings, attach, detached } = open()
+    await attach(41)
+    at.isAway = true
+    await holdings.detach(ANN, 12, 500)
+    await holdings.settle(LINE)
+    expect(detached()).toEqual([['detach', 1, ANN, 41, 12, 500]])
+    at.isAway = false
+    await holdings.resume()
+    expect(detached().at(-1)).toEqual(['detach', 1, ANN, 41, 12, 500])
+    expect(detached()).toHaveLength(1)
+  })
+
+  it('because a client went while everything was being found out is told then', async () => {
+    const { at, holdings, attach, detached } = open()
+    await attach(41)
+    at.isAway = true
+    at.onLine = () => void holdings.detach(ANN, 12, 0)
+    await holdings.settle(LINE)
+    await Promise.resolve()
+    expect(detached()).toEqual([])
+    at.isAway = false
+    await holdings.resume()
+    expect(detached()).toEqual([['detach', 1, ANN, 41, 12, 0]])
+  })
+
+  it('stays owed if Redis is away again', async () => {
+    const { at, holdings, attach, detached } = open()
+    await attach(41)
+    at.isAway = true
+    await holdings.detach(ANN, 12, 0)
+    await holdings.resume()
+    at.isAway = false
+    await holdings.resume()
+    expect(detached()).toHaveLength(1)
+  })
+
+  it('keeps where a client was that could not come back, and lets it wait as one that may', async () => {
+    const { at, holdings, attach, detached } = open()
+    await attach(41)
+    at.isAway = true
+    await holdings.detach(ANN, 12, 0)
+    await expect(holdings.attach(ANN, 'stream')).rejects.toThrow(StoreAway)
+    await expect(holdings.attach(BOB, 'stream')).rejects.toThrow(StoreAway)
+    await holdings.settle(LINE)
+    const [ann, bob] = [
+      [ANN, 41, 12, ORPHAN_WAIT_MS],
+      [BOB, 0, -1, ORPHAN_WAIT_MS],
+    ] as const
+    expect(detached()).toEqual([['detach', 2, ...ann, ...bob]])
+  })
+
+  it('is not told of who is coming back at this moment', async () => {
+    const { at, holdings, attach, detached } = open()
+    await attach(41)
+    at.isAway = true
+    await holdings.detach(ANN, 12, 500)
+    at.isAway = false
+    const coming = attach(42)
+    await holdings.resume()
+    await coming
+    await holdings.resume()
+    expect(detached()).toEqual([])
+  })
+})
