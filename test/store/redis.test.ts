@@ -74,11 +74,12 @@ describe('what is kept in Redis', () => {
     const admin = await redis.client()
     // Redis forgets by its own time, which is not turned.
     await admin.del(keys.map((key) => `{${prefix}}:a:${key}`))
-    await begin(answers, 'k99')
-    await (
-      await begin(answers, 'large')
-    )(anAnswer('x'.repeat(590 * one)), true)
-    expect((await answers.claim('k99', 'f')).outcome).toBe('repeat')
+    // Those that are over are cleared away from the front, so many at a time: of what is left, the first make room.
+    const again = keys.toSorted()[505] ?? ''
+    await begin(answers, again)
+    const settle = await begin(answers, 'large')
+    await settle(anAnswer('x'.repeat(595 * one)), true)
+    expect((await answers.claim(again, 'f')).outcome).toBe('repeat')
     expect((await answers.claim('large', 'f')).outcome).toBe('repeat')
   })
 
