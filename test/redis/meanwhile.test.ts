@@ -49,6 +49,19 @@ async function startTwo() {
   return { proxy, prefix, far, near, backend: new Backend(near) }
 }
 
+/** A client that has heard something leaves a server while that is cut off. Answers its conn_id. */
+async function leaveMeanwhile({ proxy, far, backend }: Omit<Two, 'near' | 'prefix'>) {
+  const connId = await backend.connect('ann', ['room'])
+  const client = await Listener.open(far, connId)
+  await backend.say('room', 'before')
+  await client.heard('before')
+  proxy.silence()
+  await answers(new Backend(far), 503, 'the server to notice')
+  await client.breakOff()
+  return connId
+}
+type Two = Awaited<ReturnType<typeof startTwo>>
+
 const answers = (backend: Backend, status: number, what: string) =>
   until(async () => (await backend.send('GET /health')).status === status, what)
 
@@ -86,14 +99,7 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
 
   it('still knows where a client was that left it, though the others took it for dead', async () => {
     const { proxy, prefix, far, near, backend } = await startTwo()
-    const connId = await backend.connect('ann', ['room'])
-    const first = await Listener.open(far, connId)
-    await backend.say('room', 'before')
-    await first.heard('before')
-
-    proxy.silence()
-    await answers(new Backend(far), 503, 'the server to notice')
-    await first.breakOff()
+    const connId = await leaveMeanwhile({ proxy, far, backend })
     const holder = () => admin.hGet(`{${prefix}}:n:${connId}`, 's')
     await until(async () => (await holder()) === null, 'the others to let go', TIMEOUT_MS)
     await backend.say('room', 'meanwhile')
@@ -107,14 +113,7 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
 
   it('still knows where a client was that left it, and could not come back at once', async () => {
     const { proxy, far, near, backend } = await startTwo()
-    const connId = await backend.connect('ann', ['room'])
-    const first = await Listener.open(far, connId)
-    await backend.say('room', 'before')
-    await first.heard('before')
-
-    proxy.silence()
-    await answers(new Backend(far), 503, 'the server to notice')
-    await first.breakOff()
+    const connId = await leaveMeanwhile({ proxy, far, backend })
     const inVain = await Listener.open(far, connId)
     expect((await inVain.closed).code).toBe(CLOSE.unavailable.code)
     await backend.say('room', 'meanwhile')

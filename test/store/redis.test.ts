@@ -26,10 +26,18 @@ answersContract('in Redis', async (wishes) => {
 })
 
 describe('what is kept in Redis', () => {
-  it('of a private message is the same for each of its users, however many there are', async () => {
+  /** With a clock that is turned by hand; what Redis itself forgets it forgets by its own time. */
+  async function openByHand() {
     const prefix = freshPrefix()
-    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix })
+    const clock = new ManualClock()
+    const now = () => Math.floor(clock.wallTime())
+    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, now })
     onTestFinished(() => store.stop())
+    return { store, clock, prefix }
+  }
+
+  it('of a private message is the same for each of its users, however many there are', async () => {
+    const { store, prefix } = await openByHand()
     const names = Array.from({ length: 200 }, (_, index) => `user ${index}`)
     for (const [id, name] of names.entries()) await connect(store, name, { id })
     await store.publish([whisper(names, { text: 'x' })])
@@ -42,11 +50,7 @@ describe('what is kept in Redis', () => {
   })
 
   it('of answers is given back when they are forgotten', async () => {
-    const prefix = freshPrefix()
-    const clock = new ManualClock()
-    const now = () => Math.floor(clock.wallTime())
-    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, now })
-    onTestFinished(() => store.stop())
+    const { store, clock, prefix } = await openByHand()
     const answers = store.answers({ windowMs: 1000, maxBytes: 10_000 })
     const admin = await redis.client()
     const held = () => admin.hGet(`{${prefix}}`, 'answers')
@@ -61,11 +65,7 @@ describe('what is kept in Redis', () => {
   })
 
   it('of a request that is being done is not forgotten with an older one of its key', async () => {
-    const prefix = freshPrefix()
-    const clock = new ManualClock()
-    const now = () => Math.floor(clock.wallTime())
-    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, now })
-    onTestFinished(() => store.stop())
+    const { store, clock, prefix } = await openByHand()
     const one = ANSWER_OVERHEAD_BYTES + 2
     const answers = store.answers({ windowMs: 1000, maxBytes: 600 * one })
     const keys = Array.from({ length: 520 }, (_, index) => `k${index}`)
@@ -84,9 +84,7 @@ describe('what is kept in Redis', () => {
   })
 
   it('of a connection tells its attachments apart, also when it is made anew', async () => {
-    const prefix = freshPrefix()
-    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix })
-    onTestFinished(() => store.stop())
+    const { store, prefix } = await openByHand()
     const admin = await redis.client()
     const turns: number[] = []
     for (let round = 0; round < 3; round++) {
