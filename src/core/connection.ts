@@ -60,8 +60,8 @@ export class LiveConnection {
   late: Since[] | undefined
   /** One for each topic it listens to. */
   subscriptions: Subscription[] = []
-  /** When the client last showed life, by the clock. */
-  lastSeen = 0
+  /** When it was sent the first heartbeat since the client last showed life, by the clock. */
+  askedAt: number | undefined
   /** Those who get their heartbeats together with it. */
   slot: Set<LiveConnection> | undefined
 

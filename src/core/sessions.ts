@@ -137,7 +137,7 @@ export class Sessions {
 
   /** The client showed life. */
   seen(connection: LiveConnection): void {
-    connection.lastSeen = this.parts.clock.now()
+    connection.askedAt = undefined
   }
 
   /** What a store tells the server that holds a connection. */
@@ -254,8 +254,11 @@ export class Sessions {
   /** A heartbeat, unless the client gave no sign of life for too long. */
   #beat(connection: LiveConnection): void {
     const { sink } = connection
-    if (this.parts.clock.now() - connection.lastSeen <= this.times.gcConnsMs)
-      return sink?.heartbeat()
+    const now = this.parts.clock.now()
+    // Counted from a heartbeat, not from the last sign of life: a server that was paused itself has not asked meanwhile.
+    const askedAt = (connection.askedAt ??= now)
+    const { gcConnsMs, heartbeatIntervalMs } = this.times
+    if (now - askedAt <= Math.max(gcConnsMs - heartbeatIntervalMs, 0)) return sink?.heartbeat()
     this.#detach(connection, this.times.resumeWindowMs)
     sink?.abandon()
   }

@@ -489,6 +489,18 @@ describe('a client that shows no life', () => {
     expect(bob.sink.isAbandoned).toBe(false)
   })
 
+  it('is not blamed for a time in which the server itself was paused', async () => {
+    const at = new Installation()
+    const ann = await at.enter('ann', ['room'])
+    await at.clock.advance(5000)
+    if (ann.connection) at.hub.sessions.seen(ann.connection)
+    at.clock.leap(10 * HUB_OPTIONS.gcConnsMs)
+    await at.clock.advance(5000)
+    expect(ann.sink.isAbandoned).toBe(false)
+    await at.clock.advance(HUB_OPTIONS.gcConnsMs)
+    expect(ann.sink.isAbandoned).toBe(true)
+  })
+
   it('comes back for what it missed', async () => {
     const { at, ann } = await gather()
     await at.clock.advance(21_000)
