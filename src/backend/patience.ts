@@ -23,8 +23,8 @@ export interface Verdict {
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
-/** In less nothing is answered. Timers may fire a millisecond early, so that much can be left at the deadline. */
-const SHORTEST_ATTEMPT_MS = 5
+/** An attempt with less time would fail for that reason, and hide why those before it failed. */
+const SHORTEST_ATTEMPT_MS = 50
 
 /**
  * Exponential back-off with full jitter: anything up to a bound that doubles, from 100 ms to 5 s, so that the many
@@ -38,8 +38,8 @@ export function pauseMs(attempt: number, retryAfterMs: number, random = Math.ran
 /**
  * What `attempt` resolves to, or the failure of the last one.
  *
- * Ends early, with that failure, if the next pause would leave no time before the deadline: a `Retry-After` of an hour is not
- * waited for. Rejects with the reason of `signal`.
+ * Ends early, with that failure, if the next pause would leave less than 50 ms before the deadline: a `Retry-After` of an
+ * hour is not waited for. Rejects with the reason of `signal`.
  */
 export async function persist<Value>(
   attempt: (attempt: Attempt) => Promise<Value>,

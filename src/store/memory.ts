@@ -15,7 +15,7 @@ import type * as Contract from './store.ts'
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
 type CommandListener = Parameters<Contract.Store['onCommand']>[0]
 
-/** Keeps everything in this process. Every call answers at once; announcements happen during `publish`. */
+/** Keeps everything in this process. Every call answers at once, and what it announces is heard before it does. */
 export class MemoryStore implements Contract.Store {
   readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
   readonly #tables: Tables

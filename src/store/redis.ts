@@ -70,7 +70,8 @@ export class RedisStore implements Contract.Store {
       onConnected: (line) => this.#begin(line),
       onReady: () => {
         this.#announcements.resume()
-        void this.#holdings.resume()
+        // A new connection begins with the same, and tells why it fails.
+        this.#holdings.resume().catch(() => this.#link.cut())
       },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,

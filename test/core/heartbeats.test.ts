@@ -19,6 +19,16 @@ function open() {
   return { clock, heartbeats, connection, beatsOf }
 }
 
+/** Of one connection, in so many intervals. */
+async function beatsWithin(intervals: number, clock: ManualClock, intervalMs: number) {
+  let beats = 0
+  const heartbeats = new Heartbeats(clock, intervalMs, () => beats++)
+  heartbeats.start()
+  heartbeats.add(new LiveConnection(connIdOf(1), userName('ann')))
+  await clock.advance(intervals * intervalMs)
+  return beats
+}
+
 /** Each time is counted from when the last task began, as the timers of Node do. */
 class LateClock extends ManualClock {
   override every(ms: number, run: () => void) {
@@ -118,13 +128,7 @@ describe('heartbeats', () => {
   })
 
   it('do not fall behind when a timer is late each time', async () => {
-    const clock = new LateClock()
-    let beats = 0
-    const heartbeats = new Heartbeats(clock, INTERVAL_MS, () => beats++)
-    heartbeats.start()
-    heartbeats.add(new LiveConnection(connIdOf(1), userName('ann')))
-    await clock.advance(20.5 * INTERVAL_MS)
-    expect(beats).toBe(20)
+    expect(await beatsWithin(20.5, new LateClock(), INTERVAL_MS)).toBe(20)
   })
 
   it('are sent once to each, not once for each interval, after a pause of the whole process', async () => {
@@ -137,12 +141,6 @@ describe('heartbeats', () => {
   })
 
   it.each([1, 49, 70])('come in time where the interval is only %d ms', async (intervalMs) => {
-    const clock = new ManualClock()
-    let beats = 0
-    const heartbeats = new Heartbeats(clock, intervalMs, () => beats++)
-    heartbeats.start()
-    heartbeats.add(new LiveConnection(connIdOf(1), userName('ann')))
-    await clock.advance(10.5 * intervalMs)
-    expect(beats).toBe(10)
+    expect(await beatsWithin(10.5, new ManualClock(), intervalMs)).toBe(10)
   })
 })

@@ -50,7 +50,7 @@ async function startTwo() {
 }
 
 /** A client that has heard something leaves a server while that is cut off. Answers its conn_id. */
-async function leaveMeanwhile({ proxy, far, backend }: Omit<Two, 'near' | 'prefix'>) {
+async function leaveMeanwhile({ proxy, far, backend }: Two): Promise<string> {
   const connId = await backend.connect('ann', ['room'])
   const client = await Listener.open(far, connId)
   await backend.say('room', 'before')
@@ -61,6 +61,16 @@ async function leaveMeanwhile({ proxy, far, backend }: Omit<Two, 'near' | 'prefi
   return connId
 }
 type Two = Awaited<ReturnType<typeof startTwo>>
+
+/** Once the server is back, the client gets what it has not heard, and nothing else, although it names no cursor. */
+async function expectItsPlace({ proxy, far, near, backend }: Two, connId: string): Promise<void> {
+  await backend.say('room', 'meanwhile')
+  proxy.heal()
+  await answers(new Backend(far), 200, 'the server to find back')
+  const again = await Listener.open(near, connId)
+  await again.heard('meanwhile')
+  expect(again.texts).toEqual(['meanwhile'])
+}
 
 const answers = (backend: Backend, status: number, what: string) =>
   until(async () => (await backend.send('GET /health')).status === status, what)
@@ -98,31 +108,19 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
   })
 
   it('still knows where a client was that left it, though the others took it for dead', async () => {
-    const { proxy, prefix, far, near, backend } = await startTwo()
-    const connId = await leaveMeanwhile({ proxy, far, backend })
-    const holder = () => admin.hGet(`{${prefix}}:n:${connId}`, 's')
+    const two = await startTwo()
+    const connId = await leaveMeanwhile(two)
+    const holder = () => admin.hGet(`{${two.prefix}}:n:${connId}`, 's')
     await until(async () => (await holder()) === null, 'the others to let go', TIMEOUT_MS)
-    await backend.say('room', 'meanwhile')
-    proxy.heal()
-    await answers(new Backend(far), 200, 'the server to find back')
-
-    const again = await Listener.open(near, connId)
-    await again.heard('meanwhile')
-    expect(again.texts).toEqual(['meanwhile'])
+    await expectItsPlace(two, connId)
   })
 
   it('still knows where a client was that left it, and could not come back at once', async () => {
-    const { proxy, far, near, backend } = await startTwo()
-    const connId = await leaveMeanwhile({ proxy, far, backend })
-    const inVain = await Listener.open(far, connId)
+    const two = await startTwo()
+    const connId = await leaveMeanwhile(two)
+    const inVain = await Listener.open(two.far, connId)
     expect((await inVain.closed).code).toBe(CLOSE.unavailable.code)
-    await backend.say('room', 'meanwhile')
-    proxy.heal()
-    await answers(new Backend(far), 200, 'the server to find back')
-
-    const again = await Listener.open(near, connId)
-    await again.heard('meanwhile')
-    expect(again.texts).toEqual(['meanwhile'])
+    await expectItsPlace(two, connId)
   })
 
   it('tells everybody once what was said to several in private', async () => {

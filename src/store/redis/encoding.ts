@@ -143,20 +143,19 @@ const NO_EDIT = ['0']
 
 /** What `publish.lua` reads of one publication. */
 export function writePublication({ body, delivery, users }: Publication): string[] {
-  const { excludeUsers, noHistory } = delivery
   // Kept once for each user, so that a list of them all would be kept as often; topics say who is meant.
-  const pmUsers = users ? [] : delivery.pmUsers
+  const kept = users ? { ...delivery, pmUsers: [] } : delivery
   const target = users ? ['users', ...counted(users)] : writeTarget(body.channel)
   const edited =
     body.type === 'message:edit' ? counted(EDITABLE.map((key) => given(body[key]))) : NO_EDIT
   return [
     body.type,
     body.uuid,
-    noHistory ? '1' : '0',
-    `${JSON.stringify(body)}\n${writeDelivery({ ...delivery, pmUsers })}`,
+    kept.noHistory ? '1' : '0',
+    `${JSON.stringify(body)}\n${writeDelivery(kept)}`,
     ...edited,
-    ...counted(pmUsers),
-    ...counted(excludeUsers),
+    ...counted(kept.pmUsers),
+    ...counted(kept.excludeUsers),
     ...target,
   ]
 }

@@ -33,7 +33,9 @@ const PARTS = {
 
 export type ScriptName = keyof typeof PARTS
 /** They are asked with the time and a UUID in front, see `lua/telling.lua`. */
-export type TellingScript = 'connect' | 'join' | 'leave' | 'drop' | 'setState'
+export type TellingScript = {
+  [Name in ScriptName]: 'telling' extends (typeof PARTS)[Name][number] ? Name : never
+}[ScriptName]
 
 export interface Script {
   readonly text: string
