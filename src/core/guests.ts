@@ -122,6 +122,7 @@ export class Guests {
   /** The server sends the guest away. */
   expel(guest: Guest, reason: CloseReason): void {
     const { sink } = guest
+    this.parts.outbox.flush(guest)
     this.close(guest)
     sink?.close(reason)
   }

@@ -125,6 +125,7 @@ export class Sessions {
 
   /** The server ends the sink; the client may come back for what it missed. */
   expel(connection: LiveConnection, reason: CloseReason): void {
+    this.parts.outbox.flush(connection)
     // A poll takes what it has gathered along, if it is closed before it is given up.
     connection.sink?.close(reason)
     this.#detach(connection, this.times.resumeWindowMs)
@@ -162,6 +163,7 @@ export class Sessions {
         for (const name of command.channels) registry.unsubscribe(connection, channelTopic(name))
         break
       case 'dropped':
+        this.parts.outbox.flush(connection)
         this.#forget(connection)?.close(CLOSE.ended)
         break
       case 'moved':

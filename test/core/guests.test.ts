@@ -118,7 +118,9 @@ describe('guests', () => {
   it('are told when the server stops, and leave nothing behind', async () => {
     const at = new Installation()
     const { sink } = await invite(at, 'guest', 'room')
+    await at.say('room', 'goodbye')
     await at.hub.stop()
+    expect(textsOf(sink)).toEqual(['goodbye'])
     expect(sink.closed).toEqual(CLOSE.stopping)
     expect(at.hub.guests.size).toBe(0)
     expect(at.clock.pending).toBe(0)

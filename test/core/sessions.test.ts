@@ -593,6 +593,14 @@ describe('a connection that is ended by the backend', () => {
     expect(bob.heard()).toEqual([])
   })
 
+  it('is sent first what was said before, though its turn has not ended', async () => {
+    const { at, ann } = await gather()
+    await at.say('room', 'goodbye')
+    expect(await at.hub.disconnect(ann.connId)).toBe(true)
+    expect(ann.sink.closed).toEqual(CLOSE.ended)
+    expect(ann.heard()).toEqual(['goodbye'])
+  })
+
   it.each(['attach', 'listen', 'missed'] as const)(
     'is closed too if a client is just opening it (%s)',
     async (method) => {
@@ -611,6 +619,18 @@ describe('a connection that is ended by the backend', () => {
       expect(ann.heard()).toEqual([])
     },
   )
+})
+
+describe('a server that stops', () => {
+  it('sends first what was said before, though the turn has not ended', async () => {
+    const { at, ann, bob } = await gather()
+    await at.say('room', 'goodbye')
+    at.hub.sendAway()
+    for (const client of [ann, bob]) {
+      expect(client.sink.closed).toEqual(CLOSE.stopping)
+      expect(client.heard()).toEqual(['goodbye'])
+    }
+  })
 })
 
 describe('a connection that is ended in the very turn in which a client opens it', () => {
