@@ -40,7 +40,7 @@ export class Batch {
   then(event: OutgoingEvent): Batch {
     if (this.#event !== event || !this.#child) {
       this.#event = event
-      this.#child = new Batch(this, event, this.length + 1, this.size + event.json().length)
+      this.#child = new Batch(this, event, this.length + 1, this.size + event.size)
     }
     return this.#child
   }

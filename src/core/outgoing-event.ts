@@ -3,12 +3,13 @@ import type { EventBody, PhiloteForm, StoredEvent } from '../store/store.ts'
 import type { UserName } from '../protocol/ids.ts'
 
 /**
- * An event on its way to this server's clients, with the bytes that all of them share.
+ * An event on its way to this server's clients, with the text that all of them share.
  *
  * Serialised once, on first use: an event that nobody here gets costs nothing.
  */
 export class OutgoingEvent {
-  #json: Buffer | undefined
+  #json: string | undefined
+  #size = 0
 
   constructor(
     readonly n: number,
@@ -23,9 +24,19 @@ export class OutgoingEvent {
     return this.body.type
   }
 
-  /** The event as clients see it: one JSON object in UTF-8. */
-  json(): Buffer {
-    return (this.#json ??= Buffer.from(JSON.stringify(this.body)))
+  /** The event as clients see it: one JSON object. */
+  get json(): string {
+    if (this.#json === undefined) {
+      this.#json = JSON.stringify(this.body)
+      this.#size = Buffer.byteLength(this.#json)
+    }
+    return this.#json
+  }
+
+  /** Bytes of that in UTF-8. */
+  get size(): number {
+    void this.json
+    return this.#size
   }
 }
 

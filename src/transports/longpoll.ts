@@ -171,7 +171,7 @@ class Poll implements Sink {
     this.#cancelTimer = this.options.clock.after(this.options.times.answerMs, () =>
       this.reply.raw.destroy(),
     )
-    const list = `[${this.#events.map((event) => event.json().toString()).join(',')}]`
+    const list = `[${this.#events.map(({ json }) => json).join(',')}]`
     void this.reply.header('cache-control', 'no-store')
     if (this.callback === '') void this.reply.type('application/json; charset=utf-8').send(list)
     else {

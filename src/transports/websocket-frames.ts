@@ -13,11 +13,11 @@ const [LENGTH_16_BIT, LENGTH_64_BIT] = [126, 127]
 /** Each event is a frame of its own, a list with one element (recorded: message-one-per-frame), back to back. */
 export const listFrames: WireForm = {
   encode(events: readonly OutgoingEvent[]): Buffer {
-    const sizes = events.map((event) => event.json().length + 2)
+    const sizes = events.map((event) => event.size + 2)
     const total = sizes.reduce((sum, size) => sum + headerLength(size) + size, 0)
     const bytes = Buffer.allocUnsafe(total)
     let at = 0
-    for (const event of events) at = writeListFrame(bytes, at, event.json())
+    for (const event of events) at = writeListFrame(bytes, at, event)
     return bytes
   },
 }
@@ -37,10 +37,11 @@ export function textFrames(texts: readonly Buffer[]): Buffer {
 /** An empty list, which clients know as a heartbeat, and a ping, which makes them show life. */
 export const HEARTBEAT = Buffer.from([FIN | TEXT, 2, ...Buffer.from('[]'), FIN | PING, 0])
 
-function writeListFrame(bytes: Buffer, start: number, json: Buffer): number {
-  let at = writeHeader(bytes, start, json.length + 2)
+function writeListFrame(bytes: Buffer, start: number, { json, size }: OutgoingEvent): number {
+  let at = writeHeader(bytes, start, size + 2)
   bytes[at++] = 0x5b // [
-  at += json.copy(bytes, at)
+  // As long in bytes as in units of UTF-16, it is ASCII, which is written in half the time.
+  at += bytes.write(json, at, size, json.length === size ? 'latin1' : 'utf8')
   bytes[at++] = 0x5d // ]
   return at
 }

@@ -39,7 +39,7 @@ const missedOf = (more: Partial<Missed> = {}): Missed => ({
 
 const late = (start: CatchUpStart, missed: Missed): Record<string, unknown>[] =>
   lateEvents({ clock: new ManualClock(), store }, attachment(), start, missed).map(
-    (event) => JSON.parse(event.json().toString()) as Record<string, unknown>,
+    (event) => JSON.parse(event.json) as Record<string, unknown>,
   )
 
 describe('where catch-up starts', () => {

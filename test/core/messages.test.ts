@@ -86,11 +86,7 @@ describe('posting a message', () => {
       publication: { ...publication, body },
     })
     const views = [plain, more].map((posting) =>
-      posting
-        ? liveEvent({ n: 1, id: 'e-1', ...posting.publication })
-            .json()
-            .toString()
-        : '',
+      posting ? liveEvent({ n: 1, id: 'e-1', ...posting.publication }).json : '',
     )
     const [plainView, moreView] = views.map((text) => JSON.parse(text) as object)
     expect(moreView).toEqual({ ...plainView, own: 1 })

@@ -11,7 +11,7 @@ import {
 } from '../contract/fixtures.ts'
 import type { Publication } from '../../src/store/store.ts'
 
-const parsed = (event: OutgoingEvent) => JSON.parse(event.json().toString()) as unknown
+const parsed = (event: OutgoingEvent) => JSON.parse(event.json) as unknown
 const live = (publication: Publication) => parsed(liveEvent(storedEvent(7, publication)))
 const late = (publication: Publication) => parsed(lateEvent(storedEvent(7, publication)))
 
@@ -52,7 +52,7 @@ describe('an event on its way out', () => {
       toJSON: () => ({ times: ++serialised }),
     })
     expect(serialised).toBe(0)
-    expect(event.json()).toBe(event.json())
+    expect(event.json).toBe(event.json)
     expect(serialised).toBe(1)
   })
 

@@ -21,8 +21,7 @@ export class ArraySink implements Sink {
 
   send(batch: Batch): void {
     this.writes.push(batch.length)
-    for (const event of batch.events())
-      this.events.push(JSON.parse(event.json().toString()) as Event)
+    for (const event of batch.events()) this.events.push(JSON.parse(event.json) as Event)
   }
 
   heartbeat(): void {
