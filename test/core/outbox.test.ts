@@ -23,6 +23,40 @@ class BatchSink extends ArraySink {
   }
 }
 
+/** Takes a while for each write. */
+class SlowSink extends BatchSink {
+  constructor(private readonly passTime: () => void) {
+    super()
+  }
+
+  override send(batch: Batch, after?: number): void {
+    super.send(batch, after)
+    this.passTime()
+  }
+}
+
+/** Ends one turn at a time, also when that asks for the next. */
+class TurnByTurn extends ManualClock {
+  time = 100
+  #tasks: (() => void)[] = []
+
+  override now(): number {
+    return this.time
+  }
+
+  override soon(run: () => void): void {
+    this.#tasks.push(run)
+  }
+
+  turn(): void {
+    for (const run of this.#tasks.splice(0)) run()
+  }
+
+  get isIdle(): boolean {
+    return this.#tasks.length === 0
+  }
+}
+
 const JSON_BYTES = '{"n":1}'.length
 
 function open(maxBytes = 10 * JSON_BYTES) {
@@ -84,6 +118,54 @@ describe('the outbox', () => {
     for (const id of [1, 2, 3]) outbox.push(connectionTo(new BatchSink(), id), outgoing(1))
     expect(asked).toBe(1)
     await clock.endTurn()
+  })
+
+  it('waits after a long flush, turn by turn, and then writes together what has come meanwhile', () => {
+    const clock = new TurnByTurn()
+    const outbox = new Outbox(clock, 1000, () => {})
+    const sink = new SlowSink(() => (clock.time += 8))
+    const connection = connectionTo(sink)
+    outbox.push(connection, outgoing(1))
+    clock.turn()
+    expect(sink.numbers).toEqual([[1]])
+    outbox.push(connection, outgoing(2))
+    clock.turn()
+    clock.time += 1.9
+    outbox.push(connection, outgoing(3))
+    clock.turn()
+    expect(sink.numbers).toEqual([[1]])
+    clock.time += 0.1
+    clock.turn()
+    expect(sink.numbers).toEqual([[1], [2, 3]])
+    expect(clock.isIdle).toBe(true)
+  })
+
+  it('waits for nothing more once there is much to write, and does not write that again', async () => {
+    const { clock, outbox } = open(1_000_000)
+    const sink = new BatchSink()
+    const connection = connectionTo(sink)
+    const large = (n: number) => outgoing(n, { text: 'x'.repeat(20_000) })
+    for (const n of [1, 2, 3]) outbox.push(connection, large(n))
+    outbox.flushIfMuch()
+    expect(sink.numbers).toEqual([])
+    outbox.push(connection, large(4))
+    outbox.flushIfMuch()
+    expect(sink.numbers).toEqual([[1, 2, 3, 4]])
+    outbox.push(connection, outgoing(5))
+    outbox.flushIfMuch()
+    await clock.endTurn()
+    expect(sink.numbers).toEqual([[1, 2, 3, 4], [5]])
+  })
+
+  it('does not take one event for many because many connections get it', async () => {
+    const { clock, outbox } = open(1_000_000)
+    const sinks = Array.from({ length: 10 }, () => new BatchSink())
+    const event = outgoing(1, { text: 'x'.repeat(20_000) })
+    for (const [id, sink] of sinks.entries()) outbox.push(connectionTo(sink, id), event)
+    outbox.flushIfMuch()
+    expect(sinks.flatMap(({ numbers }) => numbers)).toEqual([])
+    await clock.endTurn()
+    expect(sinks.flatMap(({ numbers }) => numbers)).toHaveLength(10)
   })
 
   it('knows which event a connection was handed last, and tells which was the last before', async () => {

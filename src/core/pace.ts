@@ -1,0 +1,33 @@
+/** Part of the time that the last flush took, for which the next one waits. */
+const DISTANCE = 1 / 4
+/** In less, nothing more comes: it is what a caller needs for its next request. */
+const MIN_DISTANCE_MS = 0.25
+const MAX_DISTANCE_MS = 20
+
+/**
+ * When the next flush may begin: at once, unless it follows closely on one that took long.
+ *
+ * To wake a socket costs the system as much with one event as with ten. A server that writes all the time therefore
+ * sends several times as much if it first takes in what its callers have ready; one that is not busy never waits.
+ * A flush to few sockets waits for a part of that only: it would not take long itself.
+ * Why so, and what it brings: docs/decisions/0019-flushes-keep-a-distance.md.
+ */
+export class Pace {
+  #ended = 0
+  #took = 0
+  #sockets = 1
+
+  /** The earliest beginning of a flush to so many sockets, by the clock. */
+  begin(sockets: number): number {
+    const expected = this.#took * Math.min(1, sockets / this.#sockets)
+    const distance = Math.min(expected * DISTANCE, MAX_DISTANCE_MS)
+    return distance < MIN_DISTANCE_MS ? this.#ended : this.#ended + distance
+  }
+
+  /** One was made. Times by the clock. */
+  flushed(sockets: number, began: number, ended: number): void {
+    this.#sockets = sockets
+    this.#took = ended - began
+    this.#ended = ended
+  }
+}

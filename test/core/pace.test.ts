@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { Pace } from '../../src/core/pace.ts'
+
+/** One that has just seen a flush of `ms` milliseconds to a thousand sockets, which ended at 1000. */
+function after(ms: number): Pace {
+  const pace = new Pace()
+  pace.flushed(1000, 1000 - ms, 1000)
+  return pace
+}
+
+describe('the pace of flushes', () => {
+  it('keeps nobody waiting at first', () => {
+    expect(new Pace().begin(1000)).toBe(0)
+  })
+
+  it('leaves a quarter of the time that the last flush took before one that is as large', () => {
+    expect(after(8).begin(1000)).toBe(1002)
+    expect(after(8).begin(5000)).toBe(1002)
+  })
+
+  it('leaves less before a smaller one, and nothing where nothing could come', () => {
+    expect(after(8).begin(500)).toBe(1001)
+    expect(after(8).begin(100)).toBe(1000)
+    expect(after(0.8).begin(1000)).toBe(1000)
+  })
+
+  it('leaves 20 ms at most', () => {
+    expect(after(800).begin(1000)).toBe(1020)
+  })
+
+  it('goes by the last flush', () => {
+    const pace = after(8)
+    pace.flushed(10, 1010, 1014)
+    expect(pace.begin(1000)).toBe(1015)
+  })
+})
