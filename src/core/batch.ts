@@ -9,7 +9,7 @@ export interface WireForm {
 }
 
 /**
- * The events that one connection gets in one turn of the event loop: a node in a tree that all connections share.
+ * The events that one connection gets in one flush: a node in a tree that all connections share.
  *
  * `then` returns the one child for an event, so connections that were pushed the same events since their last flush
  * hold the same node, and its bytes are built once for all of them. Nobody compares lists.
@@ -45,8 +45,8 @@ export class Batch {
     return this.#child
   }
 
-  /** Lets go of what was put together in this turn, which nobody will be pushed again. */
-  static endTurn(): void {
+  /** Lets go of what was put together since the last flush, which nobody will be pushed again. */
+  static endFlush(): void {
     Batch.empty.#event = undefined
     Batch.empty.#child = undefined
   }

@@ -22,7 +22,6 @@ export class Deliverer {
       const listeners = this.registry.listenersOf(topic)
       if (listeners) this.#deliverOn(listeners, event, outgoing)
     }
-    this.outbox.flushIfMuch()
   }
 
   /** Tells whoever listens to one of these topics that events on them are lost. A guest is promised nothing. */

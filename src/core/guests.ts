@@ -113,6 +113,7 @@ export class Guests {
   close(guest: Guest): void {
     const { registry } = this.parts
     if (!this.#isHere(guest)) return
+    this.parts.outbox.flush(guest)
     registry.guests.delete(guest.user)
     registry.close(guest)
     guest.sink = undefined
@@ -122,7 +123,6 @@ export class Guests {
   /** The server sends the guest away. */
   expel(guest: Guest, reason: CloseReason): void {
     const { sink } = guest
-    this.parts.outbox.flush(guest)
     this.close(guest)
     sink?.close(reason)
   }

@@ -15,23 +15,15 @@ export interface OutboxCounts {
   readonly slow: number
 }
 
-/** JSON bytes of events that wait together: as many are not worth waiting for more, and grow old in memory. */
-const MUCH_BYTES = 65_536
-
 /**
- * What waits to be written, and the flush that writes it: at the end of the turn, or a little later while there is one
- * flush after the other (see `Pace`), or earlier if there is much of it.
+ * What waits to be written, and the flush that writes it: at the end of the turn, or a little later where there is one
+ * flush after the other (see `Pace`).
  *
  * A sink that is not writable keeps its batch, which grows until the network takes it or the limit is passed; then the
  * connection is closed with a code that says why, and the client finds what it missed when it comes back.
  */
 export class Outbox {
   #due: LiveConnection[] = []
-  /** Of the events that are due, each counted once. */
-  #dueBytes = 0
-  #newest: OutgoingEvent | undefined
-  /** The end of this turn has been asked for. */
-  #isAsked = false
   readonly #pace = new Pace()
   #events = 0
   #writes = 0
@@ -53,7 +45,6 @@ export class Outbox {
     }
     if (!connection.sink) return
     if (connection.pending === Batch.empty) this.#flushLater(connection)
-    if (event !== this.#newest) this.#count(event)
     connection.pending = connection.pending.then(event)
     if (connection.pending.size > this.maxBytes && !connection.sink.writable) {
       this.#givenUp++
@@ -79,42 +70,19 @@ export class Outbox {
     sink.send(pending, after)
   }
 
-  /** To be called after each event: many at once, as of a batch, are written as they come. */
-  flushIfMuch(): void {
-    if (this.#dueBytes >= MUCH_BYTES && this.#due.length > 0) this.#flushAll(this.clock.now())
-  }
-
-  #count(event: OutgoingEvent): void {
-    this.#newest = event
-    this.#dueBytes += event.size
-  }
-
   #flushLater(connection: LiveConnection): void {
+    if (this.#due.length === 0) this.clock.soon(this.#flushInTime)
     this.#due.push(connection)
-    if (!this.#isAsked) this.#flushSoon()
-  }
-
-  #flushSoon(): void {
-    this.#isAsked = true
-    this.clock.soon(this.#flushInTime)
   }
 
   /** Looks again each turn: a timer would come a millisecond late, which is longer than most flushes take. */
   readonly #flushInTime = (): void => {
-    this.#isAsked = false
-    const now = this.clock.now()
-    if (this.#due.length === 0) return
-    if (now < this.#pace.begin(this.#due.length)) this.#flushSoon()
-    else this.#flushAll(now)
-  }
-
-  #flushAll(now: number): void {
     const due = this.#due
+    const began = this.clock.now()
+    if (began < this.#pace.begin(due.length)) return this.clock.soon(this.#flushInTime)
     this.#due = []
-    this.#dueBytes = 0
-    this.#newest = undefined
     for (const connection of due) this.flush(connection)
-    Batch.endTurn()
-    this.#pace.flushed(due.length, now, this.clock.now())
+    Batch.endFlush()
+    this.#pace.flushed(due.length, began, this.clock.now())
   }
 }

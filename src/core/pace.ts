@@ -8,8 +8,8 @@ const MAX_DISTANCE_MS = 20
  * When the next flush may begin: at once, unless it follows closely on one that took long.
  *
  * To wake a socket costs the system as much with one event as with ten. A server that writes all the time therefore
- * sends several times as much if it first takes in what its callers have ready; one that is not busy never waits.
- * A flush to few sockets waits for a part of that only: it would not take long itself.
+ * sends several times as much if it first takes in what its callers have ready; one that is not busy hardly ever waits.
+ * A flush to fewer sockets waits for a part of that only: it would not take as long itself.
  * Why so, and what it brings: docs/decisions/0019-flushes-keep-a-distance.md.
  */
 export class Pace {
@@ -24,8 +24,9 @@ export class Pace {
     return distance < MIN_DISTANCE_MS ? this.#ended : this.#ended + distance
   }
 
-  /** One was made. Times by the clock. */
+  /** One was made. Times by the clock. One that took next to no time leaves the distance to the one before as it is. */
   flushed(sockets: number, began: number, ended: number): void {
+    if ((ended - began) * DISTANCE < MIN_DISTANCE_MS) return
     this.#sockets = sockets
     this.#took = ended - began
     this.#ended = ended

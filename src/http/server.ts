@@ -5,6 +5,7 @@ import { answerRepeats } from './idempotency.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onClientError, onError } from './reply-error.ts'
+import { Portions } from './portions.ts'
 import { parseJson } from './body.ts'
 import { validatorCompiler } from './validation.ts'
 import type { Answers } from '../store/answers.ts'
@@ -92,18 +93,22 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
 }
 
 function readBodies(http: FastifyInstance): void {
+  const portions = new Portions()
   http.removeAllContentTypeParsers()
   http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     request.bytes = body
-    try {
-      const isForm = request.routeOptions.config.body === 'form'
-      done(
-        null,
-        isForm ? Object.fromEntries(new URLSearchParams(body.toString())) : parseJson(body),
-      )
-    } catch (error) {
-      done(error as Error)
+    const isForm = request.routeOptions.config.body === 'form'
+    const run = (): void => {
+      try {
+        done(
+          null,
+          isForm ? Object.fromEntries(new URLSearchParams(body.toString())) : parseJson(body),
+        )
+      } catch (error) {
+        done(error as Error)
+      }
     }
+    portions.take({ bytes: body.length, run })
   })
 }
 

@@ -139,7 +139,7 @@ class Poll implements Sink {
     if (this.#events.length === 0) this.#answerAt = now + MAX_GATHERS * times.gatherMs
     this.#events.push(...batch.events())
     this.#gatheredBytes += batch.size
-    if (this.#gatheredBytes > this.options.maxGatheredBytes) return this.answer()
+    if (this.#gatheredBytes > this.options.maxGatheredBytes) return this.#reply()
     this.#cancelTimer()
     this.#cancelTimer = clock.after(Math.min(times.gatherMs, this.#answerAt - now), () =>
       this.answer(),
@@ -164,7 +164,13 @@ class Poll implements Sink {
     return this.#after
   }
 
+  /** With what waits for it besides: the flush that would bring it may keep its distance. */
   answer(): void {
+    if (this.#connection) this.options.sessions.drained(this.#connection, this)
+    this.#reply()
+  }
+
+  #reply(): void {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#cancelTimer()

@@ -140,34 +140,6 @@ describe('the outbox', () => {
     expect(clock.isIdle).toBe(true)
   })
 
-  it('waits for nothing more once there is much to write, and does not write that again', async () => {
-    const { clock, outbox } = open(1_000_000)
-    const sink = new BatchSink()
-    const connection = connectionTo(sink)
-    const large = (n: number) => outgoing(n, { text: 'x'.repeat(20_000) })
-    for (const n of [1, 2, 3]) outbox.push(connection, large(n))
-    outbox.flushIfMuch()
-    expect(sink.numbers).toEqual([])
-    outbox.push(connection, large(4))
-    outbox.flushIfMuch()
-    expect(sink.numbers).toEqual([[1, 2, 3, 4]])
-    outbox.push(connection, outgoing(5))
-    outbox.flushIfMuch()
-    await clock.endTurn()
-    expect(sink.numbers).toEqual([[1, 2, 3, 4], [5]])
-  })
-
-  it('does not take one event for many because many connections get it', async () => {
-    const { clock, outbox } = open(1_000_000)
-    const sinks = Array.from({ length: 10 }, () => new BatchSink())
-    const event = outgoing(1, { text: 'x'.repeat(20_000) })
-    for (const [id, sink] of sinks.entries()) outbox.push(connectionTo(sink, id), event)
-    outbox.flushIfMuch()
-    expect(sinks.flatMap(({ numbers }) => numbers)).toEqual([])
-    await clock.endTurn()
-    expect(sinks.flatMap(({ numbers }) => numbers)).toHaveLength(10)
-  })
-
   it('knows which event a connection was handed last, and tells which was the last before', async () => {
     const { clock, outbox } = open()
     const sink = new BatchSink()

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, pause, send } from '../helpers/http.ts'
+import { Backend, pause, send, until } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { startServer } from '../helpers/server.ts'
+import { systemClock } from '../../src/clock.ts'
 import type { Answer } from '../helpers/http.ts'
+import type { Clock } from '../../src/clock.ts'
 import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 const WAKE_S = 0.8
@@ -9,6 +12,48 @@ const GATHER_S = 0.4
 
 const textsOf = ({ body }: Answer): unknown[] =>
   (body as ReceivedEvent[]).map(({ message }) => message?.text)
+
+/** The turns of which do not end, as far as flushes go, while they are held. */
+class HeldTurns {
+  isHeld = false
+  readonly #waiting: (() => void)[] = []
+
+  readonly clock: Clock = {
+    ...systemClock,
+    soon: (task) => {
+      if (this.isHeld) this.#waiting.push(task)
+      else systemClock.soon(task)
+    },
+  }
+
+  release(): void {
+    this.isHeld = false
+    for (const task of this.#waiting.splice(0)) task()
+  }
+}
+
+describe('a poll that is answered before the flush of what was said last', () => {
+  it('takes that along', async () => {
+    const turns = new HeldTurns()
+    const server = await startServer({ poll_gather: 0.2 }, turns.clock)
+    try {
+      const backend = new Backend(server)
+      const connId = await backend.connect('ann', ['room'])
+      const poll = send(server, `GET /listen?conn_id=${connId}`)
+      await until(() => server.app.hub.openConnections === 1, 'the poll is there')
+      await backend.say('room', '1')
+      turns.isHeld = true
+      await backend.say('room', '2')
+      expect(textsOf(await poll)).toEqual(['1', '2'])
+      turns.release()
+      await backend.say('room', '3')
+      expect(textsOf(await send(server, `GET /listen?conn_id=${connId}`))).toEqual(['3'])
+    } finally {
+      turns.release()
+      await server.close()
+    }
+  })
+})
 
 describe.concurrent('long polling', () => {
   let server: ServerProcess

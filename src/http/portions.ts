@@ -1,0 +1,42 @@
+/** Bytes of bodies that are worked on in one turn of the event loop; the last of them may go beyond. */
+const TURN_BYTES = 65_536
+
+/**
+ * Lets so much work be done in each turn of the event loop, in the order in which it came.
+ *
+ * What a turn brings is told and answered at its end. When many callers send much at once, all of it would be turned into
+ * objects first, and live long enough for the garbage collector to copy it; and nothing else would get its turn.
+ */
+export class Portions {
+  #left = TURN_BYTES
+  #waiting: Work[] = []
+  #isAsked = false
+
+  /** Does the work now or, if there has been much in this turn, in one of the next. `bytes`: how much it is. */
+  take(work: Work): void {
+    if (this.#left > 0 && this.#waiting.length === 0) this.#do(work)
+    else this.#waiting.push(work)
+  }
+
+  #do(work: Work): void {
+    this.#left -= work.bytes
+    if (!this.#isAsked) setImmediate(this.#nextTurn)
+    this.#isAsked = true
+    work.run()
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#isAsked = false
+    this.#left = TURN_BYTES
+    while (this.#left > 0) {
+      const work = this.#waiting.shift()
+      if (!work) return
+      this.#do(work)
+    }
+  }
+}
+
+export interface Work {
+  readonly bytes: number
+  run(): void
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Portions } from '../../src/http/portions.ts'
+import { signature } from '../helpers/http.ts'
+import { startServer } from '../helpers/server.ts'
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('portions of work', () => {
+  const done: string[] = []
+  let portions: Portions
+  const take = (name: string, bytes: number): void =>
+    portions.take({ bytes, run: () => void done.push(name) })
+
+  beforeEach(() => {
+    done.length = 0
+    portions = new Portions()
+  })
+
+  it('are done at once as long as they are small', () => {
+    for (const name of ['a', 'b', 'c']) take(name, 20_000)
+    expect(done).toEqual(['a', 'b', 'c'])
+  })
+
+  it('are done in later turns beyond 64 KiB, in the order in which they came', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) take(name, 40_000)
+    expect(done).toEqual(['a', 'b'])
+    await nextTurn()
+    expect(done).toEqual(['a', 'b', 'c', 'd'])
+    take('f', 1)
+    await nextTurn()
+    expect(done).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+
+  it('do not push in before those that wait', async () => {
+    for (const name of ['a', 'b', 'c']) take(name, 70_000)
+    take('small', 1)
+    expect(done).toEqual(['a'])
+    await nextTurn()
+    await nextTurn()
+    expect(done).toEqual(['a', 'b', 'c'])
+    await nextTurn()
+    expect(done).toEqual(['a', 'b', 'c', 'small'])
+  })
+
+  it('are done however large each of them is', async () => {
+    take('huge', 10_000_000)
+    await nextTurn()
+    take('next', 10_000_000)
+    expect(done).toEqual(['huge', 'next'])
+  })
+})
+
+describe('a server that is sent much at once', () => {
+  let server: Awaited<ReturnType<typeof startServer>>
+  beforeEach(async () => {
+    server = await startServer({ secret: 'secret' })
+  })
+  afterEach(() => server.close())
+
+  it('works on it in portions, and answers all of it', async () => {
+    let turn = 0
+    const count = (): void => {
+      turn++
+      counting = setImmediate(count)
+    }
+    let counting = setImmediate(count)
+    const turns: number[] = []
+    const post = server.app.hub.postMessages.bind(server.app.hub)
+    vi.spyOn(server.app.hub, 'postMessages').mockImplementation((...given) => {
+      turns.push(turn)
+      return post(...given)
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        server.app.http.inject({
+          method: 'POST',
+          url: '/message',
+          headers: signature(),
+          payload: [{ channel: 'room', user: 'ann', message: { text: 'x'.repeat(40_000) } }],
+        }),
+      ),
+    )
+    clearImmediate(counting)
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(answers.map(() => 200))
+    expect(turns).toHaveLength(8)
+    const perTurn = turns.map((one) => turns.filter((other) => other === one).length)
+    expect(Math.max(...perTurn)).toBeLessThanOrEqual(2)
+  })
+})
