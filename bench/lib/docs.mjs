@@ -56,6 +56,9 @@ npm run bench -- --write-docs
   ± is half of the distance from the lowest to the highest.
 - Publishers are keep-alive connections, each of which sends its next request when the last one has been answered, save
   where a rate is given. Frames are ${options.frameBytes} bytes long, or as long as a peer’s envelope alone if that is more.
+- Where it is saturated, this server gathers what comes in while it writes, and a write holds several events
+  ([decision 19](decisions/0019-flushes-keep-a-distance.md)). What a delivery costs by itself is measured at a rate that
+  leaves nothing to gather.
 - The load generator (\`bench/load\`, C) looks into every frame: each message that was published has to arrive exactly once
   and, of each publisher, in order. A figure with a ! did not pass; what was wrong stands below the table.
 - Latency is counted from when a request was due to when the frame was read. In the rows without a rate it is what a

@@ -77,7 +77,9 @@ export class Guests {
     await Promise.all(channels.map(async (name) => registry.subscribe(guest, channelTopic(name))))
   }
 
+  /** What was said in them before still comes, before this returns. */
   unlisten(guest: Guest, channels: readonly ChannelName[]): void {
+    this.parts.outbox.flush(guest)
     for (const name of channels) this.parts.registry.unsubscribe(guest, channelTopic(name))
   }
 

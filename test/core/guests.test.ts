@@ -87,10 +87,12 @@ describe('guests', () => {
   it('hear no more of a channel once they have stopped to listen to it', async () => {
     const at = new Installation()
     const { guest, sink } = await invite(at, 'guest', 'room', 'other')
+    await at.say('room', 'last')
     at.hub.guests.unlisten(guest, channelNames('room'))
+    expect(textsOf(sink)).toEqual(['last'])
     await at.saySoon('room', 'unheard')
     await at.saySoon('other', 'heard')
-    expect(textsOf(sink)).toEqual(['heard'])
+    expect(textsOf(sink)).toEqual(['last', 'heard'])
   })
 
   it('are sent away if they read too slowly, and cost nobody else anything', async () => {
