@@ -1,9 +1,10 @@
 /** The benchmark: this server and its peers, the same work for each. `npm run bench -- --help` */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildPrograms } from './lib/build.mjs'
 import { chooseCores, describeMachine, isTooBusy } from './lib/machine.mjs'
+import { inPlaceOf } from './lib/again.mjs'
 import { loadGenerator } from './lib/load.mjs'
 import { writePage } from './lib/docs.mjs'
 import { asText, remarksOn, tableOf } from './lib/report.mjs'
@@ -31,6 +32,8 @@ const HELP = `npm run bench -- [options]
   --secret TEXT     what requests to those are signed with (secret)
   --pids LIST       the processes of those, for CPU and memory
   --name NAME       of the file in bench/results (latest)
+  --again NAME      puts the scenarios that are played in the place of those in the file NAME, and says so; for rows that
+                    something else on the machine has disturbed
   --write-docs      writes docs/benchmarks.md
   --json            prints the results as JSON instead of the table
   --list            prints the scenarios
@@ -47,7 +50,8 @@ async function main() {
   const options = readOptions()
   if (options.help) return console.log(HELP)
   if (options.list) return SCENARIOS.forEach(({ id, title }) => console.log(id.padEnd(18), title))
-  const results = await run(options)
+  const fresh = await run(options)
+  const results = options.again === '' ? fresh : inPlaceOf(await readResults(options.again), fresh)
   await mkdir(RESULTS, { recursive: true })
   await writeFile(new URL(`${options.name}.json`, RESULTS), `${JSON.stringify(results, null, 1)}\n`)
   if (options['write-docs']) await writePage(results)
@@ -73,6 +77,7 @@ function readOptions() {
       pids: text(''),
       profile: text(''),
       name: text('latest'),
+      again: text(''),
       ...{ quick: flag, 'write-docs': flag, json: flag, list: flag, help: flag },
     },
   })
@@ -119,6 +124,9 @@ async function run(options) {
     goals: checkGoals(outcomes),
   }
 }
+
+const readResults = async (name) =>
+  JSON.parse(await readFile(new URL(`${name}.json`, RESULTS), 'utf8'))
 
 const profiling = (directory) => ['--cpu-prof', `--cpu-prof-dir=${resolve(directory)}`]
 

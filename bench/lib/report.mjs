@@ -63,7 +63,12 @@ export function asMarkdown([head, ...rows], texts = 2) {
 
 /** Whatever was not as it should be, a sentence each. */
 export function remarksOn(outcomes) {
-  return outcomes.flatMap(({ id, peers }) =>
+  const again = outcomes.filter(({ isAgain }) => isAgain).map(({ id }) => id)
+  const told =
+    again.length > 0
+      ? [`measured again after the rest, since they had been disturbed: ${again.join(', ')}`]
+      : []
+  const found = outcomes.flatMap(({ id, peers }) =>
     Object.entries(peers).flatMap(([name, { rounds, failed }]) => {
       const remarks = failed ? [`${id}, ${name}: ${failed}`] : []
       for (const round of rounds) {
@@ -76,4 +81,5 @@ export function remarksOn(outcomes) {
       return [...new Set(remarks)]
     }),
   )
+  return [...told, ...found]
 }
