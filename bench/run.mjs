@@ -50,8 +50,9 @@ async function main() {
   const options = readOptions()
   if (options.help) return console.log(HELP)
   if (options.list) return SCENARIOS.forEach(({ id, title }) => console.log(id.padEnd(18), title))
-  const fresh = await run(options)
-  const results = options.again === '' ? fresh : inPlaceOf(await readResults(options.again), fresh)
+  const earlier = options.again === '' ? undefined : await readResults(options.again)
+  const played = await run(options)
+  const results = earlier ? inPlaceOf(earlier, played) : played
   await mkdir(RESULTS, { recursive: true })
   await writeFile(new URL(`${options.name}.json`, RESULTS), `${JSON.stringify(results, null, 1)}\n`)
   if (options['write-docs']) await writePage(results)

@@ -60,12 +60,14 @@ const fanout = (publishers, subscribers) => ({
 
 /** Deliveries per second, at which servers have time between messages: who gathers has nothing to gather. */
 const COST_RATE = 30_000
+const atCostRate = (subscribers) => ({
+  ...fanout(1, subscribers),
+  rate: COST_RATE / subscribers,
+})
 
 /** @returns {Scenario} */
 const cost = (subscribers) => ({
-  ...fanout(1, subscribers),
-  rate: COST_RATE / subscribers,
-  quick: false,
+  ...atCostRate(subscribers),
   id: `cost-${subscribers}`,
   title: `cost of a delivery: ${subscribers.toLocaleString('en')} subscribers, ${COST_RATE.toLocaleString('en')} deliveries/s`,
   peers: ['write-loop', 'channelstream'],
@@ -197,8 +199,7 @@ export const SCENARIOS = [
     shows: ['p50Ms', 'p99Ms', 'maxMs', 'messagesPerSecond'],
   },
   {
-    ...fanout(1, 1000),
-    rate: COST_RATE / 1000,
+    ...atCostRate(1000),
     id: 'redis-fanout',
     title: `on a Redis: 1,000 subscribers, ${COST_RATE.toLocaleString('en')} deliveries/s`,
     peers: ['channelstream', 'redis', 'redis-two'],

@@ -111,7 +111,7 @@ export class Guests {
     this.parts.outbox.flush(guest)
   }
 
-  /** The guest has gone. Harmless if it was gone already. */
+  /** The guest has gone, or is to go: what waits for it is written first. Harmless if it was gone already. */
   close(guest: Guest): void {
     const { registry } = this.parts
     if (!this.#isHere(guest)) return

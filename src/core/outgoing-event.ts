@@ -9,7 +9,7 @@ import type { UserName } from '../protocol/ids.ts'
  */
 export class OutgoingEvent {
   #json: string | undefined
-  #size = 0
+  #size: number | undefined
 
   constructor(
     readonly n: number,
@@ -26,17 +26,12 @@ export class OutgoingEvent {
 
   /** The event as clients see it: one JSON object. */
   get json(): string {
-    if (this.#json === undefined) {
-      this.#json = JSON.stringify(this.body)
-      this.#size = Buffer.byteLength(this.#json)
-    }
-    return this.#json
+    return (this.#json ??= JSON.stringify(this.body))
   }
 
   /** Bytes of that in UTF-8. */
   get size(): number {
-    void this.json
-    return this.#size
+    return (this.#size ??= Buffer.byteLength(this.json))
   }
 }
 

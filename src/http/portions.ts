@@ -9,8 +9,7 @@ const TURN_BYTES = 65_536
  */
 export class Portions {
   #left = TURN_BYTES
-  #waiting: Work[] = []
-  #isAsked = false
+  readonly #waiting: Work[] = []
 
   /** Does the work now or, if there has been much in this turn, in one of the next. `bytes`: how much it is. */
   take(work: Work): void {
@@ -19,14 +18,13 @@ export class Portions {
   }
 
   #do(work: Work): void {
-    this.#left -= work.bytes
-    if (!this.#isAsked) setImmediate(this.#nextTurn)
-    this.#isAsked = true
+    if (this.#left === TURN_BYTES) setImmediate(this.#nextTurn)
+    // An empty one counts too: the next turn must be asked for once.
+    this.#left -= Math.max(work.bytes, 1)
     work.run()
   }
 
   readonly #nextTurn = (): void => {
-    this.#isAsked = false
     this.#left = TURN_BYTES
     while (this.#left > 0) {
       const work = this.#waiting.shift()

@@ -97,20 +97,22 @@ function readBodies(http: FastifyInstance): void {
   http.removeAllContentTypeParsers()
   http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     request.bytes = body
-    const isForm = request.routeOptions.config.body === 'form'
+    const read = request.routeOptions.config.body === 'form' ? parseForm : parseJson
     const run = (): void => {
+      let content: unknown
       try {
-        done(
-          null,
-          isForm ? Object.fromEntries(new URLSearchParams(body.toString())) : parseJson(body),
-        )
+        content = read(body)
       } catch (error) {
-        done(error as Error)
+        return done(error as Error)
       }
+      done(null, content)
     }
     portions.take({ bytes: body.length, run })
   })
 }
+
+const parseForm = (body: Buffer): unknown =>
+  Object.fromEntries(new URLSearchParams(body.toString()))
 
 /** Answers whether the server has begun to stop. */
 function watchForStop(http: FastifyInstance): () => boolean {

@@ -40,7 +40,7 @@ export const HEARTBEAT = Buffer.from([FIN | TEXT, 2, ...Buffer.from('[]'), FIN |
 function writeListFrame(bytes: Buffer, start: number, { json, size }: OutgoingEvent): number {
   let at = writeHeader(bytes, start, size + 2)
   bytes[at++] = 0x5b // [
-  // As long in bytes as in units of UTF-16, it is ASCII, which is written in half the time.
+  // As long in bytes as in units of UTF-16, it is ASCII, which needs no encoding.
   at += bytes.write(json, at, size, json.length === size ? 'latin1' : 'utf8')
   bytes[at++] = 0x5d // ]
   return at

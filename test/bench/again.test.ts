@@ -25,6 +25,10 @@ describe('scenarios that are measured again', () => {
     expect(merged.outcomes).toMatchObject([outcome('a', 1), outcome('b', 2)])
   })
 
+  it('are refused if the earlier run did not have them', () => {
+    expect(() => inPlaceOf(earlier, { outcomes: [outcome('c', 2)] })).toThrow('no scenario c')
+  })
+
   it('are named below the table', () => {
     expect(remarksOn(earlier.outcomes)).toEqual([])
     expect(remarksOn(merged.outcomes)).toEqual([expect.stringMatching(/measured again.*: b$/)])
