@@ -22,13 +22,12 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown): Result
 function checkEach(schema: z.ZodArray, list: readonly unknown[]): Result<unknown[]> {
   const issues: z.core.$ZodIssue[] = []
   const values: unknown[] = []
-  for (const [index, element] of list.entries()) {
-    const result = z.safeParse(schema.element, element)
+  for (let index = 0; index < list.length && issues.length < MAX_ISSUES; index++) {
+    const result = z.safeParse(schema.element, list[index])
     if (result.success) values.push(result.data)
     else
       for (const issue of result.error.issues)
         issues.push({ ...issue, path: [index, ...issue.path] })
-    if (issues.length >= MAX_ISSUES) break
   }
   return issues.length === 0 ? { value: values } : { error: invalid(complaintsOf(schema, issues)) }
 }

@@ -1,6 +1,5 @@
 import { EDITABLE, amended } from '../amended.ts'
 import { formatCursor } from '../../protocol/ids.ts'
-import { channelTopic, userTopic } from '../store.ts'
 import type { Publication, StoreLimits, StoredEvent, Topic } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
@@ -50,12 +49,12 @@ export class EventLog {
       default: // presence and state changes are not history
     }
     keepFrame(channel, event, channel.settings.store_frames ? this.limits.channelFrames : 0)
-    return channelTopic(channel.name)
+    return channel.topic
   }
 
   toUser(user: User, event: StoredEvent): Topic {
     keepFrame(user, event, this.limits.userFrames)
-    return userTopic(user.name)
+    return user.topic
   }
 }
 
@@ -90,6 +89,7 @@ export function audienceInChannel(
 ): number {
   const count = (names: readonly UserName[]): number =>
     [...new Set(names)].reduce((sum, name) => sum + channel.connectionsOf(name), 0)
+  if (pmUsers.length === 0 && excludeUsers.length === 0) return channel.connections
   if (pmUsers.length === 0) return channel.connections - count(excludeUsers)
   return count(pmUsers.filter((name) => !excludeUsers.includes(name)))
 }

@@ -20,10 +20,11 @@ export class Publishing {
   ) {}
 
   publish(publications: readonly Contract.Publication[]): void {
+    const now = this.tables.clock.wallTime()
     for (const publication of publications) {
       if (publication.body.type === 'message') this.messages++
       if (publication.users) this.#toUsers(publication, publication.users)
-      else this.#inChannel(publication)
+      else this.#inChannel(publication, now)
     }
   }
 
@@ -40,16 +41,17 @@ export class Publishing {
     return { events: inOrder, gaps, head: this.tables.log.head }
   }
 
-  #inChannel(publication: Contract.Publication): void {
+  #inChannel(publication: Contract.Publication, now: number): void {
     const { body, delivery } = publication
-    const { channels, clock, collector, log } = this.tables
+    const { channels, collector, log } = this.tables
     const channel = body.channel === null ? undefined : channels.get(body.channel)
     if (!channel) return
     if (body.type === 'message') this.deliveries += audienceInChannel(channel, delivery)
-    channel.lastActive = clock.wallTime()
+    channel.lastActive = now
     if (channel.connections === 0) collector.channelChanged(channel)
     const event = log.number(publication)
-    this.#announceOn([log.toChannel(channel, event)], event)
+    const topic = log.toChannel(channel, event)
+    if (this.listened.has(topic)) this.announce(event, [topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
@@ -62,10 +64,6 @@ export class Publishing {
       if (user.connections.length === 0) collector.userChanged(user)
     }
     const topics = known.map((user) => log.toUser(user, event))
-    this.#announceOn(topics, event)
-  }
-
-  #announceOn(topics: readonly Contract.Topic[], event: Contract.StoredEvent): void {
     const heard = topics.filter((topic) => this.listened.has(topic))
     if (heard.length > 0) this.announce(event, heard)
   }

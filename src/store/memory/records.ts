@@ -2,6 +2,7 @@
 import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import { Ring } from '../ring.ts'
 import { appended } from '../../short-list.ts'
+import { channelTopic, userTopic } from '../store.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
   StoredEvent,
   UserCard,
   UserRecord,
+  Topic,
   UserSummary,
 } from '../store.ts'
 
@@ -19,6 +21,7 @@ export class User {
   state: State = NO_STATE
   publicKeys: readonly string[] = NO_KEYS
   #connections: Connection[] = []
+  readonly topic: Topic
   /** Private messages. */
   readonly frames: Ring
 
@@ -26,6 +29,7 @@ export class User {
     readonly name: UserName,
     lostThrough: number,
   ) {
+    this.topic = userTopic(name)
     this.frames = new Ring(lostThrough)
   }
 
@@ -104,6 +108,7 @@ export class Channel {
   connections = 0
   /** Wall time in milliseconds since 1970. */
   lastActive: number
+  readonly topic: Topic
   readonly frames: Ring
   history: StoredEvent[] = []
 
@@ -112,6 +117,7 @@ export class Channel {
     public settings: ChannelSettings,
     readonly made: ChannelOrigin,
   ) {
+    this.topic = channelTopic(name)
     this.frames = new Ring(made.lostThrough)
     this.lastActive = made.at
   }
