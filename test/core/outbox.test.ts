@@ -107,6 +107,20 @@ describe('the outbox', () => {
     expect(sinks[0]?.batches[0]).toBe(sinks[1]?.batches[0])
   })
 
+  it('writes to each of many, but those that cannot take it', async () => {
+    const { clock, outbox } = open()
+    const sinks = Array.from({ length: 50 }, () => new BatchSink())
+    const connections = sinks.map((sink, id) => connectionTo(sink, id))
+    const full = sinks.filter((_, id) => id % 3 === 0)
+    for (const sink of full) sink.writable = false
+    for (const connection of connections) outbox.push(connection, outgoing(1))
+    await clock.endTurn()
+    expect(sinks.filter(({ numbers }) => numbers.length === 0)).toEqual(full)
+    for (const sink of full) sink.writable = true
+    for (const connection of connections) outbox.flush(connection)
+    expect(sinks.map(({ numbers }) => numbers)).toEqual(sinks.map(() => [[1]]))
+  })
+
   it('asks for the end of the turn once, for all connections', async () => {
     const { clock, outbox } = open()
     let asked = 0
