@@ -142,7 +142,7 @@ export const SCENARIOS = [
     request: 'publish',
     publishers: 32,
     subscribers: 1,
-    peers: ['channelstream', 'node:http'],
+    peers: ['channelstream', 'node:http', 'node:http+JSON', 'Fastify'],
     shows: ['requestsPerSecond', 'cpuUsPerRequest'],
     quick: true,
   },

@@ -7,6 +7,11 @@ const PAGE = new URL('../../docs/benchmarks.md', import.meta.url)
 
 export const writePage = (results) => writeFile(PAGE, renderPage(results))
 
+const WHY_MISSED = `
+What a server on Node cannot get past, and what else was tried, is in
+[decision 20](decisions/0020-what-is-left-to-node.md).
+`
+
 /** @param {import('../run.mjs').Results} results */
 export function renderPage(results) {
   const { machine, options, cores, about, skipped, outcomes, goals } = results
@@ -34,7 +39,7 @@ is another, and the ratios are alike.
 
 <!-- prettier-ignore -->
 ${asMarkdown([['Goal', 'Verdict', 'Found'], ...goalRows])}
-
+${goals.some(({ verdict }) => verdict === 'miss') ? WHY_MISSED : ''}
 ## Figures
 
 <!-- prettier-ignore -->

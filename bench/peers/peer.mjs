@@ -27,7 +27,7 @@
  * @property {string} [ready] how the frame begins after which a client is there
  */
 import * as channelstream from './channelstream.mjs'
-import * as echo from './echo.mjs'
+import { ECHOES } from './echo.mjs'
 import * as nchan from './nchan.mjs'
 import * as philote from './philote.mjs'
 import { ON_REDIS } from './redis.mjs'
@@ -38,5 +38,6 @@ import * as wsBare from './ws-bare.mjs'
 
 /** In the order of the columns. */
 export const PEERS = [
-  ...[writeLoop, writeGather, channelstream, ...ON_REDIS, philote, nchan, wsBare, socketio, echo],
+  ...[writeLoop, writeGather, channelstream, ...ON_REDIS, philote, nchan, wsBare, socketio],
+  ...ECHOES,
 ]
