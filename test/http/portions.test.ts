@@ -42,6 +42,14 @@ describe('portions of work', () => {
     expect(done).toEqual(['a', 'b', 'c', 'small'])
   })
 
+  it('ask for the next turn once, also if they are empty', () => {
+    const asked = vi.spyOn(globalThis, 'setImmediate')
+    for (const name of ['a', 'b', 'c']) take(name, 0)
+    expect(done).toEqual(['a', 'b', 'c'])
+    expect(asked).toHaveBeenCalledTimes(1)
+    asked.mockRestore()
+  })
+
   it('are done however large each of them is', async () => {
     take('huge', 10_000_000)
     await nextTurn()

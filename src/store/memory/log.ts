@@ -1,6 +1,6 @@
 import { EDITABLE, amended } from '../amended.ts'
 import { formatCursor } from '../../protocol/ids.ts'
-import type { Publication, StoreLimits, StoredEvent, Topic } from '../store.ts'
+import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
 import type { Ring } from '../ring.ts'
@@ -35,7 +35,7 @@ export class EventLog {
     return { n, id: formatCursor({ epoch: this.epoch, n }), body, delivery }
   }
 
-  toChannel(channel: Channel, event: StoredEvent): Topic {
+  toChannel(channel: Channel, event: StoredEvent): void {
     switch (event.body.type) {
       case 'message':
         channel.keep(event)
@@ -49,12 +49,10 @@ export class EventLog {
       default: // presence and state changes are not history
     }
     keepFrame(channel, event, channel.settings.store_frames ? this.limits.channelFrames : 0)
-    return channel.topic
   }
 
-  toUser(user: User, event: StoredEvent): Topic {
+  toUser(user: User, event: StoredEvent): void {
     keepFrame(user, event, this.limits.userFrames)
-    return user.topic
   }
 }
 
@@ -87,9 +85,12 @@ export function audienceInChannel(
   channel: Channel,
   { pmUsers, excludeUsers }: Publication['delivery'],
 ): number {
-  const count = (names: readonly UserName[]): number =>
-    [...new Set(names)].reduce((sum, name) => sum + channel.connectionsOf(name), 0)
-  if (pmUsers.length === 0 && excludeUsers.length === 0) return channel.connections
-  if (pmUsers.length === 0) return channel.connections - count(excludeUsers)
-  return count(pmUsers.filter((name) => !excludeUsers.includes(name)))
+  if (pmUsers.length === 0) return channel.connections - connectionsOf(excludeUsers, channel)
+  const users = pmUsers.filter((name) => !excludeUsers.includes(name))
+  return connectionsOf(users, channel)
+}
+
+function connectionsOf(names: readonly UserName[], channel: Channel): number {
+  if (names.length === 0) return 0
+  return [...new Set(names)].reduce((sum, name) => sum + channel.connectionsOf(name), 0)
 }

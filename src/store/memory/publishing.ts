@@ -50,8 +50,8 @@ export class Publishing {
     channel.lastActive = now
     if (channel.connections === 0) collector.channelChanged(channel)
     const event = log.number(publication)
-    const topic = log.toChannel(channel, event)
-    if (this.listened.has(topic)) this.announce(event, [topic])
+    log.toChannel(channel, event)
+    if (this.listened.has(channel.topic)) this.announce(event, [channel.topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
@@ -62,9 +62,9 @@ export class Publishing {
     for (const user of known) {
       if (event.body.type === 'message') this.deliveries += user.connections.length
       if (user.connections.length === 0) collector.userChanged(user)
+      log.toUser(user, event)
     }
-    const topics = known.map((user) => log.toUser(user, event))
-    const heard = topics.filter((topic) => this.listened.has(topic))
+    const heard = known.map(({ topic }) => topic).filter((topic) => this.listened.has(topic))
     if (heard.length > 0) this.announce(event, heard)
   }
 

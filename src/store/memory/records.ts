@@ -10,9 +10,9 @@ import type {
   ChannelSummary,
   State,
   StoredEvent,
+  Topic,
   UserCard,
   UserRecord,
-  Topic,
   UserSummary,
 } from '../store.ts'
 
