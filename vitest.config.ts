@@ -14,7 +14,15 @@ const ON_REDIS = ['test/redis/**/*.test.ts', 'test/conformance/redis.test.ts']
 /** Tests with browsers, which need a good part of a processor each. */
 const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
 
+/** Scripts for Redis are text. The build does the same with them. */
+const luaAsText = {
+  name: 'lua-as-text',
+  transform: (text: string, id: string) =>
+    id.endsWith('.lua') ? `export default ${JSON.stringify(text)}` : undefined,
+}
+
 export default defineConfig({
+  plugins: [luaAsText],
   test: {
     reporters: ['default', './test/helpers/closing-line.ts'],
     testTimeout: 15_000,

@@ -1,42 +1,114 @@
-/** Builds the parts of the frontend that are missing from `dist/`, or older than what they are made from. */
-import { execFile } from 'node:child_process'
-import { readdir, stat } from 'node:fs/promises'
-import { promisify } from 'node:util'
+/**
+ * Builds the parts of `dist/` that are missing, or were made from other sources than those that are there now.
+ *
+ * `node scripts/build-missing.mjs [part …]`: these parts; without any, all that a running server needs.
+ */
+import { createHash } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import { mkdir, readFile, readdir, stat } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { replaceFile } from './replace-file.mjs'
 
-const run = promisify(execFile)
 const ROOT = new URL('../', import.meta.url)
 
-/** Of each part: the npm script that builds it, a file that comes of it, and what it is made from. */
-const PARTS = [
-  {
-    script: 'build:explorer',
-    made: 'dist/frontend/explorer/index.html',
-    from: ['frontend/explorer/', 'frontend/client/', 'package-lock.json'],
+/** Of each part: what it is called, a file that comes of it, and what it is made from. */
+const PARTS = {
+  server: {
+    title: 'the server',
+    made: 'dist/main.js',
+    from: ['src/', 'scripts/build-server.mjs', 'package.json', 'package-lock.json'],
   },
-  {
-    script: 'build:client',
+  client: {
+    title: 'the client for pages',
     made: 'dist/frontend/client/channelstream.js',
-    from: ['frontend/client/', 'package-lock.json'],
+    from: ['frontend/client/', 'scripts/build-client.mjs', 'package-lock.json'],
   },
-  {
-    script: 'build:admin',
+  explorer: {
+    title: 'the API explorer',
+    made: 'dist/frontend/explorer/index.html',
+    from: [
+      'frontend/explorer/',
+      'frontend/client/',
+      'scripts/build-explorer.mjs',
+      'package-lock.json',
+    ],
+  },
+  admin: {
+    title: 'the admin panel',
     made: 'dist/frontend/admin/index.html',
-    from: ['frontend/admin/', 'frontend/admin.vite.config.ts', 'package-lock.json'],
+    from: [
+      'frontend/admin/',
+      'frontend/admin.vite.config.ts',
+      'src/protocol/',
+      'package-lock.json',
+    ],
   },
-]
+  types: {
+    title: 'type declarations',
+    made: 'dist/backend/index.d.ts',
+    from: ['src/', 'frontend/client/', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+  },
+}
+/** Programs need no types. */
+const FOR_RUNNING = ['server', 'client', 'explorer', 'admin']
 
-for (const { script, made, from } of PARTS) {
-  const newest = Math.max(...(await Promise.all(from.map(changedAt))))
-  if (newest > (await changedAt(made))) await run('npm', ['run', '--silent', script], { cwd: ROOT })
+const named =
+  import.meta.url === pathToFileURL(process.argv[1] ?? '').href ? process.argv.slice(2) : []
+for (const name of named.length > 0 ? named : FOR_RUNNING) await buildIfOutdated(name)
+
+/** @param {string} name */
+async function buildIfOutdated(name) {
+  const part = PARTS[name]
+  if (!part) throw new Error(`no part of the build is called ${name}`)
+  const { title, made, from } = part
+  const stamp = new URL(`dist/.built/${name}`, ROOT)
+  const sources = await fingerprint(from)
+  const isThere = await stat(new URL(made, ROOT)).then(
+    () => true,
+    () => false,
+  )
+  if (isThere && (await readFile(stamp, 'utf8').catch(() => '')) === sources) return
+  process.stderr.write(`Building ${title} …\n`)
+  await npmRun(`build:${name}`)
+  await mkdir(new URL('./', stamp), { recursive: true })
+  await replaceFile(stamp.pathname, sources)
 }
 
-/** When a file, or the newest file of a folder, was changed; 0 if it is not there. */
-async function changedAt(path) {
-  const url = new URL(path, ROOT)
-  const found = await stat(url).catch(() => undefined)
-  if (!found) return 0
-  if (!found.isDirectory()) return found.mtimeMs
-  const names = await readdir(url, { recursive: true })
-  const times = names.map(async (name) => (await stat(new URL(`${path}${name}`, ROOT))).mtimeMs)
-  return Math.max(0, ...(await Promise.all(times)))
+/** @param {string} script */
+async function npmRun(script) {
+  const child = spawn('npm', ['run', '--silent', script], { cwd: ROOT, stdio: ['ignore', 2, 2] })
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  if (code !== 0) process.exit(1)
+}
+
+/**
+ * Of the contents, because times of files tell little: a checkout of an older version makes newer files, and unpacking
+ * an archive older ones.
+ *
+ * @param {readonly string[]} paths Folders end with a slash.
+ */
+async function fingerprint(paths) {
+  const hash = createHash('sha256')
+  for (const path of paths) {
+    const names = path.endsWith('/') ? await filesIn(path) : [path]
+    for (const name of names) {
+      const contents = await readFile(new URL(name, ROOT))
+      hash.update(`${name}\0${contents.length}\0`).update(contents)
+    }
+  }
+  return hash.digest('hex')
+}
+
+/** @param {string} folder */
+async function filesIn(folder) {
+  const entries = await readdir(new URL(folder, ROOT), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      `${entry.parentPath.slice(ROOT.pathname.length)}/${entry.name}`.replaceAll('//', '/'),
+    )
+    .sort()
 }

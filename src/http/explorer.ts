@@ -1,13 +1,14 @@
 /** The API explorer, for those who are signed in to admin (recorded: others get the form). */
 import { readFile } from 'node:fs/promises'
 import { RequestError } from '../protocol/errors.ts'
+import { PACKAGE_ROOT } from '../lib/package-root.ts'
 import { absoluteLink } from './forwarding.ts'
 import { requireAdmin } from './admin/routes.ts'
 import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
 
-/** Made by `scripts/build-explorer.mjs`. Seen from `src/` and `dist/` alike. */
-const FOLDER = new URL('../../dist/frontend/explorer/', import.meta.url)
+/** Made by `scripts/build-explorer.mjs`. */
+const FOLDER = new URL('dist/frontend/explorer/', PACKAGE_ROOT)
 
 /** By the path below `/api-explorer/`. Read when they are asked for: few look, and memory is for clients. */
 const FILES = new Map([

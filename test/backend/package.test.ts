@@ -5,17 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ROOT } from '../docs/markdown.ts'
 import { run } from '../docs/running.ts'
+import { BUILD_TIMEOUT_MS, buildTypes } from '../helpers/build.ts'
 
 const root = fileURLToPath(ROOT)
 
 describe('channelstream/backend, as it is published', () => {
   let folder: string
   beforeAll(async () => {
+    await buildTypes()
     folder = await mkdtemp(join(tmpdir(), 'channelstream-backend-'))
     await mkdir(join(folder, 'node_modules'))
     await symlink(root, join(folder, 'node_modules', 'channelstream'))
     await symlink(join(root, 'node_modules', '@types'), join(folder, 'node_modules', '@types'))
-  })
+  }, BUILD_TIMEOUT_MS)
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
   it('loads zod and Node.js, and nothing of the server', async () => {

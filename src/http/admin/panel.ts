@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
+import { PACKAGE_ROOT } from '../../lib/package-root.ts'
 import type { FastifyInstance } from 'fastify'
 
-/** Seen from `src/http/admin` and from `dist/http/admin` alike. */
-const BUILT = fileURLToPath(new URL('../../../dist/frontend/admin/', import.meta.url))
+const BUILT = fileURLToPath(new URL('dist/frontend/admin/', PACKAGE_ROOT))
 const ASSETS = `${BUILT}admin/assets`
 
 /** Own files only, and text never becomes markup: browsers refuse scripts that try, but for Lit’s own templates. */

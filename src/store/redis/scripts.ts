@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { LUA } from './lua/index.ts'
 
 /** Of scripts that tell what they change. */
 const TELLING = ['events', 'announce', 'telling'] as const
@@ -29,7 +29,7 @@ const PARTS = {
   claim: ['common', 'claim'],
   settle: ['common', 'settle'],
   enter: ['enter'],
-} as const satisfies Record<string, readonly string[]>
+} as const satisfies Record<string, readonly (keyof typeof LUA)[]>
 
 export type ScriptName = keyof typeof PARTS
 /** They are asked with the time and a UUID in front, see `lua/telling.lua`. */
@@ -49,11 +49,9 @@ export function loadScripts(
 ): Readonly<Record<ScriptName, Script>> {
   const head = Object.entries(constants).map(([name, value]) => `local ${name} = ${value}\n`)
   const scripts = Object.entries(PARTS).map(([name, parts]) => {
-    const text = [...head, ...['root', ...parts].map(read)].join('')
+    const names: readonly (keyof typeof LUA)[] = ['root', ...parts]
+    const text = [...head, ...names.map((part) => LUA[part])].join('')
     return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
   })
   return Object.fromEntries(scripts) as Record<ScriptName, Script>
 }
-
-const read = (part: string): string =>
-  readFileSync(new URL(`lua/${part}.lua`, import.meta.url), 'utf8')

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ROOT } from '../../docs/markdown.ts'
 import { PageBackend, addresses } from './page-backend.ts'
+import { BUILD_TIMEOUT_MS, buildTypes } from '../../helpers/build.ts'
 import { startServer } from '../../helpers/server.ts'
 
 const run = promisify(execFile)
@@ -16,11 +17,12 @@ const MAX_GZIPPED_BYTES = 8 * 1024
 
 let folder: string
 beforeAll(async () => {
+  await buildTypes()
   folder = await mkdtemp(join(tmpdir(), 'channelstream-client-'))
   await mkdir(join(folder, 'node_modules'))
   await symlink(fileURLToPath(ROOT), join(folder, 'node_modules', 'channelstream'))
   return () => rm(folder, { recursive: true, force: true })
-})
+}, BUILD_TIMEOUT_MS)
 
 describe('the built client', () => {
   it('is small', async () => {

@@ -1,0 +1,65 @@
+/** The scripts of this folder, as text. The build puts them into the code, so that no file is read at the start. */
+import announce from './announce.lua'
+import attach from './attach.lua'
+import beat from './beat.lua'
+import channels from './channels.lua'
+import claim from './claim.lua'
+import common from './common.lua'
+import configure from './configure.lua'
+import connect from './connect.lua'
+import detach from './detach.lua'
+import drop from './drop.lua'
+import ensure from './ensure.lua'
+import enter from './enter.lua'
+import events from './events.lua'
+import exit from './exit.lua'
+import figures from './figures.lua'
+import join from './join.lua'
+import leave from './leave.lua'
+import listen from './listen.lua'
+import missed from './missed.lua'
+import publish from './publish.lua'
+import reclaim from './reclaim.lua'
+import records from './records.lua'
+import root from './root.lua'
+import setState from './set-state.lua'
+import settle from './settle.lua'
+import state from './state.lua'
+import summaries from './summaries.lua'
+import sweep from './sweep.lua'
+import telling from './telling.lua'
+import users from './users.lua'
+
+/** By the name of the file, without its ending. */
+export const LUA = {
+  announce,
+  attach,
+  beat,
+  channels,
+  claim,
+  common,
+  configure,
+  connect,
+  detach,
+  drop,
+  ensure,
+  enter,
+  events,
+  exit,
+  figures,
+  join,
+  leave,
+  listen,
+  missed,
+  publish,
+  reclaim,
+  records,
+  root,
+  'set-state': setState,
+  settle,
+  state,
+  summaries,
+  sweep,
+  telling,
+  users,
+} as const satisfies Readonly<Record<string, string>>
