@@ -187,8 +187,9 @@ export const LINKS = {
   http_scheme: setting(
     oneOf<'' | 'http' | 'https'>({ http: 'http', https: 'https' }),
     '',
-    'The scheme of links and redirects where no proxy tells it. Empty: that of the request. Means nothing ' +
-      'to enforce_https.',
+    'The scheme that clients come by where no proxy tells it: with https the cookie of the admin pages is ' +
+      'Secure, and redirects are https if the Host is the address of this server. Empty: that of the request. ' +
+      'Means nothing to enforce_https.',
   ),
 }
 

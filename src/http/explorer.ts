@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { RequestError } from '../protocol/errors.ts'
 import { PACKAGE_ROOT } from '../lib/package-root.ts'
-import { absoluteLink } from './forwarding.ts'
+import { ownLink } from './forwarding.ts'
 import { requireAdmin } from './admin/routes.ts'
 import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
@@ -49,7 +49,7 @@ export async function explorerRoutes(
 
   // With a slash at its end the page finds its files beside it, whatever stands before.
   http.get('/api-explorer', guarded, async (request, reply) =>
-    reply.redirect(absoluteLink(request.caller.view, request.headers.host, '/api-explorer/')),
+    reply.redirect(ownLink(request.raw, request.caller.view, '/api-explorer/')),
   )
   http.get('/api-explorer/json', guarded, async (request) => describe(request.caller.view.prefix))
   http.get<{ Params: { '*': string } }>('/api-explorer/*', guarded, async (request, reply) => {

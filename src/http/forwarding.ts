@@ -5,7 +5,7 @@
  * trusted proxy has to set or remove each of them.
  */
 import type { IncomingMessage } from 'node:http'
-import { isIP, isIPv6 } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import proxyAddress from '@fastify/proxy-addr'
 import { AddressList, plainAddress } from './addresses.ts'
 
@@ -18,7 +18,7 @@ export interface ForwardingRules {
    * count from this machine (127.0.0.0/8, ::1), as Channelstream's users are used to, and no others do.
    */
   readonly trustedProxies: AddressList
-  /** The setting `http_scheme`: the scheme of links where no proxy tells it. Empty or unknown: not set. */
+  /** The setting `http_scheme`: what clients come by where no proxy tells it. Empty or unknown: not set. */
   readonly httpScheme?: string | undefined
 }
 
@@ -26,9 +26,9 @@ export interface ForwardingRules {
 export interface ForwardedView {
   /** The client's IP address, in the spelling of `plainAddress`, or `unknown`. */
   readonly address: string
-  /** For links; `ws` counts as `http`, `wss` as `https`. */
+  /** For links and cookies; `ws` counts as `http`, `wss` as `https`. */
   readonly scheme: Scheme
-  /** Whether the client's request came by https, whatever the setting `http_scheme` says of links. */
+  /** Whether the client's request came by https, whatever the setting `http_scheme` says. */
   readonly isHttps: boolean
   /** What stands before the server's own paths: empty, or like `/push`, without a slash at its end. */
   readonly prefix: string
@@ -42,8 +42,6 @@ const MAX_PREFIX_CHARACTERS = 256
 // No quotes, brackets, ampersands or backslashes: the prefix ends up in links on pages.
 const PREFIX_FORM = /^(?:\/[\w.~%@:+=,!$-]+)+$/
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
-const MAX_HOST_CHARACTERS = 261 // a name of 255, a colon and a port
-const HOST_FORM = /^(?:\[([\da-f:.]+)\]|[a-z\d_][\w.-]*)(?::(\d{1,5}))?$/i
 
 /**
  * Reads the view from a request's connection and headers. Pure: the same request gives the same view.
@@ -62,7 +60,7 @@ export function forwardedView(request: IncomingMessage, rules: ForwardingRules):
     (isTrusted ? toScheme(lastOf(header(request, 'x-forwarded-proto'))) : undefined) ??
     (mayName ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
     (mayName ? toScheme(header(request, 'x-scheme')) : undefined)
-  const own = 'encrypted' in request.socket ? 'https' : 'http'
+  const own = ownScheme(request)
   return {
     address: clientAddress(request, trustedProxies),
     scheme: told ?? toScheme(rules.httpScheme) ?? own,
@@ -83,20 +81,30 @@ export function stripPrefix(url: string, prefix: string): string {
 }
 
 /**
- * The link to one of the server's own paths, `scheme://host/prefix/path`. `hostHeader` is the request's
- * `Host`; unless it is `host`, `host:port` or such with an IPv6 literal, the link is `/prefix/path`.
- * Whatever is in `path`, the link leads to this host and can stand in a header.
+ * The link to one of the server's own paths, as the client sees it: `/prefix/path`, without scheme and host, because nobody
+ * vouches for the `Host` of a request: the link would lead wherever the caller says.
+ *
+ * It has both, as recorded (http-scheme, http-scheme-header), if another scheme is told than the connection has and the
+ * host is this server without doubt: the address that the connection was made to.
  */
-export function absoluteLink(
-  view: ForwardedView,
-  hostHeader: string | undefined,
-  path: string,
-): string {
-  const { pathname, search, hash } = new URL(`http://host/${path}`)
-  // Two slashes at the start of a link would make the next segment a host.
-  const local = view.prefix + pathname.replace(/^\/+/, '/') + search + hash
-  return isHost(hostHeader) ? `${view.scheme}://${hostHeader}${local}` : local
+export function ownLink(request: IncomingMessage, view: ForwardedView, path: `/${string}`): string {
+  const local = view.prefix + path
+  const { host } = request.headers
+  const isTold = view.scheme !== ownScheme(request)
+  const isOwn = host !== undefined && host === localHost(request)
+  return isTold && isOwn ? `${view.scheme}://${host}${local}` : local
 }
+
+/** The address that a connection was made to, as it stands in `Host`. Undefined if the connection is gone. */
+function localHost({ socket }: IncomingMessage): string | undefined {
+  const { localAddress = '', localPort } = socket
+  if (isIP(localAddress) === 0) return undefined
+  const address = plainAddress(localAddress)
+  return `${isIPv4(address) ? address : `[${address}]`}:${localPort}`
+}
+
+const ownScheme = ({ socket }: IncomingMessage): Scheme =>
+  'encrypted' in socket ? 'https' : 'http'
 
 function clientAddress(request: IncomingMessage, trusted: AddressList): string {
   const address = trusted.isEmpty
@@ -133,12 +141,4 @@ function toPrefix(value: string | undefined): string {
   if (value === undefined || value.length > MAX_PREFIX_CHARACTERS) return ''
   const prefix = value.endsWith('/') ? value.slice(0, -1) : value
   return PREFIX_FORM.test(prefix) && !DOT_SEGMENT.test(prefix) ? prefix : ''
-}
-
-function isHost(value: string | undefined): value is string {
-  const parts =
-    value === undefined || value.length > MAX_HOST_CHARACTERS ? null : HOST_FORM.exec(value)
-  if (!parts) return false
-  const [, ipv6Literal, port = '0'] = parts
-  return Number(port) <= 65_535 && (ipv6Literal === undefined || isIPv6(ipv6Literal))
 }

@@ -53,7 +53,7 @@ describe('the admin pages', () => {
       ]) {
         const refused = await page(path, { cookie: other })
         expect(refused.status, `${path} ${other}`).toBe(302)
-        expect(refused.headers.location).toBe(`${server.url}/admin/sign_in`)
+        expect(refused.headers.location).toBe('/admin/sign_in')
         expect(refused.text).not.toMatch(/cs-app|rss|total_/)
       }
     }
@@ -85,6 +85,29 @@ describe('the admin pages', () => {
     expect(out.headers['set-cookie']?.[0]).toMatch(/Max-Age=0/)
     expect((await page('/admin', { cookie: mine })).status).toBe(302)
     expect((await page('/admin')).status).toBe(200)
+  })
+
+  it('name no host that the caller has made up', async () => {
+    for (const headers of [
+      { host: 'evil.example' },
+      { host: 'evil.example:80' },
+      { host: 'evil.example', 'x-scheme': 'https' },
+      { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' },
+    ]) {
+      const mine = cookieOf(await signIn(server, RIGHT))
+      const answers = [
+        await page('/admin', headers),
+        await page('/admin/admin.json', headers),
+        await page('/api-explorer', headers),
+        await page('/api-explorer', { ...headers, cookie: mine }),
+        await page('/admin/sign_in', headers),
+        await page('/openapi.json', { ...headers, cookie: mine }),
+        await signIn(server, RIGHT, headers),
+        await send(server, 'POST /admin/sign_out', { headers: { ...headers, cookie: mine } }),
+      ]
+      for (const answer of answers)
+        expect(JSON.stringify([answer.headers, answer.text])).not.toContain('evil.example')
+    }
   })
 
   it('refuse forms on other sites', async () => {

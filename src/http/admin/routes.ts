@@ -6,8 +6,8 @@ import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
 import { ERRORS, RequestError } from '../../protocol/errors.ts'
 import { ERROR_HEADER } from '../../protocol/headers.ts'
 import { VERSION } from '../../version.ts'
-import { absoluteLink } from '../forwarding.ts'
 import { isForeign } from './foreign.ts'
+import { ownLink } from '../forwarding.ts'
 import type { AdminSessions } from './session.ts'
 import type { Clock } from '../../clock.ts'
 import type {
@@ -114,8 +114,8 @@ async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
     : html(reply, panel, PANEL_POLICY)
 }
 
-const linkTo = (request: FastifyRequest, path: string): string =>
-  absoluteLink(request.caller.view, request.headers.host, path)
+const linkTo = ({ raw, caller }: FastifyRequest, path: `/${string}`): string =>
+  ownLink(raw, caller.view, path)
 
 const formAction = (request: FastifyRequest): string =>
   `${request.caller.view.prefix}/admin/sign_in`
