@@ -59,7 +59,6 @@ export async function explorerRoutes(
       .headers({
         'content-security-policy': CONTENT_SECURITY_POLICY,
         'referrer-policy': 'no-referrer',
-        'cache-control': 'private, no-cache',
       })
       .type(file.type)
       .send(await readFile(new URL(file.name, FOLDER)))

@@ -71,6 +71,7 @@ export function rawReply({ code, status, body }: ErrorReply): string {
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
     'X-Content-Type-Options: nosniff',
+    'Cache-Control: no-store',
     `${ERROR_HEADER}: ${code}`,
     `Content-Length: ${Buffer.byteLength(text)}`,
   ]

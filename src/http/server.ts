@@ -38,8 +38,15 @@ export interface HttpOptions {
   readonly maxBodyBytes: number
 }
 
-/** On every answer. One object, because it is put on each. */
-const FIXED_HEADERS = { ...FIXED_CORS_HEADERS, 'x-content-type-options': 'nosniff' }
+/**
+ * On every answer. One object, because it is put on each. No answer is kept by a cache: each says how things are at that
+ * moment, and many are for one caller only. What never changes, as the files of the panel, says so itself.
+ */
+const FIXED_HEADERS = {
+  ...FIXED_CORS_HEADERS,
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+}
 
 const JSON_TYPE = 'application/json'
 
@@ -66,7 +73,11 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
     exposeHeadRoutes: false,
-    frameworkErrors: onError,
+    frameworkErrors(error, request, reply) {
+      // Hooks do not run for what Fastify refuses before it knows the route.
+      setFixedHeaders(request, reply, options.origins)
+      onError(error, request, reply)
+    },
     clientErrorHandler: onClientError,
   })
   http.setValidatorCompiler(validatorCompiler)
@@ -132,9 +143,7 @@ function admit(
 ): void {
   http.decorateRequest('caller')
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
-    const allowed = origins.allowHeader(request.headers.origin)
-    if (allowed) reply.header('access-control-allow-origin', allowed)
-    reply.headers(FIXED_HEADERS)
+    setFixedHeaders(request, reply, origins)
     // Whatever it says, the body is JSON (recorded: http-content-type-ignored), also where it says nothing readable.
     if (request.raw.headers['content-type'] !== undefined)
       request.raw.headers['content-type'] = JSON_TYPE
@@ -144,6 +153,12 @@ function admit(
       throw new RequestError('FORBIDDEN')
     done()
   })
+}
+
+function setFixedHeaders(request: FastifyRequest, reply: FastifyReply, origins: OriginRules): void {
+  const allowed = origins.allowHeader(request.headers.origin)
+  if (allowed) reply.header('access-control-allow-origin', allowed)
+  reply.headers(FIXED_HEADERS)
 }
 
 /**

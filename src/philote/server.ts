@@ -243,6 +243,7 @@ function headersOf({ text, tellsVersion }: Refusal): Record<string, string | num
   return {
     'Content-Type': 'text/plain; charset=utf-8',
     'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': 'no-store',
     'Content-Length': Buffer.byteLength(text),
     ...(tellsVersion === true && { 'Sec-WebSocket-Version': '13' }),
   }

@@ -19,6 +19,12 @@ export class Admin {
     return send(this.server, 'POST /admin/sign_out', { headers: { cookie: this.cookie } })
   }
 
+  /** Opens a page as a browser does. */
+  open(path: string, headers: object = {}): Promise<Answer> {
+    const all = { cookie: this.cookie, accept: 'text/html', ...headers }
+    return send(this.server, `GET ${path}`, { headers: all })
+  }
+
   /** As the panel calls, but for the headers that are given; undefined leaves one out. */
   call(line: string, { headers, ...sending }: Sending = {}): Promise<Answer> {
     const all = { cookie: this.cookie, 'x-channelstream-admin': '1', ...headers }

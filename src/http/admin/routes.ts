@@ -128,7 +128,6 @@ const cookiePlace = ({ caller: { view } }: FastifyRequest) => ({
 function html(reply: FastifyReply, page: string, policy = CONTENT_SECURITY_POLICY): FastifyReply {
   return reply
     .header('content-security-policy', policy)
-    .header('cache-control', 'no-store')
     .header('referrer-policy', 'no-referrer')
     .type('text/html; charset=utf-8')
     .send(page)
