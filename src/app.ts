@@ -65,14 +65,14 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     if (!(error instanceof StoreAway))
       logger.error({ err: error }, 'something failed in the background')
   }
-  const { store, answers } = await openStorage(config, clock, logger)
+  const { store, answers, adminSessions } = await openStorage(config, clock, logger)
   const breath = breathing(clock)
   const bus = redisBus(config, logger)
   const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
   const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, breath, onFault })
   bus?.speakTo(hub)
   const forwarding = forwardingRules(config)
-  const sessions = new AdminSessions(adminCredentials(config), clock)
+  const sessions = new AdminSessions(adminCredentials(config), adminSessions)
   const auth = new Auth(
     {
       ...authRules(config),

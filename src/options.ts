@@ -1,5 +1,6 @@
 /** From settings to what the parts take. */
 import { AddressList } from './http/addresses.ts'
+import { SESSION_SECONDS } from './http/admin/session.ts'
 import { parseRedisUrl } from './redis-address.ts'
 import type { Config } from './config/schema.ts'
 import type { ForwardingRules } from './http/forwarding.ts'
@@ -54,6 +55,9 @@ export const adminCredentials = (config: Config) => ({
   secret: config.admin_secret,
   cookieSecret: config.cookie_secret,
 })
+
+/** Only who knows the password opens sessions; a program that signs in every few seconds does not end those of people. */
+export const ADMIN_SESSION_LIMITS = { lifetimeMs: SESSION_SECONDS * 1000, maxSessions: 10_000 }
 
 export const answersOptions = (config: Config) => ({
   windowMs: Math.ceil(config.idempotency_window * 1000),

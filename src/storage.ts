@@ -1,7 +1,9 @@
+import { MemoryAdminSessions } from './store/memory/admin-sessions.ts'
 import { MemoryAnswers } from './store/memory/answers.ts'
 import { MemoryStore } from './store/memory.ts'
 import { systemClock } from './clock.ts'
-import { answersOptions, redisOptions, storeOptions } from './options.ts'
+import { ADMIN_SESSION_LIMITS, answersOptions, redisOptions, storeOptions } from './options.ts'
+import type { AdminSessionStore } from './store/admin-sessions.ts'
 import type { Answers } from './store/answers.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
@@ -12,6 +14,7 @@ import type { Store } from './store/store.ts'
 export interface Storage {
   readonly store: Store
   readonly answers: Answers
+  readonly adminSessions: AdminSessionStore
 }
 
 /** In this process, or in Redis if there is a `redis_url`. Rejects if Redis cannot be used. */
@@ -22,7 +25,11 @@ export async function openStorage(
 ): Promise<Storage> {
   if (config.redis_url === '') {
     const store = new MemoryStore(clock, storeOptions(config))
-    return { store, answers: new MemoryAnswers(clock, answersOptions(config)) }
+    return {
+      store,
+      answers: new MemoryAnswers(clock, answersOptions(config)),
+      adminSessions: new MemoryAdminSessions(clock, ADMIN_SESSION_LIMITS),
+    }
   }
   // Only who has a Redis pays for its client.
   const { RedisStore } = await import('./store/redis.ts')
@@ -38,5 +45,9 @@ export async function openStorage(
     },
     config.redis_connect_timeout * 1000,
   )
-  return { store, answers: store.answers(answersOptions(config)) }
+  return {
+    store,
+    answers: store.answers(answersOptions(config)),
+    adminSessions: store.adminSessions(ADMIN_SESSION_LIMITS),
+  }
 }

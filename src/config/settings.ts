@@ -51,8 +51,8 @@ export const SECRETS = {
   ),
   cookie_secret: secret(
     '',
-    'What the cookies of the admin pages are signed with. Empty: a random one at each start, so that ' +
-      'administrators sign in again after a restart. Several servers behind one address need the same.',
+    'Changing it signs every administrator out, as changing admin_user or admin_secret does. May be empty. ' +
+      'Servers that share a Redis need the same.',
   ),
 }
 

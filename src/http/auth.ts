@@ -3,6 +3,7 @@ import { SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { coversPath } from './signature.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import type { AddressList } from './addresses.ts'
+import type { Awaitable } from '../store/store.ts'
 import type { Clock } from '../clock.ts'
 import type { ForwardedView, ForwardingRules } from './forwarding.ts'
 import type { IncomingMessage } from 'node:http'
@@ -17,7 +18,7 @@ export interface AuthRules {
   readonly signatureScope: 'any' | 'endpoint'
   readonly enforceHttps: boolean
   /** Whether the admin panel makes the request, for somebody who is signed in: as good as a signature, from anywhere. */
-  readonly isPanelCall: (request: IncomingMessage) => boolean
+  readonly isPanelCall: (request: IncomingMessage) => Awaitable<boolean>
 }
 
 /** Who makes a request, and how. */
@@ -46,18 +47,27 @@ export class Auth {
   /**
    * Throws `BAD_SIGNATURE` (401) for a signature that is not good, also where none is needed, and `HTTPS_REQUIRED` (406).
    * An empty or missing signature is none. Source: recorded (signature-*).
+   *
+   * A promise only for calls of the admin panel, whose session may be known to a store that is far away.
    */
-  identify(request: IncomingMessage): Caller {
+  identify(request: IncomingMessage): Awaitable<Caller> {
     const view = this.view(request)
     const signed = signatureOf(request)
     if (!signed || !this.rules.allowPostingFrom.includes(view.address))
-      return { view, isBackend: this.rules.isPanelCall(request) }
+      return this.#identifyPanel(request, view)
     const verified = this.rules.checker.verify(signed, this.clock.wallTime() / 1000)
     const covers =
       this.rules.signatureScope === 'any' ||
       (verified && coversPath(verified, pathOf(request, view)))
     if (!verified || !covers) throw new RequestError('BAD_SIGNATURE')
     return { view, isBackend: true }
+  }
+
+  #identifyPanel(request: IncomingMessage, view: ForwardedView): Awaitable<Caller> {
+    const isPanel = this.rules.isPanelCall(request)
+    return typeof isPanel === 'boolean'
+      ? { view, isBackend: isPanel }
+      : isPanel.then((isBackend) => ({ view, isBackend }))
   }
 }
 

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { RequestError } from '../protocol/errors.ts'
 import { PACKAGE_ROOT } from '../lib/package-root.ts'
+import { onPageError, requireAdmin } from './admin/routes.ts'
 import { ownLink } from './forwarding.ts'
-import { requireAdmin } from './admin/routes.ts'
 import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
 
@@ -45,6 +45,7 @@ export async function explorerRoutes(
   http: FastifyInstance,
   { sessions, describe }: ExplorerOptions,
 ): Promise<void> {
+  http.setErrorHandler(onPageError)
   const guarded = { onRequest: requireAdmin(sessions), schema: { hide: true } }
 
   // With a slash at its end the page finds its files beside it, whatever stands before.

@@ -1,10 +1,10 @@
 import swagger from '@fastify/swagger'
 import { z } from 'zod'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
-import { RequestError } from '../protocol/errors.ts'
 import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_FORM, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
+import { allowAdmin } from './admin/calls.ts'
 import { explorerRoutes } from './explorer.ts'
 import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
@@ -117,11 +117,8 @@ export async function serveOpenApi(http: FastifyInstance, sessions: AdminSession
     ...withoutUnusedSchemas(http.swagger() as OpenApi),
     servers: [{ url: prefix || '/' }],
   })
-  http.get('/openapi.json', { schema: { hide: true } }, async (request) => {
-    if (!request.caller.isBackend && !sessions.isSignedIn(request.raw))
-      throw new RequestError('FORBIDDEN')
-    return describe(request.caller.view.prefix)
-  })
+  const guarded = { onRequest: allowAdmin(sessions), schema: { hide: true } }
+  http.get('/openapi.json', guarded, async (request) => describe(request.caller.view.prefix))
   await http.register(explorerRoutes, { sessions, describe })
 }
 

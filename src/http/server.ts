@@ -148,10 +148,12 @@ function admit(
     if (request.raw.headers['content-type'] !== undefined)
       request.raw.headers['content-type'] = JSON_TYPE
     if (isStopping()) throw new RequestError('STOPPING')
-    request.caller = auth.identify(request.raw)
-    if (request.routeOptions.config.access === 'backend' && !request.caller.isBackend)
-      throw new RequestError('FORBIDDEN')
-    done()
+    const caller = auth.identify(request.raw)
+    if (!(caller instanceof Promise)) {
+      letIn(request, caller)
+      return done()
+    }
+    caller.then((found) => letIn(request, found)).then(() => done(), done)
   })
 }
 
@@ -159,6 +161,12 @@ function setFixedHeaders(request: FastifyRequest, reply: FastifyReply, origins: 
   const allowed = origins.allowHeader(request.headers.origin)
   if (allowed) reply.header('access-control-allow-origin', allowed)
   reply.headers(FIXED_HEADERS)
+}
+
+function letIn(request: FastifyRequest, caller: Caller): void {
+  request.caller = caller
+  if (request.routeOptions.config.access === 'backend' && !caller.isBackend)
+    throw new RequestError('FORBIDDEN')
 }
 
 /**

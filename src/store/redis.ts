@@ -5,6 +5,7 @@ import { Installation } from './redis/installation.ts'
 import { Keys } from './redis/keys.ts'
 import { Lease } from './redis/lease.ts'
 import { Link } from './redis/link.ts'
+import { RedisAdminSessions } from './redis/admin-sessions.ts'
 import { RedisAnswers } from './redis/answers.ts'
 import { Reading } from './redis/reading.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
@@ -18,6 +19,7 @@ import {
   writePublication,
   writeState,
 } from './redis/encoding.ts'
+import type { AdminSessionLimits } from './admin-sessions.ts'
 import type { Clock } from '../clock.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
@@ -255,6 +257,11 @@ export class RedisStore implements Contract.Store {
   /** Answers to requests that may be sent twice, for all servers. */
   answers(options: RedisAnswersOptions): RedisAnswers {
     return (this.#answers ??= new RedisAnswers(this.#installation, options))
+  }
+
+  /** Sessions of the admin pages, for all servers. */
+  adminSessions(limits: AdminSessionLimits): RedisAdminSessions {
+    return new RedisAdminSessions(this.#installation, limits)
   }
 
   /** Waits for what is being done, so that connections that were let go of are let go of. */

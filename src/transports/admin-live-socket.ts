@@ -16,7 +16,7 @@ interface Surroundings {
   /** The connection under the WebSocket: ready frames are written to it as they are. */
   readonly socket: Duplex
   readonly guests: Guests
-  readonly isSignedIn: (request: IncomingMessage) => boolean
+  readonly isSignedIn: (request: IncomingMessage) => Promise<boolean> | boolean
   readonly maxFramesPerSecond: number
   readonly onFault: (error: unknown) => void
 }
@@ -47,7 +47,7 @@ export class AdminLiveSocket implements Sink {
     webSocket.on('error', () => {})
   }
 
-  get isSignedIn(): boolean {
+  isSignedIn(): Promise<boolean> | boolean {
     return this.around.isSignedIn(this.around.request)
   }
 

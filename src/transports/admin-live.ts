@@ -1,6 +1,7 @@
 import { WebSocketServer } from 'ws'
 import { AdminLiveSocket } from './admin-live-socket.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
+import { RequestError } from '../protocol/errors.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
@@ -19,9 +20,10 @@ export interface FiguresFeed {
 export interface AdminLiveOptions {
   readonly guests: Guests
   readonly clock: Clock
-  /** Throws a `RequestError` for whoever may not listen here. */
-  readonly admit: (request: IncomingMessage) => void
-  readonly isSignedIn: (request: IncomingMessage) => boolean
+  /** Rejects if the request may not listen here, or if nobody can say. */
+  readonly admit: (request: IncomingMessage) => Promise<void>
+  /** Rejects if nobody can say. */
+  readonly isSignedIn: (request: IncomingMessage) => Promise<boolean> | boolean
   readonly openFigures: () => FiguresFeed
   readonly uptimeSeconds: () => number
   /** Biggest frame that a panel may send; a bigger one closes the socket with 1009. */
@@ -42,6 +44,8 @@ export class AdminLive {
   readonly #server: WebSocketServer
   readonly #panels = new Set<AdminLiveSocket>()
   #cancelReports: Cancel | undefined
+  #isReporting = false
+  #isClosed = false
 
   constructor(private readonly options: AdminLiveOptions) {
     const settings = {
@@ -54,15 +58,23 @@ export class AdminLive {
     this.#server = new WebSocketServer(settings)
   }
 
-  /** Answers an upgrade. Throws a `RequestError` for whoever may not listen here. */
-  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    this.options.admit(request)
+  /** Answers an upgrade. Rejects with why it is refused. */
+  readonly upgrade = async (
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> => {
+    await this.options.admit(request)
+    // One that opened now would be closed by nobody.
+    if (this.#isClosed) throw new RequestError('STOPPING')
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       this.#open(new AdminLiveSocket(webSocket, { request, socket, ...this.options }), webSocket)
     })
   }
 
+  /** For good: the server stops. */
   closeAll(reason: CloseReason): void {
+    this.#isClosed = true
     for (const panel of this.#panels) panel.close(reason)
   }
 
@@ -95,8 +107,27 @@ export class AdminLive {
     this.#cancelReports = undefined
   }
 
+  /** Skipped while the last one still waits for the store. */
   async #report(feed: FiguresFeed): Promise<void> {
-    for (const panel of this.#panels) if (!panel.isSignedIn) panel.close(CLOSE.signedOut)
+    if (this.#isReporting) return
+    this.#isReporting = true
+    try {
+      await this.#closeSignedOut()
+      await this.#sendReport(feed)
+    } finally {
+      this.#isReporting = false
+    }
+  }
+
+  /** A session may have ended at another server, so all of them are looked up. */
+  async #closeSignedOut(): Promise<void> {
+    const check = async (panel: AdminLiveSocket): Promise<void> => {
+      if (!(await panel.isSignedIn())) panel.close(CLOSE.signedOut)
+    }
+    await Promise.all([...this.#panels].map(check))
+  }
+
+  async #sendReport(feed: FiguresFeed): Promise<void> {
     const report: LiveReport = {
       type: 'figures',
       time: Math.floor(this.options.clock.wallTime()),

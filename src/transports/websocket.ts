@@ -22,7 +22,8 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { LiveConnection } from '../core/connection.ts'
 import type { Sessions } from '../core/sessions.ts'
 
-export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+/** Answers a handshake. Rejects with why it is refused. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>
 
 export interface WebSocketOptions {
   readonly sessions: Sessions
@@ -34,7 +35,7 @@ export interface WebSocketOptions {
   readonly maxFrameBytes: number
   /** Frames that a client may send between two heartbeats; 0 for no limit. */
   readonly maxFramesPerHeartbeat: number
-  /** Who answers on other paths; a `RequestError` that is thrown refuses the handshake. */
+  /** Who answers on other paths. */
   readonly others?: ReadonlyMap<string, Upgrade>
   readonly onFault: (error: unknown) => void
 }
@@ -55,15 +56,20 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', destroyOnError)
+    const refuse = (error: unknown): void => refuseUpgrade(socket, options.refusal(error))
     try {
       const { url } = options.admit(request)
       const other = options.others?.get(url.split('?', 1)[0] ?? url)
-      if (other) return other(request, socket, head)
+      if (other)
+        return void other(request, socket, head).catch((error: unknown) => {
+          if (!(error instanceof RequestError)) options.onFault(error)
+          refuse(error)
+        })
       const { connId, cursor } = readOpening(request, url, options.origins)
       const sink = new WebSocketSink(options)
       if (handshakes.accept({ request, socket, head }, sink)) void serve(sink, connId, cursor)
     } catch (error) {
-      refuseUpgrade(socket, options.refusal(error))
+      refuse(error)
     }
   })
   return handshakes

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
 import { Admin } from '../helpers/admin.ts'
 import { Backend, send, until, within } from '../helpers/http.ts'
-import { LiveReport } from '../../src/protocol/admin.ts'
+import { Panel, closePanels } from '../helpers/live-panel.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
 import type { Address } from '../helpers/http.ts'
-import type { ReceivedEvent } from '../helpers/websocket.ts'
+import type { LiveReport } from '../../src/protocol/admin.ts'
 
 let server: ServerProcess
 let admin: Admin
@@ -15,72 +14,10 @@ beforeAll(async () => {
   server = await ServerProcess.start({ settings: { max_client_messages_per_second: 20 } })
   admin = await Admin.signIn(server)
 })
-afterAll(() => {
-  for (const panel of panels.splice(0)) panel.destroy()
-})
+afterAll(closePanels)
 afterAll(killProcesses)
 
-const panels: Panel[] = []
-
-/** What the admin panel has open. */
-class Panel {
-  readonly reports: LiveReport[] = []
-  readonly events: ReceivedEvent[] = []
-  readonly closed: Promise<number>
-  private constructor(readonly socket: WebSocket) {
-    socket.on('error', () => {}) // a close follows
-    socket.on('message', (data: Buffer) => {
-      const told: unknown = JSON.parse(data.toString())
-      if (Array.isArray(told)) this.events.push(...(told as ReceivedEvent[]))
-      else this.reports.push(LiveReport.parse(told))
-    })
-    this.closed = new Promise((resolve) => socket.on('close', resolve))
-    panels.push(this)
-  }
-
-  /** Answers the status of the refusal if there is one. */
-  static async open(
-    at: Address,
-    headers: Readonly<Record<string, string | undefined>>,
-  ): Promise<Panel | number> {
-    const given = Object.entries(headers).filter(([, value]) => value !== undefined)
-    const socket = new WebSocket(`ws://${at.host}:${at.port}/admin/live`, {
-      headers: Object.fromEntries(given) as Record<string, string>,
-    })
-    const panel = new Panel(socket)
-    const outcome = new Promise<Panel | number>((resolve) => {
-      socket.once('open', () => resolve(panel))
-      socket.once('unexpected-response', (_, response) => resolve(response.statusCode ?? 0))
-    })
-    return within(outcome, 'the handshake')
-  }
-
-  send(request: unknown): void {
-    this.socket.send(typeof request === 'string' ? request : JSON.stringify(request))
-  }
-
-  /** Resolves once the channel is listened to. */
-  async tail(channel: string): Promise<void> {
-    const isTold = (): boolean =>
-      this.reports.some((report) => report.type === 'tailing' && report.channel === channel)
-    this.send({ type: 'tail', channel })
-    await until(isTold, `tailing ${channel}`)
-  }
-
-  get texts(): unknown[] {
-    return this.events.map(({ message }) => message?.text)
-  }
-
-  destroy(): void {
-    this.socket.terminate()
-  }
-}
-
-async function openPanel(at: Address = server, as: Admin = admin): Promise<Panel> {
-  const panel = await Panel.open(at, { cookie: as.cookie, origin: `http://${at.host}:${at.port}` })
-  if (typeof panel === 'number') throw new Error(`refused with ${panel}`)
-  return panel
-}
+const openPanel = (at: Address = server, as: Admin = admin): Promise<Panel> => Panel.openAs(as, at)
 
 const isFigures = ({ type }: LiveReport): boolean => type === 'figures'
 

@@ -3,6 +3,7 @@ import { Backend, send } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
 import type { Address, Answer } from '../helpers/http.ts'
+import type { TestServer } from '../helpers/server.ts'
 
 const HOSTILE = [
   '<img src=x onerror=alert(1)>',
@@ -80,34 +81,26 @@ describe('the admin pages', () => {
 
   it('are left by signing out: the cookie is worth nothing from then on, others are', async () => {
     const mine = cookieOf(await signIn(server, RIGHT))
-    const out = await page('/admin/sign_out', { cookie: mine })
+    const out = await send(server, 'POST /admin/sign_out', { headers: { cookie: mine } })
     expect(out.status).toBe(302)
     expect(out.headers['set-cookie']?.[0]).toMatch(/Max-Age=0/)
     expect((await page('/admin', { cookie: mine })).status).toBe(302)
     expect((await page('/admin')).status).toBe(200)
   })
 
-  it('name no host that the caller has made up', async () => {
-    for (const headers of [
-      { host: 'evil.example' },
-      { host: 'evil.example:80' },
-      { host: 'evil.example', 'x-scheme': 'https' },
-      { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' },
-    ]) {
-      const mine = cookieOf(await signIn(server, RIGHT))
-      const answers = [
-        await page('/admin', headers),
-        await page('/admin/admin.json', headers),
-        await page('/api-explorer', headers),
-        await page('/api-explorer', { ...headers, cookie: mine }),
-        await page('/admin/sign_in', headers),
-        await page('/openapi.json', { ...headers, cookie: mine }),
-        await signIn(server, RIGHT, headers),
-        await send(server, 'POST /admin/sign_out', { headers: { ...headers, cookie: mine } }),
-      ]
-      for (const answer of answers)
-        expect(JSON.stringify([answer.headers, answer.text])).not.toContain('evil.example')
-    }
+  it('have no cookie that is good twice: signing in again ends the session before', async () => {
+    const first = cookieOf(await signIn(server, RIGHT))
+    const second = cookieOf(await signIn(server, RIGHT, { cookie: first }))
+    expect(second).not.toBe(first)
+    expect((await page('/admin', { cookie: first })).status).toBe(302)
+    expect((await page('/admin', { cookie: second })).status).toBe(200)
+  })
+
+  it('take no session that somebody else has chosen', async () => {
+    const chosen = cookie.replace(/=.*/, `=${'A'.repeat(43)}`)
+    const answer = await signIn(server, RIGHT, { cookie: chosen })
+    expect(cookieOf(answer)).not.toBe(chosen)
+    expect((await page('/admin', { cookie: chosen })).status).toBe(302)
   })
 
   it('refuse forms on other sites', async () => {
@@ -133,9 +126,73 @@ describe('the admin pages', () => {
       expect((await signIn(server, RIGHT, headers)).status).toBe(302)
   })
 
+  it('are not left because a page of another site says so', async () => {
+    const { host, port } = server
+    const mine = cookieOf(await signIn(server, RIGHT))
+    for (const headers of [
+      { origin: 'https://evil.example' },
+      { origin: `http://${host}:${port + 1}` },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site', origin: `http://${host}:${port}` },
+    ]) {
+      const given = { headers: { cookie: mine, ...headers } }
+      const refused = await send(server, 'POST /admin/sign_out', given)
+      expect(refused.status, JSON.stringify(headers)).toBe(403)
+      expect(refused.headers).not.toHaveProperty('set-cookie')
+    }
+    expect((await page('/admin', { cookie: mine })).status).toBe(200)
+  })
+
+  it('ask a browser that comes to /admin/sign_out by a link, and do nothing else', async () => {
+    const mine = cookieOf(await signIn(server, RIGHT))
+    for (const browser of [
+      { accept: 'text/html,application/xhtml+xml' },
+      { accept: '*/*', 'accept-language': 'en' },
+      { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64)' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
+      { 'sec-fetch-site': 'same-origin' },
+      { referer: 'https://evil.example/' },
+      { 'upgrade-insecure-requests': '1' },
+    ]) {
+      const shown = await page('/admin/sign_out', { cookie: mine, ...browser })
+      expect(shown.status, JSON.stringify(browser)).toBe(200)
+      expect(shown.headers).not.toHaveProperty('set-cookie')
+      expect(shown.text).toContain('<form method="post" action="/admin/sign_out">')
+      const nobody = await page('/admin/sign_out', browser)
+      expect(nobody).toMatchObject({ status: 302, headers: { location: '/admin/sign_in' } })
+    }
+    expect((await page('/admin', { cookie: mine })).status).toBe(200)
+  })
+
+  it('name no host that the caller has made up', async () => {
+    for (const headers of [
+      { host: 'evil.example' },
+      { host: 'evil.example:80' },
+      { host: 'evil.example', 'x-scheme': 'https' },
+      { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' },
+    ]) {
+      const mine = cookieOf(await signIn(server, RIGHT))
+      const answers = [
+        await page('/admin', headers),
+        await page('/admin/admin.json', headers),
+        await page('/api-explorer', headers),
+        await page('/api-explorer', { ...headers, cookie: mine }),
+        await page('/admin/sign_in', headers),
+        await page('/openapi.json', { ...headers, cookie: mine }),
+        await signIn(server, RIGHT, headers),
+        await send(server, 'POST /admin/sign_out', { headers: { ...headers, cookie: mine } }),
+      ]
+      for (const answer of answers)
+        expect(JSON.stringify([answer.headers, answer.text])).not.toContain('evil.example')
+    }
+  })
+
   it('allow no script to sign in, no frame, no other place to send forms to, and no cache', async () => {
+    const browser = { accept: 'text/html' }
     for (const answer of [
       await page('/admin/sign_in', {}),
+      await page('/admin/sign_out', { cookie, ...browser }),
       await signIn(server, { ...RIGHT, password: 'wrong' }),
     ]) {
       expect(answer.status).toBe(200)
@@ -254,17 +311,45 @@ describe('signing in to the admin pages', () => {
     await server.close()
   })
 
-  it('outlives a restart with a cookie_secret, and does not without one', async () => {
-    const survives = async (cookie_secret: string): Promise<boolean> => {
+  it('does not outlive the memory of the only server, whatever cookie_secret says', async () => {
+    for (const cookie_secret of ['kept', '']) {
       const first = await startServer({ cookie_secret })
       const cookie = cookieOf(await signIn(first, RIGHT))
+      expect((await send(first, 'GET /admin', { headers: { cookie } })).status).toBe(200)
       await first.close()
       const second = await startServer({ cookie_secret })
-      const { status } = await send(second, 'GET /admin', { headers: { cookie } })
+      expect((await send(second, 'GET /admin', { headers: { cookie } })).status).toBe(302)
       await second.close()
-      return status === 200
     }
-    expect(await survives('kept')).toBe(true)
-    expect(await survives('')).toBe(false)
+  })
+
+  it('at one of two servers on a host leaves the session at the other alone', async () => {
+    const servers = [await startServer(), await startServer()] as const
+    const jar = new Map<string, string>()
+    const keep = (answer: Answer): void => {
+      for (const line of answer.headers['set-cookie'] ?? []) {
+        const [name = '', value = ''] = line.split(';')[0]?.split('=') ?? []
+        if (value === '') jar.delete(name)
+        else jar.set(name, value)
+      }
+    }
+    const cookies = () => ({ cookie: [...jar].map((pair) => pair.join('=')).join('; ') })
+    const status = async (server: TestServer) =>
+      (await send(server, 'GET /admin', { headers: cookies() })).status
+    for (const server of servers) keep(await signIn(server, RIGHT, cookies()))
+    for (const server of servers) expect(await status(server)).toBe(200)
+    keep(await send(servers[0], 'POST /admin/sign_out', { headers: cookies() }))
+    expect(await status(servers[0])).toBe(302)
+    expect(await status(servers[1])).toBe(200)
+    for (const server of servers) await server.close()
+  })
+
+  it('is found behind a proxy that leaves out the port, or has another', async () => {
+    const server = await startServer()
+    const cookie = cookieOf(await signIn(server, RIGHT, { host: 'example.com' }))
+    expect(cookie).toMatch(/^channelstream_admin=/)
+    for (const host of ['example.com', 'example.com:8443', '[::1]:8000'])
+      expect((await send(server, 'GET /admin', { headers: { cookie, host } })).status).toBe(200)
+    await server.close()
   })
 })

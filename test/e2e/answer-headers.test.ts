@@ -104,7 +104,7 @@ describe('an answer that a cache must not keep', () => {
 })
 
 describe('a page', () => {
-  it.each(['/admin', '/admin/sign_in', '/api-explorer/'])(
+  it.each(['/admin', '/admin/sign_in', '/admin/sign_out', '/api-explorer/'])(
     'lets nobody frame it, guess its type or learn where its readers come from: %s',
     async (path) => {
       const { status, headers } = await (await Admin.signIn(server)).open(path)

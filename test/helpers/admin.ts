@@ -8,15 +8,23 @@ export class Admin {
     readonly cookie: string,
   ) {}
 
-  /** With the credentials that everybody knows. */
-  static async signIn(server: Address): Promise<Admin> {
-    const body = 'username=admin&password=admin_secret'
+  /** With the credentials that everybody knows, unless others are given. */
+  static async signIn(
+    server: Address,
+    { username = 'admin', password = 'admin_secret' } = {},
+  ): Promise<Admin> {
+    const body = new URLSearchParams({ username, password }).toString()
     const { headers } = await send(server, 'POST /admin/sign_in', { body })
     return new Admin(server, headers['set-cookie']?.[0]?.split(';')[0] ?? '')
   }
 
   signOut(): Promise<Answer> {
     return send(this.server, 'POST /admin/sign_out', { headers: { cookie: this.cookie } })
+  }
+
+  /** With the same cookie, at another server. */
+  at(server: Address): Admin {
+    return new Admin(server, this.cookie)
   }
 
   /** Opens a page as a browser does. */

@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { ANSWER_OVERHEAD_BYTES } from '../../src/store/answers.ts'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { ManualClock } from '../helpers/clock.ts'
+import { adminSessionsContract } from '../contract/admin-sessions.ts'
 import { anAnswer, answersContract, begin } from '../contract/answers.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { attach, connIdOf, connect, deliveryOf, userName, whisper } from '../contract/fixtures.ts'
+import { until } from '../helpers/http.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 import { userTopic } from '../../src/store/store.ts'
 import { storeContract } from '../contract/store.ts'
@@ -23,6 +25,13 @@ answersContract('in Redis', async (wishes) => {
   const store = await openRedisStore(redis, CONTRACT_OPTIONS)
   onTestFinished(() => store.stop())
   return store.answers(wishes)
+})
+
+adminSessionsContract('in Redis', async (clock, limits) => {
+  const now = () => Math.floor(clock.wallTime())
+  const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, now })
+  onTestFinished(() => store.stop())
+  return store.adminSessions(limits)
 })
 
 describe('what is kept in Redis', () => {
@@ -81,6 +90,17 @@ describe('what is kept in Redis', () => {
     await settle(anAnswer('x'.repeat(595 * one)), true)
     expect((await answers.claim(again, 'f')).outcome).toBe('repeat')
     expect((await answers.claim('large', 'f')).outcome).toBe('repeat')
+  })
+
+  it('of sessions of the admin pages is gone when the last of them is over', async () => {
+    const { store, prefix } = await openByHand()
+    const sessions = store.adminSessions({ lifetimeMs: 500, maxSessions: 10 })
+    for (const name of ['a', 'b']) await sessions.open(name)
+    const admin = await redis.client()
+    const kept = () => admin.keys(`{${prefix}}:admin:*`)
+    expect(await kept()).toHaveLength(1)
+    // Redis forgets by its own time.
+    await until(async () => (await kept()).length === 0, 'the key to be gone')
   })
 
   it('of a connection tells its attachments apart, also when it is made anew', async () => {

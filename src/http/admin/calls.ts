@@ -2,8 +2,9 @@
 import { RequestError } from '../../protocol/errors.ts'
 import { isForeign } from './foreign.ts'
 import type { AdminSessions } from './session.ts'
+import type { Awaitable } from '../../store/store.ts'
 import type { IncomingMessage } from 'node:http'
-import type { onRequestHookHandler } from 'fastify'
+import type { onRequestAsyncHookHandler } from 'fastify'
 
 /**
  * What the panel sends with each call. Other sites’ pages cannot: browsers ask first (a CORS preflight), and the answer
@@ -11,21 +12,23 @@ import type { onRequestHookHandler } from 'fastify'
  */
 export const PANEL_HEADER = 'x-channelstream-admin'
 
-export const isPanelCall = (sessions: AdminSessions, request: IncomingMessage): boolean =>
+export const isPanelCall = (
+  sessions: AdminSessions,
+  request: IncomingMessage,
+): Awaitable<boolean> =>
   request.headers[PANEL_HEADER] === '1' && !isForeign(request) && sessions.isSignedIn(request)
 
 /** Throws `FORBIDDEN` (403) unless the request comes from a page of this server, in the browser of somebody signed in. */
-export function admitLive(sessions: AdminSessions, request: IncomingMessage): void {
+export async function admitLive(sessions: AdminSessions, request: IncomingMessage): Promise<void> {
   // Cookies go along with WebSockets of every site, and no preflight asks.
   const isOwnPage = request.headers.origin !== undefined && !isForeign(request)
-  if (!isOwnPage || !sessions.isSignedIn(request)) throw new RequestError('FORBIDDEN')
+  if (!isOwnPage || !(await sessions.isSignedIn(request))) throw new RequestError('FORBIDDEN')
 }
 
 /** Lets through who is signed in or signs the request; others get 403, for programs that read the answer. */
 export const allowAdmin =
-  (sessions: AdminSessions): onRequestHookHandler =>
-  (request, _reply, done) => {
-    if (!request.caller.isBackend && !sessions.isSignedIn(request.raw))
+  (sessions: AdminSessions): onRequestAsyncHookHandler =>
+  async (request) => {
+    if (!request.caller.isBackend && !(await sessions.isSignedIn(request.raw)))
       throw new RequestError('FORBIDDEN')
-    done()
   }

@@ -50,12 +50,31 @@ ${fault ? `<p class="fault" role="alert">${escapeHtml(fault)}</p>` : ''}
   )
 }
 
+/** For browsers that come to `/admin/sign_out` by a link: a link must not sign anybody out. */
+export function signOutPage(action: string): string {
+  return page(
+    'Sign out',
+    `<main><form method="post" action="${escapeHtml(action)}">
+<div><h1>Channelstream</h1><p>Sign out of the admin panel?</p></div>
+<button>Sign out</button>
+</form></main>`,
+  )
+}
+
+/** What went wrong, in one sentence. */
+export function faultPage(fault: string): string {
+  return page(
+    'Admin',
+    `<main><h1>Channelstream</h1><p role="alert">${escapeHtml(fault)}</p></main>`,
+  )
+}
+
 /** Shown in place of the panel where it was not built. */
 export function notBuiltPage(): string {
   return page(
     'Admin',
     `<main><h1>The admin panel is not built</h1>
-<p>Run <code>npm run build</code> where Channelstream is installed, and start it anew.</p></main>`,
+<p>Run <code>npm run build</code> where Channelstream is installed, and restart it.</p></main>`,
   )
 }
 

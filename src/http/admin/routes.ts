@@ -1,12 +1,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Attempts } from './attempts.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
-import { CONTENT_SECURITY_POLICY, notBuiltPage, signInPage } from './pages.ts'
+import {
+  CONTENT_SECURITY_POLICY,
+  faultPage,
+  notBuiltPage,
+  signInPage,
+  signOutPage,
+} from './pages.ts'
 import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
 import { ERRORS, RequestError } from '../../protocol/errors.ts'
 import { ERROR_HEADER } from '../../protocol/headers.ts'
+import { StoreAway } from '../../store/store.ts'
 import { VERSION } from '../../version.ts'
-import { isForeign } from './foreign.ts'
+import { acceptsPages, isForeign, isFromBrowser } from './foreign.ts'
+import { onError } from '../reply-error.ts'
 import { ownLink } from '../forwarding.ts'
 import type { AdminSessions } from './session.ts'
 import type { Clock } from '../../clock.ts'
@@ -15,7 +23,7 @@ import type {
   FastifyReply,
   FastifySerializerCompiler,
   FastifyRequest,
-  onRequestHookHandler,
+  onRequestAsyncHookHandler,
 } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
 
@@ -32,19 +40,19 @@ const FAILURE_PAUSE_MS = 500
 
 /** Lets through who is signed in or signs the request; sends others to the sign-in page (recorded: admin-redirect). */
 export const requireAdmin =
-  (sessions: AdminSessions): onRequestHookHandler =>
-  (request, reply, done) => {
-    if (request.caller.isBackend || sessions.isSignedIn(request.raw)) done()
-    else void reply.redirect(linkTo(request, '/admin/sign_in'))
+  (sessions: AdminSessions): onRequestAsyncHookHandler =>
+  async (request, reply) => {
+    if (request.caller.isBackend || (await sessions.isSignedIn(request.raw))) return
+    return reply.redirect(linkTo(request, '/admin/sign_in'))
   }
 
 export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, options) => {
   const { hub, sessions } = options
-  const attempts = new Attempts(options.clock)
   const onRequest = requireAdmin(sessions)
   const overview = async () => ({ ...(await hub.adminOverview()), version: VERSION })
   const hidden = { schema: { hide: true }, exposeHeadRoute: true }
 
+  http.setErrorHandler(onPageError)
   await servePanelAssets(http)
   http.get('/admin', { onRequest, ...hidden }, (_request, reply) => showPanel(reply))
   http.route({
@@ -66,45 +74,66 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
     reply.type('text/plain').send(processState()),
   )
 
+  await http.register(signingRoutes, options)
+}
+
+/** Signing in and out. */
+const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions, clock }) => {
+  const attempts = new Attempts(clock)
+  const hidden = { schema: { hide: true }, exposeHeadRoute: true }
+  const form = { schema: { hide: true }, config: { body: 'form' } } as const
+
   http.get('/admin/sign_in', hidden, async (request, reply) =>
-    html(reply, signInPage(formAction(request))),
+    html(reply, signInPage(pathTo(request, '/admin/sign_in'))),
   )
-  http.post(
-    '/admin/sign_in',
-    { schema: hidden.schema, config: { body: 'form' } },
-    async (request, reply) => {
-      // A form on another site must not sign anybody in: the page they see next would be another’s.
-      if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
-      const { address } = request.caller.view
-      if (attempts.isBlocked(address)) return refuseForNow(request, reply)
-      const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
-      if (!sessions.accepts(username, password)) {
-        attempts.failed(address)
-        await wait(FAILURE_PAUSE_MS)
-        return html(reply, signInPage(formAction(request), 'User or password is wrong.'))
-      }
-      return reply
-        .header('set-cookie', sessions.signIn(cookiePlace(request)))
-        .redirect(linkTo(request, '/admin'))
-    },
-  )
-  http.route({
-    method: ['GET', 'POST'],
-    url: '/admin/sign_out',
-    schema: hidden.schema,
-    config: { body: 'form' },
-    handler: (request, reply) =>
-      reply
-        .header('set-cookie', sessions.signOut(request.raw, cookiePlace(request)))
-        .redirect(linkTo(request, '/admin/sign_in')),
+  http.post('/admin/sign_in', form, async (request, reply) => {
+    // A form on another site must not sign anybody in: the page they see next would be another’s.
+    if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
+    const { address } = request.caller.view
+    if (attempts.isBlocked(address)) return refuseForNow(request, reply)
+    const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
+    if (!sessions.accepts(username, password)) {
+      attempts.failed(address)
+      await wait(FAILURE_PAUSE_MS)
+      const page = signInPage(pathTo(request, '/admin/sign_in'), 'User or password is wrong.')
+      return html(reply, page)
+    }
+    return reply
+      .header('set-cookie', await sessions.signIn(request.raw, cookiePlace(request)))
+      .redirect(linkTo(request, '/admin'))
   })
+
+  const signOut = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    reply
+      .header('set-cookie', await sessions.signOut(request.raw, cookiePlace(request)))
+      .redirect(linkTo(request, '/admin/sign_in'))
+  http.post('/admin/sign_out', form, async (request, reply) => {
+    if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
+    return signOut(request, reply)
+  })
+  http.get('/admin/sign_out', { schema: hidden.schema }, async (request, reply) => {
+    // Programs are signed out, as recorded (admin-sign-in). In a browser any page can have a link followed.
+    if (!isFromBrowser(request.raw)) return signOut(request, reply)
+    return (await sessions.isSignedIn(request.raw))
+      ? html(reply, signOutPage(pathTo(request, '/admin/sign_out')))
+      : reply.redirect(linkTo(request, '/admin/sign_in'))
+  })
+}
+
+/** Tells people in a page that the store cannot be reached; other errors, and programs, get JSON. */
+export function onPageError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  if (!(error instanceof StoreAway) || !acceptsPages(request.raw))
+    return onError(error, request, reply)
+  const { status, text } = ERRORS.STORE_AWAY
+  void reply.code(status).headers({ [ERROR_HEADER]: 'STORE_AWAY', 'retry-after': '1' })
+  void html(reply, faultPage(text))
 }
 
 /** People see the form again; programs, which do not ask for a page, get the error as always. */
 function refuseForNow(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (!request.headers.accept?.includes('text/html')) throw new RequestError('TOO_MANY_ATTEMPTS')
+  if (!acceptsPages(request.raw)) throw new RequestError('TOO_MANY_ATTEMPTS')
   void reply.code(ERRORS.TOO_MANY_ATTEMPTS.status).header(ERROR_HEADER, 'TOO_MANY_ATTEMPTS')
-  return html(reply, signInPage(formAction(request), ERRORS.TOO_MANY_ATTEMPTS.text))
+  return html(reply, signInPage(pathTo(request, '/admin/sign_in'), ERRORS.TOO_MANY_ATTEMPTS.text))
 }
 
 async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
@@ -117,18 +146,24 @@ async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
 const linkTo = ({ raw, caller }: FastifyRequest, path: `/${string}`): string =>
   ownLink(raw, caller.view, path)
 
-const formAction = (request: FastifyRequest): string =>
-  `${request.caller.view.prefix}/admin/sign_in`
+/** For forms: the policy of the page lets them go to its own origin only. */
+const pathTo = ({ caller }: FastifyRequest, path: `/${string}`): string => caller.view.prefix + path
 
 const cookiePlace = ({ caller: { view } }: FastifyRequest) => ({
   isHttps: view.scheme === 'https',
   path: view.prefix || '/',
 })
 
+/**
+ * Not `no-referrer`: browsers then name no `Origin` with a form, and where they send no `Sec-Fetch-Site` either, over plain
+ * http, this server's own forms could not be told from those of another site.
+ */
+const REFERRER_POLICY = 'same-origin'
+
 function html(reply: FastifyReply, page: string, policy = CONTENT_SECURITY_POLICY): FastifyReply {
   return reply
     .header('content-security-policy', policy)
-    .header('referrer-policy', 'no-referrer')
+    .header('referrer-policy', REFERRER_POLICY)
     .type('text/html; charset=utf-8')
     .send(page)
 }

@@ -28,6 +28,9 @@ const PARTS = {
   exit: ['common', 'exit'],
   claim: ['common', 'claim'],
   settle: ['common', 'settle'],
+  openSession: ['common', 'admin-sessions', 'open-session'],
+  findSession: ['common', 'admin-sessions', 'find-session'],
+  endSession: ['common', 'admin-sessions', 'end-session'],
   enter: ['enter'],
 } as const satisfies Record<string, readonly (keyof typeof LUA)[]>
 

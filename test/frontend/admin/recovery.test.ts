@@ -1,12 +1,25 @@
 import net from 'node:net'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend } from '../../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { goTo, isLive, makeRoom, signIn } from './panel.ts'
 import { PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
+import { INSTALL_TIMEOUT_MS } from '../../helpers/debian-packages.ts'
+import { RedisServer } from '../../helpers/redis.ts'
+import { freshPrefix } from '../../helpers/redis-store.ts'
 
 const browser = useBrowser()
-afterAll(killProcesses)
+/** Sessions of the panel outlive a server there, and nowhere else. */
+let redis: RedisServer
+beforeAll(async () => {
+  redis = await RedisServer.start()
+}, INSTALL_TIMEOUT_MS)
+afterAll(async () => {
+  await killProcesses()
+  await redis.stop()
+})
+
+const onRedis = () => ({ redis_url: redis.url, redis_prefix: freshPrefix() })
 
 /** Browsers complain of a server that is not there, which is what these tests are about. */
 const expected = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection|status of (403|503)/
@@ -16,7 +29,7 @@ const start = (settings: Readonly<Record<string, string | number>>, port = 0) =>
 
 describe('a server that dies under the page', () => {
   it('is found again when it is back, with everything that is new there', async () => {
-    const settings = { cookie_secret: 'kept', gc_conns_after: 600 }
+    const settings = { ...onRedis(), gc_conns_after: 600 }
     const first = await start(settings)
     const page = await browser.newPage({ expected })
     await signIn(page, first.url)
@@ -40,7 +53,7 @@ describe('a server that dies under the page', () => {
   }, 60_000)
 
   it('asks to sign in again if it does not know the session any more', async () => {
-    const settings = { cookie_secret: '' }
+    const settings = { cookie_secret: 'kept' }
     const first = await start(settings)
     const page = await browser.newPage({ expected, viewport: PHONE })
     await signIn(page, first.url)
@@ -57,7 +70,7 @@ describe('a server that dies under the page', () => {
   }, 60_000)
 
   it('that stops in order is waited for as well', async () => {
-    const settings = { cookie_secret: 'kept' }
+    const settings = onRedis()
     const first = await start(settings)
     const page = await browser.newPage({ expected })
     await signIn(page, first.url)

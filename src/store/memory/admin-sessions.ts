@@ -1,0 +1,36 @@
+import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
+import type { Clock } from '../../clock.ts'
+
+/** Sessions in the memory of this process: all of them end with it. */
+export class MemoryAdminSessions implements AdminSessionStore {
+  /** When each ends. In that order, because all have the same lifetime. */
+  readonly #ends = new Map<string, number>()
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limits: AdminSessionLimits,
+  ) {}
+
+  open(name: string): void {
+    this.#ends.delete(name)
+    this.#ends.set(name, this.clock.now() + this.limits.lifetimeMs)
+    this.#makeRoom()
+  }
+
+  isAnyOpen(names: readonly string[]): boolean {
+    const now = this.clock.now()
+    return names.some((name) => (this.#ends.get(name) ?? now) > now)
+  }
+
+  end(names: readonly string[]): void {
+    for (const name of names) this.#ends.delete(name)
+  }
+
+  #makeRoom(): void {
+    const now = this.clock.now()
+    for (const [name, end] of this.#ends) {
+      if (end > now && this.#ends.size <= this.limits.maxSessions) return
+      this.#ends.delete(name)
+    }
+  }
+}
