@@ -40,6 +40,7 @@ import type { Breath } from './core/long.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import type { FastifyInstance } from 'fastify'
+import type { ForwardingRules } from './http/forwarding.ts'
 import type { PhiloteServer } from './philote/server.ts'
 import type { RedisBus } from './philote/redis-bus.ts'
 import type { IncomingMessage } from 'node:http'
@@ -94,7 +95,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
   const history = new FiguresHistory(openReadings, clock, onFault)
-  const edge: Edge = { config, clock, breath, hub, http, auth, origins, sessions, history, onFault }
+  const access = { auth, origins, forwarding, sessions }
+  const edge: Edge = { config, clock, breath, hub, http, ...access, history, onFault }
   await mountRoutes(edge, new Directory(store, clock, breath))
   const adminLive = mountAdminLive(edge, openReadings)
   const webSockets = mountSockets(edge, adminLive)
@@ -116,6 +118,7 @@ interface Edge {
   readonly http: FastifyInstance
   readonly auth: Auth
   readonly origins: OriginRules
+  readonly forwarding: ForwardingRules
   readonly sessions: AdminSessions
   readonly history: FiguresHistory
   readonly onFault: (error: unknown) => void
@@ -137,6 +140,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
   await http.register(metricsRoutes, {
     metrics: new Metrics(hub),
     allowFrom: new AddressList(config.allow_metrics_from),
+    forwarding: edge.forwarding,
   })
   await http.register(longPoll, {
     sessions: hub.sessions,

@@ -66,7 +66,9 @@ export const CALLERS = {
   allow_metrics_from: setting(
     addresses,
     ['127.0.0.1', '::1'],
-    'From where /metrics is answered without a signature. The entry 0.0.0.0 means everyone; empty: nobody.',
+    'IP addresses that may read /metrics without a signature. 0.0.0.0: everyone. Empty: nobody. A request that a ' +
+      'proxy on this machine passed on does not count as from this machine, unless the proxy is in ' +
+      'trusted_proxies and sends X-Forwarded-For.',
   ),
   trusted_proxies: setting(
     addresses,

@@ -70,6 +70,31 @@ export function forwardedView(request: IncomingMessage, rules: ForwardingRules):
 }
 
 /**
+ * What a request has only if a proxy passed it on: the names by which proxies tell for whom, and by which scheme and path.
+ * Nobody who asks for himself sends them.
+ */
+const PROXY_HEADER =
+  /^(?:via|forwarded|x-forwarded(?:-.+)?|x-original-.+|x-real-ip|x-(?:cluster-)?client-ip|(?:true|cf|fastly)-.*ip|x-(?:url-)?scheme|x-script-name)$/
+
+/**
+ * The client's address, for what is allowed by address alone. `unknown` if it is loopback only because a proxy on this
+ * machine passed the request on: one that is not trusted, or that does not say for whom.
+ */
+export function provenAddress(
+  request: IncomingMessage,
+  { address }: Pick<ForwardedView, 'address'>,
+  { trustedProxies }: ForwardingRules,
+): string {
+  if (!LOOPBACK.includes(address)) return address
+  const isTold =
+    !trustedProxies.isEmpty &&
+    trustedProxies.includes(request.socket.remoteAddress) &&
+    request.headers['x-forwarded-for'] !== undefined
+  const isPassedOn = Object.keys(request.headers).some((name) => PROXY_HEADER.test(name))
+  return isPassedOn && !isTold ? UNKNOWN_ADDRESS : address
+}
+
+/**
  * Takes `prefix` off the path of a request's `url` (path and query), if it is there as whole segments:
  * `/push` is taken off `/push/connect` and `/push`, which leaves `/`, but not off `/pushed`.
  */

@@ -84,6 +84,31 @@ describe('/metrics', () => {
     expect((await new Backend(server).send('GET /metrics')).status).toBe(200)
   })
 
+  it('is not for those whose request a proxy on this machine passes on, unless it is trusted', async () => {
+    const plain = await start()
+    const everyone = await start({ allow_metrics_from: '0.0.0.0' })
+    const trusting = await start({ trusted_proxies: '127.0.0.1' })
+    const ask = async (server: Address, headers: object) =>
+      (await send(server, 'GET /metrics', { headers: { ...headers } })).status
+    expect(await ask(plain, {})).toBe(200)
+    for (const headers of [
+      { 'x-forwarded-for': '127.0.0.1' },
+      { 'X-Real-IP': '203.0.113.9' },
+      { forwarded: 'for=127.0.0.1' },
+      { via: '1.1 proxy' },
+      { 'x-forwarded-proto': 'https' },
+      { 'x-script-name': '/push' },
+    ]) {
+      expect(await ask(plain, headers), JSON.stringify(headers)).toBe(403)
+      expect(await ask(everyone, headers), JSON.stringify(headers)).toBe(200)
+      const { status } = await new Backend(plain).send('GET /metrics', { headers })
+      expect(status, JSON.stringify(headers)).toBe(200)
+    }
+    expect(await ask(trusting, { 'x-forwarded-for': '127.0.0.1', via: '1.1 proxy' })).toBe(200)
+    expect(await ask(trusting, { 'x-forwarded-for': '203.0.113.9' })).toBe(403)
+    expect(await ask(trusting, { via: '1.1 proxy' })).toBe(403)
+  })
+
   it('has the figures of the process, as text of a version that Prometheus reads', async () => {
     const { headers, text } = await send(await start(), 'GET /metrics')
     expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/)

@@ -9,6 +9,7 @@ import {
   forwardedView,
   type ForwardingRules,
   ownLink,
+  provenAddress,
   type Scheme,
   stripPrefix,
 } from '../../src/http/forwarding.ts'
@@ -198,6 +199,75 @@ describe('stripPrefix', () => {
     ['*', '/push', '*'],
   ])('from %s takes %j, which leaves %s', (url, prefix, rest) => {
     expect(stripPrefix(url, prefix)).toBe(rest)
+  })
+})
+
+describe('provenAddress', () => {
+  const proven = (parts: RequestParts, trusted: string[] = []) => {
+    const rules = { trustedProxies: new AddressList(trusted) }
+    const request = aRequest(parts)
+    return provenAddress(request, forwardedView(request, rules), rules)
+  }
+
+  it.each(['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])(
+    'is %s for who asks there',
+    (from) => {
+      const headers = {
+        host: 'x',
+        accept: '*/*',
+        'user-agent': 'Prometheus/3',
+        'x-prometheus-scrape': '9',
+      }
+      expect(proven({ from, headers })).toBe(from.replace('::ffff:', ''))
+      expect(proven({ from, headers }, [PROXY])).toBe(from.replace('::ffff:', ''))
+    },
+  )
+
+  it.each([
+    'via',
+    'forwarded',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-forwarded-server',
+    'x-real-ip',
+    'x-client-ip',
+    'x-cluster-client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+    'fastly-client-ip',
+    'x-scheme',
+    'x-url-scheme',
+    'x-script-name',
+  ])('is not known of a request with %s that a proxy on this machine passed on', (name) => {
+    const headers = { [name]: '127.0.0.1' }
+    for (const from of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+      expect(proven({ from, headers }), from).toBe('unknown')
+      expect(proven({ from, headers }, [PROXY]), from).toBe('unknown')
+    }
+  })
+
+  it('is what a trusted proxy says, also where that is this machine', () => {
+    const from = '127.0.0.1'
+    const headers = { via: '1.1 x', 'x-forwarded-for': from }
+    expect(proven({ from, headers }, [from])).toBe(from)
+    expect(proven({ from, headers: { ...headers, 'x-forwarded-for': CLIENT } }, [from])).toBe(
+      CLIENT,
+    )
+  })
+
+  it('is not known if a trusted proxy does not say it', () => {
+    const from = '127.0.0.1'
+    for (const headers of [{ via: '1.1 x' }, { 'x-forwarded-proto': 'https' }])
+      expect(proven({ from, headers }, [from])).toBe('unknown')
+  })
+
+  it('is that of the peer, if that is another machine', () => {
+    expect(proven({ from: CLIENT, headers: { via: '1.1 x' } })).toBe(CLIENT)
+    expect(
+      proven({ from: CLIENT, headers: { ...FORWARDED, 'x-forwarded-for': '127.0.0.1' } }),
+    ).toBe(CLIENT)
   })
 })
 

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { RequestError } from '../../protocol/errors.ts'
 import { errorAnswer } from '../../protocol/responses.ts'
+import { provenAddress } from '../forwarding.ts'
 import type { AddressList } from '../addresses.ts'
 import type { FastifyPluginAsync } from 'fastify'
+import type { ForwardingRules } from '../forwarding.ts'
 
 const FIGURES = z.string().meta({ examples: ['channelstream_connections 1'] })
 
@@ -11,6 +13,7 @@ export interface MetricsOptions {
     expose(): Promise<{ readonly contentType: string; readonly text: string }>
   }
   readonly allowFrom: AddressList
+  readonly forwarding: ForwardingRules
 }
 
 /** `GET /metrics`: for Prometheus, from the addresses of `allow_metrics_from`; with a signature from `allow_posting_from`. */
@@ -26,13 +29,16 @@ export const metricsRoutes: FastifyPluginAsync<MetricsOptions> = async (http, op
           description: 'Figures, one a line.',
           content: { 'text/plain': { schema: FIGURES } },
         },
-        403: errorAnswer('FORBIDDEN', 'The address is not in allow_metrics_from.'),
+        403: errorAnswer(
+          'FORBIDDEN',
+          'The address is not in allow_metrics_from, or a proxy that is not trusted passed the request on.',
+        ),
       },
     },
     async handler(request, reply) {
       const { isBackend, view } = request.caller
-      if (!isBackend && !options.allowFrom.includes(view.address))
-        throw new RequestError('FORBIDDEN')
+      const address = provenAddress(request.raw, view, options.forwarding)
+      if (!isBackend && !options.allowFrom.includes(address)) throw new RequestError('FORBIDDEN')
       const { contentType, text } = await options.metrics.expose()
       return reply.type(contentType).send(text)
     },
