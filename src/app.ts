@@ -125,7 +125,7 @@ interface Edge {
 }
 
 async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
-  const { config, clock, breath, hub, http, origins, sessions, history } = edge
+  const { config, clock, breath, hub, http, origins, sessions, history, onFault } = edge
   await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
@@ -138,7 +138,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     await http.register(routes, { hub, longAnswers: longAnswers(breath) })
   }
   await http.register(metricsRoutes, {
-    metrics: new Metrics(hub),
+    metrics: new Metrics(hub, clock, onFault),
     allowFrom: new AddressList(config.allow_metrics_from),
     forwarding: edge.forwarding,
   })

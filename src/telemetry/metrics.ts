@@ -1,3 +1,4 @@
+import type { Cancel, Clock } from '../clock.ts'
 import type { Figures } from '../store/store.ts'
 import type { Registry } from 'prom-client'
 import type { Traffic } from '../core/hub-options.ts'
@@ -5,6 +6,7 @@ import type { Traffic } from '../core/hub-options.ts'
 /** Where the figures come from; asked whenever somebody reads them, so that counting costs nothing in between. */
 export interface MetricSources {
   traffic(): Traffic
+  /** Rejects if the store does not answer. */
   figures(): Promise<Figures>
 }
 
@@ -13,6 +15,9 @@ export interface Exposition {
   readonly text: string
 }
 
+/** Scrapers give up after ten seconds by default, and would then not have the figures of this process either. */
+const STORE_WAIT_MS = 2_000
+
 /**
  * The figures of this server in the text format of Prometheus.
  *
@@ -20,59 +25,102 @@ export interface Exposition {
  * many servers are never asked.
  */
 export class Metrics {
-  #registry: Promise<Registry> | undefined
+  #registries: Promise<Registries> | undefined
+  #exposing: Promise<Exposition> | undefined
 
-  constructor(private readonly sources: MetricSources) {}
+  constructor(
+    private readonly sources: MetricSources,
+    private readonly clock: Pick<Clock, 'after'>,
+    private readonly onFault: (error: unknown) => void,
+  ) {}
 
-  async expose(): Promise<Exposition> {
-    this.#registry ??= this.#open()
-    const registry = await this.#registry
-    return { contentType: registry.contentType, text: await registry.metrics() }
+  /**
+   * Asks the store once, and waits for it for two seconds at most. Without an answer the metrics of the store are left out,
+   * so that nobody takes old values for new ones. Scrapes that overlap share one answer.
+   */
+  expose(): Promise<Exposition> {
+    return (this.#exposing ??= this.#expose().finally(() => (this.#exposing = undefined)))
   }
 
-  async #open(): Promise<Registry> {
-    const { Counter, Gauge, Registry, collectDefaultMetrics } = await import('prom-client')
-    const registry = new Registry()
-    collectDefaultMetrics({ register: registry })
-    for (const { name, help, type, read } of METRICS) {
-      const { sources } = this
-      const settings = { name: `channelstream_${name}`, help, registers: [registry] }
-      if (type === 'gauge')
-        new Gauge({
-          ...settings,
-          async collect() {
-            this.set(await read(sources))
-          },
-        })
-      else
-        new Counter({
-          ...settings,
-          async collect() {
-            this.reset()
-            this.inc(await read(sources))
-          },
-        })
+  async #expose(): Promise<Exposition> {
+    const { server, store, metrics } = await (this.#registries ??= openRegistries())
+    const figures = await this.#figures()
+    const scrape = { traffic: this.sources.traffic(), figures }
+    for (const { set, read } of metrics) set(read(scrape))
+    const texts = [await server.metrics(), ...(figures ? [await store.metrics()] : [])]
+    return { contentType: server.contentType, text: texts.join('') }
+  }
+
+  /** Undefined if the store does not answer, or not in time. */
+  async #figures(): Promise<Figures | undefined> {
+    let cancel: Cancel | undefined
+    const late = new Promise<undefined>((resolve) => {
+      cancel = this.clock.after(STORE_WAIT_MS, () => resolve(undefined))
+    })
+    try {
+      return await Promise.race([this.sources.figures(), late])
+    } catch (error) {
+      this.onFault(error)
+      return undefined
+    } finally {
+      cancel?.()
     }
-    return registry
   }
+}
+
+/** Two, because a metric of `prom-client` without labels always has a value, and cannot be left out. */
+interface Registries {
+  readonly server: Registry
+  readonly store: Registry
+  readonly metrics: readonly (Metric & { readonly set: (value: number) => void })[]
+}
+
+async function openRegistries(): Promise<Registries> {
+  const { Counter, Gauge, Registry, collectDefaultMetrics } = await import('prom-client')
+  const [server, store] = [new Registry(), new Registry()]
+  collectDefaultMetrics({ register: server })
+  const metrics = METRICS.map((metric) => {
+    const { name, help, type } = metric
+    const registers = [metric.of === 'store' ? store : server]
+    const settings = { name: `channelstream_${name}`, help, registers }
+    if (type === 'gauge') {
+      const gauge = new Gauge(settings)
+      return { ...metric, set: (value: number) => gauge.set(value) }
+    }
+    const counter = new Counter(settings)
+    const set = (value: number): void => {
+      counter.reset()
+      counter.inc(value)
+    }
+    return { ...metric, set }
+  })
+  return { server, store, metrics }
+}
+
+/** What is known when the metrics are written. */
+interface Scrape {
+  readonly traffic: Traffic
+  readonly figures: Figures | undefined
 }
 
 interface Metric {
   readonly name: string
   readonly help: string
   readonly type: 'gauge' | 'counter'
-  readonly read: (sources: MetricSources) => number | Promise<number>
+  /** Metrics of the store are left out while it does not answer. */
+  readonly of: 'server' | 'store'
+  readonly read: (scrape: Scrape) => number
 }
 
-const ofTraffic =
-  (key: keyof Traffic): Metric['read'] =>
-  (sources) =>
-    sources.traffic()[key]
+const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
+  of: 'server',
+  read: ({ traffic }) => traffic[key],
+})
 
-const ofStore =
-  (key: keyof Figures): Metric['read'] =>
-  async (sources) =>
-    (await sources.figures())[key]
+const ofStore = (key: keyof Figures): Pick<Metric, 'of' | 'read'> => ({
+  of: 'store',
+  read: ({ figures }) => figures?.[key] ?? 0,
+})
 
 /** Documented in `docs/operations.md`, which is tested against this list. */
 export const METRICS: readonly Metric[] = [
@@ -80,72 +128,79 @@ export const METRICS: readonly Metric[] = [
     name: 'open_connections',
     help: 'Clients that have a WebSocket or a poll open on this server.',
     type: 'gauge',
-    read: ofTraffic('connections'),
+    ...ofTraffic('connections'),
   },
   {
     name: 'guests',
     help: 'Those who listen on this server without being users: Philote clients, the admin panel.',
     type: 'gauge',
-    read: ofTraffic('guests'),
+    ...ofTraffic('guests'),
   },
   {
     name: 'held_bytes',
     help: 'Bytes that wait for clients of this server which have not read them.',
     type: 'gauge',
-    read: ofTraffic('heldBytes'),
+    ...ofTraffic('heldBytes'),
   },
   {
     name: 'delivered_events_total',
     help: 'Events written to clients of this server, once for each client.',
     type: 'counter',
-    read: ofTraffic('events'),
+    ...ofTraffic('events'),
   },
   {
     name: 'delivered_batches_total',
     help: 'Writes that these events took.',
     type: 'counter',
-    read: ofTraffic('writes'),
+    ...ofTraffic('writes'),
   },
   {
     name: 'delivered_bytes_total',
     help: 'Bytes of these events as JSON, without frames around them.',
     type: 'counter',
-    read: ofTraffic('bytes'),
+    ...ofTraffic('bytes'),
   },
   {
     name: 'slow_readers_total',
     help: 'Clients of this server that were closed because too much waited for them.',
     type: 'counter',
-    read: ofTraffic('slow'),
+    ...ofTraffic('slow'),
+  },
+  {
+    name: 'store_up',
+    help: 'Whether the store answered: 1, or 0 with the metrics of the store left out.',
+    type: 'gauge',
+    of: 'server',
+    read: ({ figures }) => (figures ? 1 : 0),
   },
   {
     name: 'users',
     help: 'Users known to the store, connected or not.',
     type: 'gauge',
-    read: ofStore('users'),
+    ...ofStore('users'),
   },
   {
     name: 'connected_users',
     help: 'Users with a connection, on whichever server.',
     type: 'gauge',
-    read: ofStore('connectedUsers'),
+    ...ofStore('connectedUsers'),
   },
   {
     name: 'connections',
     help: 'Connections known to the store, with or without a client.',
     type: 'gauge',
-    read: ofStore('connections'),
+    ...ofStore('connections'),
   },
   {
     name: 'channels',
     help: 'Channels known to the store.',
     type: 'gauge',
-    read: ofStore('channels'),
+    ...ofStore('channels'),
   },
   {
     name: 'messages_total',
     help: 'Messages posted.',
     type: 'counter',
-    read: ofStore('messages'),
+    ...ofStore('messages'),
   },
 ]
