@@ -25,6 +25,7 @@ export const JWT_REFUSALS = {
   unknownAlgorithm: token('signing method (alg) is unavailable.'),
   noAlgorithm: token('signing method (alg) is unspecified.'),
   keyType: token('key is of invalid type'),
+  critical: token('token has critical headers'),
   signature: token('signature is invalid'),
   notYet: token('token is not valid yet'),
   issuedLater: token('Token used before issued'),

@@ -2,7 +2,7 @@ import { compactVerify } from 'jose'
 import { JWT_REFUSALS } from './refusals.ts'
 import { asBoolean, asInteger, asText, asTexts, membersOf, readStruct } from './members.ts'
 import type { ChannelName } from '../protocol/ids.ts'
-import type { Fields } from './members.ts'
+import type { Fields, Member } from './members.ts'
 import type { Refusal } from './refusals.ts'
 
 /** What a token allows. Any text is the name of a channel here, the empty one too. */
@@ -83,13 +83,22 @@ function readToken(token: string): { readonly claims: Claims } | { readonly refu
   if (/^bearer /i.test(token)) return { refusal: JWT_REFUSALS.lowerCaseBearer }
   const fault = badBase64([header, payload])
   if (fault !== undefined) return { refusal: JWT_REFUSALS.encoding(fault) }
-  const algorithm = algorithmOf(decode(header))
-  if (algorithm === undefined) return { refusal: JWT_REFUSALS.notJson }
+  const members = membersOf(decode(header))
+  if (!members) return { refusal: JWT_REFUSALS.notJson }
   const claims = readStruct(decode(payload), CLAIMS, NO_CLAIMS)
   if (!claims) return { refusal: JWT_REFUSALS.claims }
-  const refusal = refuseAlgorithm(algorithm, signature)
+  const refusal = refuseAlgorithm(algorithmIn(members), signature) ?? refuseCritical(members)
   return refusal ? { refusal } : { claims }
 }
+
+/**
+ * A header may say that it cannot be understood without knowing others (`crit`, RFC 7515, 4.1.11), or that the payload is
+ * not encoded (`b64`, RFC 7797). The original passes over both, and so reads into a token what its signer did not say.
+ */
+const refuseCritical = (header: readonly Member[]): Refusal | undefined =>
+  header.some(([name, value]) => name === 'crit' || (name === 'b64' && value !== true))
+    ? JWT_REFUSALS.critical
+    : undefined
 
 function refuseAlgorithm(algorithm: unknown, signature: string): Refusal | undefined {
   if (typeof algorithm !== 'string') return JWT_REFUSALS.noAlgorithm
@@ -113,11 +122,9 @@ function badBase64(parts: readonly string[]): number | undefined {
 
 const decode = (part: string): string => Buffer.from(part, 'base64url').toString()
 
-/** Null if the header names none; undefined if it is no header. */
-function algorithmOf(header: string): unknown {
-  const members = membersOf(header)
-  return members && (members.findLast(([name]) => name === 'alg')?.[1] ?? null)
-}
+/** Null if the header names none. */
+const algorithmIn = (header: readonly Member[]): unknown =>
+  header.findLast(([name]) => name === 'alg')?.[1] ?? null
 
 const NO_CLAIMS: Claims = { read: [], write: [], api: false, exp: 0, nbf: 0, iat: 0 }
 

@@ -47,6 +47,39 @@ describe('a token', () => {
     expect(await withPublicKey.check(token)).toHaveProperty('refusal')
   })
 
+  it.each<[string, object]>([
+    ['an extension that nobody knows', { crit: ['exp'], exp: 1 }],
+    ['an unencoded payload', { crit: ['b64'], b64: false }],
+    ['an encoded payload, said to be critical', { crit: ['b64'], b64: true }],
+    ['an unencoded payload, not said to be critical', { b64: false }],
+    ['an empty list', { crit: [] }],
+    ['no list', { crit: null }],
+  ])('is refused if its header asks for %s', async (_, header) => {
+    expect(await refusal({ header: { alg: 'HS256', ...header } })).toBe(
+      'token has critical headers',
+    )
+    expect(await refusal({ header: { alg: 'HS256', ...header }, secret: 'x' })).toBeDefined()
+  })
+
+  it.each([
+    '{"alg":"HS256","cr\\u0069t":["b64"],"b64":true}',
+    '{"alg":"HS256","crit":["x"],"crit":1}',
+  ])('is refused however that is written: %s', async (rawHeader) => {
+    expect(await refusal({ rawHeader })).toBe('token has critical headers')
+  })
+
+  it('may have headers that mean nothing here', async () => {
+    const header = {
+      alg: 'HS256',
+      b64: true,
+      kid: 'crit',
+      jku: 'https://example.com',
+      cty: 'b64',
+      Crit: ['x'],
+    }
+    expect(await refusal({ header })).toBeUndefined()
+  })
+
   it.each(['', 'a', 'a.b', 'a.b.c.d', 'e30.e30', '..', '...'])(
     'has three parts: %j',
     async (token) => {
