@@ -66,6 +66,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     if (!(error instanceof StoreAway))
       logger.error({ err: error }, 'something failed in the background')
   }
+  // Before there is a store, whose connections would keep a process alive that does not come up.
+  const checker = await signatureChecker(config)
   const { store, answers, adminSessions } = await openStorage(config, clock, logger)
   const breath = breathing(clock)
   const bus = redisBus(config, logger)
@@ -78,7 +80,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     {
       ...authRules(config),
       forwarding,
-      checker: await signatureChecker(config),
+      checker,
       isPanelCall: (request) => isPanelCall(sessions, request),
     },
     clock,
@@ -206,12 +208,15 @@ async function start(
 ): Promise<number> {
   hub.start()
   history.start()
-  await bus?.link.start()
-  await http.listen({ host: config.host, port: config.port })
   try {
+    await bus?.link.start()
+    await http.listen({ host: config.host, port: config.port })
     await philote?.start()
   } catch (error) {
+    history.stop()
     await http.close()
+    await hub.stop()
+    bus?.link.stop()
     throw error
   }
   const address = http.server.address()

@@ -1,5 +1,6 @@
 import { REDIS_URL } from '../config/philote-environment.ts'
 import { answered } from '../philote/redis-link.ts'
+import { discard } from '../redis-client.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -23,6 +24,6 @@ export async function askRedis(url: string | undefined, command: string[]): Prom
   try {
     return await answered(client.connect().then(() => client.sendCommand(command)))
   } finally {
-    if (client.isOpen) client.destroy()
+    discard(client)
   }
 }

@@ -1,3 +1,4 @@
+import { discard } from '../redis-client.ts'
 import type * as Library from '@redis/client'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 
@@ -86,7 +87,7 @@ export class RedisLink {
   stop(): void {
     const clients = [this.#commands, this.#listening]
     this.#commands = this.#listening = undefined
-    for (const client of clients) if (client?.isOpen) client.destroy()
+    for (const client of clients) if (client) discard(client)
   }
 
   /** The answer to a command. Rejects with what Redis says against it, `RedisAway` or `RedisSilent`. */

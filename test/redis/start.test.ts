@@ -7,6 +7,8 @@ import { ON_DISK, RedisServer } from '../helpers/redis.ts'
 import { ServerProcess } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
 import { endAll } from '../helpers/ending.ts'
+import { createClient } from '@redis/client'
+import { discard } from '../../src/redis-client.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import type { AddressInfo } from 'node:net'
 
@@ -33,14 +35,15 @@ async function refusal(redis_url: string, connectSeconds = CONNECT_SECONDS) {
   return { text: stderr, tookMs: performance.now() - begun }
 }
 
-/** Speaks so much of Redis's protocol as a client asks before it begins. */
-async function startFakeRedis(version: string): Promise<string> {
+/** Speaks as much of Redis's protocol as a client asks before it begins; to commands of `silentTo` it says nothing. */
+async function startFakeRedis(version: string, silentTo: readonly string[] = []): Promise<string> {
   const facts = `redis_version:${version}\r\nrun_id:0123\r\nrole:master\r\n`
   const fake = createServer((socket) => {
     socket.on('error', () => {}) // the server has ended
     socket.on('data', (data) => {
       for (const [, name = ''] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g))
-        if (name === 'HELLO') socket.write('%1\r\n+server\r\n+redis\r\n')
+        if (silentTo.includes(name)) continue
+        else if (name === 'HELLO') socket.write('%1\r\n+server\r\n+redis\r\n')
         else if (name === 'INFO') socket.write(`$${facts.length}\r\n${facts}\r\n`)
         else socket.write('+OK\r\n')
     })
@@ -68,14 +71,53 @@ describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
     expect(tookMs).toBeLessThan(CONNECT_SECONDS * 1000 + LATE_MS)
   })
 
-  it('waits no longer than redis_connect_timeout for one that says nothing', async () => {
-    const silent = createServer()
+  it.each([
+    { what: 'to nothing', silentTo: ['HELLO', 'INFO', 'SCRIPT'] },
+    { what: 'not to INFO', silentTo: ['INFO'] },
+    { what: 'not to SCRIPT', silentTo: ['SCRIPT'] },
+  ])(
+    'waits no longer than redis_connect_timeout for one that answers $what',
+    async ({ silentTo }) => {
+      const { text, tookMs } = await refusal(await startFakeRedis('7.0.0', silentTo))
+      const [, ms] = /n[o']t? answer within (\d+) ms/.exec(text) ?? []
+      expect(Number(ms)).toBeLessThanOrEqual(CONNECT_SECONDS * 1000)
+      expect(tookMs).toBeLessThan(CONNECT_SECONDS * 1000 + LATE_MS)
+    },
+  )
+
+  it('leaves time within redis_connect_timeout to ask the next address', async () => {
+    let waitedMs = 0
+    const silent = createServer((socket) => {
+      const begun = performance.now()
+      socket.on('error', () => {}) // it is given up
+      socket.resume()
+      socket.on('close', () => (waitedMs = performance.now() - begun))
+    })
     await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void silent.close())
-    const { port } = silent.address() as AddressInfo
-    const { text } = await refusal(`redis://127.0.0.1:${port}`)
-    const [, ms] = /does not answer within (\d+) ms/.exec(text) ?? []
-    expect(Number(ms)).toBeLessThanOrEqual(CONNECT_SECONDS * 1000)
+    const redis = await startRedis()
+    const ports = [(silent.address() as AddressInfo).port, redis.port]
+    const redis_url = `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`
+    const times = { redis_connect_timeout: 8, redis_timeout: 60 }
+    const settings = { redis_url, redis_prefix: freshPrefix(), ...times }
+    const server = await ServerProcess.start({ settings })
+    expect((await send(server, 'GET /health')).status).toBe(200)
+    expect(waitedMs).toBeGreaterThan(0)
+    expect(waitedMs).toBeLessThan(6000)
+  })
+
+  it('ends if something else than Redis keeps it from starting', async () => {
+    const redis = await startRedis()
+    const redis_url = redis.url
+    const first = await ServerProcess.start({ settings: { redis_url } })
+    const args = ['--port', String(first.port)]
+    const second = await ServerProcess.run({ args, settings: { redis_url } })
+    expect(second.exit).toEqual({ code: 1, signal: null })
+    expect(second.stderr).toContain('EADDRINUSE')
+    const settings = { redis_url, port: 0, signature_checker: './missing.mjs' }
+    const third = await ServerProcess.run({ settings })
+    expect(third.exit).toEqual({ code: 1, signal: null })
+    expect(third.stderr).toContain('is not usable')
   })
 
   it('says why the attempts failed that had time, not that the last one had none', async () => {
@@ -126,6 +168,28 @@ describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
     const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
     const { text } = await refusal(replica.url)
     expect(text).toContain('is a replica, to which nothing can be written')
+  })
+})
+
+describe('a client of Redis that is discarded', () => {
+  it('leaves no connection, also if it was only being made', async () => {
+    const redis = await startRedis()
+    const admin = await redis.client()
+    const { host, port } = { host: '127.0.0.1', port: redis.port }
+    const clients = Array.from({ length: 10 }, () =>
+      createClient({ socket: { host, port, reconnectStrategy: false } }),
+    )
+    const ends = clients.map(async (client) => {
+      client.on('error', () => {})
+      const connecting = client.connect()
+      discard(client)
+      await expect(connecting).rejects.toThrow()
+    })
+    await Promise.all(ends)
+    const isAlone = async (): Promise<boolean> =>
+      (await admin.sendCommand<string>(['CLIENT', 'LIST'])).trim().split('\n').length === 1
+    await until(isAlone, 'the connections to end')
+    admin.destroy()
   })
 })
 

@@ -53,16 +53,17 @@ export class Link {
     const deadline = performance.now() + patienceMs
     let why: unknown
     for (let attempt = 0; attempt === 0 || performance.now() < deadline; attempt++) {
-      const startedAt = performance.now()
-      const allowedMs = Math.max(1, Math.min(timeoutMs, Math.ceil(deadline - startedAt)))
+      // Each of the endpoints is tried within an attempt, and no attempt outlasts the start.
+      const leftMs = (deadline - performance.now()) / address.endpoints.length
+      const allowedMs = Math.max(1, Math.min(timeoutMs, leftMs))
       try {
-        const wire = await this.#connect(allowedMs)
+        const wire = await this.#connect(allowedMs, deadline)
         void this.#hold(wire)
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis
-        // An attempt that had less time than others, and used it up, knows no reason but that.
-        const isCut = allowedMs < timeoutMs && performance.now() >= startedAt + allowedMs - 1
+        // The last attempt has less time than the others. If it uses that up, that is all that it knows.
+        const isCut = allowedMs < timeoutMs && performance.now() >= deadline - 1
         if (why === undefined || isUnfit || !isCut) why = error
         if (isUnfit) break
       }
@@ -113,12 +114,13 @@ export class Link {
   }
 
   /** Connects, does what has to be done first, and is ready. */
-  async #connect(timeoutMs = this.options.timeoutMs): Promise<Wire> {
-    const { address, rootKey, onConnected, onMessage } = this.options
-    const wire = await connectWire(address, rootKey, timeoutMs)
+  async #connect(connectMs = this.options.timeoutMs, deadline = Infinity): Promise<Wire> {
+    const { address, rootKey, timeoutMs, onConnected, onMessage } = this.options
+    const wire = await connectWire(address, rootKey, connectMs)
     const line = new Line(wire, onMessage)
     try {
-      await line.guarded(onConnected(line), timeoutMs * SETTLING)
+      const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
+      await line.guarded(onConnected(line), Math.min(timeoutMs * SETTLING, leftMs))
     } catch (error) {
       line.cut()
       throw error

@@ -1,5 +1,6 @@
 /** Connections to Redis, by way of `@redis/client`: one process, no coming back by itself. */
 import { createClient } from '@redis/client'
+import { discard } from '../../redis-client.ts'
 import { shownEndpoint } from '../../redis-address.ts'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 import type { Endpoint, HostPort, RedisAddress } from '../../redis-address.ts'
@@ -31,7 +32,14 @@ export interface Wire {
   readonly where: string
 }
 
-/** Finds the process that serves the installation at the moment, and connects to it. */
+/** How long the steps of one attempt may take together. */
+interface Limit {
+  readonly ms: number
+  /** By `performance.now()`. */
+  readonly until: number
+}
+
+/** Finds the process that serves the installation at the moment, and connects to it. Each endpoint has `timeoutMs` for that. */
 export async function connectWire(
   address: RedisAddress,
   rootKey: string,
@@ -40,10 +48,11 @@ export async function connectWire(
   let firstError: unknown
   for (const endpoint of address.endpoints)
     try {
-      if (address.kind === 'single') return await openWire(endpoint, address, timeoutMs)
+      const limit = { ms: Math.ceil(timeoutMs), until: performance.now() + timeoutMs }
+      if (address.kind === 'single') return await openWire(endpoint, address, limit)
       if (address.kind === 'cluster')
-        return await followCluster(endpoint, address, { rootKey, timeoutMs })
-      return await openWire(await askSentinel(endpoint, address, timeoutMs), address, timeoutMs)
+        return await followCluster(endpoint, address, { rootKey, limit })
+      return await openWire(await askSentinel(endpoint, address, limit), address, limit)
     } catch (error) {
       firstError ??= new Error(`${shownEndpoint(endpoint)}: ${textOf(error)}`, { cause: error })
       if (error instanceof UnfitRedis) throw error
@@ -51,18 +60,17 @@ export async function connectWire(
   throw firstError
 }
 
-async function openWire(
-  endpoint: Endpoint,
-  address: RedisAddress,
-  timeoutMs: number,
-): Promise<Wire> {
-  const client = await openClient(endpoint, address, timeoutMs)
+async function openWire(endpoint: Endpoint, address: RedisAddress, limit: Limit): Promise<Wire> {
+  const client = await openClient(endpoint, address, limit)
   let announcements: Client | undefined
   try {
-    const [server, replication] = await Promise.all([
-      client.sendCommand(['INFO', 'server']),
-      client.sendCommand(['INFO', 'replication']),
-    ])
+    const [server, replication] = await inTime(
+      limit,
+      Promise.all([
+        client.sendCommand(['INFO', 'server']),
+        client.sendCommand(['INFO', 'replication']),
+      ]),
+    )
     const facts = `${textIn(server)}\n${textIn(replication)}`
     const fact = (name: string): string =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(facts)?.[1] ?? ''
@@ -70,13 +78,14 @@ async function openWire(
     if (parseInt(version, 10) < NEEDED.major)
       throw new UnfitRedis(`is Redis ${version}; ${NEEDED.text} or newer is needed`)
     if (fact('role') === 'slave') throw new Error('is a replica, to which nothing can be written')
-    announcements = await openClient(endpoint, address, timeoutMs)
-    if (!textIn(await announcements.sendCommand(['INFO', 'server'])).includes(fact('run_id')))
+    announcements = await openClient(endpoint, address, limit)
+    const again = await inTime(limit, announcements.sendCommand(['INFO', 'server']))
+    if (!textIn(again).includes(fact('run_id')))
       throw new Error('is another process than a moment ago')
     return { commands: client, announcements, run: fact('run_id'), where: shownEndpoint(endpoint) }
   } catch (error) {
-    announcements?.destroy()
-    client.destroy()
+    if (announcements) discard(announcements)
+    discard(client)
     throw error
   }
 }
@@ -89,10 +98,10 @@ async function openClient(
     password,
     database,
   }: Pick<RedisAddress, 'tls' | 'username' | 'password' | 'database'>,
-  timeoutMs: number,
+  limit: Limit,
 ): Promise<Client> {
   const given = {
-    connectTimeout: timeoutMs,
+    connectTimeout: limit.ms,
     // Whoever holds the client decides what happens when it ends.
     reconnectStrategy: false as const,
   }
@@ -113,41 +122,36 @@ async function openClient(
   })
   // Told by the commands that fail with it, and by `end`.
   client.on('error', () => {})
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`does not answer within ${timeoutMs} ms`))
-    }, timeoutMs)
-  })
   try {
-    await Promise.race([client.connect(), late])
+    await inTime(limit, client.connect())
     return client
   } catch (error) {
-    if (client.isOpen) client.destroy()
+    discard(client)
     throw REFUSED.test(textOf(error)) ? new UnfitRedis(textOf(error)) : error
-  } finally {
-    clearTimeout(timer)
   }
 }
 
 async function askSentinel(
   sentinel: Endpoint,
   address: RedisAddress,
-  timeoutMs: number,
+  limit: Limit,
 ): Promise<HostPort> {
   // Sentinels have users and databases of their own.
   const client = await openClient(
     sentinel,
     { ...address, username: '', password: '', database: 0 },
-    timeoutMs,
+    limit,
   )
   try {
-    const found = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', address.master])
+    const found = await inTime(
+      limit,
+      client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', address.master]),
+    )
     if (!Array.isArray(found)) throw new Error(`knows no master named ${address.master}`)
     const [host, port] = found as unknown as [string, string]
     return { host, port: Number(port) }
   } finally {
-    client.destroy()
+    discard(client)
   }
 }
 
@@ -158,13 +162,12 @@ const MAX_HOPS = 5
 async function followCluster(
   seed: Endpoint,
   address: RedisAddress,
-  { rootKey, timeoutMs }: { readonly rootKey: string; readonly timeoutMs: number },
+  { rootKey, limit }: { readonly rootKey: string; readonly limit: Limit },
 ): Promise<Wire> {
   let endpoint = seed
   for (let hop = 0; hop < MAX_HOPS; hop++) {
-    const client = await openClient(endpoint, address, timeoutMs)
-    const moved = await client
-      .sendCommand(['EXISTS', rootKey])
+    const client = await openClient(endpoint, address, limit)
+    const moved = await inTime(limit, client.sendCommand(['EXISTS', rootKey]))
       .then(
         () => undefined,
         (error: unknown) => {
@@ -173,11 +176,23 @@ async function followCluster(
           return { host: host || ('host' in endpoint ? endpoint.host : ''), port: Number(port) }
         },
       )
-      .finally(() => client.destroy())
-    if (!moved) return openWire(endpoint, address, timeoutMs)
+      .finally(() => discard(client))
+    if (!moved) return openWire(endpoint, address, limit)
     endpoint = moved
   }
   throw new Error(`no node says that it has the slot of ${rootKey}`)
+}
+
+/** Rejects if the work takes longer than it may. */
+async function inTime<Value>({ ms, until }: Limit, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`does not answer within ${ms} ms`)),
+      Math.max(0, until - performance.now()),
+    )
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 /** The answer of Redis to one command. */
