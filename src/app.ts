@@ -47,6 +47,9 @@ import type { IncomingMessage } from 'node:http'
 import type { SignatureChecker } from './http/signature.ts'
 import type { WebSockets } from './transports/websocket.ts'
 
+/** REST is served without the Redis of Philote as well, which is waited for that long. */
+const PHILOTE_REDIS_PATIENCE_MS = 1000
+
 export interface App {
   readonly http: FastifyInstance
   readonly hub: Hub
@@ -209,7 +212,7 @@ async function start(
   hub.start()
   history.start()
   try {
-    await bus?.link.start()
+    await bus?.link.startOptional(PHILOTE_REDIS_PATIENCE_MS)
     await http.listen({ host: config.host, port: config.port })
     await philote?.start()
   } catch (error) {

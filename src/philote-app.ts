@@ -35,6 +35,8 @@ const LIMITS = parseConfig({
 const MAX_FRAME_BYTES = 16_777_216
 const MAX_FRAMES_PER_SECOND = 5000
 const RATE_WINDOW_MS = 5000
+/** How long a server that starts tries to reach the Redis without which it serves nobody; as `redis_connect_timeout` does. */
+const REDIS_PATIENCE_MS = 10_000
 
 /** Puts together the server that is Philote and nothing else: a store, a hub, a port. */
 export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClock): PhiloteApp {
@@ -73,8 +75,14 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
     philote,
     async start() {
       hub.start()
-      await bus?.link.start()
-      return philote.start()
+      try {
+        await bus?.link.start(REDIS_PATIENCE_MS)
+        return await philote.start()
+      } catch (error) {
+        await hub.stop()
+        bus?.link.stop()
+        throw error
+      }
     },
     async stop() {
       const cancelCut = clock.after(LIMITS.shutdown_grace * 1000, () => philote.terminate())

@@ -1,4 +1,5 @@
 /** What every user of `@redis/client` has to know. */
+import { reasonOf } from './reason.ts'
 
 interface Destroyable {
   on(event: 'connect', listener: () => void): unknown
@@ -13,3 +14,7 @@ export function discard(client: Destroyable): void {
   client.on('connect', () => client.destroy())
   client.destroy()
 }
+
+/** Whether Redis refuses this user or password, so that it is no use to try again. */
+export const isRefusal = (error: unknown): boolean =>
+  /^(NOAUTH|WRONGPASS|NOPERM) /.test(reasonOf(error))

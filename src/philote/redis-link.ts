@@ -1,4 +1,5 @@
-import { discard } from '../redis-client.ts'
+import { discard, isRefusal } from '../redis-client.ts'
+import { reasonOf } from '../reason.ts'
 import type * as Library from '@redis/client'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 
@@ -9,7 +10,7 @@ type Client = RedisClientType<Modules, Modules, Modules, 2, TypeMapping>
 const SEND_TIMEOUT_MS = 5000
 /** One that was is given up after a little longer: whether it took effect is not known. */
 const ANSWER_TIMEOUT_MS = 6000
-const START_PATIENCE_MS = 1000
+const DEFAULT_PORT = 6379
 const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
 
@@ -53,41 +54,81 @@ interface Subscription {
 export class RedisLink {
   readonly #subscriptions = new Map<string, Subscription>()
   #library: typeof Library | undefined
-  #commands: Client | undefined
-  #listening: Client | undefined
+  #clients: readonly [commands: Client, listening: Client] | undefined
+  #isStarted = false
   #isAway = false
 
   constructor(private readonly options: RedisLinkOptions) {}
 
-  /** Resolves once Redis is there; if it is not, goes on trying behind it. */
-  async start(): Promise<void> {
+  get #commands(): Client | undefined {
+    return this.#clients?.[0]
+  }
+
+  get #listening(): Client | undefined {
+    return this.#clients?.[1]
+  }
+
+  /** Resolves once Redis is there. Rejects with which address and why, if it cannot be used within `patienceMs`. */
+  async start(patienceMs: number): Promise<void> {
+    const fault = await this.#open(patienceMs)
+    if (fault === undefined) return
+    this.stop()
+    const { hostname, port } = new URL(this.options.url)
+    const place = `${hostname}:${port || DEFAULT_PORT}`
+    throw new Error(`Redis (${place}): ${reasonOf(fault)}`, { cause: fault })
+  }
+
+  /** The same for those who can do without: after `patienceMs` it goes on trying behind their back. */
+  async startOptional(patienceMs: number): Promise<void> {
+    const fault = await this.#open(patienceMs)
+    if (fault !== undefined) this.#noteAway(fault)
+  }
+
+  /** Resolves with why Redis cannot be used, or with undefined. */
+  async #open(patienceMs: number): Promise<unknown> {
     // Only who has a Redis pays for its client.
     this.#library = await import('@redis/client')
-    const { createClient } = this.#library
-    const open = (): Client => {
-      const client: Client = createClient<Modules, Modules, Modules, 2, TypeMapping>({
-        url: this.options.url,
-        RESP: 2,
-        disableClientInfo: true,
-        commandOptions: { timeout: SEND_TIMEOUT_MS },
-        socket: { connectTimeout: SEND_TIMEOUT_MS, reconnectStrategy: retryDelay },
-      })
-      client.on('error', (error) => this.#noteAway(error))
-      client.on('ready', () => this.#noteBack())
-      return client
-    }
-    this.#commands = open()
-    this.#listening = open()
-    const connecting = [this.#commands, this.#listening].map((client) =>
-      client.connect().catch((error: unknown) => this.#noteAway(error)),
-    )
-    await Promise.race([Promise.all(connecting), pause(START_PATIENCE_MS)])
+    let lastFault: unknown = new Error(`does not answer within ${patienceMs} ms`)
+    return new Promise((resolve) => {
+      const end = (fault?: unknown): void => {
+        clearTimeout(timer)
+        this.#isStarted = true
+        resolve(fault)
+      }
+      const timer = setTimeout(() => end(lastFault), patienceMs)
+      const onFault = (fault: unknown): void => {
+        lastFault = fault
+        if (isRefusal(fault)) end(fault)
+      }
+      const clients = (this.#clients = [this.#newClient(onFault), this.#newClient(onFault)])
+      // Without a user and a password nothing has been said yet on a connection that is made.
+      const begin = (client: Client): Promise<unknown> =>
+        client.connect().then(() => client.sendCommand(['PING']))
+      Promise.all(clients.map(begin)).then(() => end(), onFault)
+    })
+  }
+
+  #newClient(onFault: (fault: unknown) => void): Client {
+    const { createClient } = this.#library as typeof Library
+    const client: Client = createClient<Modules, Modules, Modules, 2, TypeMapping>({
+      url: this.options.url,
+      RESP: 2,
+      disableClientInfo: true,
+      commandOptions: { timeout: SEND_TIMEOUT_MS },
+      socket: { connectTimeout: SEND_TIMEOUT_MS, reconnectStrategy: retryDelay },
+    })
+    client.on('error', (error) => {
+      this.#noteAway(error)
+      onFault(error)
+    })
+    client.on('ready', () => this.#noteBack())
+    return client
   }
 
   stop(): void {
-    const clients = [this.#commands, this.#listening]
-    this.#commands = this.#listening = undefined
-    for (const client of clients) if (client) discard(client)
+    const clients = this.#clients
+    this.#clients = undefined
+    for (const client of clients ?? []) discard(client)
   }
 
   /** The answer to a command. Rejects with what Redis says against it, `RedisAway` or `RedisSilent`. */
@@ -162,6 +203,7 @@ export class RedisLink {
   }
 
   #noteAway(error: unknown): void {
+    if (!this.#isStarted) return // who starts it is told
     if (!this.#isAway && this.#listening) this.options.onAway(error)
     this.#isAway = true
   }

@@ -62,6 +62,11 @@ export class ServerProcess {
     running.add(this)
   }
 
+  /** Does not wait for anything: for what happens while it starts. */
+  static spawned(options: StartOptions): ServerProcess {
+    return new ServerProcess(options)
+  }
+
   /** Resolves once it listens, on a port that the system chose. */
   static async start(options: StartOptions = {}): Promise<ServerProcess> {
     const args = ['--port', '0', ...(options.args ?? [])]

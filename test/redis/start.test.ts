@@ -1,7 +1,7 @@
 /** What a server says that cannot start because of its Redis, and what it logs when Redis goes away. */
 import { createServer } from 'node:net'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
+import { Backend, send, until, within } from '../helpers/http.ts'
 import { Listener } from '../helpers/websocket.ts'
 import { ON_DISK, RedisServer } from '../helpers/redis.ts'
 import { ServerProcess } from '../helpers/process.ts'
@@ -168,6 +168,52 @@ describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
     const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
     const { text } = await refusal(replica.url)
     expect(text).toContain('is a replica, to which nothing can be written')
+  })
+})
+
+describe('a Philote server that cannot use its Redis', { timeout: 60_000 }, () => {
+  const philote = (REDIS_URL: string) =>
+    ServerProcess.run({ args: ['philote'], env: { REDIS_URL, PORT: '0' } })
+
+  it('says where and why when it has waited long enough, and ends', async () => {
+    const place = `127.0.0.1:${await freePort()}`
+    const env = { REDIS_URL: `redis://:hunter2@${place}/1`, PORT: '0' }
+    const server = ServerProcess.spawned({ args: ['philote'], env })
+    expect(await within(server.exited, 'its end', 40_000)).toEqual({ code: 1, signal: null })
+    const { stdout, stderr } = server
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^channelstream: Redis \(.*\): .*ECONNREFUSED.*\n$/)
+    expect(stderr).toContain(place)
+    expect(stderr).not.toContain('hunter2')
+  })
+
+  it('says at once that a password is wrong, and tells none', async () => {
+    const redis = await startRedis({ requirepass: 'hunter2' })
+    const begun = performance.now()
+    const { exit, stderr } = await philote(redis.url.replace('//', '//:hunter3@'))
+    expect(exit).toEqual({ code: 1, signal: null })
+    expect(stderr).toMatch(
+      new RegExp(`^channelstream: Redis \\(.*${redis.port}\\): WRONGPASS.*\n$`),
+    )
+    expect(stderr).not.toContain('hunter')
+    expect(performance.now() - begun).toBeLessThan(LATE_MS)
+  })
+
+  it('ends if something else keeps it from starting', async () => {
+    const redis = await startRedis()
+    const env = { REDIS_URL: redis.url, PORT: String(redis.port) }
+    const args = ['philote', '--host', '127.0.0.1']
+    const { exit, stderr } = await ServerProcess.run({ args, env })
+    expect(exit).toEqual({ code: 1, signal: null })
+    expect(stderr).toContain('EADDRINUSE')
+  })
+
+  it('is no reason for a server beside it not to start', async () => {
+    const philote_redis_url = `redis://127.0.0.1:${await freePort()}`
+    const philote_port = await freePort()
+    const server = await ServerProcess.start({ settings: { philote_port, philote_redis_url } })
+    expect((await send(server, 'GET /health')).status).toBe(200)
+    await server.says(/Redis is away/)
   })
 })
 

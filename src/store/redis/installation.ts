@@ -1,5 +1,5 @@
 import { StoreAway } from '../store.ts'
-import { textOf } from './wire.ts'
+import { reasonOf } from '../../reason.ts'
 import type { Keys } from './keys.ts'
 import type { Line, Link } from './link.ts'
 import type { Reply } from './encoding.ts'
@@ -41,7 +41,7 @@ export class Installation {
     try {
       return await link.script(scripts[name], this.#full(args))
     } catch (error) {
-      if (!textOf(error).startsWith('EPOCH')) throw error
+      if (!reasonOf(error).startsWith('EPOCH')) throw error
       link.cut()
       throw new StoreAway({ cause: error })
     }

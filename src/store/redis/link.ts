@@ -1,7 +1,8 @@
 import { ErrorReply } from '@redis/client'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreAway } from '../store.ts'
-import { UnfitRedis, ask, connectWire, textOf } from './wire.ts'
+import { UnfitRedis, ask, connectWire } from './wire.ts'
+import { reasonOf } from '../../reason.ts'
 import { shownAddress } from '../../redis-address.ts'
 import type { RedisAddress } from '../../redis-address.ts'
 import type { Client, Wire } from './wire.ts'
@@ -70,7 +71,7 @@ export class Link {
       // Nothing else keeps a process alive that has not started.
       await sleep(Math.max(0, Math.min(retryDelay(attempt), deadline - performance.now())))
     }
-    throw new Error(`Redis (${shownAddress(address)}): ${textOf(why)}`, { cause: why })
+    throw new Error(`Redis (${shownAddress(address)}): ${reasonOf(why)}`, { cause: why })
   }
 
   stop(): void {
@@ -210,7 +211,7 @@ export class Line {
     try {
       return await ask(this.#wire.commands, ['EVALSHA', sha, ...args])
     } catch (error) {
-      if (!textOf(error).startsWith('NOSCRIPT')) throw this.#meant(error)
+      if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#meant(error)
       // Somebody has made Redis forget its scripts.
       return this.command(['EVAL', text, ...args])
     }

@@ -1,6 +1,7 @@
 /** Connections to Redis, by way of `@redis/client`: one process, no coming back by itself. */
 import { createClient } from '@redis/client'
-import { discard } from '../../redis-client.ts'
+import { discard, isRefusal } from '../../redis-client.ts'
+import { reasonOf } from '../../reason.ts'
 import { shownEndpoint } from '../../redis-address.ts'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 import type { Endpoint, HostPort, RedisAddress } from '../../redis-address.ts'
@@ -11,9 +12,6 @@ export type Client = RedisClientType<Modules, Modules, Modules, 3, TypeMapping>
 
 /** Sharded pub/sub, which reaches only who listens on a Cluster, is of this version. */
 const NEEDED = { major: 7, text: '7.0' }
-
-/** What Redis answers to a user or a password that is not right. */
-const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM) /
 
 /** A Redis that cannot be used, and will not be by waiting. */
 export class UnfitRedis extends Error {
@@ -54,7 +52,7 @@ export async function connectWire(
         return await followCluster(endpoint, address, { rootKey, limit })
       return await openWire(await askSentinel(endpoint, address, limit), address, limit)
     } catch (error) {
-      firstError ??= new Error(`${shownEndpoint(endpoint)}: ${textOf(error)}`, { cause: error })
+      firstError ??= new Error(`${shownEndpoint(endpoint)}: ${reasonOf(error)}`, { cause: error })
       if (error instanceof UnfitRedis) throw error
     }
   throw firstError
@@ -127,7 +125,7 @@ async function openClient(
     return client
   } catch (error) {
     discard(client)
-    throw REFUSED.test(textOf(error)) ? new UnfitRedis(textOf(error)) : error
+    throw isRefusal(error) ? new UnfitRedis(reasonOf(error)) : error
   }
 }
 
@@ -171,7 +169,7 @@ async function followCluster(
       .then(
         () => undefined,
         (error: unknown) => {
-          const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(textOf(error)) ?? []
+          const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(reasonOf(error)) ?? []
           if (host === undefined) throw error
           return { host: host || ('host' in endpoint ? endpoint.host : ''), port: Number(port) }
         },
@@ -198,9 +196,6 @@ async function inTime<Value>({ ms, until }: Limit, work: Promise<Value>): Promis
 /** The answer of Redis to one command. */
 export const ask = (client: Client, args: readonly string[]): Promise<Reply> =>
   client.sendCommand([...args])
-
-export const textOf = (error: unknown): string =>
-  error instanceof Error ? error.message || error.name : String(error)
 
 /** What Redis answers as one text. */
 const textIn = (reply: unknown): string => (typeof reply === 'string' ? reply : '')
