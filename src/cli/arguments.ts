@@ -1,4 +1,4 @@
-/** Which command runs. Nothing is done here: `main.ts` does what {@link readCommand} says. */
+/** Which command runs. Nothing is done here: `run.ts` does what {@link readCommand} says. */
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError, nearest } from '../config/load.ts'

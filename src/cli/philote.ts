@@ -1,17 +1,18 @@
 import { VERSION } from '../version.ts'
 import { buildPhilote } from '../philote-app.ts'
-import { shownAddress, stopOnSignal } from './running.ts'
+import { shownAddress } from './running.ts'
 import type { LoadedPhilote } from '../config/philote-environment.ts'
-import type { Voice } from './running.ts'
+import type { Serving } from './running.ts'
 
-/** Starts the plug-and-play Philote server and tells where it is. Resolves once it listens; signals stop it. */
+/** Starts the plug-and-play Philote server and tells where it is. Resolves once it listens; from then on signals stop it in order. */
 export async function servePhilote(
   { settings, notes }: LoadedPhilote,
-  { print, tell }: Voice,
+  { print, tell, signals }: Serving,
 ): Promise<void> {
   const app = buildPhilote(settings)
-  stopOnSignal(app, tell)
-  const { authority, remark } = shownAddress(settings.host ?? '::', await app.start())
+  const port = await app.start()
+  signals?.stopInOrder(app, tell)
+  const { authority, remark } = shownAddress(settings.host ?? '::', port)
   const generation = settings.redisUrl === undefined ? 'Philote 0.3' : 'Philote 0.1'
   print(`Channelstream ${VERSION} (${generation}) listens on ws://${authority}${remark}`)
   for (const note of notes) print(`  note          ${note}`)

@@ -1,10 +1,18 @@
 /** What commands share that start a server. */
 
+import type { StopSignals } from './stop-signals.ts'
+
 export interface Voice {
   /** To standard output. */
   readonly print: (sentence: string) => void
   /** To standard error. */
   readonly tell: (sentence: string) => void
+}
+
+/** What a command that serves needs of the process. */
+export interface Serving extends Voice {
+  /** Undefined: somebody else cares for them. */
+  readonly signals: StopSignals | undefined
 }
 
 /** Host and port for people who try it out on this machine, and what else there is to say of the host. */
@@ -14,22 +22,4 @@ export function shownAddress(host: string, port: number): { authority: string; r
     authority: `${shown.includes(':') ? `[${shown}]` : shown}:${port}`,
     remark: shown === host ? '' : ` (${host}: every address)`,
   }
-}
-
-/** The first signal stops in order; a second one stops at once. */
-export function stopOnSignal(app: { stop(): Promise<void> }, tell: Voice['tell']): void {
-  let isStopping = false
-  const onSignal = (): void => {
-    if (isStopping) process.exit(1)
-    isStopping = true
-    app.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        tell(`could not stop in order: ${error instanceof Error ? error.message : String(error)}`)
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
 }

@@ -1,17 +1,17 @@
 import { VERSION } from '../version.ts'
 import { buildApp } from '../app.ts'
-import { shownAddress, stopOnSignal } from './running.ts'
+import { shownAddress } from './running.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import type { Voice } from './running.ts'
+import type { Serving } from './running.ts'
 
-/** Starts the server and tells where it is and what is unsafe. Resolves once it listens; signals stop it. */
+/** Starts the server and tells where it is and what is unsafe. Resolves once it listens; from then on signals stop it in order. */
 export async function serve(
   { config, notes }: LoadedConfig,
-  { print, tell }: Voice,
+  { print, tell, signals }: Serving,
 ): Promise<void> {
   const app = await buildApp(config)
-  stopOnSignal(app, tell)
   const port = await app.start()
+  signals?.stopInOrder(app, tell)
   const { authority, remark } = shownAddress(config.host, port)
   const url = `http://${authority}`
   print(`Channelstream ${VERSION} listens on ${url}${remark}`)

@@ -65,10 +65,14 @@ export class Lease {
   async end(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
+    const { installation, onSilence, timeoutMs } = this.parts
+    const cancel = afterSilence(timeoutMs, onSilence)
     try {
-      await this.parts.installation.run('exit')
+      await installation.run('exit')
     } catch (error) {
       if (!(error instanceof StoreAway)) throw error // else its lease runs out
+    } finally {
+      cancel()
     }
   }
 
