@@ -25,8 +25,18 @@ export interface RedisAddress {
   readonly database: number
 }
 
+/**
+ * What to do about an address that is refused and has a user or a password, where some characters have to be written in
+ * another way. Nothing of the address is in it.
+ */
+export const loginAdvice = (url: string): string =>
+  url.includes('@')
+    ? '; in a user or password @ has to be written as %40, / as %2F, ? as %3F, # as %23 and % as %25'
+    : ''
+
+/** One @ at most: of two, the part between them would be taken for a host, and shown, though it may be of the password. */
 const URL_FORM =
-  /^(redis|rediss|unix|redis\+unix)(?:\+(sentinel|cluster))?:\/\/(?:([^@]*)@)?([^/?#]*)(\/[^?#]*)?(?:\?(.*))?$/
+  /^(redis|rediss|unix|redis\+unix)(?:\+(sentinel|cluster))?:\/\/(?:([^@]*)@)?([^/?#@]*)(\/[^?#@]*)?(?:\?([^@]*))?$/
 
 /** Undefined if it is no address of a Redis. */
 export function parseRedisUrl(url: string): RedisAddress | undefined {

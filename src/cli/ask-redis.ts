@@ -1,4 +1,4 @@
-import { REDIS_URL } from '../config/philote-environment.ts'
+import { REDIS_URL, faultOf } from '../config/philote-environment.ts'
 import { answered } from '../philote/redis-link.ts'
 import { discard } from '../redis-client.ts'
 
@@ -11,8 +11,7 @@ const CONNECT_TIMEOUT_MS = 5000
  */
 export async function askRedis(url: string | undefined, command: string[]): Promise<unknown> {
   if (url === undefined) throw new Error('REDIS_URL is not set')
-  if (REDIS_URL.read(url) === undefined)
-    throw new Error(`REDIS_URL: expected ${REDIS_URL.expected}`)
+  if (REDIS_URL.read(url) === undefined) throw new Error(`REDIS_URL: ${faultOf(REDIS_URL, url)}`)
   const { createClient } = await import('@redis/client')
   const client = createClient({
     url,

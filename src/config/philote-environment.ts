@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from './load.ts'
 import { SAFE_HOST, isLoopback } from './safety.ts'
 import { Unreadable, host, redisUrl } from './values.ts'
+import { loginAdvice } from '../redis-address.ts'
 import type { Kind } from './values.ts'
 import type { Fault } from './ini.ts'
 
@@ -61,7 +62,7 @@ export function loadPhilote(argv: readonly string[], env: Environment): LoadedPh
     if (text === undefined) return fallback
     const value = reader.read(text)
     if (value !== undefined) return value
-    faults.push({ where: name, problem: `expected ${reader.expected}` })
+    faults.push({ where: name, problem: faultOf(reader, text) })
     return fallback
   }
   const wanted = readHost(argv, faults)
@@ -112,7 +113,13 @@ export interface Reader<Value> {
   readonly expected: string
   /** Undefined: it cannot be read. */
   readonly read: (text: string) => Value | undefined
+  /** What more there is to say of a text that cannot be read. Follows what was expected. */
+  readonly advice?: (text: string) => string
 }
+
+/** What is wrong with a text that cannot be read, without anything of it. */
+export const faultOf = <Value>(reader: Reader<Value>, text: string): string =>
+  `expected ${reader.expected}${reader.advice?.(text) ?? ''}`
 
 const PORT: Reader<number> = {
   expected: 'a TCP port, from 0 to 65535',
@@ -144,6 +151,7 @@ const LOG_LEVEL: Reader<string> = {
 export const REDIS_URL: Reader<string> = {
   expected: redisUrl.expected,
   read: (text) => readKind(redisUrl, text),
+  advice: loginAdvice,
 }
 
 const REDIS_MAX_CONNECTIONS: Reader<number> = {

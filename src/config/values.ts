@@ -4,13 +4,15 @@
  */
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
-import { REDIS_URL_FORMS, parseRedisUrl } from '../redis-address.ts'
+import { REDIS_URL_FORMS, loginAdvice, parseRedisUrl } from '../redis-address.ts'
 
 /** How values of one kind are read; `expected` says it in words, for faults and for the page. */
 export interface Kind<T> {
   readonly expected: string
   /** Gives `undefined` for a value that says nothing, so that the default holds. */
   readonly read: (raw: unknown) => T | Unreadable | undefined
+  /** What more there is to say of a value that cannot be read, if anything. Follows what was expected. */
+  readonly advice?: (raw: unknown) => string
 }
 
 /** What a {@link Kind} cannot read: the whole value, or the parts of a list that are at fault. */
@@ -63,21 +65,40 @@ export const host: Kind<string> = {
   },
 }
 
+const adviceForUrl = (raw: unknown): string => (typeof raw === 'string' ? loginAdvice(raw) : '')
+
 /** Kept as it is written. It may hold a password, so that nothing of it is told. */
 export const redisUrl: Kind<string> = {
   expected: 'redis://[:password@]host[:port][/database]',
-  read(raw) {
-    if (typeof raw !== 'string' || !URL.canParse(raw)) return new Unreadable(raw)
-    const { protocol, hostname, pathname } = new URL(raw)
-    const isOne = /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname)
-    return isOne ? raw : new Unreadable(raw)
-  },
+  read: (raw) => (typeof raw === 'string' && isUrlOfOne(raw) ? raw : new Unreadable(raw)),
+  advice: adviceForUrl,
+}
+
+function isUrlOfOne(raw: string): boolean {
+  if (!URL.canParse(raw)) return false
+  const { protocol, username, password, hostname, pathname, search, hash } = new URL(raw)
+  // Of a password with ? or # in it the beginning would be taken for a port, and shown.
+  const isWhole = !search.includes('@') && hash === ''
+  const isDecodable = isEscaped(username) && isEscaped(password)
+  const isOne = /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname)
+  return isOne && isWhole && isDecodable
+}
+
+/** Whether each percent sign begins a character. */
+function isEscaped(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The same for the Redis that servers share, in all the ways to name one. */
 export const storeUrl: Kind<string> = {
   expected: REDIS_URL_FORMS,
   read: (raw) => (typeof raw === 'string' && parseRedisUrl(raw) ? raw : new Unreadable(raw)),
+  advice: adviceForUrl,
 }
 
 export const redisPrefix: Kind<string> = {
@@ -183,7 +204,8 @@ export function setting<T>(
       const value = isEmpty(raw) ? undefined : kind.read(raw)
       if (!(value instanceof Unreadable)) return value ?? fallback
       const found = isSecret ? '' : `${shorten(JSON.stringify(value.found))} found, `
-      context.addIssue({ code: 'custom', message: `${found}expected ${kind.expected}` })
+      const advice = kind.advice?.(raw) ?? ''
+      context.addIssue({ code: 'custom', message: `${found}expected ${kind.expected}${advice}` })
       return z.NEVER
     })
     .register(ABOUT, {

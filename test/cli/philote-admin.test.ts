@@ -34,7 +34,10 @@ describe('philote-admin', () => {
       expect(unset).toEqual({ code: 1, stdout: 'REDIS_URL is not set\n', stderr: '' })
       const bad = await admin([name], { REDIS_URL: 'http://:hunter2@127.0.0.1' })
       expect(bad).toMatchObject({ code: 1, stderr: '' })
-      for (const { stdout } of [away, bad]) expect(stdout).not.toContain('hunter2')
+      const hidden = await admin([name], { REDIS_URL: 'redis://:12#hunter2@127.0.0.1' })
+      expect(hidden).toMatchObject({ code: 1, stderr: '' })
+      expect(hidden.stdout).toContain('# as %23')
+      for (const { stdout } of [away, bad, hidden]) expect(stdout).not.toContain('hunter2')
     },
   )
 })

@@ -104,6 +104,48 @@ describe('the address of a Redis', () => {
     }
   })
 
+  it.each([
+    'redis://ann:hun@ter2@localhost',
+    'redis://ann:hun@ter2?x@localhost',
+    'redis://ann:hun@ter2/0@localhost',
+    'redis://ann:hun@ter2#x@localhost',
+    'redis://:@hunter2@localhost',
+    'redis://ann:hun%ter2@localhost',
+    'redis://:hunter2@',
+    'unix://ann:hun@ter2@/run/redis.sock',
+    'redis+sentinel://ann:hun@ter2@one,two/main',
+    'redis+cluster://ann:hun@ter2@one,two',
+  ])('is refused with advice that tells nothing of the password in %s', (url) => {
+    for (const fault of [
+      ...faultsOf({ env: { CHANNELSTREAM_REDIS_URL: url } }),
+      ...faultsOf({ env: { CHANNELSTREAM_PHILOTE_REDIS_URL: url.replace('0@', 'x@') } }),
+    ]) {
+      expect(fault).toContain('in a user or password @ has to be written as %40')
+      expect(fault).not.toMatch(/hun|ter2|ann/)
+    }
+    expect(faultsOf({ env: { CHANNELSTREAM_REDIS_URL: url } })).toHaveLength(1)
+  })
+
+  it.each(['/', '?', '#', '?x=', ':', '[', ' '])(
+    'may have %j in a password, which is not shown',
+    (character) => {
+      const url = `redis://ann:hun${character}ter2@localhost`
+      const address = parseRedisUrl(url) as RedisAddress
+      expect(address.password).toBe(`hun${character}ter2`)
+      expect(shownAddress(address)).toBe('localhost:6379')
+    },
+  )
+
+  it.each(['#', '?', '#1@a:2', '?x@'])(
+    'of Philote is refused if %j in a password hides the host',
+    (characters) => {
+      const url = `redis://ann:12${characters}ter2@localhost`
+      const [fault = ''] = faultsOf({ env: { CHANNELSTREAM_PHILOTE_REDIS_URL: url } })
+      expect(fault).toContain('# as %23')
+      expect(fault).not.toMatch(/ter2|ann|12/)
+    },
+  )
+
   it('cannot be combined with that of Philote', () => {
     const both = { redis_url: 'redis://localhost', philote_redis_url: 'redis://localhost/1' }
     const lines = Object.entries(both).map(([name, value]) => `${name} = ${value}`)

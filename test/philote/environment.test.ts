@@ -55,6 +55,14 @@ describe('the environment of Philote', () => {
     expect(() => loadPhilote([], { REDIS_URL: 'http://:hunter2@a' })).toThrow(/^(?!.*hunter2)/s)
   })
 
+  it.each(['redis://:12#hunter2@a', 'redis://:12?hunter2@a', 'redis://:hunter%2@a'])(
+    'refuses REDIS_URL=%s with advice that tells nothing of the password',
+    (url) => {
+      const attempt = (): unknown => loadPhilote([], { REDIS_URL: url })
+      expect(attempt).toThrow(/^(?!.*(hunter|12)).*# as %23/s)
+    },
+  )
+
   it('keeps it on loopback while everybody can sign tokens', () => {
     const { settings, notes } = loadPhilote([], {})
     expect(settings.host).toBe('127.0.0.1')
