@@ -34,6 +34,7 @@ import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
 import { openLog } from './telemetry/log.ts'
 import { openStorage } from './storage.ts'
 import { philoteBeside, redisBus } from './philote-app.ts'
+import { standardError } from './telemetry/standard-streams.ts'
 import { stripPrefix } from './http/forwarding.ts'
 import { systemClock } from './clock.ts'
 import type { Breath } from './core/long.ts'
@@ -143,7 +144,15 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     await http.register(routes, { hub, longAnswers: longAnswers(breath) })
   }
   await http.register(metricsRoutes, {
-    metrics: new Metrics(hub, clock, onFault),
+    metrics: new Metrics(
+      {
+        traffic: () => hub.traffic(),
+        figures: () => hub.figures(),
+        process: () => ({ droppedLines: standardError().dropped }),
+      },
+      clock,
+      onFault,
+    ),
     allowFrom: new AddressList(config.allow_metrics_from),
     forwarding: edge.forwarding,
   })

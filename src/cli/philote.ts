@@ -11,7 +11,7 @@ export async function servePhilote(
 ): Promise<void> {
   const app = buildPhilote(settings)
   const port = await app.start()
-  signals?.stopInOrder(app, tell)
+  signals.stopInOrder(app, tell)
   const { authority, remark } = shownAddress(settings.host ?? '::', port)
   const generation = settings.redisUrl === undefined ? 'Philote 0.3' : 'Philote 0.1'
   print(`Channelstream ${VERSION} (${generation}) listens on ws://${authority}${remark}`)

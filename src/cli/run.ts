@@ -4,10 +4,19 @@ import { VERSION } from '../version.ts'
 import { helpText, readCommand } from './arguments.ts'
 import { loadPhilote } from '../config/philote-environment.ts'
 import { makeConfig } from './make-config.ts'
-import type { StopSignals } from './stop-signals.ts'
+import { StopSignals } from './stop-signals.ts'
+import type { Serving } from './running.ts'
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** Commands that print and end. Servers and the chat see to their output themselves. */
+const SIMPLE_TOOLS: ReadonlySet<string> = new Set([
+  'help',
+  'version',
+  'make-config',
+  'philote-admin',
+])
 
 /**
  * Runs the command that `argv` names, with no more in memory than it needs. Sets the exit code of the process, unless a
@@ -20,13 +29,10 @@ export async function run(
 ): Promise<void> {
   try {
     const exitCode = await runCommand(program, argv, signals)
-    if (exitCode !== undefined) process.exitCode = exitCode
+    // Output that could not be written has set it already.
+    if (exitCode !== undefined) process.exitCode ||= exitCode
   } catch (error) {
-    tell(
-      error instanceof ConfigError
-        ? error.message
-        : `channelstream: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    tell(reasonOf(error))
     process.exitCode = 1
   }
 }
@@ -38,6 +44,7 @@ async function runCommand(
   signals: StopSignals | undefined,
 ): Promise<number | undefined> {
   const command = readCommand(program, argv)
+  if (SIMPLE_TOOLS.has(command.command)) failWithOutput()
   switch (command.command) {
     case 'help':
       print(helpText())
@@ -49,17 +56,18 @@ async function runCommand(
       return makeConfig(command, { env: process.env, print, tell })
     case 'serve': {
       const readFile = (path: string): string => readFileSync(path, 'utf8')
-      const { serve } = await import('./serve.ts')
-      const loaded = loadConfig({ argv: command.argv, env: process.env, readFile })
-      await serve(loaded, { print, tell, signals })
-      return undefined
+      return startServer(signals, async (serving) => {
+        const loaded = loadConfig({ argv: command.argv, env: process.env, readFile })
+        const { serve } = await import('./serve.ts')
+        await serve(loaded, serving)
+      })
     }
-    case 'philote': {
-      const settings = loadPhilote(command.argv, process.env)
-      const { servePhilote } = await import('./philote.ts')
-      await servePhilote(settings, { print, tell, signals })
-      return undefined
-    }
+    case 'philote':
+      return startServer(signals, async (serving) => {
+        const settings = loadPhilote(command.argv, process.env)
+        const { servePhilote } = await import('./philote.ts')
+        await servePhilote(settings, serving)
+      })
     case 'jane': {
       const { jane } = await import('./jane.ts')
       const { env, stdin, stdout, stderr } = process
@@ -72,4 +80,33 @@ async function runCommand(
     default:
       return command satisfies never
   }
+}
+
+/** A server goes on whatever becomes of standard output and standard error. */
+async function startServer(
+  signals: StopSignals | undefined,
+  start: (serving: Serving) => Promise<void>,
+): Promise<undefined> {
+  const { endProcess, serverVoice } = await import('./running.ts')
+  const serving = { ...serverVoice(), signals: signals ?? new StopSignals() }
+  try {
+    await start(serving)
+  } catch (error) {
+    serving.tell(reasonOf(error))
+    endProcess(1)
+  }
+}
+
+/** A tool whose output cannot be written has failed. A reader that went away knows why. */
+function failWithOutput(): void {
+  process.stderr.on('error', () => (process.exitCode = 1))
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') tell(`channelstream: standard output: ${error.message}`)
+    process.exitCode = 1
+  })
+}
+
+const reasonOf = (error: unknown): string => {
+  if (error instanceof ConfigError) return error.message
+  return `channelstream: ${error instanceof Error ? error.message : String(error)}`
 }

@@ -1,6 +1,8 @@
 /** What commands share that start a server. */
-
+import { endProcess, standardError, standardOutput } from '../telemetry/standard-streams.ts'
 import type { StopSignals } from './stop-signals.ts'
+
+export { endProcess }
 
 export interface Voice {
   /** To standard output. */
@@ -11,8 +13,7 @@ export interface Voice {
 
 /** What a command that serves needs of the process. */
 export interface Serving extends Voice {
-  /** Undefined: somebody else cares for them. */
-  readonly signals: StopSignals | undefined
+  readonly signals: StopSignals
 }
 
 /** Host and port for people who try it out on this machine, and what else there is to say of the host. */
@@ -23,3 +24,9 @@ export function shownAddress(host: string, port: number): { authority: string; r
     remark: shown === host ? '' : ` (${host}: every address)`,
   }
 }
+
+/** A voice that never blocks and never fails. */
+export const serverVoice = (): Voice => ({
+  print: (sentence) => standardOutput().write(`${sentence}\n`),
+  tell: (sentence) => standardError().write(`${sentence}\n`),
+})

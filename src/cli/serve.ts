@@ -11,7 +11,7 @@ export async function serve(
 ): Promise<void> {
   const app = await buildApp(config)
   const port = await app.start()
-  signals?.stopInOrder(app, tell)
+  signals.stopInOrder(app, tell)
   const { authority, remark } = shownAddress(config.host, port)
   const url = `http://${authority}`
   print(`Channelstream ${VERSION} listens on ${url}${remark}`)

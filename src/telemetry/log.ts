@@ -1,10 +1,11 @@
 import { pino } from 'pino'
+import { standardError } from './standard-streams.ts'
 import type { FastifyBaseLogger } from 'fastify'
 
 /**
- * The log: JSON lines on standard error, so that standard output holds what people read at the start.
+ * The log: JSON lines on standard error, so that standard output holds what people read at the start. It never blocks.
  * `level`: pino's names (`debug` … `fatal`, `silent`). Secrets, signatures and urls are never logged.
  */
 export function openLog(level: string): FastifyBaseLogger {
-  return pino({ level, base: null }, pino.destination(2))
+  return pino({ level, base: null }, standardError())
 }

@@ -8,6 +8,12 @@ export interface MetricSources {
   traffic(): Traffic
   /** Rejects if the store does not answer. */
   figures(): Promise<Figures>
+  process(): ProcessFigures
+}
+
+/** What went wrong in this process, from its start on. */
+export interface ProcessFigures {
+  readonly droppedLines: number
 }
 
 export interface Exposition {
@@ -45,7 +51,8 @@ export class Metrics {
   async #expose(): Promise<Exposition> {
     const { server, store, metrics } = await (this.#registries ??= openRegistries())
     const figures = await this.#figures()
-    const scrape = { traffic: this.sources.traffic(), figures }
+    const { sources } = this
+    const scrape = { traffic: sources.traffic(), process: sources.process(), figures }
     for (const { set, read } of metrics) set(read(scrape))
     const texts = [await server.metrics(), ...(figures ? [await store.metrics()] : [])]
     return { contentType: server.contentType, text: texts.join('') }
@@ -100,6 +107,7 @@ async function openRegistries(): Promise<Registries> {
 /** What is known when the metrics are written. */
 interface Scrape {
   readonly traffic: Traffic
+  readonly process: ProcessFigures
   readonly figures: Figures | undefined
 }
 
@@ -120,6 +128,11 @@ const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
 const ofStore = (key: keyof Figures): Pick<Metric, 'of' | 'read'> => ({
   of: 'store',
   read: ({ figures }) => figures?.[key] ?? 0,
+})
+
+const ofProcess = (key: keyof ProcessFigures): Pick<Metric, 'of' | 'read'> => ({
+  of: 'server',
+  read: ({ process }) => process[key],
 })
 
 /** Documented in `docs/operations.md`, which is tested against this list. */
@@ -202,5 +215,11 @@ export const METRICS: readonly Metric[] = [
     help: 'Messages posted.',
     type: 'counter',
     ...ofStore('messages'),
+  },
+  {
+    name: 'log_dropped_total',
+    help: 'Lines of the log of this server that could not be written.',
+    type: 'counter',
+    ...ofProcess('droppedLines'),
   },
 ]

@@ -125,6 +125,15 @@ export class ServerProcess {
     this.#child.stdout?.destroy()
   }
 
+  /** Nobody reads its standard error for now. */
+  pauseErrors(): void {
+    this.#child.stderr?.pause()
+  }
+
+  resumeErrors(): void {
+    this.#child.stderr?.resume()
+  }
+
   /** Resolves when it has ended by itself. */
   async ended(): Promise<Exit> {
     return within(this.exited, 'the process to end', START_PATIENCE_MS)

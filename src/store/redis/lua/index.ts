@@ -1,4 +1,5 @@
 /** The scripts of this folder, as text. The build puts them into the code, so that no file is read at the start. */
+import adminSessions from './admin-sessions.lua'
 import announce from './announce.lua'
 import attach from './attach.lua'
 import beat from './beat.lua'
@@ -9,15 +10,18 @@ import configure from './configure.lua'
 import connect from './connect.lua'
 import detach from './detach.lua'
 import drop from './drop.lua'
+import endSession from './end-session.lua'
 import ensure from './ensure.lua'
 import enter from './enter.lua'
 import events from './events.lua'
 import exit from './exit.lua'
 import figures from './figures.lua'
+import findSession from './find-session.lua'
 import join from './join.lua'
 import leave from './leave.lua'
 import listen from './listen.lua'
 import missed from './missed.lua'
+import openSession from './open-session.lua'
 import publish from './publish.lua'
 import reclaim from './reclaim.lua'
 import records from './records.lua'
@@ -32,6 +36,7 @@ import users from './users.lua'
 
 /** By the name of the file, without its ending. */
 export const LUA = {
+  'admin-sessions': adminSessions,
   announce,
   attach,
   beat,
@@ -42,15 +47,18 @@ export const LUA = {
   connect,
   detach,
   drop,
+  'end-session': endSession,
   ensure,
   enter,
   events,
   exit,
   figures,
+  'find-session': findSession,
   join,
   leave,
   listen,
   missed,
+  'open-session': openSession,
   publish,
   reclaim,
   records,

@@ -1,0 +1,76 @@
+/**
+ * Standard output and standard error of a server, which has to go on whatever they are: a file on a full disk, a pipe
+ * that nobody reads or whose reader is gone, a terminal that is stopped. Node's own `process.stderr` blocks the process
+ * on files and terminals. Why so: docs/decisions/0034-logging-never-blocks.md.
+ */
+import { constants, fstatSync, openSync, write } from 'node:fs'
+import { isatty } from 'node:tty'
+import { Output, type WriteSome } from './output.ts'
+
+/** Of each of the two. */
+const MAX_WAITING_BYTES = 1_048_576
+/** How long the end of the process waits for lines to be written. */
+const LAST_FLUSH_MS = 500
+
+const opened = new Map<1 | 2, Output>()
+
+/** Lines for people. */
+export const standardOutput = (): Output => outputTo(1, peopleNotice)
+
+/** Lines of the log. */
+export const standardError = (): Output => outputTo(2, logNotice)
+
+/** Ends the process once what was said is written, or cannot be written soon. */
+export function endProcess(exitCode: number): void {
+  const end = (): never => process.exit(exitCode)
+  Promise.all([...opened.values()].map((output) => output.flush(LAST_FLUSH_MS))).then(end, end)
+}
+
+/** One for each descriptor: two would mix their lines. */
+function outputTo(fd: 1 | 2, notice: (dropped: number) => string): Output {
+  const found = opened.get(fd)
+  if (found) return found
+  const output = new Output(writeTo(fd), { maxBytes: MAX_WAITING_BYTES, notice })
+  opened.set(fd, output)
+  return output
+}
+
+const peopleNotice = (dropped: number): string => `(${lines(dropped)} dropped)\n`
+
+/** As pino writes a warning. The gap is told whatever `log_level` is. */
+const logNotice = (dropped: number): string =>
+  `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: `${lines(dropped)} dropped: standard error could not be written` })}\n`
+
+const lines = (count: number): string => `${count} ${count === 1 ? 'line was' : 'lines were'}`
+
+function writeTo(fd: 1 | 2): WriteSome {
+  const stats = fstatSync(fd)
+  if (stats.isFIFO() || stats.isSocket())
+    return toStream(fd === 1 ? process.stdout : process.stderr)
+  return toDescriptor(isatty(fd) ? terminalOf(fd) : fd)
+}
+
+/** Node sets pipes and sockets to non-blocking, and waits for room in them without a thread. */
+function toStream(stream: NodeJS.WriteStream): WriteSome {
+  stream.on('error', () => {}) // the callback is told as well
+  return (bytes, done) =>
+    stream.write(bytes, (error) => done(error ?? null, error ? 0 : bytes.length))
+}
+
+/** In a thread: a disk may be slow. */
+function toDescriptor(fd: number): WriteSome {
+  return (bytes, done) => write(fd, bytes, 0, bytes.length, null, done)
+}
+
+/**
+ * The same terminal once more, and non-blocking. While a terminal is stopped, a thread that writes to it is stuck, and
+ * with it the end of the process, which waits for its threads.
+ */
+function terminalOf(fd: 1 | 2): number {
+  try {
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+  } catch {
+    return fd // a system without /proc, or a terminal of somebody else
+  }
+}
