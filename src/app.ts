@@ -4,13 +4,13 @@ import { AdminSessions } from './http/admin/session.ts'
 import { Auth } from './http/auth.ts'
 import { CLOSE } from './protocol/close-codes.ts'
 import { Directory } from './core/directory.ts'
+import { Faults } from './telemetry/faults.ts'
 import { FiguresHistory } from './telemetry/history.ts'
 import { Hub } from './core/hub.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { OriginRules } from './http/origins.ts'
 import { Readings } from './telemetry/readings.ts'
 import { admitLive, isPanelCall } from './http/admin/calls.ts'
-import { StoreAway } from './store/store.ts'
 import { adminRoutes } from './http/admin/routes.ts'
 import { breathing } from './core/long.ts'
 import { buildHttp } from './http/server.ts'
@@ -56,6 +56,7 @@ export interface App {
   readonly hub: Hub
   /** Only with a `philote_port`. */
   readonly philote: PhiloteServer | undefined
+  readonly faults: Faults
   /** Listens; answers the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
   /** Stops accepting, answers waiting polls, asks sockets to come back later, and cuts them after `shutdown_grace`. */
@@ -65,11 +66,8 @@ export interface App {
 /** Puts the parts together. The one place that names concrete classes; it decides nothing. */
 export async function buildApp(config: Config, clock: Clock = systemClock): Promise<App> {
   const logger = openLog(config.log_level)
-  const onFault = (error: unknown): void => {
-    // A store that is away says so itself, once.
-    if (!(error instanceof StoreAway))
-      logger.error({ err: error }, 'something failed in the background')
-  }
+  const faults = new Faults(logger)
+  const onFault = faults.note
   // Before there is a store, whose connections would keep a process alive that does not come up.
   const checker = await signatureChecker(config)
   const { store, answers, adminSessions } = await openStorage(config, clock, logger)
@@ -102,7 +100,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
   const history = new FiguresHistory(openReadings, clock, onFault)
   const access = { auth, origins, forwarding, sessions }
-  const edge: Edge = { config, clock, breath, hub, http, ...access, history, onFault }
+  const edge: Edge = { config, clock, breath, hub, http, ...access, history, faults, onFault }
   await mountRoutes(edge, new Directory(store, clock, breath))
   const adminLive = mountAdminLive(edge, openReadings)
   const webSockets = mountSockets(edge, adminLive)
@@ -111,6 +109,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     http,
     hub,
     philote,
+    faults,
     start: () => start(edge, { bus, philote }),
     stop: () => stop(edge, { webSockets, adminLive, bus, philote }),
   }
@@ -127,11 +126,12 @@ interface Edge {
   readonly forwarding: ForwardingRules
   readonly sessions: AdminSessions
   readonly history: FiguresHistory
+  readonly faults: Faults
   readonly onFault: (error: unknown) => void
 }
 
 async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
-  const { config, clock, breath, hub, http, origins, sessions, history, onFault } = edge
+  const { config, clock, breath, hub, http, origins, sessions, history, faults, onFault } = edge
   await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
@@ -148,7 +148,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
       {
         traffic: () => hub.traffic(),
         figures: () => hub.figures(),
-        process: () => ({ droppedLines: standardError().dropped }),
+        process: () => ({ faults: faults.count, droppedLines: standardError().dropped }),
       },
       clock,
       onFault,

@@ -1,3 +1,4 @@
+import { Faults } from './telemetry/faults.ts'
 import { Hub } from './core/hub.ts'
 import { JwtGeneration } from './philote/jwt.ts'
 import { MemoryStore } from './store/memory.ts'
@@ -15,12 +16,15 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { PhiloteSettings } from './config/philote-environment.ts'
 
 export interface PhiloteApp {
+  readonly faults: Faults
   readonly philote: PhiloteServer
   /** Listens; answers the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
   /** Stops accepting, asks sockets to come back later, and cuts them after the grace. */
   stop(): Promise<void>
 }
+
+export const SHUTDOWN_GRACE_SECONDS = 10
 
 /**
  * The original knows no limits; these are far above what it is used for. Nobody can come back for what was missed, so
@@ -30,7 +34,7 @@ const LIMITS = parseConfig({
   channel_frames: 0,
   user_frames: 0,
   max_outbox_bytes: 33_554_432,
-  shutdown_grace: 10,
+  shutdown_grace: SHUTDOWN_GRACE_SECONDS,
 })
 const MAX_FRAME_BYTES = 16_777_216
 const MAX_FRAMES_PER_SECOND = 5000
@@ -41,8 +45,8 @@ const REDIS_PATIENCE_MS = 10_000
 /** Puts together the server that is Philote and nothing else: a store, a hub, a port. */
 export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClock): PhiloteApp {
   const logger = openLog(settings.logLevel)
-  const onFault = (error: unknown): void =>
-    logger.error({ err: error }, 'something failed in the background')
+  const faults = new Faults(logger)
+  const onFault = faults.note
   const store = new MemoryStore(clock, storeOptions(LIMITS))
   const bus =
     settings.redisUrl === undefined
@@ -73,6 +77,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   })
   return {
     philote,
+    faults,
     async start() {
       hub.start()
       try {

@@ -1,5 +1,6 @@
 import { VERSION } from '../version.ts'
-import { buildPhilote } from '../philote-app.ts'
+import { SHUTDOWN_GRACE_SECONDS, buildPhilote } from '../philote-app.ts'
+import { catchFaults } from './last-net.ts'
 import { shownAddress } from './running.ts'
 import type { LoadedPhilote } from '../config/philote-environment.ts'
 import type { Serving } from './running.ts'
@@ -10,6 +11,8 @@ export async function servePhilote(
   { print, tell, signals }: Serving,
 ): Promise<void> {
   const app = buildPhilote(settings)
+  const graceMs = SHUTDOWN_GRACE_SECONDS * 1000
+  catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
   const port = await app.start()
   signals.stopInOrder(app, tell)
   const { authority, remark } = shownAddress(settings.host ?? '::', port)

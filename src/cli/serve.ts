@@ -1,5 +1,6 @@
 import { VERSION } from '../version.ts'
 import { buildApp } from '../app.ts'
+import { catchFaults } from './last-net.ts'
 import { shownAddress } from './running.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Serving } from './running.ts'
@@ -10,6 +11,8 @@ export async function serve(
   { print, tell, signals }: Serving,
 ): Promise<void> {
   const app = await buildApp(config)
+  const graceMs = config.shutdown_grace * 1000
+  catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
   const port = await app.start()
   signals.stopInOrder(app, tell)
   const { authority, remark } = shownAddress(config.host, port)

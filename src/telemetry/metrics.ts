@@ -13,6 +13,7 @@ export interface MetricSources {
 
 /** What went wrong in this process, from its start on. */
 export interface ProcessFigures {
+  readonly faults: number
   readonly droppedLines: number
 }
 
@@ -215,6 +216,12 @@ export const METRICS: readonly Metric[] = [
     help: 'Messages posted.',
     type: 'counter',
     ...ofStore('messages'),
+  },
+  {
+    name: 'faults_total',
+    help: 'Errors of this server that no caller was told of. Each is logged.',
+    type: 'counter',
+    ...ofProcess('faults'),
   },
   {
     name: 'log_dropped_total',

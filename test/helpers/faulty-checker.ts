@@ -33,6 +33,7 @@ export type FaultName = 'long line' | 'rejection' | 'odd rejection' | 'exception
 /** For a server that is to have faults. */
 export const FAULTY = {
   files: { 'faulty.mjs': CHECKER },
+  mayFault: true,
   env: { CHANNELSTREAM_SIGNATURE_CHECKER: './faulty.mjs' },
 } as const satisfies StartOptions
 

@@ -25,7 +25,13 @@ export interface StartOptions {
   readonly hasInput?: boolean
   /** Another program than the server: its name and arguments. */
   readonly command?: readonly [string, ...string[]]
+  /** The server may have faults that nothing in it caught; else they fail the test. */
+  readonly mayFault?: boolean
 }
+
+/** What a server logs of faults that no code was there for (`src/telemetry/faults.ts`). */
+const FAULT =
+  /^.*"msg":"(?:something failed in the background|a promise was rejected|an exception was not caught).*$/m
 
 const running = new Set<ServerProcess>()
 
@@ -42,6 +48,7 @@ export class ServerProcess {
   readonly exited: Promise<Exit>
   readonly directory = mkdtempSync(join(tmpdir(), 'channelstream-test-'))
   readonly #child: ChildProcess
+  readonly #mayFault: boolean
 
   private constructor({ env = {}, settings = {}, files = {}, ...options }: StartOptions) {
     for (const [name, text] of Object.entries(files))
@@ -54,6 +61,7 @@ export class ServerProcess {
       env: { PATH, HOME, ...variablesOf(settings), ...env },
       stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })
+    this.#mayFault = options.mayFault ?? false
     this.#child.stdout?.on('data', (part: Buffer) => (this.stdout += part.toString()))
     this.#child.stderr?.on('data', (part: Buffer) => (this.stderr += part.toString()))
     this.exited = new Promise((resolve) => {
@@ -169,11 +177,14 @@ export class ServerProcess {
     return Number(/rss: (\d+) KiB/.exec(text)?.[1]) * 1024
   }
 
+  /** Fails if the server had a fault that nothing caught. */
   async kill(): Promise<void> {
     running.delete(this)
     if (!this.exit) this.signal('SIGKILL')
     await this.exited
     rmSync(this.directory, { recursive: true, force: true })
+    const [fault] = FAULT.exec(this.stderr) ?? []
+    if (fault !== undefined && !this.#mayFault) throw new Error(`a server had a fault: ${fault}`)
   }
 }
 

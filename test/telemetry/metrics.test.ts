@@ -27,7 +27,7 @@ class Bench {
       return TRAFFIC
     },
     figures: () => new Promise((resolve, reject) => void this.waiting.push({ resolve, reject })),
-    process: () => ({ droppedLines: 3 }),
+    process: () => ({ faults: 0, droppedLines: 3 }),
   }
   readonly metrics = new Metrics(this.#sources, this.clock, (fault) => this.faults.push(fault))
 
