@@ -243,6 +243,22 @@ export default tseslint.config(
       },
     },
   },
+  {
+    // Loaded by Node as they are.
+    files: ['test/helpers/*.mjs'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: {
+      ...tseslint.configs.disableTypeChecked.languageOptions,
+      globals: {
+        process: 'readonly',
+        Buffer: 'readonly',
+        performance: 'readonly',
+        setImmediate: 'readonly',
+        setTimeout: 'readonly',
+        WebAssembly: 'readonly',
+      },
+    },
+  },
   ...arrows,
   backendArrow,
   ...frontendArrows,

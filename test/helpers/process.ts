@@ -23,6 +23,10 @@ export interface StartOptions {
   readonly files?: Readonly<Record<string, string>>
   /** Whether it gets a standard input to {@link ServerProcess.write} to; else it has none. */
   readonly hasInput?: boolean
+  /** Flags for Node. */
+  readonly nodeArgs?: readonly string[]
+  /** Whether it can be sent messages with {@link ServerProcess.send}; else there is no channel. */
+  readonly hasChannel?: boolean
   /** Another program than the server: its name and arguments. */
   readonly command?: readonly [string, ...string[]]
   /** The server may have faults that nothing in it caught; else they fail the test. */
@@ -54,12 +58,18 @@ export class ServerProcess {
     for (const [name, text] of Object.entries(files))
       writeFileSync(join(this.directory, name), text)
     const { PATH, HOME } = process.env
-    const { args = [], command = [process.execPath, MAIN, ...args], hasInput = false } = options
+    const { args = [], nodeArgs = [], hasInput = false, hasChannel = false } = options
+    const { command = [process.execPath, ...nodeArgs, MAIN, ...args] } = options
     const [program, ...words] = command
     this.#child = spawn(program, words, {
       cwd: this.directory,
       env: { PATH, HOME, ...variablesOf(settings), ...env },
-      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      stdio: [
+        hasInput ? 'pipe' : 'ignore',
+        'pipe',
+        'pipe',
+        ...(hasChannel ? ['ipc' as const] : []),
+      ],
     })
     this.#mayFault = options.mayFault ?? false
     this.#child.stdout?.on('data', (part: Buffer) => (this.stdout += part.toString()))
@@ -126,6 +136,15 @@ export class ServerProcess {
 
   endInput(): void {
     this.#child.stdin?.end()
+  }
+
+  /** By the channel that it shares with this process. */
+  send(message: object): void {
+    this.#child.send(message)
+  }
+
+  onMessage(listener: (message: unknown) => void): void {
+    this.#child.on('message', listener)
   }
 
   /** Nobody reads its standard output any more. */
