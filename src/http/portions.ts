@@ -17,6 +17,24 @@ export class Portions {
     else this.#waiting.push(work)
   }
 
+  /** Work in steps, each of which has a turn for itself; `done` is told what it came to. */
+  takeSteps<Result>(
+    steps: Iterator<unknown, Result>,
+    done: (error: Error | null, result?: Result) => void,
+  ): void {
+    const run = (): void => {
+      let step: IteratorResult<unknown, Result>
+      try {
+        step = steps.next()
+      } catch (error) {
+        return done(error as Error)
+      }
+      if (step.done) done(null, step.value)
+      else this.takeSteps(steps, done)
+    }
+    this.take({ bytes: TURN_BYTES, run })
+  }
+
   #do(work: Work): void {
     if (this.#left === TURN_BYTES) setImmediate(this.#nextTurn)
     // An empty one counts too: the next turn must be asked for once.

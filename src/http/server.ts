@@ -6,7 +6,7 @@ import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onClientError, onError } from './reply-error.ts'
 import { Portions } from './portions.ts'
-import { parseJson } from './body.ts'
+import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
 import { validatorCompiler } from './validation.ts'
 import type { Answers } from '../store/answers.ts'
 import type { Auth, Caller } from './auth.ts'
@@ -108,7 +108,9 @@ function readBodies(http: FastifyInstance): void {
   http.removeAllContentTypeParsers()
   http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     request.bytes = body
-    const read = request.routeOptions.config.body === 'form' ? parseForm : parseJson
+    const isForm = request.routeOptions.config.body === 'form'
+    if (body.length > LONG_BYTES && !isForm) return portions.takeSteps(parseLongJson(body), done)
+    const read = isForm ? parseForm : parseJson
     const run = (): void => {
       let content: unknown
       try {
@@ -122,8 +124,13 @@ function readBodies(http: FastifyInstance): void {
   })
 }
 
-const parseForm = (body: Buffer): unknown =>
-  Object.fromEntries(new URLSearchParams(body.toString()))
+/** Forms are for people: a name and a password. */
+const MAX_FORM_BYTES = 16_384
+
+function parseForm(body: Buffer): unknown {
+  if (body.length > MAX_FORM_BYTES) throw new RequestError('TOO_LARGE')
+  return Object.fromEntries(new URLSearchParams(body.toString()))
+}
 
 /** Answers whether the server has begun to stop. */
 function watchForStop(http: FastifyInstance): () => boolean {

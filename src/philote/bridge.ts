@@ -48,7 +48,7 @@ function objectIn(data: string): Payload | undefined {
   if (!/^[ \t\r\n]*\{/.test(data) || isTooDeep(data)) return undefined
   try {
     const value: unknown = JSON.parse(data)
-    return isJsonObject(value) && !prototypeKeyIn(data, value) ? value : undefined
+    return isJsonObject(value) && !prototypeKeyIn(data) ? value : undefined
   } catch {
     return undefined
   }

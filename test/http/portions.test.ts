@@ -50,6 +50,35 @@ describe('portions of work', () => {
     asked.mockRestore()
   })
 
+  it('may have steps: each has a turn, and others come in between', async () => {
+    function* work(name: string) {
+      for (const step of [1, 2]) yield done.push(`${name}${step}`)
+      done.push(`${name}3`)
+      return name
+    }
+    const tell = (error: Error | null, result?: string): void =>
+      void done.push(`${error?.message ?? 'no error'}, ${result ?? 'nothing'}`)
+    portions.takeSteps(work('a'), tell)
+    portions.takeSteps(work('b'), tell)
+    take('small', 1)
+    expect(done).toEqual(['a1'])
+    for (let turn = 0; turn < 10; turn++) await nextTurn()
+    expect(done).toEqual([
+      ...['a1', 'a2', 'b1', 'small'],
+      ...['a3', 'no error, a', 'b2', 'b3', 'no error, b'],
+    ])
+  })
+
+  it('are over with the step that fails', async () => {
+    function* failing(): Generator<undefined, string> {
+      yield
+      throw new Error('broken')
+    }
+    portions.takeSteps(failing(), (error) => void done.push(String(error?.message)))
+    await nextTurn()
+    expect(done).toEqual(['broken'])
+  })
+
   it('are done however large each of them is', async () => {
     take('huge', 10_000_000)
     await nextTurn()

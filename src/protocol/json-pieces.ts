@@ -1,0 +1,151 @@
+import { PROTOTYPE_KEY, endOfString } from './json.ts'
+
+/** Characters of JSON that are read at once, in a millisecond or two, whatever they spell. */
+const PIECE = 32_768
+
+const [QUOTE, COMMA] = [0x22, 0x2c]
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/**
+ * What `JSON.parse` makes of this text, with a pause behind each piece: a megabyte of distinct keys takes longer than
+ * everybody else should wait. Throws a `SyntaxError` as it does, though not always with the same words.
+ */
+export function* parseInPieces(text: string, piece = PIECE): Generator<undefined, unknown> {
+  const start = text.search(/[^ \t\r\n]/)
+  const ends = endsOfLong(text, piece)
+  const end = ends.get(start)
+  if (end === undefined) return JSON.parse(text) as unknown
+  const value = yield* longContainer(text, start, { ends, piece })
+  expectNothing(text, end + 1, text.length)
+  return value
+}
+
+/**
+ * Where lists and objects that are longer than a piece end, by where they begin. Throws for text whose brackets do not
+ * match, which would have to be read to its end to find that out.
+ */
+function endsOfLong(text: string, piece: number): ReadonlyMap<number, number> {
+  const ends = new Map<number, number>()
+  const open: number[] = []
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === QUOTE) at = endOfString(text, at)
+    else if (unit === OPEN_LIST || unit === OPEN_OBJECT) open.push(at)
+    else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) {
+      const start = open.pop()
+      if (start === undefined || unit - text.charCodeAt(start) !== CLOSE_LIST - OPEN_LIST)
+        throw unexpected(text, at)
+      if (at - start > piece) ends.set(start, at)
+    }
+  }
+  if (open.length > 0) throw new SyntaxError('Unexpected end of JSON input')
+  return ends
+}
+
+function* longContainer(
+  text: string,
+  start: number,
+  long: { readonly ends: ReadonlyMap<number, number>; readonly piece: number },
+): Generator<undefined, unknown> {
+  const { ends, piece } = long
+  const end = ends.get(start) as number
+  const container = text.charCodeAt(start) === OPEN_LIST ? newList() : newObject()
+  /** Where what has not been read begins, and the member in which `at` is. */
+  let [unread, member] = [start + 1, start + 1]
+  let depth = 0
+  for (let at = unread; at < end; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === QUOTE) at = endOfString(text, at)
+    else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth--
+    else if (unit === COMMA && depth === 0) {
+      if (at - unread > piece) {
+        container.read(text, unread, at)
+        unread = at + 1
+        yield
+      }
+      member = at + 1
+    } else if (depth === 0 && ends.has(at)) {
+      if (member > unread) container.read(text, unread, member - 1)
+      container.add(text.slice(member, at), yield* longContainer(text, at, long))
+      at = endOfMember(text, (ends.get(at) as number) + 1, end)
+      unread = member = at + 1
+      yield
+    } else if (unit === OPEN_LIST || unit === OPEN_OBJECT) depth++
+  }
+  // Behind its last comma there has to be something. Behind a long member that is the last there is no comma.
+  if (unread <= end) container.read(text, unread, end)
+  return container.value
+}
+
+/** Where a member ends of which nothing is left: at a comma, or where its container ends. */
+function endOfMember(text: string, from: number, end: number): number {
+  const comma = text.indexOf(',', from)
+  const at = comma < 0 || comma > end ? end : comma
+  expectNothing(text, from, at)
+  return at
+}
+
+interface Container {
+  readonly value: unknown
+  /** Reads members, without the commas before and behind them. */
+  read(text: string, from: number, to: number): void
+  /** Adds a member that has been read, with what is written before it: its key, or nothing. */
+  add(head: string, value: unknown): void
+}
+
+function newList(): Container {
+  const list: unknown[] = []
+  return {
+    value: list,
+    read(text, from, to) {
+      for (const element of parsePiece('[]', text, from, to) as unknown[]) list.push(element)
+    },
+    add(head, value) {
+      expectNothing(head, 0, head.length)
+      list.push(value)
+    },
+  }
+}
+
+function newObject(): Container {
+  const object: Record<string, unknown> = {}
+  const set = (key: string, value: unknown): void => {
+    if (key === PROTOTYPE_KEY) Object.defineProperty(object, key, { value, ...PLAIN })
+    else object[key] = value
+  }
+  return {
+    value: object,
+    read(text, from, to) {
+      const members = parsePiece('{}', text, from, to) as Record<string, unknown>
+      for (const key of Object.keys(members)) set(key, members[key])
+    },
+    add(head, value) {
+      for (const key of Object.keys(JSON.parse(`{${head}null}`) as object)) set(key, value)
+    },
+  }
+}
+
+/** As `JSON.parse` makes all properties: own ones, whatever they are called. */
+const PLAIN = { configurable: true, enumerable: true, writable: true }
+
+/** `brackets`: those of the container that the members are of. */
+function parsePiece(brackets: '[]' | '{}', text: string, from: number, to: number): unknown {
+  const members = text.slice(from, to)
+  const isAll = text.charCodeAt(from - 1) !== COMMA && text.charCodeAt(to) !== COMMA
+  if (!isAll && members.trim() === '') throw unexpected(text, to)
+  try {
+    return JSON.parse(brackets[0] + members + brackets[1])
+  } catch (error) {
+    const { message } = error as SyntaxError
+    const inText = (_: string, at: string): string => `at position ${Number(at) + from - 1}`
+    throw new SyntaxError(message.replace(/at position (\d+).*/, inText), { cause: error })
+  }
+}
+
+function expectNothing(text: string, from: number, to: number): void {
+  for (let at = from; at < to; at++)
+    if (!' \t\r\n'.includes(text.charAt(at))) throw unexpected(text, at)
+}
+
+const unexpected = (text: string, at: number): SyntaxError =>
+  new SyntaxError(`Unexpected token '${text.charAt(at)}' at position ${at}`)
