@@ -1,10 +1,8 @@
 import { z } from 'zod'
+import { MAX_COMPLAINTS } from '../protocol/fields.ts'
 import { complaintsOf } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import type { FastifySchemaCompiler } from 'fastify'
-
-/** Faults of one body that are told; what comes after them is not read. */
-const MAX_ISSUES = 1000
 
 type Result<Value> = { readonly value: Value } | { readonly error: Error }
 
@@ -15,14 +13,14 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown): Result
   const result = schema.safeParse(value)
   return result.success
     ? { value: result.data }
-    : { error: invalid(complaintsOf(schema, result.error.issues.slice(0, MAX_ISSUES))) }
+    : { error: invalid(complaintsOf(schema, result.error.issues)) }
 }
 
-/** One element after the other: a long list of faulty ones is not read to its end. */
+/** One element after the other: a list is not read beyond the first fault that is not told any more. */
 function checkEach(schema: z.ZodArray, list: readonly unknown[]): Result<unknown[]> {
   const issues: z.core.$ZodIssue[] = []
   const values: unknown[] = []
-  for (let index = 0; index < list.length && issues.length < MAX_ISSUES; index++) {
+  for (let index = 0; index < list.length && issues.length <= MAX_COMPLAINTS; index++) {
     const result = z.safeParse(schema.element, list[index])
     if (result.success) values.push(result.data)
     else
@@ -32,7 +30,7 @@ function checkEach(schema: z.ZodArray, list: readonly unknown[]): Result<unknown
   return issues.length === 0 ? { value: values } : { error: invalid(complaintsOf(schema, issues)) }
 }
 
-/** What `value` is by `schema`. Throws `INVALID` (422) with every fault, by field. */
+/** What `value` is by `schema`. Throws `INVALID` (422) with the faults, by field. */
 export function parseAs<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,

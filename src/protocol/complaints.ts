@@ -6,27 +6,55 @@
  * whole is of the wrong type. Source: recorded (connect-several-errors-at-once and others).
  */
 import type { z } from 'zod'
-import { COMPLAINT } from './fields.ts'
+import { COMPLAINT, MAX_COMPLAINTS } from './fields.ts'
 
 export type Complaints = { [field: string]: string[] | Complaints }
 
 type Issue = z.core.$ZodIssue
 
+/** Characters of paths and texts that are told, and of one step of a path: callers name fields as long as they like. */
+const MAX_CHARACTERS = 65_536
+const MAX_STEP_CHARACTERS = 1_000
+
+/** Where a fault is, and what is said of it. */
+export type Fault = readonly [path: readonly string[], text: string]
+
 /** Arranges zod's list of issues as Channelstream tells them. `schema` is the one that was not met. */
-export function complaintsOf(schema: z.core.$ZodType, issues: readonly Issue[]): Complaints {
+export const complaintsOf = (schema: z.core.$ZodType, issues: readonly Issue[]): Complaints =>
+  told(faultsIn(schema, issues))
+
+/** The first `MAX_COMPLAINTS` of these, as the body of a 422. `_schema` says whether there are more. */
+export function told(faults: Iterable<Fault>): Complaints {
   const complaints = emptyComplaints()
-  for (const issue of issues) {
-    const path = pathOf(schema, issue.path)
-    if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) addComplaint(complaints, [...path, key], COMPLAINT.unknown)
-    } else if (isWholeOfWrongType(issue)) {
-      addComplaint(complaints, [...path, '_schema'], COMPLAINT.type)
-    } else {
-      addComplaint(complaints, path, issue.message)
+  let count = 0
+  let characters = 0
+  for (const [path, text] of faults) {
+    const steps = path.map(shortened)
+    characters += steps.reduce((sum, step) => sum + step.length, text.length)
+    if (++count > MAX_COMPLAINTS || characters > MAX_CHARACTERS) {
+      addComplaint(complaints, [], COMPLAINT.more)
+      break
     }
+    addComplaint(complaints, steps, text)
   }
   return complaints
 }
+
+function* faultsIn(schema: z.core.$ZodType, issues: readonly Issue[]): Generator<Fault> {
+  for (const issue of issues) {
+    const path = pathOf(schema, issue.path)
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) yield [[...path, key], COMPLAINT.unknown]
+    } else if (isWholeOfWrongType(issue)) {
+      yield [[...path, '_schema'], COMPLAINT.type]
+    } else {
+      yield [path, issue.message]
+    }
+  }
+}
+
+const shortened = (step: string): string =>
+  step.length > MAX_STEP_CHARACTERS ? `${step.slice(0, MAX_STEP_CHARACTERS)}…` : step
 
 /** One complaint, as the body of a 422. */
 export function complaint(path: readonly string[], text: string): Complaints {

@@ -5,16 +5,16 @@
 import { z } from 'zod'
 import {
   COMPLAINT,
+  MAX_COMPLAINTS,
   datetime,
   isJsonObject,
-  isScalar,
   listOf,
   looseBoolean,
   looseInteger,
   mapOf,
   payload,
   reading,
-  scalar,
+  scalarMap,
   text,
   typeComplaint,
   uuid,
@@ -62,7 +62,7 @@ const ChannelConfigs = mapOf(ChannelSettings, isJsonObject)
 
 const channelNames = listOf(ChannelNameSchema)
 const publicKeys = listOf(text(1, 256))
-const state = mapOf(scalar, isScalar)
+const state = scalarMap
 
 export const InfoOptions = object({
   include_history: looseBoolean.default(true).describe('Show the stored messages of each channel.'),
@@ -148,7 +148,8 @@ export type UserStateRequest = z.output<typeof UserStateRequest>
 export const ChannelConfigRequest = z
   .record(z.string(), ChannelSettings, { error: COMPLAINT.type })
   .superRefine((configs, context) => {
-    for (const key of Object.keys(configs).filter((name) => !isUnicode(name)))
+    const faulty = Object.keys(configs).filter((name) => !isUnicode(name))
+    for (const key of faulty.slice(0, MAX_COMPLAINTS + 1))
       context.addIssue({ code: 'custom', path: [key], message: COMPLAINT.unicode })
   })
   .meta({
@@ -171,10 +172,19 @@ export type InfoRequest = z.output<typeof InfoRequest>
 
 function fromOlderInfoForm(body: unknown): unknown {
   if (!isJsonObject(body) || !Object.hasOwn(body, 'channels')) return body
-  const { channels, info = {}, ...others } = body
+  const { channels, info = {} } = body
+  const others = keysBeside(body, ['channels', 'info'])
   if (!isJsonObject(info)) return { ...others, info }
   const wanted = Array.isArray(channels) && channels.length === 0 ? {} : { channels }
-  return { ...others, info: { ...wanted, ...info } }
+  const known = Object.keys(InfoOptions.shape).filter((key) => Object.hasOwn(info, key))
+  const given = Object.fromEntries(known.map((key) => [key, info[key]]))
+  return { ...others, info: { ...wanted, ...given, ...keysBeside(info, known) } }
+}
+
+/** What an object has beside what is known, which makes it faulty: as much as is told of it. */
+function keysBeside(object: Readonly<Record<string, unknown>>, known: readonly string[]): object {
+  const others = Object.keys(object).filter((key) => !known.includes(key))
+  return Object.fromEntries(others.slice(0, MAX_COMPLAINTS + 1).map((key) => [key, object[key]]))
 }
 
 const delivery = {

@@ -140,6 +140,57 @@ describe('complaints', () => {
     expect(Object.keys(refusal(ConnectRequest, unknown) as object)).toEqual(['__proto__'])
   })
 
+  describe('beyond a hundred', () => {
+    const MORE = ['There are more faults than these.']
+    const fields = (count: number, name = (n: number): string => `field ${n}`) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [name(n), 1]))
+
+    it('are left out, and it is said that there are more', () => {
+      expect(refusal(ConnectRequest, { username: 'ann', ...fields(100) })).toEqual(
+        Object.fromEntries(Object.keys(fields(100)).map((name) => [name, UNKNOWN])),
+      )
+      expect(refusal(ConnectRequest, { username: 'ann', ...fields(101) })).toEqual({
+        ...Object.fromEntries(Object.keys(fields(100)).map((name) => [name, UNKNOWN])),
+        _schema: MORE,
+      })
+    })
+
+    it('are counted in all fields together', () => {
+      const channels = Array.from({ length: 60 }, () => '')
+      const told = refusal(ConnectRequest, {
+        username: 7,
+        channels,
+        user_state: fields(60),
+        info: 1,
+      })
+      expect(told).not.toHaveProperty('_schema')
+      const list = refusal(
+        MessagesRequest,
+        [...Array(50).keys()].map(() => ({ user: 7, uuid: 'x' })),
+      )
+      expect(list).not.toHaveProperty('_schema')
+      const longer = refusal(
+        MessagesRequest,
+        [...Array(51).keys()].map(() => ({ user: 7, uuid: 'x' })),
+      )
+      expect(longer).toEqual({ ...(list as object), _schema: MORE })
+    })
+
+    it('or beyond so many characters: the rest is left out as well', () => {
+      const told = refusal(
+        ConnectRequest,
+        fields(90, (n) => `${n}`.padEnd(900, 'x')),
+      )
+      expect(told).toMatchObject({ username: MISSING, _schema: MORE })
+      expect(JSON.stringify(told).length).toBeLessThan(70_000)
+    })
+
+    it('stand under names that are cut where callers made them too long', () => {
+      const told = refusal(ConnectRequest, { username: 'ann', ['x'.repeat(500_000)]: 1 })
+      expect(told).toEqual({ [`${'x'.repeat(1_000)}…`]: UNKNOWN })
+    })
+  })
+
   it('of a map as the whole body stand under its keys', () => {
     expect(refusal(ChannelConfigRequest, [])).toEqual({ _schema: TYPE })
     expect(refusal(ChannelConfigRequest, { room: { more: 1 } })).toMatchObject({

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import {
   COMPLAINT,
+  MAX_COMPLAINTS,
   canonicalDatetime,
   canonicalUuid,
   datetime,
@@ -13,6 +14,7 @@ import {
   payload,
   isScalar,
   scalar,
+  scalarMap,
   text,
   uuid,
 } from '../../src/protocol/fields.ts'
@@ -189,17 +191,38 @@ describe('lists and maps', () => {
   ])('are not %j', (value, asList, asMap) => {
     expect(wrong(listOf(text(1, 2)), value)).toEqual([asList])
     expect(wrong(mapOf(scalar, isScalar), value)).toEqual([asMap])
+    expect(wrong(scalarMap, value)).toEqual([asMap])
   })
 
-  it('are not read beyond their hundredth fault', () => {
-    const faulty = Array.from({ length: 300_000 }, () => ({}))
-    expect(wrong(listOf(text(1, 2)), faulty)).toHaveLength(100)
-    expect(wrong(mapOf(scalar, isScalar), { ...faulty })).toHaveLength(100)
+  it.each([
+    ['of another type', {}],
+    ['too short', ''],
+    ['too long', 'x'.repeat(300)],
+  ])('are not read beyond the first fault that is not told any more: %s', (_what, element) => {
+    const faulty = Array.from({ length: 50_000 }, () => element)
+    expect(wrong(listOf(text(1, 256)), ['a', ...faulty])).toHaveLength(MAX_COMPLAINTS + 1)
+  })
+
+  it('are not read beyond that as maps, either', () => {
+    const faulty = { a: 1, ...Array.from({ length: 50_000 }, () => ({})) }
+    expect(wrong(mapOf(scalar, isScalar), faulty)).toHaveLength(MAX_COMPLAINTS + 1)
+    expect(wrong(scalarMap, faulty)).toHaveLength(MAX_COMPLAINTS + 1)
+  })
+
+  it('are whole where less is wrong, however long they are', () => {
+    const long = Array.from({ length: 50_000 }, (_, n) => `${n}`)
+    expect(listOf(text(1, 256)).parse(long)).toEqual(long)
+    expect(scalarMap.parse({ ...long })).toEqual({ ...long })
+    expect(wrong(listOf(text(1, 256)), [...long, ''])).toEqual([
+      'Length must be between 1 and 256.',
+    ])
+    expect(wrong(scalarMap, { ...long, wrong: [] })).toEqual([COMPLAINT.scalar])
   })
 
   it('are not each other', () => {
     expect(wrong(listOf(text(1, 2)), {})).toEqual([COMPLAINT.list])
     expect(wrong(mapOf(scalar, isScalar), [])).toEqual([COMPLAINT.mapping])
+    expect(wrong(scalarMap, [])).toEqual([COMPLAINT.mapping])
   })
 })
 
