@@ -83,6 +83,12 @@ export const LIMITS = {
     5000,
     'Messages in one request. More are refused with 422, and none is sent.',
   ),
+  max_users_per_message: setting(
+    count(1, MAX_COUNT),
+    20_000,
+    'Users that one message may name in pm_users, and as many in exclude_users. More are refused with 422, ' +
+      'and no message of the request is sent.',
+  ),
   max_channels_per_request: setting(
     count(1, MAX_COUNT),
     1000,
@@ -91,7 +97,8 @@ export const LIMITS = {
   max_state_bytes: setting(
     bytes,
     65_536,
-    "The size of a user's state as JSON. A request that would make it larger is refused with 422.",
+    "The size of a user's state as JSON, and of the list of its public keys. A request that would make " +
+      'it larger is refused with 422.',
   ),
   max_frame_bytes: setting(
     bytes,

@@ -5,7 +5,15 @@ import { Registry } from './registry.ts'
 import { Sessions } from './sessions.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { byCodePoint } from './code-points.ts'
-import { checkChannels, checkInfo, checkList, checkSettings, stateTooLarge } from './limits.ts'
+import {
+  Bounds,
+  checkChannels,
+  checkInfo,
+  checkList,
+  checkPublicKeys,
+  checkSettings,
+  stateTooLarge,
+} from './limits.ts'
 import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { NO_DETAILS, describeChannels } from './describe.ts'
@@ -31,6 +39,8 @@ const SWEEP_INTERVAL_MS = 500
 export class Hub {
   readonly sessions: Sessions
   readonly guests: Guests
+  /** For bodies of requests, before they are checked. */
+  readonly bounds: Bounds
   readonly #registry: Registry
   readonly #outbox: Outbox
   readonly #deliverer: Deliverer
@@ -46,6 +56,7 @@ export class Hub {
     private readonly options: HubOptions,
   ) {
     this.startedAt = clock.now()
+    this.bounds = new Bounds(options)
     this.#source = { store, breath: options.breath }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
@@ -115,6 +126,7 @@ export class Hub {
    */
   async connect(request: Protocol.ConnectRequest) {
     checkChannels(request, this.options)
+    checkPublicKeys(request.state_public_keys, this.options)
     const connId = request.conn_id ?? (crypto.randomUUID() as ConnId)
     const channels = [...request.channels].sort(byCodePoint)
     const connected = await this.store.connect({
@@ -194,6 +206,7 @@ export class Hub {
    */
   async setUserState(request: Protocol.UserStateRequest) {
     const { user: name, user_state: state, state_public_keys: publicKeys } = request
+    checkPublicKeys(publicKeys ?? [], this.options)
     const change = await this.store.setUserState(name, state, publicKeys ?? undefined)
     if (!change) throw invalid(unknownUser())
     if (change === 'state-too-large') throw stateTooLarge(this.options)

@@ -18,6 +18,7 @@ describe('limits', { timeout: 30_000 }, () => {
     server = await startServer({
       gc_conns_after: 600,
       max_messages_per_request: 20,
+      max_users_per_message: 5,
       max_channels_per_request: 10,
       max_state_bytes: 200,
       max_history_size: 50,
@@ -53,6 +54,28 @@ describe('limits', { timeout: 30_000 }, () => {
       await listener.heard('after')
       expect(listener.of('message')).toHaveLength(1)
     })
+  })
+
+  it('max_users_per_message holds for every list of users of a message', async () => {
+    for (const field of ['pm_users', 'exclude_users']) {
+      const deleted = (count: number) => ({ uuid: UUID, [field]: names(count) })
+      const message = (count: number) => ({ ...deleted(count), user: 'a' })
+      for (const line of ['POST /message', 'PATCH /message'])
+        await refuses(line, [message(5), message(6)], '1')
+      await refuses('DELETE /message', [deleted(6)], '0')
+      expect((await backend.send('POST /message', { json: [message(5)] })).status).toBe(200)
+    }
+  })
+
+  it('a message has at most a thousand keys, those that are passed on included', async () => {
+    const message = (count: number) => ({
+      user: 'a',
+      channel: 'room',
+      ...Object.fromEntries(names(count - 2).map((key) => [key, 1])),
+    })
+    expect((await backend.send('POST /message', { json: [message(1_000)] })).status).toBe(200)
+    await refuses('POST /message', [message(1_001)], '0')
+    await refuses('PATCH /message', [{ ...message(1_000), uuid: UUID }], '0')
   })
 
   describe('max_channels_per_request', () => {
@@ -102,6 +125,13 @@ describe('limits', { timeout: 30_000 }, () => {
         user: 'grower',
       })
       expect(Object.keys(kept.user_state)).toEqual(['one', 'two'])
+    })
+
+    it('holds for the list of public keys as well', async () => {
+      const state_public_keys = names(40)
+      await refuses('POST /connect', { username: 'b', state_public_keys }, 'state_public_keys')
+      await refuses('POST /user_state', { user: 'alice', state_public_keys }, 'state_public_keys')
+      await backend.connect('listed', [], { state_public_keys: names(30) })
     })
 
     it('counts bytes, not characters', async () => {

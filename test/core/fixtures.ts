@@ -33,6 +33,7 @@ export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
   gcConnsMs: 15_000,
   resumeWindowMs: 20_000,
   maxMessagesPerRequest: 20,
+  maxUsersPerMessage: 100,
   maxChannelsPerRequest: 5,
   maxHistorySize: 50,
   maxStateBytes: 1000,

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { RequestError } from '../../src/protocol/errors.ts'
-import { checkList, checkSettings, stateTooLarge } from '../../src/core/limits.ts'
+import {
+  Bounds,
+  checkList,
+  checkPublicKeys,
+  checkSettings,
+  stateTooLarge,
+} from '../../src/core/limits.ts'
 import { settingsOf } from '../contract/fixtures.ts'
 
 const LIMITS = {
   maxMessagesPerRequest: 3,
+  maxUsersPerMessage: 2,
   maxChannelsPerRequest: 3,
   maxHistorySize: 50,
   maxStateBytes: 100,
@@ -57,5 +64,69 @@ describe('limits of a request', () => {
     expect(stateTooLarge(LIMITS).complaints).toEqual({
       user_state: ['State is larger than 100 bytes.'],
     })
+  })
+})
+
+describe('public keys', () => {
+  it('may be as large as a state in JSON, and no larger', () => {
+    const keys = ['x'.repeat(45), 'é'.repeat(24)] // with brackets, quotes and a comma: 100 bytes
+    expect(complaintsOf(() => checkPublicKeys(keys, LIMITS))).toBeUndefined()
+    expect(complaintsOf(() => checkPublicKeys([...keys.slice(1), 'x'.repeat(46)], LIMITS))).toEqual(
+      {
+        state_public_keys: ['List is larger than 100 bytes.'],
+      },
+    )
+    expect(complaintsOf(() => checkPublicKeys([], { ...LIMITS, maxStateBytes: 1 }))).toBeUndefined()
+  })
+})
+
+describe('bounds of bodies that nobody has looked into', () => {
+  const bounds = new Bounds(LIMITS)
+  const list = (length: number): unknown[] => Array.from({ length }, () => ({ odd: NaN }))
+  const map = (length: number): object => ({ ...list(length) })
+  const longer = (max: number) => [`Longer than maximum length ${max}.`]
+
+  it.each([
+    [{ channels: list(4) }, { channels: longer(3) }],
+    [{ channel_configs: map(4) }, { channel_configs: longer(3) }],
+    [{ info: { channels: list(4) } }, { info: { channels: longer(3) } }],
+    [{ info: { exclude_channels: list(4) } }, { info: { exclude_channels: longer(3) } }],
+    [{ user_state: map(26) }, stateTooLarge(LIMITS).complaints],
+    [{ fresh_user_state: map(26) }, stateTooLarge(LIMITS).complaints],
+    [{ state_public_keys: list(26) }, { state_public_keys: ['List is larger than 100 bytes.'] }],
+  ])('of a request that names channels: %j', (body, complaints) => {
+    expect(complaintsOf(() => bounds.channels(body))).toEqual(complaints)
+  })
+
+  it('of a request for information, in both forms', () => {
+    const complaints = { info: { channels: longer(3) } }
+    expect(complaintsOf(() => bounds.info({ channels: list(4) }))).toEqual(complaints)
+    expect(complaintsOf(() => bounds.info({ info: { channels: list(4) } }))).toEqual(complaints)
+  })
+
+  it('of a map of settings', () => {
+    expect(complaintsOf(() => bounds.settings(map(4)))).toEqual({ _schema: longer(3) })
+  })
+
+  it.each([
+    [list(4), { _schema: longer(3) }],
+    [[{}, { pm_users: list(3) }], { 1: { pm_users: longer(2) } }],
+    [[{ exclude_users: list(3) }], { 0: { exclude_users: longer(2) } }],
+    [[{}, {}, map(1_001)], { 2: { _schema: longer(1_000) } }],
+  ])('of messages', (body, complaints) => {
+    expect(complaintsOf(() => bounds.messages(body))).toEqual(complaints)
+  })
+
+  it('let everything else be, of whatever type it is', () => {
+    const fits = {
+      ...{ channels: list(3), channel_configs: map(3), user_state: map(25), fresh_user_state: 7 },
+      ...{ info: { channels: list(3), exclude_channels: 'no list' }, state_public_keys: list(25) },
+    }
+    const messages = [{ pm_users: list(2), exclude_users: 7 }, null, map(1_000)]
+    for (const body of [fits, { info: null }, [], list(3), 7, 'text', null, undefined, messages])
+      for (const bound of [bounds.channels, bounds.info, bounds.user, bounds.messages])
+        expect(complaintsOf(() => bound(body))).toBeUndefined()
+    for (const body of [map(3), list(9), 7, null])
+      expect(complaintsOf(() => bounds.settings(body))).toBeUndefined()
   })
 })

@@ -19,6 +19,7 @@ export type HubDriverOptions = Driver['options']
 
 const LIMITS = {
   maxMessagesPerRequest: 100,
+  maxUsersPerMessage: 100,
   maxChannelsPerRequest: 100,
   maxHistorySize: 100,
   maxStateBytes: 10_000,

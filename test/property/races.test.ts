@@ -173,7 +173,12 @@ class Race {
 const OPTIONS = {
   ...{ gcConnsMs: 15_000, resumeWindowMs: 15_000, gcUsersMs: 60_000, gcChannelsMs: 60_000 },
   ...{ channelFrames: 50, userFrames: 50, maxOutboxBytes: 100_000, heartbeatIntervalMs: 5_000 },
-  ...{ maxMessagesPerRequest: 100, maxChannelsPerRequest: 100, maxHistorySize: 100 },
+  ...{
+    maxMessagesPerRequest: 100,
+    maxUsersPerMessage: 100,
+    maxChannelsPerRequest: 100,
+    maxHistorySize: 100,
+  },
   ...{ maxStateBytes: 10_000, presenceListLimit: 100 },
 }
 

@@ -1,8 +1,8 @@
 /** Users’ state, channels’ settings, and what there is. Source: recorded behaviour of Channelstream 0.7.1. */
-import { ERROR_RESPONSES, about, backend, refuseFaults, written } from './common.ts'
-import { RequestError } from '../../protocol/errors.ts'
+import { ERROR_RESPONSES, about, backend, refuseFaults, within, written } from './common.ts'
+import { RequestError, invalid } from '../../protocol/errors.ts'
 import { addComplaint } from '../../protocol/complaints.ts'
-import { isJsonObject } from '../../protocol/fields.ts'
+import { COMPLAINT, isJsonObject } from '../../protocol/fields.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import type { ApiOptions } from './common.ts'
@@ -15,6 +15,7 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
   const { hub, longAnswers: serializerCompiler } = options
   http.post('/user_state', {
     config: backend,
+    preValidation: within(hub.bounds.user),
     attachValidation: true,
     schema: {
       ...about(
@@ -35,6 +36,7 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
 
   http.post('/channel_config', {
     config: backend,
+    preValidation: within(hub.bounds.settings),
     serializerCompiler,
     attachValidation: true,
     schema: {
@@ -55,6 +57,7 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
 /** `/info`, by any method as in the Python server; GET and HEAD describe everything. */
 export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
   const { hub, longAnswers: serializerCompiler } = options
+  const preValidation = [within(hub.bounds.info), everythingWithoutBody]
   const info = about(
     'Describe channels',
     'Channels and their users; without a body all of them. Shows private messages in histories: meant for backends.',
@@ -70,7 +73,7 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
   const body = Requests.InfoRequest
   http.post('/info', {
     config: backend,
-    preValidation: everythingWithoutBody,
+    preValidation,
     schema: { ...info, body, response: infoResponses },
     serializerCompiler,
     handler: (request) => written(hub.info(request.body.info)),
@@ -79,7 +82,7 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
     method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method
     url: '/info',
     config: backend,
-    preValidation: everythingWithoutBody,
+    preValidation,
     schema: { hide: true, body },
     serializerCompiler,
     handler: (request) => written(hub.info(request.body.info)),
@@ -98,10 +101,12 @@ function refuseFirstChannel(request: FastifyRequest): void {
   const fault: Error | undefined = request.validationError
   if (!fault) return
   if (!(fault instanceof RequestError) || !isJsonObject(request.body)) throw fault
-  const [first] = Object.values(fault.complaints as Complaints)
+  const complaints = fault.complaints as Complaints
+  const [first] = Object.values(complaints)
   const faults = (first as Complaints | undefined)?.['value'] ?? first
-  throw new RequestError(
-    'INVALID',
-    Array.isArray(faults) ? { _schema: ['Invalid input type.'] } : faults,
-  )
+  if (Array.isArray(faults)) throw invalid({ _schema: ['Invalid input type.'] })
+  // Where they are the only ones, it is theirs that there are more of.
+  if (faults && Object.keys(complaints).length === 2 && Array.isArray(complaints['_schema']))
+    addComplaint(faults, [], COMPLAINT.more)
+  throw new RequestError('INVALID', faults)
 }

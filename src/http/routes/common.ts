@@ -3,7 +3,7 @@ import { RequestError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import * as Responses from '../../protocol/responses.ts'
 import type { Complaints } from '../../protocol/complaints.ts'
-import type { FastifyRequest, FastifySerializerCompiler } from 'fastify'
+import type { FastifyRequest, FastifySerializerCompiler, preValidationHookHandler } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
 
 export interface ApiOptions {
@@ -36,6 +36,14 @@ export const about = (summary: string, description: string) => ({
   description,
   security: [{ signature: [] }],
 })
+
+/** Has the body refused by a bound of the hub before its schema looks into it. */
+export const within =
+  (bound: (body: unknown) => void): preValidationHookHandler =>
+  (request, _reply, done) => {
+    bound(request.body)
+    done()
+  }
 
 /** The last value that the query has for `name`. */
 export function lastOf(request: FastifyRequest, name: string): string | undefined {

@@ -2,7 +2,7 @@
  * Connections and their channels. Each route parses, lets the hub act, and answers.
  * Source: recorded behaviour of Channelstream 0.7.1.
  */
-import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults, written } from './common.ts'
+import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults, within, written } from './common.ts'
 import { addComplaint } from '../../protocol/complaints.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import { parseConnId } from '../../protocol/ids.ts'
@@ -19,6 +19,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   const { hub, longAnswers: serializerCompiler } = options
   http.post('/connect', {
     config: backend,
+    preValidation: within(hub.bounds.channels),
     serializerCompiler,
     schema: {
       ...about(
@@ -38,7 +39,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     serializerCompiler,
     attachValidation: true,
-    preValidation: connIdFromQuery,
+    preValidation: [within(hub.bounds.channels), connIdFromQuery],
     schema: {
       ...about(
         'Join channels',
@@ -58,7 +59,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     serializerCompiler,
     attachValidation: true,
-    preValidation: connIdFromQuery,
+    preValidation: [within(hub.bounds.channels), connIdFromQuery],
     schema: {
       ...about(
         'Leave channels',

@@ -39,10 +39,10 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   })
   http.post('/disconnect', {
     config: { isKeyed: true },
-    // The schema is for the documentation: what is wrong is found below, where a missing conn_id counts as null.
-    attachValidation: true,
+    // The schema is for the documentation. Anybody may send anything here: only the conn_id is looked at.
+    validatorCompiler: () => (value: unknown) => ({ value }),
     schema: { ...about, body: DisconnectRequest },
     handler: ({ body }: { body: unknown }) =>
-      disconnect(isJsonObject(body) ? { conn_id: null, ...body } : body),
+      disconnect(isJsonObject(body) ? { conn_id: body['conn_id'] ?? null } : body),
   })
 }

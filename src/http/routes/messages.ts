@@ -1,4 +1,4 @@
-import { ERROR_RESPONSES, about, backend } from './common.ts'
+import { ERROR_RESPONSES, about, backend, within } from './common.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import type { ApiOptions } from './common.ts'
@@ -6,8 +6,10 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 
 /** Messages: a list in; out comes the same list with what was filled in. */
 export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  const preValidation = within(hub.bounds.messages)
   http.post('/message', {
     config: backend,
+    preValidation,
     schema: {
       ...about(
         'Post messages',
@@ -21,6 +23,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
 
   http.patch('/message', {
     config: backend,
+    preValidation,
     schema: {
       ...about(
         'Edit messages',
@@ -34,6 +37,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
 
   http.delete('/message', {
     config: backend,
+    preValidation,
     schema: {
       ...about(
         'Delete messages',

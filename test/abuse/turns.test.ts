@@ -1,0 +1,471 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Backend, send } from '../helpers/http.ts'
+import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { expectRefusal } from './refusal.ts'
+
+const CONN_ID = '00000000-0000-4000-8000-000000000001'
+/** A little less than what a body may have. */
+const BODY_LENGTH = 1_040_000
+/** What an answer may have that only tells what is wrong. */
+const MAX_REFUSAL_LENGTH = 150_000
+
+const times = <Item>(count: number, item: (index: number) => Item): Item[] =>
+  Array.from({ length: count }, (_, index) => item(index))
+
+/** As many of these parts, with commas between them, as a body has room for. */
+function filled(part: (index: number) => string, start = '', end = ''): string {
+  const parts: string[] = []
+  let length = start.length + end.length
+  for (;;) {
+    const next = part(parts.length)
+    length += next.length + 1
+    if (length > BODY_LENGTH) return start + parts.join() + end
+    parts.push(next)
+  }
+}
+const members = (value: string) => (index: number) => `"k${index}":${value}`
+const name = (index: number) => `"c${index}"`
+
+/** `field`: the key of a refusal. */
+type Case = readonly [what: string, line: string, body: string, status: number, field?: string]
+
+/** Without the body in the names of tests. */
+const named = (cases: readonly Case[]) => cases.map((each) => [each[0], each] as const)
+
+describe('no request holds the event loop', { timeout: 120_000 }, () => {
+  let server: ServerProcess
+  let probe: TurnProbe
+  let backend: Backend
+
+  beforeAll(async () => {
+    server = await ServerProcess.start({ ...PROBED, settings: { gc_conns_after: 3600 } })
+    probe = new TurnProbe(server)
+    backend = new Backend(server)
+    await backend.connect('ann', ['room'], {
+      conn_id: CONN_ID,
+      channel_configs: { room: { store_history: true, notify_state: true } },
+    })
+  })
+  afterAll(killProcesses)
+
+  async function expectShort(
+    [what, line, body, status, field]: Case,
+    ask: (line: string, body: string) => ReturnType<typeof send>,
+  ): Promise<void> {
+    await probe.expectShortTurns(what, async () => {
+      const answer = await ask(line, body)
+      expect(answer.status, `${what}: ${answer.text.slice(0, 300)}`).toBe(status)
+      if (field === undefined) return
+      expectRefusal(answer, status, field)
+      expect(answer.text.length).toBeLessThan(MAX_REFUSAL_LENGTH)
+    })
+  }
+
+  const signed: readonly Case[] = [
+    // Limits on how much there is.
+    [
+      'more messages than allowed',
+      'POST /message',
+      filled(() => '{"user":"a"}', '[', ']'),
+      422,
+      '_schema',
+    ],
+    ['lists for messages', 'POST /message', filled(() => '[]', '[', ']'), 422, '_schema'],
+    [
+      'keys of a message',
+      'POST /message',
+      filled(members('1'), '[{"user":"a","channel":"room",', '}]'),
+      422,
+      '0',
+    ],
+    [
+      'keys of an edit',
+      'PATCH /message',
+      filled(members('1'), `[{"uuid":"${CONN_ID}",`, '}]'),
+      422,
+      '0',
+    ],
+    [
+      'keys of a delete',
+      'DELETE /message',
+      filled(members('1'), `[{"uuid":"${CONN_ID}",`, '}]'),
+      422,
+      '0',
+    ],
+    [
+      'users of a message',
+      'POST /message',
+      filled(name, '[{"user":"a","pm_users":[', ']}]'),
+      422,
+      '0',
+    ],
+    [
+      'users that do not get a message',
+      'POST /message',
+      filled(name, '[{"user":"a","channel":"room","exclude_users":[', ']}]'),
+      422,
+      '0',
+    ],
+    [
+      'channels to connect to',
+      'POST /connect',
+      filled(name, '{"username":"a","channels":[', ']}'),
+      422,
+      'channels',
+    ],
+    [
+      'the same channel',
+      'POST /connect',
+      filled(() => '"a"', '{"username":"a","channels":[', ']}'),
+      422,
+      'channels',
+    ],
+    [
+      'channels to join',
+      'POST /subscribe',
+      filled(name, `{"conn_id":"${CONN_ID}","channels":[`, ']}'),
+      422,
+      'channels',
+    ],
+    [
+      'channels to leave',
+      'POST /unsubscribe',
+      filled(name, `{"conn_id":"${CONN_ID}","channels":[`, ']}'),
+      422,
+      'channels',
+    ],
+    [
+      'channels to describe',
+      'POST /info',
+      filled(name, '{"info":{"channels":[', ']}}'),
+      422,
+      'info',
+    ],
+    ['channels in the older form', 'POST /info', filled(name, '{"channels":[', ']}'), 422, 'info'],
+    [
+      'channels to leave out',
+      'POST /info',
+      filled(name, '{"info":{"exclude_channels":[', ']}}'),
+      422,
+      'info',
+    ],
+    [
+      'settings of channels',
+      'POST /channel_config',
+      filled(members('{}'), '{', '}'),
+      422,
+      '_schema',
+    ],
+    [
+      'settings with a connection',
+      'POST /connect',
+      filled(members('{}'), '{"username":"a","channel_configs":{', '}}'),
+      422,
+      'channel_configs',
+    ],
+    [
+      'keys of a state',
+      'POST /user_state',
+      filled(members('1'), '{"user":"ann","user_state":{', '}}'),
+      422,
+      'user_state',
+    ],
+    [
+      'keys of a new state',
+      'POST /connect',
+      filled(members('1'), '{"username":"b","fresh_user_state":{', '}}'),
+      422,
+      'user_state',
+    ],
+    [
+      'public keys',
+      'POST /user_state',
+      filled(name, '{"user":"ann","state_public_keys":[', ']}'),
+      422,
+      'state_public_keys',
+    ],
+    [
+      'public keys with a connection',
+      'POST /connect',
+      filled(name, '{"username":"b","state_public_keys":[', ']}'),
+      422,
+      'state_public_keys',
+    ],
+    // Faults.
+    ['numbers for messages', 'POST /message', JSON.stringify(times(5_000, () => 1)), 422, '0'],
+    [
+      'faulty messages',
+      'POST /message',
+      JSON.stringify(times(5_000, () => ({ user: '', uuid: 'x', message: 1 }))),
+      422,
+      '0',
+    ],
+    [
+      'faulty times',
+      'POST /message',
+      JSON.stringify(
+        times(5_000, () => ({ user: 'a', channel: 'room', timestamp: `${'1'.repeat(150)}` })),
+      ),
+      422,
+      '0',
+    ],
+    [
+      'names that are no Unicode',
+      'POST /connect',
+      JSON.stringify({ username: 'a', channels: times(1_000, () => '\ud800'.repeat(100)) }),
+      422,
+      'channels',
+    ],
+    [
+      'names that are too long',
+      'POST /connect',
+      JSON.stringify({ username: 'a', channels: times(1_000, () => 'x'.repeat(900)) }),
+      422,
+      'channels',
+    ],
+    [
+      'users that are none',
+      'POST /message',
+      JSON.stringify([{ user: 'a', pm_users: times(20_000, () => ({})) }]),
+      422,
+      '0',
+    ],
+    ['unknown fields', 'POST /connect', filled(members('1'), '{"username":"a",', '}'), 422, 'k0'],
+    [
+      'unknown fields with long names',
+      'POST /connect',
+      filled((n) => `"${n}${'x'.repeat(10_000)}":1`, '{"username":"a",', '}'),
+      422,
+      '_schema',
+    ],
+    [
+      'one unknown field with a name of a megabyte',
+      'POST /connect',
+      `{"username":"a","${'x'.repeat(1_000_000)}":1}`,
+      422,
+    ],
+    [
+      'unknown fields of what to tell',
+      'POST /info',
+      filled(members('1'), '{"info":{', '}}'),
+      422,
+      'info',
+    ],
+    ['unknown fields beside what to tell', 'POST /info', filled(members('1'), '{', '}'), 422, 'k0'],
+    [
+      'unknown fields in the older form',
+      'POST /info',
+      filled(members('1'), '{"channels":[],', '}'),
+      422,
+      'k0',
+    ],
+    [
+      'unknown fields within the older form',
+      'POST /info',
+      filled(members('1'), '{"channels":[],"info":{', '}}'),
+      422,
+      'info',
+    ],
+    [
+      'unknown settings of one channel',
+      'POST /channel_config',
+      filled(members('1'), '{"room":{', '}}'),
+      422,
+      'k0',
+    ],
+    [
+      'unknown settings of channels',
+      'POST /connect',
+      JSON.stringify({
+        username: 'a',
+        channel_configs: Object.fromEntries(
+          times(1_000, (n) => [`c${n}`, Object.fromEntries(times(70, (k) => [`k${k}`, 1]))]),
+        ),
+      }),
+      422,
+      'channel_configs',
+    ],
+    [
+      'values of a state that are none',
+      'POST /connect',
+      JSON.stringify({
+        username: 'a',
+        user_state: Object.fromEntries(times(16_000, (n) => [`k${n}`, []])),
+      }),
+      422,
+      'user_state',
+    ],
+    [
+      'histories that are too long',
+      'POST /channel_config',
+      JSON.stringify(Object.fromEntries(times(1_000, (n) => [`c${n}`, { history_size: 1_001 }]))),
+      422,
+      'history_size',
+    ],
+    [
+      'names of channels that are no Unicode',
+      'POST /channel_config',
+      `{${times(1_000, (n) => `"\\ud800${n}":{}`).join()}}`,
+      422,
+    ],
+    // What JSON there is.
+    ['brackets', 'POST /message', '['.repeat(BODY_LENGTH), 400, 'body'],
+    ['brackets that are not closed', 'POST /message', filled(() => '{"a":[', '[', ''), 400, 'body'],
+    ['an end that is missing', 'POST /message', filled(members('1'), '[{', ''), 400, 'body'],
+    ['an end that is wrong', 'POST /message', filled(members('1'), '[{', '}}'), 400, 'body'],
+    ['a fault at the end', 'POST /message', filled(members('1'), '[{', ',}]'), 400, 'body'],
+    [
+      'a prototype key at the end',
+      'POST /message',
+      filled(members('1'), '[{', ',"__proto__":1}]'),
+      422,
+      '0',
+    ],
+    [
+      'escapes, which a prototype key may hide in',
+      'POST /message',
+      filled(() => '{"\\u005f\\u005fproto\\u005f":1}', '[{"user":"a","message":{"a":[', ']}}]'),
+      200,
+    ],
+    [
+      'the text of a prototype key',
+      'POST /message',
+      filled(() => '"__proto__"', '[{"user":"a","message":{"a":[', ']}}]'),
+      200,
+    ],
+    ['white space', 'POST /message', `[${' '.repeat(BODY_LENGTH)}]`, 200],
+    [
+      'a text of escapes',
+      'POST /message',
+      `[{"user":"a","message":{"a":"${'\\u005f'.repeat(170_000)}"}}]`,
+      200,
+    ],
+    [
+      'a text of quotes',
+      'POST /message',
+      `[{"user":"a","message":{"a":"${'\\"'.repeat(500_000)}"}}]`,
+      200,
+    ],
+    [
+      'a text of backslashes',
+      'POST /message',
+      `[{"user":"a","message":{"a":"${'\\\\'.repeat(500_000)}"}}]`,
+      200,
+    ],
+    [
+      'a text outside ASCII',
+      'POST /message',
+      `[{"user":"a","message":{"a":"${'\u{1f600}'.repeat(250_000)}"}}]`,
+      200,
+    ],
+    [
+      'not UTF-8',
+      'POST /message',
+      `[{"user":"a","message":{"a":"${'x'.repeat(1_000_000)}`,
+      400,
+      'body',
+    ],
+    [
+      'lists in lists',
+      'POST /message',
+      filled(
+        () => '['.repeat(90) + ']'.repeat(90),
+        '[{"user":"a","channel":"room","message":{"a":[',
+        ']}}]',
+      ),
+      200,
+    ],
+    [
+      'objects in objects',
+      'POST /message',
+      filled(
+        () => '{"a":'.repeat(90) + '1' + '}'.repeat(90),
+        '[{"user":"a","channel":"room","message":{"a":[',
+        ']}}]',
+      ),
+      200,
+    ],
+    [
+      'empty lists',
+      'POST /message',
+      filled(() => '[]', '[{"user":"a","channel":"room","message":{"a":[', ']}}]'),
+      200,
+    ],
+    [
+      'empty objects',
+      'POST /message',
+      filled(() => '{}', '[{"user":"a","channel":"room","message":{"a":[', ']}}]'),
+      200,
+    ],
+    [
+      'objects with a key of their own each',
+      'POST /message',
+      filled((n) => `{"k${n}":1}`, '[{"user":"a","channel":"room","message":{"a":[', ']}}]'),
+      200,
+    ],
+    [
+      'keys of a payload',
+      'POST /message',
+      filled(members('1'), '[{"user":"a","channel":"room","message":{', '}}]'),
+      200,
+    ],
+    [
+      'keys of a payload to nobody',
+      'POST /message',
+      filled(members('1'), '[{"user":"a","channel":"nowhere","message":{', '}}]'),
+      200,
+    ],
+    [
+      'numbers as keys of a payload',
+      'POST /message',
+      filled((n) => `"${n * 7}":1`, '[{"user":"a","channel":"room","message":{', '}}]'),
+      200,
+    ],
+  ]
+  it.each(named(signed))('a megabyte of %s', async (_what, tried) => {
+    await expectShort(tried, (line, body) => backend.send(line, { body }))
+  })
+
+  const strangers: readonly Case[] = [
+    ['keys', 'POST /disconnect', filled(members('1'), '{', '}'), 422, 'conn_id'],
+    [
+      'keys with an escape',
+      'POST /disconnect',
+      filled(members('1'), '{"\\u0061":1,', '}'),
+      422,
+      'conn_id',
+    ],
+    [
+      'lists with an escape',
+      'POST /disconnect',
+      filled(() => '[]', '{"\\u0061":[', ']}'),
+      422,
+      'conn_id',
+    ],
+    [
+      'a prototype key behind lists',
+      'POST /disconnect',
+      filled(() => '[]', '{"a":[', '],"__proto__":1}'),
+      422,
+      '__proto__',
+    ],
+    [
+      'names in a form',
+      'POST /admin/sign_in',
+      filled((n) => `k${n}`).replaceAll(',', '&'),
+      413,
+      'request',
+    ],
+    [
+      'spaces in a form',
+      'POST /admin/sign_in',
+      `username=${'+'.repeat(BODY_LENGTH)}`,
+      413,
+      'request',
+    ],
+  ]
+  it.each(named(strangers))('a megabyte of %s, unsigned', async (_what, tried) => {
+    await expectShort(tried, (line, body) => send(server, line, { body }))
+  })
+})
