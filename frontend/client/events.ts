@@ -90,6 +90,7 @@ export interface GapEvent {
   channels: string[]
   /** True if private messages may be missing. */
   private: boolean
+  message: { action: 'gap' }
   catchup: true
 }
 

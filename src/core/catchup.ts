@@ -80,6 +80,8 @@ export function gapEvent(
     date: timestamp,
     channels,
     private: isPrivate,
+    // Clients of Channelstream 0.7.1 read `message` of every event: without it, one exception loses a whole poll.
+    message: { action: 'gap' },
     catchup: true,
   })
 }

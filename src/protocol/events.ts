@@ -126,6 +126,9 @@ export const GapEvent = z
     date,
     channels: z.array(ChannelNameSchema).describe('Channels in which events may be missing.'),
     private: z.boolean().describe('True if private messages may be missing.'),
+    message: z
+      .object({ action: z.literal('gap') })
+      .describe('For clients that read the message of every event.'),
     catchup: z.literal(true),
   })
   .meta({

@@ -109,6 +109,7 @@ describe('late events', () => {
       date: NOW,
       channels: ['room'],
       private: false,
+      message: { action: 'gap' },
       catchup: true,
     })
     expect(told[1]).toMatchObject({ id: 'epoch-9' })

@@ -187,6 +187,17 @@ describe.concurrent('long polling', () => {
     expect(gap.body).toMatchObject([{ type: 'gap', channels: ['cursor'], private: true }])
   })
 
+  it('tells a gap in a form that clients who read the message of every event understand', async () => {
+    const connId = await backend.connect('ann', ['topics'])
+    const answer = poll(connId, '&cursor=another-7')
+    await backend.call('POST /message', [
+      { user: 'bob', channel: 'topics', message: { topic: 'weather' } },
+    ])
+    const told = [await answer, await poll(connId)].flatMap(({ body }) => body as ReceivedEvent[])
+    const topicOf = ({ message }: { message: { topic?: string } }) => message.topic
+    expect(told.map((event) => topicOf(event as never))).toEqual([undefined, 'weather'])
+  })
+
   it('ends with the connection', async () => {
     const connId = await backend.connect('ann', ['ends'])
     const { answer } = await parked(connId)
