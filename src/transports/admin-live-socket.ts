@@ -52,7 +52,7 @@ export class AdminLiveSocket implements Sink {
   }
 
   get writable(): boolean {
-    return !this.around.socket.writableNeedDrain
+    return this.webSocket.readyState === WebSocket.OPEN && !this.around.socket.writableNeedDrain
   }
 
   get held(): number {

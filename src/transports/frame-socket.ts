@@ -86,6 +86,8 @@ export abstract class FrameSocket implements Sink {
   /** The connection under the WebSocket: ready frames are written to it as they are. */
   #socket: Duplex | undefined
   #reason: CloseReason | undefined
+  /** The number of the last event before those that the system refused to take. */
+  #refusedAfter: number | undefined
 
   open(webSocket: ClientSocket, socket: Duplex): void {
     this.#webSocket = webSocket
@@ -108,15 +110,16 @@ export abstract class FrameSocket implements Sink {
     return this.#reason !== undefined
   }
 
+  /** Not once the peer has ended its side: until the socket is closed, whatever is written would be dropped. */
   get writable(): boolean {
-    return this.#socket !== undefined && !this.#socket.writableNeedDrain
+    return this.isOpen && this.#socket?.writableNeedDrain === false
   }
 
   get held(): number {
     return this.#socket?.writableLength ?? 0
   }
 
-  abstract send(batch: Batch): void
+  abstract send(batch: Batch, after: number): void
   abstract heartbeat(): void
 
   close(reason: CloseReason): void {
@@ -130,9 +133,9 @@ export abstract class FrameSocket implements Sink {
     this.#webSocket?.terminate()
   }
 
-  /** What was written may be on its way: nothing is known of it. */
-  release(): undefined {
-    return undefined
+  /** What the system took may be on its way: nothing is known of it. */
+  release(): number | undefined {
+    return this.#refusedAfter
   }
 
   /** A message came from the client. */
@@ -144,9 +147,13 @@ export abstract class FrameSocket implements Sink {
   /** It is closed. `code` is the client's own, if it sent one. */
   abstract closed(code: number): void
 
-  protected write(bytes: Buffer): void {
-    if (!this.isOpen) return
-    if (this.#socket?.write(bytes) === false) this.#socket.once('drain', () => this.drained())
+  /** `after`: the number of the last event before those that are written; undefined if these are no events. */
+  protected write(bytes: Buffer, after?: number): void {
+    const socket = this.#socket
+    if (!socket || !this.isOpen) return
+    if (!socket.write(bytes)) socket.once('drain', () => this.drained())
+    // The peer has reset the connection, which nobody has read yet.
+    if (!socket.writable) this.#refusedAfter ??= after
   }
 
   /** Reads no more until `resume`; what has been read already still comes. */

@@ -139,8 +139,8 @@ class WebSocketSink extends FrameSocket {
     if (this.#closedWith !== undefined) this.closed(this.#closedWith)
   }
 
-  send(batch: Batch): void {
-    this.write(batch.bytes(listFrames))
+  send(batch: Batch, after: number): void {
+    this.write(batch.bytes(listFrames), after)
   }
 
   heartbeat(): void {

@@ -214,6 +214,11 @@ export class RawClient {
     this.#socket.end()
   }
 
+  /** Breaks off, and the network says so at once. */
+  reset(): void {
+    this.#socket.resetAndDestroy()
+  }
+
   /** Stops reading: the network fills up. */
   stopReading(): void {
     this.#socket.pause()
