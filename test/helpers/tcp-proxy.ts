@@ -7,6 +7,13 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>()
   #isSilent = false
   #lastWords: string | undefined
+  /** So long takes each byte on its way, there and back each. */
+  delayMs = 0
+  /** Parts of what was sent to the target that have gone through since `heal`. */
+  passed = 0
+  #heldFrom = Infinity
+  #held: (() => void)[] = []
+  #onHeld: () => void = () => {}
 
   private constructor(
     private readonly server: Server,
@@ -30,11 +37,26 @@ export class TcpProxy {
   heal(): void {
     this.#isSilent = false
     this.#endAll()
+    this.passed = 0
   }
 
   /** Cuts everything when the answer to this comes, which is lost with it. */
   cutAfter(text: string): void {
     this.#lastWords = text
+  }
+
+  /**
+   * After `heal`, lets so many parts of what is sent to the target go through, and holds back what follows until `release`:
+   * a command of a program that waits for each answer is one part. Resolves once something is held.
+   */
+  holdAfter(parts: number): Promise<void> {
+    this.#heldFrom = parts
+    return new Promise((resolve) => (this.#onHeld = resolve))
+  }
+
+  release(): void {
+    this.#heldFrom = Infinity
+    for (const pass of this.#held.splice(0)) pass()
   }
 
   async stop(): Promise<void> {
@@ -50,22 +72,37 @@ export class TcpProxy {
   #join(from: Socket, targetPort: number): void {
     const to = connect({ host: '127.0.0.1', port: targetPort })
     let isOver = false
-    this.#pass(from, to, (data) => {
+    this.#pass(from, to, (data, write) => {
       isOver ||= this.#lastWords !== undefined && data.includes(this.#lastWords)
-      return true
+      if (this.passed < this.#heldFrom) {
+        this.passed++
+        return write()
+      }
+      this.#held.push(write)
+      this.#onHeld()
     })
-    this.#pass(to, from, () => {
-      if (!isOver) return true
+    this.#pass(to, from, (_data, write) => {
+      if (!isOver) return write()
       this.#lastWords = undefined
       this.#endAll()
-      return false
     })
   }
 
-  #pass(from: Socket, to: Socket, mayPass: (data: Buffer) => boolean): void {
+  #pass(from: Socket, to: Socket, pass: (data: Buffer, write: () => void) => void): void {
     this.#sockets.add(from)
+    const onTheWay: Buffer[] = []
+    const arrive = (): void => {
+      const data = onTheWay.shift()
+      if (data && !to.destroyed) to.write(data)
+    }
     from.on('data', (data) => {
-      if (!this.#isSilent && mayPass(data)) to.write(data)
+      if (this.#isSilent) return
+      pass(data, () => {
+        onTheWay.push(data)
+        // Whatever the delay is by now, nothing overtakes what was sent before.
+        if (this.delayMs > 0) setTimeout(arrive, this.delayMs)
+        else while (onTheWay.length > 0) arrive()
+      })
     })
     from.on('error', () => {}) // its end is told below
     from.on('close', () => {

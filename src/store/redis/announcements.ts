@@ -26,6 +26,8 @@ export class Announcements {
   #held: (() => void)[] | undefined
   /** What was read afterwards: it may be among what is held, too. */
   #read = new Set<number>()
+  /** Requests for channels that are not answered: the last one for each. */
+  readonly #asked = new Map<Topic, Promise<void>>()
   /** Users to listen to, or not to, that Redis is not yet asked for. */
   #users = new Map<UserName, boolean>()
   #usersAsked: Promise<void> | undefined
@@ -177,8 +179,24 @@ export class Announcements {
       this.#users.set(nameInTopic(topic) as UserName, isWanted)
       return (this.#usersAsked ??= this.#askForUsers())
     }
+    await this.#askForChannel(topic, isWanted)
+  }
+
+  /**
+   * One request for a channel after the other: the client of Redis takes a channel for subscribed that is asked for between
+   * the answers to an older request and to its withdrawal, and then forgets it with the withdrawal.
+   */
+  #askForChannel(topic: Topic, isWanted: boolean): Promise<void> {
     const names = [this.#nameOf(topic)]
-    await (isWanted ? this.link.subscribe(names) : this.link.unsubscribe(names))
+    const ask = (): Promise<void> =>
+      isWanted ? this.link.subscribe(names) : this.link.unsubscribe(names)
+    const asked = this.#asked.get(topic)?.then(ask, ask) ?? ask()
+    const done = (): void => {
+      if (this.#asked.get(topic) === asked) this.#asked.delete(topic)
+    }
+    this.#asked.set(topic, asked)
+    asked.then(done, done)
+    return asked
   }
 
   /** Those of one turn at once: thousands come back in the same moment. */
