@@ -28,6 +28,14 @@ export function catchUpStart(
   return { after, epochLost, returning: attachment.returning || named !== undefined }
 }
 
+/** Where a connection listens, and from which event on: in what is announced nothing is for it that came before. */
+export function topicsJoined({ user, channels }: Attachment): Since[] {
+  return [
+    { topic: userTopic(user), after: 0 },
+    ...channels.map(({ name, since }) => ({ topic: channelTopic(name), after: since })),
+  ]
+}
+
 /** A channel that was joined while a client had the connection open is caught up from the joining on. */
 export function topicsSince({ user, channels }: Attachment, { after }: CatchUpStart): Since[] {
   return [

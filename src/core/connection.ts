@@ -32,8 +32,28 @@ export class Listeners {
   subscriptions: Subscription[] = []
   /** Settled once the store announces the topic here; undefined from then on. */
   ready: Awaitable<void> = undefined
+  /** None of the subscriptions begins later than after the event with this number. */
+  #begunThrough = 0
 
   constructor(readonly topic: Topic) {}
+
+  /** True if the event with this number is for all of the subscriptions, so that none of them has to be looked at. */
+  haveAllBegunBefore(n: number): boolean {
+    return n > this.#begunThrough
+  }
+
+  /** The subscription is for what comes after the event with this number. It never begins earlier than it did. */
+  begin(subscription: Subscription, after: number): void {
+    subscription.after = Math.max(subscription.after, after)
+    this.#begunThrough = Math.max(this.#begunThrough, after)
+  }
+
+  /** Numbers above this one are given again: what began after one of them begins now. */
+  renumber(head: number): void {
+    for (const subscription of this.subscriptions)
+      subscription.after = Math.min(subscription.after, head)
+    this.#begunThrough = Math.min(this.#begunThrough, head)
+  }
 }
 
 /** A connection's place in the array of a topic. */
@@ -41,6 +61,8 @@ export interface Subscription {
   readonly connection: LiveConnection
   readonly listeners: Listeners
   index: number
+  /** The number of the newest event when it began: nothing up to this one is for the connection. */
+  after: number
 }
 
 /** One open end of a user that a client has open on this server. */
@@ -70,7 +92,13 @@ export class LiveConnection {
     readonly user: UserName,
   ) {}
 
-  listensTo(listeners: Listeners): boolean {
-    return this.subscriptions.some((subscription) => subscription.listeners === listeners)
+  subscriptionTo(listeners: Listeners): Subscription | undefined {
+    return this.subscriptions.find((subscription) => subscription.listeners === listeners)
+  }
+
+  /** Whether the event with this number, announced on the topic, is for it. */
+  mayHear(listeners: Listeners, n: number): boolean {
+    const subscription = this.subscriptionTo(listeners)
+    return subscription !== undefined && subscription.after < n
   }
 }

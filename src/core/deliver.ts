@@ -1,11 +1,11 @@
 import { Guest } from './guests.ts'
 import { liveEvent } from './outgoing-event.ts'
 import { isChannelTopic, userTopic } from '../store/store.ts'
-import type { Listeners, LiveConnection } from './connection.ts'
+import type { Listeners, LiveConnection, Subscription } from './connection.ts'
 import type { Registry } from './registry.ts'
 import type { Outbox } from './outbox.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
-import type { StoredEvent, Topic } from '../store/store.ts'
+import type { Gap, StoredEvent, Topic } from '../store/store.ts'
 import type { UserName } from '../protocol/ids.ts'
 
 /** Hands announced events to the connections of this server that may have them. */
@@ -24,16 +24,29 @@ export class Deliverer {
     }
   }
 
-  /** Tells whoever listens to one of these topics that events on them are lost. A guest is promised nothing. */
-  tellGap(topics: readonly Topic[], gap: (topics: readonly Topic[]) => OutgoingEvent): void {
-    const lost = new Map<LiveConnection, Topic[]>()
-    for (const topic of topics)
-      for (const { connection } of this.registry.listenersOf(topic)?.subscriptions ?? []) {
-        const known = lost.get(connection)
+  /** Tells whoever listened to one of these topics when events on them were lost. A guest is promised nothing. */
+  tellGap(
+    { lost, head }: Gap,
+    gapEvent: (topics: readonly Topic[]) => OutgoingEvent,
+    outdate: (connection: LiveConnection) => void,
+  ): void {
+    const losers = new Map<LiveConnection, Topic[]>()
+    for (const [topic, through] of lost) {
+      const listeners = this.registry.listenersOf(topic)
+      listeners?.renumber(head)
+      for (const { connection, after } of listeners?.subscriptions ?? []) {
+        if (after >= through || connection instanceof Guest) continue
+        const known = losers.get(connection)
         if (known) known.push(topic)
-        else if (!(connection instanceof Guest)) lost.set(connection, [topic])
+        else losers.set(connection, [topic])
       }
-    for (const [connection, itsTopics] of lost) this.outbox.push(connection, gap(itsTopics))
+    }
+    for (const [connection, topics] of losers) {
+      // What is being read for a client that is opening it tells the gap, once it is read again.
+      const isOpening = connection.gate !== undefined && connection.late === undefined
+      if (isOpening) outdate(connection)
+      else this.outbox.push(connection, gapEvent(topics))
+    }
   }
 
   #deliverOn(listeners: Listeners, { delivery }: StoredEvent, event: OutgoingEvent): void {
@@ -44,7 +57,7 @@ export class Deliverer {
       for (const name of users) this.#toUserWithin(name, listeners, event)
     } else if (excludeUsers.length > 0) {
       const excluded = new Set(excludeUsers)
-      this.#push(listeners, event, (connection) => !excluded.has(connection.user))
+      this.#push(listeners, event, ({ connection }) => !excluded.has(connection.user))
     } else {
       this.#push(listeners, event, everyone)
     }
@@ -53,22 +66,22 @@ export class Deliverer {
   /** By way of the user's own topic, so that a private message in a large channel does not look at everyone. */
   #toUserWithin(name: UserName, channel: Listeners, event: OutgoingEvent): void {
     const guest = this.registry.guests.get(name)
-    if (guest?.listensTo(channel)) this.outbox.push(guest, event)
+    if (guest?.mayHear(channel, event.n) === true) this.outbox.push(guest, event)
     const own = this.registry.listenersOf(userTopic(name))
-    if (own) this.#push(own, event, (connection) => connection.listensTo(channel))
+    if (own) this.#push(own, event, ({ connection }) => connection.mayHear(channel, event.n))
   }
 
   /** From the end: a push can send a slow reader away, and the last of the array, served already, takes its place. */
-  #push(
-    { subscriptions }: Listeners,
-    event: OutgoingEvent,
-    mayHave: (connection: LiveConnection) => boolean,
-  ): void {
+  #push(listeners: Listeners, event: OutgoingEvent, mayHave: Filter): void {
+    const { subscriptions } = listeners
+    const isForAll = listeners.haveAllBegunBefore(event.n)
     for (let index = subscriptions.length - 1; index >= 0; index--) {
-      const connection = subscriptions[index]?.connection
-      if (connection && mayHave(connection)) this.outbox.push(connection, event)
+      const subscription = subscriptions[index]
+      if (!subscription || !mayHave(subscription)) continue
+      if (isForAll || subscription.after < event.n) this.outbox.push(subscription.connection, event)
     }
   }
 }
 
-const everyone = (): boolean => true
+type Filter = (subscription: Subscription) => boolean
+const everyone: Filter = () => true

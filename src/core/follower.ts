@@ -1,18 +1,30 @@
 import { CLOSE } from '../protocol/close-codes.ts'
-import { isChannelTopic } from '../store/store.ts'
-import { inOrder } from './catchup.ts'
+import { channelTopic, isChannelTopic, nameInTopic } from '../store/store.ts'
+import { gapEvent, inOrder } from './catchup.ts'
 import { liveEvent, maySee } from './outgoing-event.ts'
-import type { Awaitable, Since, Store, StoredEvent } from '../store/store.ts'
+import type { Awaitable, Since, Store, StoredEvent, Topic } from '../store/store.ts'
+import type { Clock } from '../clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { LiveConnection } from './connection.ts'
+import type { OutgoingEvent } from './outgoing-event.ts'
 import type { Outbox } from './outbox.ts'
 import type { Registry } from './registry.ts'
 
 interface Parts {
-  readonly store: Pick<Store, 'missed'>
+  readonly store: Pick<Store, 'epoch' | 'missed'>
+  readonly clock: Clock
   readonly registry: Registry
   readonly outbox: Outbox
   readonly expel: (connection: LiveConnection, reason: CloseReason) => void
+}
+
+/** What was read of channels that a connection has just joined. */
+interface Reading {
+  /** By number. */
+  readonly events: Map<number, StoredEvent>
+  /** Channels of which something is lost since the joining. */
+  readonly gaps: Since[]
+  head: number
 }
 
 /**
@@ -27,21 +39,22 @@ export class Follower {
   /** Leaves all other channels as well. */
   followOnly(connection: LiveConnection, channels: readonly Since[]): Awaitable<void> {
     const { registry } = this.parts
-    const known = new Set(connection.subscriptions.map(({ listeners }) => listeners.topic))
     const wanted = new Set(channels.map(({ topic }) => topic))
-    for (const topic of known)
+    for (const topic of topicsOf(connection))
       if (isChannelTopic(topic) && !wanted.has(topic)) registry.unsubscribe(connection, topic)
-    const more = channels.filter(({ topic }) => !known.has(topic))
-    if (more.length > 0) return this.follow(connection, more)
+    return this.follow(connection, channels)
   }
 
   /** What was announced in these channels since they were joined is read, unless they were listened to here before. */
   follow(connection: LiveConnection, joined: readonly Since[]): Awaitable<void> {
-    const begun = joined.map(({ topic }) => this.parts.registry.subscribe(connection, topic))
-    if (!begun.some((work) => work instanceof Promise)) return
-    const late = [...joined]
+    const known = new Set(topicsOf(connection))
+    const begun = joined.map(({ topic, after }) =>
+      this.parts.registry.subscribe(connection, topic, after),
+    )
+    const late = joined.filter(({ topic }) => !known.has(topic))
+    if (late.length === 0 || !begun.some((work) => work instanceof Promise)) return
     if (connection.late) connection.late.push(...late)
-    // With a gate and nothing late, all its channels are being read, and will be anew because of this one.
+    // With a gate and nothing late, all its channels are being read, and will be again because of this one.
     else if (!connection.gate) return this.#readAll(connection, late)
   }
 
@@ -49,7 +62,8 @@ export class Follower {
     connection.late = late
     connection.gate = []
     try {
-      await this.#catchUp(connection, late)
+      const reading = await this.#read(connection, late)
+      if (reading) this.#openGate(connection, reading)
     } catch (error) {
       // It comes back, and catches up then.
       if (connection.late === late) this.parts.expel(connection, CLOSE.unavailable)
@@ -57,20 +71,61 @@ export class Follower {
     }
   }
 
-  async #catchUp(connection: LiveConnection, late: Since[]): Promise<void> {
-    const { store, registry, outbox } = this.parts
-    const read = new Map<number, StoredEvent>()
+  /** Undefined: another client took the connection over, or it has gone. */
+  async #read(connection: LiveConnection, late: Since[]): Promise<Reading | undefined> {
+    const { store, registry } = this.parts
+    const reading: Reading = { events: new Map(), gaps: [], head: 0 }
     while (late.length > 0) {
       const since = late.splice(0)
-      await Promise.all(since.map(async ({ topic }) => registry.subscribe(connection, topic)))
-      const { events } = await store.missed(since)
-      if (connection.late !== late) return // another client took it over, or it has gone
-      for (const event of events) read.set(event.n, event)
+      await Promise.all(since.map(async ({ topic }) => registry.ready(topic)))
+      const { events, gaps, head } = await store.missed(since)
+      if (connection.late !== late) return undefined
+      for (const event of events) reading.events.set(event.n, event)
+      reading.gaps.push(...since.filter(({ topic }) => gaps.includes(topic)))
+      reading.head = head
     }
-    const live = (connection.gate ?? []).filter(({ n }) => !read.has(n))
-    const missed = [...read.values()].filter((event) => maySee(connection.user, event))
+    return reading
+  }
+
+  /** To a client that is there everything is told as live, what was read as well. */
+  #openGate(connection: LiveConnection, { events, gaps, head }: Reading): void {
+    const announced = (connection.gate ?? []).filter(
+      ({ n, type }) => type === 'gap' || !events.has(n),
+    )
     connection.late = undefined
     connection.gate = undefined
-    for (const event of inOrder(missed.map(liveEvent), live)) outbox.push(connection, event)
+    const read = [...events.values()].filter((event) => this.#isFor(connection, event))
+    const told = inOrder(read.map(liveEvent), announced)
+    const topics = gaps
+      .filter((since) => this.#isStillMissed(connection, since))
+      .map(({ topic }) => topic)
+      .filter((topic) => !announced.some((event) => tellsGapOf(event, topic)))
+    if (topics.length > 0) {
+      told.unshift(gapEvent(this.parts, (told[0]?.n ?? head + 1) - 1, topics))
+    }
+    for (const event of told) this.parts.outbox.push(connection, event)
+  }
+
+  /** It may have left the channel again meanwhile, or joined it anew. */
+  #isFor(connection: LiveConnection, event: StoredEvent): boolean {
+    const { channel } = event.body
+    const listeners =
+      channel === null ? undefined : this.parts.registry.listenersOf(channelTopic(channel))
+    return (
+      listeners !== undefined &&
+      connection.mayHear(listeners, event.n) &&
+      maySee(connection.user, event)
+    )
+  }
+
+  #isStillMissed(connection: LiveConnection, { topic, after }: Since): boolean {
+    const listeners = this.parts.registry.listenersOf(topic)
+    return listeners !== undefined && connection.subscriptionTo(listeners)?.after === after
   }
 }
+
+const tellsGapOf = ({ body }: OutgoingEvent, topic: Topic): boolean =>
+  body.type === 'gap' && (body['channels'] as string[]).includes(nameInTopic(topic))
+
+const topicsOf = ({ subscriptions }: LiveConnection) =>
+  subscriptions.map(({ listeners }) => listeners.topic)

@@ -1,6 +1,6 @@
 import { Batch } from './batch.ts'
 import { LiveConnection } from './connection.ts'
-import { channelTopic } from '../store/store.ts'
+import { StoreAway, channelTopic } from '../store/store.ts'
 import { saidIn } from './messages.ts'
 import type { Awaitable, Store } from '../store/store.ts'
 import type { Cancel, Clock } from '../clock.ts'
@@ -10,6 +10,8 @@ import type { Outbox } from './outbox.ts'
 import type { Registry } from './registry.ts'
 import type { Said } from './messages.ts'
 import type { Sink } from './connection.ts'
+
+const ASK_AGAIN_MS = 500
 
 /** Someone who listens to channels without being in them. */
 export class Guest extends LiveConnection {
@@ -27,7 +29,7 @@ export class Guest extends LiveConnection {
 }
 
 interface Parts {
-  readonly store: Pick<Store, 'ensure' | 'publish'>
+  readonly store: Pick<Store, 'ensure' | 'missed' | 'publish'>
   readonly clock: Clock
   readonly registry: Registry
   readonly outbox: Outbox
@@ -70,11 +72,18 @@ export class Guests {
     return guest
   }
 
-  /** Resolves once everything that is announced in these channels comes. Unknown channels are not made. */
-  async listen(guest: Guest, channels: readonly ChannelName[]): Promise<void> {
-    const { registry } = this.parts
+  /**
+   * Resolves once everything comes that is announced in these channels after the event with the number `after`; left out, the
+   * newest one there is. Unknown channels are not made. While the store is away it waits.
+   */
+  async listen(guest: Guest, channels: readonly ChannelName[], after?: number): Promise<void> {
+    // After a time in which the store was away, what was announced meanwhile comes as well: older events are not for it.
+    const newest = after ?? (await this.#newest(guest))
     if (!this.#isHere(guest)) return
-    await Promise.all(channels.map(async (name) => registry.subscribe(guest, channelTopic(name))))
+    const { registry } = this.parts
+    await Promise.all(
+      channels.map(async (name) => registry.subscribe(guest, channelTopic(name), newest)),
+    )
   }
 
   /** What was said in them before still comes, before this returns. */
@@ -83,13 +92,19 @@ export class Guests {
     for (const name of channels) this.parts.registry.unsubscribe(guest, channelTopic(name))
   }
 
-  /** Makes the channels that are not known, and sees to it that they are not forgotten as long as the guest is here. */
-  keep(guest: Guest, channels: readonly ChannelName[]): Awaitable<void> {
+  /**
+   * Makes the channels that are not known, and sees to it that they are not forgotten as long as the guest is here. Resolves
+   * with the number of the newest event; undefined if all of them are kept already.
+   */
+  keep(guest: Guest, channels: readonly ChannelName[]): Awaitable<number | undefined> {
     const added = channels.filter((name) => !guest.keeps.has(name))
-    if (added.length === 0) return
+    if (added.length === 0) return undefined
     const made = this.parts.store.ensure(added)
-    const noteKept = (): void => added.forEach((name) => guest.keeps.add(name))
-    return made instanceof Promise ? made.then(noteKept) : noteKept()
+    const noteKept = (newest: number): number => {
+      added.forEach((name) => guest.keeps.add(name))
+      return newest
+    }
+    return made instanceof Promise ? made.then(noteKept) : noteKept(made)
   }
 
   /**
@@ -135,6 +150,18 @@ export class Guests {
 
   #isHere(guest: Guest): boolean {
     return this.parts.registry.guests.get(guest.user) === guest
+  }
+
+  /** The number of the newest event. Asks again while the store is away, as long as the guest is here. */
+  async #newest(guest: Guest): Promise<number> {
+    const { store, clock } = this.parts
+    for (;;)
+      try {
+        return (await store.missed([])).head
+      } catch (error) {
+        if (!(error instanceof StoreAway) || !this.#isHere(guest)) throw error
+        await new Promise<void>((resolve) => void clock.after(ASK_AGAIN_MS, resolve))
+      }
   }
 
   #keepAll(): void {

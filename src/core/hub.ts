@@ -76,8 +76,12 @@ export class Hub {
   start(): void {
     this.store.onEvent((event, topics) => this.#deliverer.deliver(event, topics))
     const { store, clock } = this
-    this.store.onGap((topics, through) =>
-      this.#deliverer.tellGap(topics, (lost) => gapEvent({ store, clock }, through, lost)),
+    this.store.onGap((gap) =>
+      this.#deliverer.tellGap(
+        gap,
+        (topics) => gapEvent({ store, clock }, gap.n, topics),
+        (connection) => this.sessions.outdate(connection),
+      ),
     )
     this.store.onCommand((command) => this.sessions.obey(command))
     this.sessions.heartbeats.start()

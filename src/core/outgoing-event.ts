@@ -54,7 +54,17 @@ export function lateEvent(event: StoredEvent): OutgoingEvent {
   LATE.set(event, late)
   return late
 }
-const LATE = new WeakMap<StoredEvent, OutgoingEvent>()
+const LATE = new WeakMap<StoredEvent | OutgoingEvent, OutgoingEvent>()
+
+/** An event that was announced as live, for those who come back. They share it as well. */
+export function toldLate(event: OutgoingEvent): OutgoingEvent {
+  const known = LATE.get(event)
+  if (known) return known
+  const { n, id, body } = event
+  const late = new OutgoingEvent(n, id, { ...body, catchup: true })
+  LATE.set(event, late)
+  return late
+}
 
 /**
  * `date` is the server's: without a timestamp it is undefined, which takes a caller's own key of that name away.

@@ -58,14 +58,12 @@ export class Registry {
     for (const subscription of connection.subscriptions.splice(0)) this.#remove(subscription)
   }
 
-  /** Resolves once the store announces the topic here. */
-  subscribe(connection: LiveConnection, topic: Topic): Awaitable<void> {
+  /** What comes on the topic after the event with the number `after` is for the connection. Resolves once all of it comes. */
+  subscribe(connection: LiveConnection, topic: Topic, after = 0): Awaitable<void> {
     const known = this.#topics.get(topic)
     const listeners = known ?? new Listeners(topic)
-    if (known && connection.listensTo(known)) return known.ready
-    const subscription = { connection, listeners, index: listeners.subscriptions.length }
-    listeners.subscriptions = appended(listeners.subscriptions, subscription)
-    connection.subscriptions = appended(connection.subscriptions, subscription)
+    const own = known && connection.subscriptionTo(known)
+    listeners.begin(own ?? add(connection, listeners), after)
     if (known) return known.ready
     this.#topics.set(topic, listeners)
     this.onListening(topic, true)
@@ -85,6 +83,11 @@ export class Registry {
     if (index >= 0) this.#remove(connection.subscriptions.splice(index, 1)[0] as Subscription)
   }
 
+  /** Resolves once the store announces the topic here. Undefined also if nobody listens to it. */
+  ready(topic: Topic): Awaitable<void> {
+    return this.#topics.get(topic)?.ready
+  }
+
   /** In constant time: the last one moves into the hole. Order within a topic means nothing. */
   #remove({ listeners, index }: Subscription): void {
     const last = listeners.subscriptions.pop() as Subscription
@@ -97,4 +100,11 @@ export class Registry {
     this.onListening(listeners.topic, false)
     this.inBackground(this.store.unlisten(listeners.topic))
   }
+}
+
+function add(connection: LiveConnection, listeners: Listeners): Subscription {
+  const subscription = { connection, listeners, index: listeners.subscriptions.length, after: 0 }
+  listeners.subscriptions = appended(listeners.subscriptions, subscription)
+  connection.subscriptions = appended(connection.subscriptions, subscription)
+  return subscription
 }

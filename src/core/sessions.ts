@@ -3,8 +3,9 @@ import { Arrivals } from './arrivals.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { Follower } from './follower.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { catchUpStart, inOrder, lateEvents, topicsSince } from './catchup.ts'
+import { catchUpStart, inOrder, lateEvents, topicsJoined, topicsSince } from './catchup.ts'
 import { channelTopic } from '../store/store.ts'
+import { toldLate } from './outgoing-event.ts'
 import type { Arrival } from './arrivals.ts'
 import type { Attachment, Awaitable, Command, Missed, Store } from '../store/store.ts'
 import type { CatchUpStart } from './catchup.ts'
@@ -141,6 +142,11 @@ export class Sessions {
     connection.askedAt = undefined
   }
 
+  /** What is being read for clients that open the connection is out of date, and is read again. */
+  outdate(connection: LiveConnection): void {
+    this.#arrivals.changed(connection.id)
+  }
+
   /** What a store tells the server that holds a connection. */
   obey(command: Command): void {
     const { registry, inBackground } = this.parts
@@ -232,9 +238,11 @@ export class Sessions {
     start: CatchUpStart,
   ): Promise<Missed> {
     const { store, registry } = this.parts
-    const since = topicsSince(attachment, start)
-    await Promise.all(since.map(async ({ topic }) => registry.subscribe(connection, topic)))
-    return store.missed(since)
+    const joined = topicsJoined(attachment)
+    await Promise.all(
+      joined.map(async ({ topic, after }) => registry.subscribe(connection, topic, after)),
+    )
+    return store.missed(topicsSince(attachment, start))
   }
 
   /** Tells what was missed and what was announced meanwhile, in the order of their numbers; opens the gate. */
@@ -245,8 +253,14 @@ export class Sessions {
     missed: Missed,
   ): void {
     const read = new Set(missed.events.map(({ n }) => n))
-    const announced = (connection.gate ?? []).filter(({ n }) => n > start.after && !read.has(n))
+    // A client may name a cursor that is ahead of everything.
+    const after = Math.min(start.after, missed.head)
     const late = lateEvents(this.parts, attachment, start, missed)
+    const lastLate = late.at(-1)?.n ?? 0
+    const announced = (connection.gate ?? [])
+      .filter(({ n }) => n > after && !read.has(n))
+      // Not every event can be read, so one that was heard may have its place before one that was read.
+      .map((event) => (event.n < lastLate ? toldLate(event) : event))
     connection.gate = undefined
     connection.caughtUpTo = missed.head
     if (late.length + announced.length === 0) connection.cursor = missed.head

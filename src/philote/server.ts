@@ -201,8 +201,8 @@ export class PhiloteServer {
     const { guests, generation } = this.options
     const guest = guests.open(crypto.randomUUID() as UserName, socket)
     try {
-      await guests.keep(guest, read)
-      await guests.listen(guest, read)
+      const newest = await guests.keep(guest, read)
+      await guests.listen(guest, read, newest)
       await generation.ready?.(read)
     } catch (error) {
       guests.close(guest)

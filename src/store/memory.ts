@@ -110,11 +110,12 @@ export class MemoryStore implements Contract.Store {
     }
   }
 
-  ensure(channels: readonly ChannelName[]): void {
+  ensure(channels: readonly ChannelName[]): number {
     for (const name of channels) {
       const channel = this.#tables.channel(name)
       this.#tables.collector.channelChanged(channel)
     }
+    return this.#tables.log.head
   }
 
   publish(publications: readonly Contract.Publication[]): void {

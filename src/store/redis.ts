@@ -194,8 +194,8 @@ export class RedisStore implements Contract.Store {
     await this.#installation.run('configure', ...writeChannels([...settings.keys()], settings))
   }
 
-  async ensure(channels: readonly ChannelName[]): Promise<void> {
-    await this.#installation.run('ensure', ...writeChannels(channels, new Map()))
+  async ensure(channels: readonly ChannelName[]): Promise<number> {
+    return Number(await this.#installation.run('ensure', ...writeChannels(channels, new Map())))
   }
 
   async publish(publications: readonly Contract.Publication[], once = ''): Promise<void> {
@@ -282,10 +282,13 @@ export class RedisStore implements Contract.Store {
     const announcements = this.#announcements
     announcements.hold()
     const { head, isNew } = await this.#installation.enter(line, announcements.heardThrough)
+    if (isNew) announcements.forget(head)
     await this.#lease.begin(line)
-    // First, because what is read next is not for those who have left meanwhile.
+    // Before anything is asked about connections: what is done to one of them afterwards is told here, and only once.
+    await announcements.listenForItself(line)
+    // Before events are read: they are not for those who have left meanwhile.
     await this.#holdings.settle(line)
-    await announcements.recover(line, isNew ? head : undefined)
+    await announcements.recover(line)
   }
 
   #receive(text: string, topic: string): void {
@@ -298,12 +301,14 @@ export class RedisStore implements Contract.Store {
       return this.#announcements.toUsers(JSON.parse(users) as UserName[], event.join('\n'))
     }
     if (type === 'settled') return this.#answers?.settled(lines.join('\n'))
-    const [connId, since, channels = '[]'] = lines
-    this.#announcements.inOrder(() =>
+    const [connId, number, channels = '[]'] = lines
+    // Zero is what older servers say where the number of the newest event is said by now.
+    const n = type === 'moved' ? undefined : Number(number) || undefined
+    this.#announcements.command(n, () =>
       this.#holdings.told(
         type,
         connId as ConnId,
-        Number(since),
+        Number(number),
         JSON.parse(channels) as ChannelName[],
       ),
     )

@@ -230,6 +230,16 @@ export interface Missed {
   readonly head: number
 }
 
+/** Events that can be told to nobody any more. */
+export interface Gap {
+  /** The topics, each with the number of the newest event on it that is lost. */
+  readonly lost: ReadonlyMap<Topic, number>
+  /** The number to tell the gap by: everything that is announced from now on has a larger one. */
+  readonly n: number
+  /** The number of the newest event. A larger one that is remembered is of a numbering that ended with the store's memory. */
+  readonly head: number
+}
+
 /** What the server that holds a connection is asked to do, whichever server was asked for it. */
 export type Command =
   | {
@@ -263,8 +273,8 @@ export interface Store {
 
   /** Called for every event on a topic that is listened to, with those topics, in the order of their numbers. */
   onEvent(listener: (event: StoredEvent, topics: readonly Topic[]) => void): void
-  /** Called when events on topics that are listened to are lost: some of those up to the number `through`. */
-  onGap(listener: (topics: readonly Topic[], through: number) => void): void
+  /** Called when events on topics that are listened to are lost, before what comes after them is announced. */
+  onGap(listener: (gap: Gap) => void): void
   /** Called on the server that holds the connection; on none, if no client is attached. */
   onCommand(listener: (command: Command) => void): void
   /** Resolves once events are announced here; if the store is away, when it is back. */
@@ -314,8 +324,11 @@ export interface Store {
   ): Awaitable<UserStateChange | 'state-too-large' | undefined>
   /** Makes the channels, or gives them these settings whole. */
   configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Awaitable<void>
-  /** Makes the channels that are not known, with default settings; for the others it counts as activity. */
-  ensure(channels: readonly ChannelName[]): Awaitable<void>
+  /**
+   * Makes the channels that are not known, with default settings; for the others it counts as activity. Answers the number
+   * of the newest event.
+   */
+  ensure(channels: readonly ChannelName[]): Awaitable<number>
 
   /**
    * Announces events, in order. A message is appended to the history where the channel keeps one; an edit changes the

@@ -109,6 +109,18 @@ export function announcements(openBench: OpenBench): void {
       expect(before.map(({ event }) => textOf(event))).toEqual(['heard'])
     })
 
+    it('have numbers above the one that ensuring their channels answered', async () => {
+      const { store, heard } = await openBench()
+      await store.configure(settingsMap({ other: {} }))
+      await store.publish([message('other'), message('other')])
+      const newest = await store.ensure(channelNames('room'))
+      expect(newest).toBe((await store.missed([])).head)
+      await store.listen(ROOM)
+      await store.publish([message('room', { text: 'last' })])
+      await heard.upTo('last')
+      expect(heard.announced.map(({ event }) => event.n)).toEqual([newest + 1])
+    })
+
     it('come from channels that were ensured, whose settings stay as they are', async () => {
       const { store, heard } = await openBench()
       await store.configure(settingsMap({ other: { store_history: true } }))

@@ -13,8 +13,9 @@ import {
   whisper,
 } from '../contract/fixtures.ts'
 import { channelTopic, userTopic } from '../../src/store/store.ts'
+import { outgoing } from './fixtures.ts'
 import type { LiveConnection } from '../../src/core/connection.ts'
-import type { Publication } from '../../src/store/store.ts'
+import type { Gap, Publication, Topic } from '../../src/store/store.ts'
 
 class Scene {
   readonly clock = new ManualClock()
@@ -53,6 +54,13 @@ class Scene {
   async toUsers(publication: Publication): Promise<void> {
     const topics = (publication.users ?? []).map(userTopic)
     this.#deliverer.deliver(storedEvent(++this.#numbers, publication), topics)
+    await this.clock.endTurn()
+  }
+
+  /** Whoever is told gets the topics. */
+  async loses(gap: Gap): Promise<void> {
+    const tell = (topics: readonly Topic[]) => outgoing(gap.n, { type: 'gap', topics })
+    this.#deliverer.tellGap(gap, tell, () => {})
     await this.clock.endTurn()
   }
 
@@ -159,5 +167,62 @@ describe('delivery', () => {
     for (let count = 1; count <= 4; count++) await scene.inChannel(message('room', wishes))
     expect(scene.registry.size).toBe(3)
     expect(others.map(({ events }) => events.length)).toEqual([4, 4, 4])
+  })
+
+  it.each([
+    ['to everyone', {}],
+    ['to all but some', { excludeUsers: ['nobody'] }],
+    ['to some', { pmUsers: ['ann', 'bob'] }],
+  ])('tells nobody what was announced before the joining, what goes %s', async (_, wishes) => {
+    const scene = new Scene()
+    scene.enter('ann', 'room')
+    const bob = scene.enter('bob')
+    const connection = scene.registry.get(connIdOf(1)) as LiveConnection
+    void scene.registry.subscribe(connection, channelTopic(channelName('room')), 2)
+    for (let count = 1; count <= 4; count++) await scene.inChannel(message('room', wishes))
+    expect(scene.got()).toEqual({ 'ann 0': 4, 'bob 1': 2 })
+    expect(bob.events.map(({ id }) => id)).toEqual(['epoch-3', 'epoch-4'])
+  })
+
+  it('begins later after another joining, and never earlier', async () => {
+    const scene = new Scene()
+    const bob = scene.enter('bob', 'room')
+    const connection = scene.registry.get(connIdOf(0)) as LiveConnection
+    for (const after of [2, 1, 0])
+      void scene.registry.subscribe(connection, channelTopic(channelName('room')), after)
+    for (let count = 1; count <= 3; count++) await scene.inChannel(message('room'))
+    expect(bob.events.map(({ id }) => id)).toEqual(['epoch-3'])
+  })
+})
+
+describe('a gap', () => {
+  const ROOM = channelTopic(channelName('room'))
+  const ELSEWHERE = channelTopic(channelName('elsewhere'))
+
+  it('is told once to each who listened when something was lost, with the topics of which it was', async () => {
+    const scene = gather()
+    const dan = scene.enter('dan')
+    const connection = scene.registry.get(connIdOf(5)) as LiveConnection
+    void scene.registry.subscribe(connection, ROOM, 7)
+    void scene.registry.subscribe(connection, ELSEWHERE, 6)
+    const lost = new Map([ROOM, ELSEWHERE].map((topic) => [topic, 7]))
+    await scene.loses({ lost, n: 4, head: 9 })
+    expect(scene.got()).toEqual({
+      ...{ 'ann 0': 1, 'ann 1': 1, 'bob 2': 1, 'ann 3': 1, 'cem 4': 1 },
+      'dan 5': 1,
+    })
+    expect(dan.events).toMatchObject([{ topics: [ELSEWHERE] }])
+    expect(scene.sinks.get('ann 1')?.events).toMatchObject([{ topics: [ROOM, ELSEWHERE] }])
+  })
+
+  it('is the end of numbers that are larger than the newest: they are given again', async () => {
+    const scene = new Scene()
+    const bob = scene.enter('bob')
+    const connection = scene.registry.get(connIdOf(0)) as LiveConnection
+    void scene.registry.subscribe(connection, ROOM, 1000)
+    await scene.loses({ lost: new Map([[ROOM, 2]]), n: 2, head: 2 })
+    bob.take()
+    for (let count = 1; count <= 4; count++) await scene.inChannel(message('room'))
+    expect(bob.events.map(({ id }) => id)).toEqual(['epoch-3', 'epoch-4'])
   })
 })

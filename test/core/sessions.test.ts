@@ -8,7 +8,8 @@ import {
   EditsRequest,
   UnsubscribeRequest,
 } from '../../src/protocol/requests.ts'
-import { connIdOf } from '../contract/fixtures.ts'
+import { channelName, connIdOf } from '../contract/fixtures.ts'
+import { channelTopic } from '../../src/store/store.ts'
 import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
 
 const PRESENCE = { channel_configs: { room: { notify_presence: true } } }
@@ -86,6 +87,33 @@ describe('a client that opens a connection', () => {
     await opening
     await at.saySoon('room', 'afterwards')
     expect(ann.heard()).toEqual(['meanwhile', 'afterwards'])
+  })
+
+  it('gets what it missed as late, in its place, where only a part of it can be read', async () => {
+    const at = new Installation()
+    const configs = { channel_configs: { quiet: { store_frames: false } } }
+    const ann = new Client(at, await at.connect('ann', ['room', 'quiet'], configs))
+    const answer = at.store.hold('listen')
+    const opening = ann.open()
+    await at.clock.endTurn()
+    await at.say('quiet', '1')
+    await at.say('room', '2')
+    await at.say('quiet', '3')
+    answer()
+    await opening
+    expect(ann.heard()).toEqual(['1 (late)', '2 (late)', '3'])
+  })
+
+  it('gets what is said meanwhile, also if it names a cursor that is ahead', async () => {
+    const at = new Installation()
+    const ann = new Client(at, await at.connect('ann', ['room']))
+    const answer = at.store.hold('missed')
+    const opening = ann.open('stream', { epoch: at.store.epoch, n: 1000 })
+    await at.clock.endTurn()
+    await at.say('room', 'meanwhile')
+    answer()
+    await opening
+    expect(ann.heard()).toEqual(['gap: room, private', 'meanwhile'])
   })
 
   it('lets go of the sink when what was missed cannot be read, and may come again', async () => {
@@ -685,6 +713,70 @@ describe('channels that change while a client has the connection open', () => {
       ])
     },
   )
+
+  it('are heard from the joining on, also where the store begins late to announce them', async () => {
+    const { at, ann } = await gather()
+    const answer = at.store.hold('listen')
+    await at.subscribe(ann.connId, 'more')
+    await at.say('more', '1')
+    await at.say('room', '2')
+    answer()
+    await at.saySoon('more', '3')
+    expect(ann.heard()).toEqual(['1', '2', '3'])
+  })
+
+  it('are not heard any more if they are left before the store announces them', async () => {
+    const { at, ann } = await gather()
+    await at.connect('somebody', ['one', 'two'])
+    const [listening, reading] = [at.store.hold('listen'), at.store.hold('missed')]
+    await at.subscribe(ann.connId, 'one')
+    await at.subscribe(ann.connId, 'two')
+    await unsubscribe(at, ann.connId, 'one')
+    await at.say('one', 'secret')
+    listening()
+    await at.clock.endTurn()
+    await unsubscribe(at, ann.connId, 'two')
+    await at.say('two', 'secret')
+    reading()
+    await at.clock.endTurn()
+    for (const channel of ['one', 'two']) await at.saySoon(channel, 'secret too')
+    await at.saySoon('room', 'for all')
+    expect(ann.heard()).toEqual(['for all'])
+  })
+
+  it('are heard from the second joining on if they are left and joined again meanwhile', async () => {
+    const { at, ann } = await gather()
+    const answer = at.store.hold('missed')
+    const listening = at.store.hold('listen')
+    await at.subscribe(ann.connId, 'more')
+    await at.connect('somebody', ['more'])
+    await at.say('more', 'before')
+    await unsubscribe(at, ann.connId, 'more')
+    await at.say('more', 'secret')
+    await at.subscribe(ann.connId, 'more')
+    await at.say('more', 'after')
+    listening()
+    await at.clock.endTurn()
+    answer()
+    await at.saySoon('more', 'the end')
+    expect(ann.heard()).toEqual(['after', 'the end'])
+  })
+
+  it('are told a gap of, if they keep no frames and the store begins late to announce them', async () => {
+    const { at, ann } = await gather()
+    const configs = { channel_configs: { quiet: { store_frames: false } } }
+    await at.connect('somebody', ['quiet', 'more'], configs)
+    const answer = at.store.hold('listen')
+    await at.subscribe(ann.connId, 'quiet', 'more')
+    const quiet = channelTopic(channelName('quiet'))
+    at.store.unlisten(quiet)
+    await at.say('quiet', 'lost')
+    await at.say('more', 'kept')
+    answer()
+    at.store.listen(quiet)
+    await at.saySoon('quiet', 'afterwards')
+    expect(ann.heard()).toEqual(['gap: quiet', 'kept', 'afterwards'])
+  })
 
   it.each(['attach', 'listen', 'missed'] as const)(
     'are not heard any more if they are left while the client is just opening it (%s)',

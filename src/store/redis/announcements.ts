@@ -1,15 +1,30 @@
 import { StoreAway, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
 import { counted, readEvent, readPrivate } from './encoding.ts'
+import { inOneOrder } from './happenings.ts'
 import { partsOf } from './parts.ts'
+import { readMissed, sincePartsOf, writeSince } from './missed.ts'
+import type { Happening } from './happenings.ts'
 import type { Installation } from './installation.ts'
 import type { Line, Link } from './link.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { Missed, Since, Store, StoredEvent, Topic } from '../store.ts'
+import type { MissedReply } from './missed.ts'
 
 /** Topics that are asked for in one command: a script holds up everybody else. */
 const AT_ONCE = 100
 
 type Listeners = { [Call in 'onEvent' | 'onGap']: Parameters<Store[Call]>[0] }
+
+/** What was found out on a new connection. It is told once the connection is ready for everything that follows from it. */
+interface Recovered {
+  /** What was asked for. */
+  readonly topics: ReadonlySet<Topic>
+  readonly events: readonly Happening[]
+  /** Topics that have lost events, with the number of the newest lost one. */
+  readonly lost: ReadonlyMap<Topic, number>
+  /** Everything up to this number has been read or heard. */
+  readonly head: number
+}
 
 /**
  * What is announced to this server: asks Redis for the topics that are listened to here, and hands on what comes in the
@@ -22,15 +37,17 @@ export class Announcements {
   readonly #ending = new Set<Topic>()
   /** Everything up to this number that was announced on the topics has come. */
   #heardThrough = 0
-  /** Messages that wait until what was missed has been read. */
-  #held: (() => void)[] | undefined
-  /** What was read afterwards: it may be among what is held, too. */
-  #read = new Set<number>()
+  /** What comes on a new connection waits until what was missed has been read. */
+  #held: Happening[] | undefined
+  #recovered: Recovered = NOTHING
+  /** Redis has lost its memory: nothing is known of events up to this number, on any topic. */
+  #forgottenThrough: number | undefined
   /** Requests for channels that are not answered: the last one for each. */
   readonly #asked = new Map<Topic, Promise<void>>()
   /** Users to listen to, or not to, that Redis is not yet asked for. */
   #users = new Map<UserName, boolean>()
   #usersAsked: Promise<void> | undefined
+  /** Resolves with the topics that were asked for on a new connection, once that is ready. */
   #recovery = deferred()
 
   constructor(
@@ -50,12 +67,15 @@ export class Announcements {
   /** Resolves once announcements come, which may be when Redis is back. */
   async listen(topic: Topic): Promise<void> {
     this.#wanted.add(topic)
-    try {
-      await this.#ask(topic, true)
-    } catch (error) {
-      if (!(error instanceof StoreAway)) throw error
-      await this.#recovery.promise
-    }
+    // Again where it was not wanted yet when the server began to come back.
+    for (let isHeard = false; !isHeard && this.#wanted.has(topic);)
+      try {
+        await this.#ask(topic, true)
+        isHeard = true
+      } catch (error) {
+        if (!(error instanceof StoreAway)) throw error
+        isHeard = (await this.#recovery.promise).has(topic)
+      }
   }
 
   /** What was announced before still comes. */
@@ -82,19 +102,18 @@ export class Announcements {
   /** An event in a channel. */
   inChannel(name: string, text: string): void {
     const topic = this.installation.keys.channelTopicOf(name)
-    this.inOrder(() => this.#live(readEvent(text, this.installation.epoch), [topic]))
+    this.#hear(text, () => [readEvent(text, this.installation.epoch), [topic]])
   }
 
   /** An event for users. */
   toUsers(names: readonly UserName[], text: string): void {
     const topics = names.map(userTopic)
-    this.inOrder(() => this.#live(readPrivate(text, this.installation.epoch, names), topics))
+    this.#hear(text, () => [readPrivate(text, this.installation.epoch, names), topics])
   }
 
-  /** Whatever comes from Redis happens one after the other. */
-  inOrder(happen: () => void): void {
-    if (this.#held) this.#held.push(happen)
-    else happen()
+  /** Something is done to a connection. `n`: the number of the newest event then; undefined if it is not known. */
+  command(n: number | undefined, happen: () => void): void {
+    this.#inOrder({ kind: 'command', n, happen })
   }
 
   async missed(since: readonly Since[]): Promise<Missed> {
@@ -108,64 +127,86 @@ export class Announcements {
     return missed
   }
 
-  /** From now on messages are held, until `recover` has told what came before them. */
-  hold(): void {
-    this.#held = []
+  /** What concerns this server alone is heard on this connection from now on. */
+  async listenForItself(line: Line): Promise<void> {
+    const { server, keys } = this.installation
+    await line.subscribe([keys.server(server)])
   }
 
-  /**
-   * Listens anew on a new connection, and tells what was announced since the last one was lost. `lostThrough`: up to this
-   * number nothing is known any more; undefined if Redis has kept its memory.
-   */
-  async recover(line: Line, lostThrough: number | undefined): Promise<void> {
+  /** From now on what comes is held, until `resume` has told what came before. */
+  hold(): void {
+    this.#held = []
+    this.#recovered = NOTHING
+  }
+
+  /** Redis has lost its memory of everything up to this number. */
+  forget(lostThrough: number): void {
+    this.#heardThrough = this.#forgottenThrough = lostThrough
+  }
+
+  /** Listens anew on a new connection, and reads what was announced since the last one was lost. */
+  async recover(line: Line): Promise<void> {
     const topics = [...this.#wanted]
     const channels = topics.filter(isChannelTopic).map((topic) => this.#nameOf(topic))
     const users = topics.filter((topic) => !isChannelTopic(topic)).map(nameInTopic)
-    const { server, keys } = this.installation
-    for (const part of partsOf([keys.server(server), ...channels], AT_ONCE))
-      await line.subscribe(part)
+    for (const part of partsOf(channels, AT_ONCE)) await line.subscribe(part)
     for (const part of partsOf(users, AT_ONCE))
       await this.installation.runOn(line, 'listen', ...counted(part), 0)
-    if (lostThrough === undefined) await this.#readMissed(line, topics)
-    else {
-      this.#heardThrough = lostThrough
-      if (topics.length > 0) this.listeners.onGap(topics, lostThrough)
-    }
+    this.#recovered = await this.#readMissed(line, topics)
   }
 
-  /** Tells what was held. */
+  /** The connection is ready: tells what was missed, and what was held meanwhile. */
   resume(): void {
-    const held = this.#held ?? []
+    const { topics, events, lost, head } = this.#recovered
+    const happenings = inOneOrder(this.#held ?? [], events)
     this.#held = undefined
-    for (const happen of held) happen()
-    this.#read = new Set()
-    this.#recovery.resolve()
+    this.#recovered = NOTHING
+    this.#tellGap(lost, head, happenings)
+    for (const { happen } of happenings) happen()
+    this.#heardThrough = Math.max(this.#heardThrough, head)
+    this.#recovery.resolve(topics)
     this.#recovery = deferred()
   }
 
-  async #readMissed(line: Line, topics: readonly Topic[]): Promise<void> {
+  async #readMissed(line: Line, topics: readonly Topic[]): Promise<Recovered> {
     const since = topics.map((topic) => ({ topic, after: this.#heardThrough }))
     const replies: MissedReply[] = []
     for (const part of sincePartsOf(since))
       replies.push((await this.installation.runOn(line, 'missed', ...writeSince(part))) as never)
+    // Parts were read one after the other: what came after the first of them is heard as well.
     await line.announced()
     const missed = readMissed(since, replies, this.installation.epoch)
-    const [first] = missed.events
-    if (missed.gaps.length > 0) this.listeners.onGap(missed.gaps, (first?.n ?? missed.head + 1) - 1)
-    // Parts were read one after the other: what came after the first of them is heard as well, and told in its place.
-    const events = missed.events.filter(({ n }) => n <= missed.head)
-    for (const event of events) this.#announce(event, missed.topics.get(event.n) ?? [])
-    this.#read = new Set(events.map(({ n }) => n))
-    this.#heardThrough = Math.max(this.#heardThrough, missed.head)
+    const events = missed.events.map((event): Happening => {
+      const heard = missed.topics.get(event.n) ?? []
+      return { kind: 'event', n: event.n, happen: () => this.#announce(event, heard) }
+    })
+    return { topics: new Set(topics), events, lost: missed.lost, head: missed.head }
   }
 
-  #live(event: StoredEvent, topics: readonly Topic[]): void {
-    if (this.#read.has(event.n)) return
-    this.#heardThrough = Math.max(this.#heardThrough, event.n)
-    this.#announce(event, topics)
+  /** Before everything that comes. */
+  #tellGap(lost: ReadonlyMap<Topic, number>, head: number, happenings: readonly Happening[]): void {
+    const forgotten = this.#forgottenThrough
+    this.#forgottenThrough = undefined
+    const all =
+      forgotten === undefined
+        ? lost
+        : new Map([...this.#wanted].map((topic) => [topic, lost.get(topic) ?? forgotten]))
+    if (all.size === 0) return
+    const first = happenings.find(({ kind }) => kind === 'event')?.n
+    this.listeners.onGap({ lost: all, n: (first ?? head + 1) - 1, head })
+  }
+
+  #hear(text: string, read: () => [StoredEvent, readonly Topic[]]): void {
+    this.#inOrder({ kind: 'event', n: parseInt(text), happen: () => this.#announce(...read()) })
+  }
+
+  #inOrder(happening: Happening): void {
+    if (this.#held) this.#held.push(happening)
+    else happening.happen()
   }
 
   #announce(event: StoredEvent, topics: readonly Topic[]): void {
+    this.#heardThrough = Math.max(this.#heardThrough, event.n)
     const heard = topics.filter((topic) => this.#wanted.has(topic) || this.#ending.has(topic))
     if (heard.length > 0) this.listeners.onEvent(event, heard)
   }
@@ -215,55 +256,12 @@ export class Announcements {
   }
 }
 
-type MissedReply = readonly [head: number, found: readonly FoundReply[], gaps: readonly number[]]
-type FoundReply = readonly [place: number, ...events: string[]]
-
-/** At least one, which may be empty: the head is asked for in any case. */
-const sincePartsOf = (since: readonly Since[]): (readonly Since[])[] =>
-  since.length === 0 ? [[]] : partsOf(since, AT_ONCE)
-
-const writeSince = (since: readonly Since[]): (string | number)[] => [
-  since.length,
-  ...since.flatMap(({ topic, after }) => {
-    const kind = isChannelTopic(topic) ? 'c' : 'u'
-    return [kind, nameInTopic(topic), after]
-  }),
-]
-
-/** Of parts, in their order. `topics`: those that each event was announced on, by its number. */
-function readMissed(
-  since: readonly Since[],
-  replies: readonly MissedReply[],
-  epoch: string,
-): Missed & { readonly topics: ReadonlyMap<number, readonly Topic[]> } {
-  const topicAt = (part: number, place: number) => (since[part * AT_ONCE + place] as Since).topic
-  const topics = new Map<number, Topic[]>()
-  const texts = new Map<number, string>()
-  for (const [part, [, found]] of replies.entries())
-    for (const [place, ...events] of found)
-      for (const text of events) {
-        const n = parseInt(text)
-        texts.set(n, text)
-        const known = topics.get(n)
-        if (known) known.push(topicAt(part, place))
-        else topics.set(n, [topicAt(part, place)])
-      }
-  const numbers = [...texts.keys()].sort((one, other) => one - other)
-  const events = numbers.map((n) => readOn(topics.get(n) ?? [], texts.get(n) ?? '', epoch))
-  const gaps = replies.flatMap(([, , places], part) => places.map((place) => topicAt(part, place)))
-  return { events, gaps, head: Math.min(...replies.map(([number]) => number)), topics }
-}
-
-/** An event is on the topic of a channel, or on those of users. */
-const readOn = (topics: readonly Topic[], text: string, epoch: string): StoredEvent =>
-  topics.some(isChannelTopic)
-    ? readEvent(text, epoch)
-    : readPrivate(text, epoch, topics.map(nameInTopic) as UserName[])
+const NOTHING: Recovered = { topics: new Set(), events: [], lost: new Map(), head: 0 }
 
 function deferred() {
-  let resolve!: () => void
+  let resolve!: (topics: ReadonlySet<Topic>) => void
   let reject!: (error: Error) => void
-  const promise = new Promise<void>((onDone, onFailed) => {
+  const promise = new Promise<ReadonlySet<Topic>>((onDone, onFailed) => {
     resolve = onDone
     reject = onFailed
   })

@@ -27,6 +27,11 @@ local function head()
   return tonumber(redis.call('HGET', P, 'head') or 0)
 end
 
+-- As text: Lua writes large numbers as powers of ten.
+local function head_text()
+  return string.format('%.0f', head())
+end
+
 local function is_alive(server)
   return tonumber(redis.call('ZSCORE', P .. ':servers', server) or 0) >= now
 end

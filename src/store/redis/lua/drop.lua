@@ -20,7 +20,7 @@ if redis.call('HINCRBY', P .. ':users', user, -1) == 0 then
 end
 if server then
   redis.call('SREM', P .. ':at:' .. server, conn_id)
-  tell(server, 'dropped', conn_id, 0, '[]')
+  tell(server, 'dropped', conn_id, head_text(), '[]')
 end
 tell_presence(user, changes, 'parted')
 return 1

@@ -12,6 +12,6 @@ for _, name in ipairs(list()) do
     names[#names + 1] = name
   end
 end
-if held[2] and #names > 0 then tell(held[2], 'left', conn_id, 0, cjson.encode(names)) end
+if held[2] and #names > 0 then tell(held[2], 'left', conn_id, head_text(), cjson.encode(names)) end
 tell_presence(user, changes, 'parted')
 return {user_record(user), names, channels_of(conn)}

@@ -1,11 +1,14 @@
 -- What was announced on topics since: c or u, name, number each. Answers the head, the events of each topic that has any
--- (its place, then the events), and which topics have a gap.
-local found, gaps = {}, {}
+-- (its place, then the events), which topics have a gap, and the number of the newest lost event of each of these.
+local found, gaps, newest_lost = {}, {}, {}
 for index = 1, tonumber(arg()) do
   local kind, name, after = arg(), arg(), tonumber(arg())
   local key = P .. (kind == 'c' and ':f:' or ':g:') .. name
   local lost = tonumber(redis.call('HGET', P .. ':' .. kind .. ':' .. name, 'l') or 0)
-  if after < lost then gaps[#gaps + 1] = index - 1 end
+  if after < lost then
+    gaps[#gaps + 1] = index - 1
+    newest_lost[#newest_lost + 1] = lost
+  end
   local newest = redis.call('LINDEX', key, -1)
   if newest and number_of(newest) > after then
     local events = {index - 1}
@@ -15,4 +18,4 @@ for index = 1, tonumber(arg()) do
     found[#found + 1] = events
   end
 end
-return {head(), found, gaps}
+return {head(), found, gaps, newest_lost}

@@ -1,0 +1,69 @@
+/** What `missed.lua` is asked, and what it answers. */
+import { isChannelTopic, nameInTopic } from '../store.ts'
+import { partsOf } from './parts.ts'
+import { readEvent, readPrivate } from './encoding.ts'
+import type { Missed, Since, StoredEvent, Topic } from '../store.ts'
+import type { UserName } from '../../protocol/ids.ts'
+
+/** Topics that are asked for in one command: a script holds up everybody else. */
+const AT_ONCE = 100
+
+export type MissedReply = readonly [
+  ...[head: number, found: readonly FoundReply[]],
+  ...[gaps: readonly number[], lost: readonly number[]],
+]
+type FoundReply = readonly [place: number, ...events: string[]]
+
+export interface Reading extends Missed {
+  /** Those that each event was announced on, by its number. */
+  readonly topics: ReadonlyMap<number, readonly Topic[]>
+  /** Of each topic with a gap, the number of the newest event that is lost. */
+  readonly lost: ReadonlyMap<Topic, number>
+}
+
+/** At least one, which may be empty: the head is asked for in any case. */
+export const sincePartsOf = (since: readonly Since[]): (readonly Since[])[] =>
+  since.length === 0 ? [[]] : partsOf(since, AT_ONCE)
+
+export const writeSince = (since: readonly Since[]): (string | number)[] => [
+  since.length,
+  ...since.flatMap(({ topic, after }) => {
+    const kind = isChannelTopic(topic) ? 'c' : 'u'
+    return [kind, nameInTopic(topic), after]
+  }),
+]
+
+/** The answers to the parts of what was asked, in their order. */
+export function readMissed(
+  since: readonly Since[],
+  replies: readonly MissedReply[],
+  epoch: string,
+): Reading {
+  const topicAt = (part: number, place: number) => (since[part * AT_ONCE + place] as Since).topic
+  const topics = new Map<number, Topic[]>()
+  const texts = new Map<number, string>()
+  for (const [part, [, found]] of replies.entries())
+    for (const [place, ...events] of found)
+      for (const text of events) {
+        const n = parseInt(text)
+        texts.set(n, text)
+        const known = topics.get(n)
+        if (known) known.push(topicAt(part, place))
+        else topics.set(n, [topicAt(part, place)])
+      }
+  const numbers = [...texts.keys()].sort((one, other) => one - other)
+  const events = numbers.map((n) => readOn(topics.get(n) ?? [], texts.get(n) ?? '', epoch))
+  const lost = new Map(
+    replies.flatMap(([, , places, numbers], part) =>
+      places.map((place, index) => [topicAt(part, place), numbers[index] ?? 0] as const),
+    ),
+  )
+  const head = Math.min(...replies.map(([number]) => number))
+  return { events, gaps: [...lost.keys()], head, topics, lost }
+}
+
+/** An event is on the topic of a channel, or on those of users. */
+const readOn = (topics: readonly Topic[], text: string, epoch: string): StoredEvent =>
+  topics.some(isChannelTopic)
+    ? readEvent(text, epoch)
+    : readPrivate(text, epoch, topics.map(nameInTopic) as UserName[])
