@@ -31,7 +31,9 @@ export class StopSignals {
     this.#stopApp().then(
       () => endProcess(this.#exitCode ?? 0),
       (error: unknown) => {
-        this.#tell(`could not stop in order: ${error instanceof Error ? error.message : String(error)}`)
+        this.#tell(
+          `could not stop in order: ${error instanceof Error ? error.message : String(error)}`,
+        )
         endProcess(1)
       },
     )
