@@ -90,7 +90,7 @@ export class RedisStore implements Contract.Store {
     this.#holdings = new Holdings(this.#installation, options.orphanWaitMs, command)
     this.#lease = new Lease({
       installation: this.#installation,
-      onSilence: () => this.#link.cut(),
+      onFailure: (why) => this.#link.cut(why),
       onForgotten: () => this.#link.cut(),
       announced: () => this.#link.announced(),
       onHead: (head) => this.#announcements.noteHead(head),

@@ -10,8 +10,8 @@ export const PATIENCE_MS = 3000
 
 interface Parts {
   readonly installation: Installation
-  /** Redis does not answer any more. */
-  readonly onSilence: () => void
+  /** Redis does not answer any more, or not what it should. */
+  readonly onFailure: (why: unknown) => void
   /** Others took this server for dead, and it is not. */
   readonly onForgotten: () => void
   /** Resolves when everything has come that was announced before. */
@@ -82,8 +82,9 @@ export class Lease {
   }
 
   async #beat(): Promise<void> {
-    const { installation, announced, onSilence, onForgotten, onHead, timeoutMs } = this.parts
-    const cancel = afterSilence(timeoutMs, onSilence)
+    const { installation, announced, onFailure, onForgotten, onHead, timeoutMs } = this.parts
+    const isSilent = new Error(`Redis did not answer within ${timeoutMs} ms`)
+    const cancel = afterSilence(timeoutMs, () => onFailure(isSilent))
     try {
       const reply = await installation.run('beat', 0)
       await announced()
@@ -91,8 +92,9 @@ export class Lease {
       if (!this.#note(reply)) onForgotten()
       this.#schedule()
     } catch (error) {
-      // The link has lost Redis, and begins again when it is back.
-      if (!(error instanceof StoreAway)) throw error
+      // The link has lost Redis, and begins again when it is back. Anything else that Redis has against a beat it has
+      // against the first one of a new connection too, and the link tells it.
+      if (!(error instanceof StoreAway)) onFailure(error)
     } finally {
       cancel()
     }

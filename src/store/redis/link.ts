@@ -30,11 +30,12 @@ const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
 
 /**
- * What Redis answers while it cannot do its work (the last three: it has no room), or when another machine has to be asked.
- * The connection is made anew, which fails for as long as this lasts, and then puts right what could not be written.
+ * What Redis answers while it cannot do its work (OOM, MISCONF and BUSY: it has no room), may not do it for this user (NOPERM,
+ * NOAUTH), or when another machine has to be asked. The connection is made anew, which fails for as long as this lasts, and
+ * then puts right what could not be written.
  */
 const AWAY =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|UNBLOCKED|OOM|MISCONF|BUSY) /
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|UNBLOCKED|OOM|MISCONF|BUSY|NOPERM|NOAUTH) /
 
 /**
  * What connects a server to Redis: one connection for commands, one for announcements, and both or none. It comes back by
@@ -104,9 +105,9 @@ export class Link {
     await this.#ready().announced()
   }
 
-  /** Ends the connection, so that it is made anew. */
-  cut(): void {
-    this.#line?.cut()
+  /** Ends the connection, so that it is made anew. The log says why. */
+  cut(why?: unknown): void {
+    this.#line?.cut(why)
   }
 
   #ready(): Line {
@@ -124,7 +125,8 @@ export class Link {
       await line.guarded(onConnected(line), Math.min(timeoutMs * SETTLING, leftMs))
     } catch (error) {
       line.cut()
-      throw error
+      // Who reads the log, or why the server does not start, wants to know what Redis said.
+      throw error instanceof StoreAway ? (error.cause ?? error) : error
     }
     if (this.#isStopped) line.cut()
     else {
@@ -139,9 +141,10 @@ export class Link {
     let wire = first
     while (!this.#isStopped) {
       await ended(wire)
+      const why = this.#line?.why ?? new Error(`the connection to ${wire.where} is lost`)
       this.#line = undefined
       if (this.#isStopped) return
-      this.#noteAway(new Error(`the connection to ${wire.where} is lost`))
+      this.#noteAway(why)
       const next = await this.#reconnect()
       if (!next) return
       wire = next
@@ -178,6 +181,7 @@ const SETTLING = 4
 export class Line {
   readonly #wire: Wire
   #announced: Promise<void> | undefined
+  #why: unknown
 
   constructor(
     wire: Wire,
@@ -188,6 +192,11 @@ export class Line {
     wire.announcements.on('sharded-channel-moved', () => this.cut())
     // One without the other is of no use.
     void ended(wire).then(() => this.cut())
+  }
+
+  /** Why this server ended the connection, if it knows. */
+  get why(): unknown {
+    return this.#why
   }
 
   get run(): string {
@@ -261,7 +270,8 @@ export class Line {
     return Promise.race([work, late, lost]).finally(() => clearTimeout(timer))
   }
 
-  cut(): void {
+  cut(why?: unknown): void {
+    this.#why ??= why
     for (const client of [this.#wire.commands, this.#wire.announcements])
       if (client.isOpen) client.destroy()
   }
@@ -269,7 +279,7 @@ export class Line {
   #meant(error: unknown): unknown {
     if (!(error instanceof ErrorReply)) return new StoreAway({ cause: error })
     if (!AWAY.test(error.message)) return error
-    this.cut()
+    this.cut(error)
     return new StoreAway({ cause: error })
   }
 }
