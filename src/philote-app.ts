@@ -63,7 +63,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   bus?.speakTo(hub)
   const philote = new PhiloteServer({
     generation: bus
-      ? new RedisGeneration({ ...settings, bus, guests, hearsAll: false })
+      ? new RedisGeneration({ ...settings, bus, guests, hearsAll: false, onFault })
       : new JwtGeneration(settings, clock, guests),
     guests,
     clock,
@@ -126,7 +126,7 @@ export function philoteBeside(
   const { philote_max_connections: maxConnections } = config
   return new PhiloteServer({
     generation: bus
-      ? new RedisGeneration({ bus, guests, maxConnections, hearsAll: true })
+      ? new RedisGeneration({ bus, guests, maxConnections, hearsAll: true, onFault })
       : new JwtGeneration(jwtOptions(config), clock, guests),
     guests,
     clock,

@@ -19,7 +19,12 @@ export interface RedisGenerationOptions {
   readonly maxConnections: number
   /** Whether what is written is for others than Philote readers too, so that it has to come back even if none is here. */
   readonly hearsAll: boolean
+  readonly onFault: (error: unknown) => void
 }
+
+/** The key is there, and is no text. */
+const isWrongType = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('WRONGTYPE ')
 
 /** Philote 0.1: access keys and messages go through Redis, which is the bus; the hub is the fan-out. */
 export class RedisGeneration implements Generation {
@@ -66,10 +71,12 @@ export class RedisGeneration implements Generation {
     try {
       return await this.#keys.use(token)
     } catch (error) {
-      // The original passes on what Redis says, which is about the key.
       if (error instanceof RedisAway || error instanceof RedisSilent)
         return KEY_REFUSALS.unavailable
-      return error instanceof Error ? error.message : String(error)
+      if (isWrongType(error)) return KEY_REFUSALS.wrongType
+      // The original passes on what Redis says. That tells strangers of its users, scripts and settings.
+      this.options.onFault(error)
+      return KEY_REFUSALS.failed
     }
   }
 

@@ -60,7 +60,9 @@ export const KEY_REFUSALS = {
   invalid: 'invalid token data: not an access key',
   depleted: 'ERR DepletedAccessKey: all uses of the access key are used up',
   contested: 'ERR the access key changes all the time',
+  wrongType: 'WRONGTYPE Operation against a key holding the wrong kind of value',
   unavailable: 'ERR Redis cannot be reached',
+  failed: 'ERR the access key cannot be read',
 } as const
 
 /** Whole seconds, as Go prints them: `1h2m3s`. */

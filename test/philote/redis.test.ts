@@ -70,6 +70,29 @@ const philoteConnections = async (): Promise<number> =>
   // This test's own connection is one of them.
   (await commands.sendCommand<string>(['CLIENT', 'LIST'])).trim().split('\n').length - 1
 
+describe('an access key that Redis does not let read', () => {
+  it('refuses the client without a word of what Redis says', async () => {
+    const port = await startStandalone()
+    await addKey('known', { read: ['a'] })
+    const dial = async (token: string): Promise<string> => {
+      const headers = { Origin: 'http://localhost' }
+      const client = await Client.dial(token, `ws://127.0.0.1:${port}/${token}`, { headers })
+      open.push(client)
+      return JSON.parse((await client.next(9000)).text) as string
+    }
+    await commands.rPush('philote:access_key:list', 'x')
+    expect(await dial('list')).toBe(
+      'WRONGTYPE Operation against a key holding the wrong kind of value',
+    )
+    await commands.sendCommand(['ACL', 'SETUSER', 'default', '-get'])
+    try {
+      expect(await dial('known')).toBe('ERR the access key cannot be read')
+    } finally {
+      await commands.sendCommand(['ACL', 'SETUSER', 'default', '+@all'])
+    }
+  })
+})
+
 describe('clients without a key', () => {
   const dialNowhere = async (port: number): Promise<Client> => {
     const headers = { Origin: 'http://localhost' }
