@@ -40,7 +40,11 @@ export async function openStorage(
       clock,
       // Redis's own time is the same for all servers; a clock that is turned by hand has to count in Redis, too.
       ...(clock !== systemClock && { now: () => Math.floor(clock.wallTime()) }),
-      onAway: (error) => logger.error({ err: error }, 'Redis is away'),
+      onAway: (error, advice) =>
+        logger.error(
+          { err: error },
+          advice === undefined ? 'Redis is away' : `Redis is away. ${advice}`,
+        ),
       onBack: (where) => logger.info(`Redis is back, at ${where}`),
     },
     config.redis_connect_timeout * 1000,

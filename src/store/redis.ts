@@ -23,7 +23,7 @@ import type { AdminSessionLimits } from './admin-sessions.ts'
 import type { Clock } from '../clock.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
-import type { Line } from './redis/link.ts'
+import type { Line } from './redis/line.ts'
 import type { RedisAddress } from '../redis-address.ts'
 import type { RedisAnswersOptions } from './redis/answers.ts'
 import type { Reply } from './redis/encoding.ts'
@@ -44,8 +44,8 @@ export interface RedisStoreOptions extends Contract.StoreLimits {
   readonly clock: Pick<Clock, 'wallTime'>
   /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
   readonly now?: () => number
-  /** Told once when Redis goes away, and when it is back. */
-  readonly onAway: (error: unknown) => void
+  /** Told when Redis goes away: why, and what can be done about it; and when it is back. */
+  readonly onAway: (error: unknown, advice: string | undefined) => void
   readonly onBack: (where: string) => void
 }
 
@@ -73,7 +73,7 @@ export class RedisStore implements Contract.Store {
       onReady: () => {
         this.#announcements.resume()
         // A new connection begins with the same, and tells why it fails.
-        this.#holdings.resume().catch(() => this.#link.cut())
+        this.#holdings.resume().catch((error: unknown) => this.#link.cut(error))
       },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
@@ -91,7 +91,8 @@ export class RedisStore implements Contract.Store {
     this.#lease = new Lease({
       installation: this.#installation,
       onFailure: (why) => this.#link.cut(why),
-      onForgotten: () => this.#link.cut(),
+      onForgotten: () =>
+        this.#link.cut(new Error('other servers took this one for dead, which it was not')),
       announced: () => this.#link.announced(),
       onHead: (head) => this.#announcements.noteHead(head),
       timeoutMs: options.timeoutMs,
@@ -295,7 +296,8 @@ export class RedisStore implements Contract.Store {
     const { keys, server } = this.#installation
     if (topic !== keys.server(server)) return this.#announcements.inChannel(topic, text)
     const [type = '', ...lines] = text.split('\n')
-    if (type === 'epoch') return this.#link.cut()
+    if (type === 'epoch')
+      return this.#link.cut(new Error('Redis has lost some of what was announced'))
     if (type === 'event') {
       const [users = '[]', ...event] = lines
       return this.#announcements.toUsers(JSON.parse(users) as UserName[], event.join('\n'))

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createClient } from '@redis/client'
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -55,6 +55,16 @@ export class RedisServer {
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}`
+  }
+
+  /** From the next start on. */
+  set(name: string, value: string): void {
+    appendFileSync(join(this.#directory, 'redis.conf'), `${name} ${value}\n`)
+  }
+
+  /** There is no place any more to write snapshots to. */
+  loseDirectory(): void {
+    rmSync(this.#directory, { recursive: true })
   }
 
   /** Stops answering for a while, without a word. */

@@ -3,7 +3,7 @@ import { Holdings } from '../../src/store/redis/holdings.ts'
 import { StoreAway } from '../../src/store/store.ts'
 import { connIdOf } from '../contract/fixtures.ts'
 import type { Installation } from '../../src/store/redis/installation.ts'
-import type { Line } from '../../src/store/redis/link.ts'
+import type { Line } from '../../src/store/redis/line.ts'
 
 type Asked = readonly (string | number)[]
 

@@ -1,7 +1,8 @@
 import { StoreAway } from '../store.ts'
 import { reasonOf } from '../../reason.ts'
 import type { Keys } from './keys.ts'
-import type { Line, Link } from './link.ts'
+import type { Line } from './line.ts'
+import type { Link } from './link.ts'
 import type { Reply } from './encoding.ts'
 import type { Script, ScriptName } from './scripts.ts'
 
@@ -42,7 +43,7 @@ export class Installation {
       return await link.script(scripts[name], this.#full(args))
     } catch (error) {
       if (!reasonOf(error).startsWith('EPOCH')) throw error
-      link.cut()
+      link.cut(error)
       throw new StoreAway({ cause: error })
     }
   }

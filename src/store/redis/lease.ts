@@ -1,6 +1,6 @@
 import { StoreAway } from '../store.ts'
 import type { Installation } from './installation.ts'
-import type { Line } from './link.ts'
+import type { Line } from './line.ts'
 
 export const BEAT_MS = 1000
 /** A server that has not said for so long that it is alive is taken for dead. */
@@ -65,10 +65,9 @@ export class Lease {
   async end(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
-    const { installation, onSilence, timeoutMs } = this.parts
-    const cancel = afterSilence(timeoutMs, onSilence)
+    const cancel = this.#cutAfterSilence()
     try {
-      await installation.run('exit')
+      await this.parts.installation.run('exit')
     } catch (error) {
       if (!(error instanceof StoreAway)) throw error // else its lease runs out
     } finally {
@@ -82,9 +81,8 @@ export class Lease {
   }
 
   async #beat(): Promise<void> {
-    const { installation, announced, onFailure, onForgotten, onHead, timeoutMs } = this.parts
-    const isSilent = new Error(`Redis did not answer within ${timeoutMs} ms`)
-    const cancel = afterSilence(timeoutMs, () => onFailure(isSilent))
+    const { installation, announced, onFailure, onForgotten, onHead } = this.parts
+    const cancel = this.#cutAfterSilence()
     try {
       const reply = await installation.run('beat', 0)
       await announced()
@@ -98,6 +96,12 @@ export class Lease {
     } finally {
       cancel()
     }
+  }
+
+  #cutAfterSilence(): () => void {
+    const { onFailure, timeoutMs } = this.parts
+    const silence = new Error(`no answer within ${timeoutMs} ms (redis_timeout)`)
+    return afterSilence(timeoutMs, () => onFailure(silence))
   }
 
   #note(reply: unknown): boolean {

@@ -1,11 +1,11 @@
-import { ErrorReply } from '@redis/client'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreAway } from '../store.ts'
-import { UnfitRedis, ask, connectWire } from './wire.ts'
+import { Line } from './line.ts'
+import { UnfitRedis, connectWire } from './wire.ts'
+import { adviceOn, causeOf } from './faults.ts'
 import { reasonOf } from '../../reason.ts'
 import { shownAddress } from '../../redis-address.ts'
 import type { RedisAddress } from '../../redis-address.ts'
-import type { Client, Wire } from './wire.ts'
 import type { Reply } from './encoding.ts'
 import type { Script } from './scripts.ts'
 
@@ -19,8 +19,11 @@ export interface LinkOptions {
   readonly onConnected: (line: Line) => Promise<void>
   /** From now on commands are taken. */
   readonly onReady: () => void
-  /** The connection is lost. Told once, until it is back. */
-  readonly onAway: (error: unknown) => void
+  /**
+   * The connection is lost: why, and what can be done about it. Told once until it is back, and again if another reason
+   * turns up that somebody can do something about.
+   */
+  readonly onAway: (error: unknown, advice: string | undefined) => void
   readonly onBack: (where: string) => void
   /** A message on a topic that is listened to. */
   readonly onMessage: (text: string, topic: string) => void
@@ -28,14 +31,11 @@ export interface LinkOptions {
 
 const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
+/** A reason that is still there at this attempt is told though another one was: some seconds have passed. */
+const LASTING_ATTEMPT = 5
 
-/**
- * What Redis answers while it cannot do its work (OOM, MISCONF and BUSY: it has no room), may not do it for this user (NOPERM,
- * NOAUTH), or when another machine has to be asked. The connection is made anew, which fails for as long as this lasts, and
- * then puts right what could not be written.
- */
-const AWAY =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|UNBLOCKED|OOM|MISCONF|BUSY|NOPERM|NOAUTH) /
+/** What has to be done on a new connection takes several commands. */
+const SETTLING = 4
 
 /**
  * What connects a server to Redis: one connection for commands, one for announcements, and both or none. It comes back by
@@ -45,6 +45,8 @@ export class Link {
   #line: Line | undefined
   #isStopped = false
   #isAway = false
+  /** The advice that was given, since Redis went away. */
+  readonly #advised = new Set<string | undefined>()
   #wake: (() => void) | undefined
 
   constructor(private readonly options: LinkOptions) {}
@@ -59,8 +61,8 @@ export class Link {
       const leftMs = (deadline - performance.now()) / address.endpoints.length
       const allowedMs = Math.max(1, Math.min(timeoutMs, leftMs))
       try {
-        const wire = await this.#connect(allowedMs, deadline)
-        void this.#hold(wire)
+        const line = await this.#connect(allowedMs, deadline)
+        void this.#hold(line)
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis
@@ -72,7 +74,10 @@ export class Link {
       // Nothing else keeps a process alive that has not started.
       await sleep(Math.max(0, Math.min(retryDelay(attempt), deadline - performance.now())))
     }
-    throw new Error(`Redis (${shownAddress(address)}): ${reasonOf(why)}`, { cause: why })
+    const cause = causeOf(why)
+    const advice = adviceOn(cause)
+    const reason = `${reasonOf(cause)}${advice === undefined ? '' : ` (${advice})`}`
+    throw new Error(`Redis (${shownAddress(address)}): ${reason}`, { cause })
   }
 
   stop(): void {
@@ -105,8 +110,8 @@ export class Link {
     await this.#ready().announced()
   }
 
-  /** Ends the connection, so that it is made anew. The log says why. */
-  cut(why?: unknown): void {
+  /** Ends the connection, so that it is made anew. */
+  cut(why: unknown): void {
     this.#line?.cut(why)
   }
 
@@ -116,50 +121,48 @@ export class Link {
   }
 
   /** Connects, does what has to be done first, and is ready. */
-  async #connect(connectMs = this.options.timeoutMs, deadline = Infinity): Promise<Wire> {
+  async #connect(connectMs = this.options.timeoutMs, deadline = Infinity): Promise<Line> {
     const { address, rootKey, timeoutMs, onConnected, onMessage } = this.options
-    const wire = await connectWire(address, rootKey, connectMs)
-    const line = new Line(wire, onMessage)
+    const line = new Line(await connectWire(address, rootKey, connectMs), onMessage)
     try {
       const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
       await line.guarded(onConnected(line), Math.min(timeoutMs * SETTLING, leftMs))
     } catch (error) {
       line.cut()
-      // Who reads the log, or why the server does not start, wants to know what Redis said.
-      throw error instanceof StoreAway ? (error.cause ?? error) : error
+      throw line.why ?? error
     }
     if (this.#isStopped) line.cut()
     else {
       this.#line = line
       this.options.onReady()
     }
-    return wire
+    return line
   }
 
   /** Waits for the end of a connection, then makes the next one; again and again. */
-  async #hold(first: Wire): Promise<void> {
-    let wire = first
+  async #hold(first: Line): Promise<void> {
+    let line = first
     while (!this.#isStopped) {
-      await ended(wire)
-      const why = this.#line?.why ?? new Error(`the connection to ${wire.where} is lost`)
+      await line.ended
       this.#line = undefined
       if (this.#isStopped) return
-      this.#noteAway(why)
+      this.#noteAway(line.why ?? new Error(`the connection to ${line.where} is lost`), 0)
       const next = await this.#reconnect()
       if (!next) return
-      wire = next
+      line = next
     }
   }
 
-  async #reconnect(): Promise<Wire | undefined> {
+  async #reconnect(): Promise<Line | undefined> {
     for (let attempt = 0; !this.#isStopped; attempt++)
       try {
-        const wire = await this.#connect()
+        const line = await this.#connect()
         this.#isAway = false
-        if (!this.#isStopped) this.options.onBack(wire.where)
-        return wire
+        this.#advised.clear()
+        if (!this.#isStopped) this.options.onBack(line.where)
+        return line
       } catch (error) {
-        this.#noteAway(error)
+        this.#noteAway(error, attempt)
         await Promise.race([
           pause(retryDelay(attempt)),
           new Promise<void>((wake) => (this.#wake = wake)),
@@ -168,135 +171,16 @@ export class Link {
     return undefined
   }
 
-  #noteAway(error: unknown): void {
-    if (!this.#isAway) this.options.onAway(error)
+  #noteAway(error: unknown, attempt: number): void {
+    const cause = causeOf(error)
+    const advice = adviceOn(cause)
+    const isNews = advice !== undefined && !this.#advised.has(advice)
+    if (this.#isAway && (!isNews || attempt < LASTING_ATTEMPT)) return
     this.#isAway = true
+    this.#advised.add(advice)
+    this.options.onAway(cause, advice)
   }
 }
-
-/** What has to be done on a new connection takes several commands. */
-const SETTLING = 4
-
-/** One connection, while it lasts. */
-export class Line {
-  readonly #wire: Wire
-  #announced: Promise<void> | undefined
-  #why: unknown
-
-  constructor(
-    wire: Wire,
-    private readonly onMessage: (text: string, topic: string) => void,
-  ) {
-    this.#wire = wire
-    // Redis takes the topics of a slot away from a machine that serves it no more.
-    wire.announcements.on('sharded-channel-moved', () => this.cut())
-    // One without the other is of no use.
-    void ended(wire).then(() => this.cut())
-  }
-
-  /** Why this server ended the connection, if it knows. */
-  get why(): unknown {
-    return this.#why
-  }
-
-  get run(): string {
-    return this.#wire.run
-  }
-
-  async command(args: readonly string[]): Promise<Reply> {
-    try {
-      return await ask(this.#wire.commands, args)
-    } catch (error) {
-      throw this.#meant(error)
-    }
-  }
-
-  /** Makes Redis know the scripts, so that they are called by their short names. */
-  async load(scripts: readonly Script[]): Promise<void> {
-    await Promise.all(scripts.map(({ text }) => this.command(['SCRIPT', 'LOAD', text])))
-  }
-
-  async script({ sha, text }: Script, args: readonly string[]): Promise<Reply> {
-    try {
-      return await ask(this.#wire.commands, ['EVALSHA', sha, ...args])
-    } catch (error) {
-      if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#meant(error)
-      // Somebody has made Redis forget its scripts.
-      return this.command(['EVAL', text, ...args])
-    }
-  }
-
-  async subscribe(topics: readonly string[]): Promise<void> {
-    try {
-      await this.#wire.announcements.sSubscribe([...topics], this.onMessage)
-    } catch (error) {
-      throw this.#meant(error)
-    }
-  }
-
-  async unsubscribe(topics: readonly string[]): Promise<void> {
-    try {
-      await this.#wire.announcements.sUnsubscribe([...topics], this.onMessage)
-    } catch (error) {
-      throw this.#meant(error)
-    }
-  }
-
-  /** One question for all who ask in one turn: its answer comes behind what was announced before. */
-  announced(): Promise<void> {
-    return (this.#announced ??= this.#askAnnouncements())
-  }
-
-  async #askAnnouncements(): Promise<void> {
-    await Promise.resolve()
-    this.#announced = undefined
-    try {
-      await ask(this.#wire.announcements, ['PING'])
-    } catch (error) {
-      throw this.#meant(error)
-    }
-  }
-
-  /** Rejects if the work takes too long, or the connection ends meanwhile. */
-  async guarded<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-    })
-    const lost = ended(this.#wire).then(() => {
-      throw new Error('the connection ended')
-    })
-    lost.catch(() => {}) // told by the race, or by nobody after it
-    return Promise.race([work, late, lost]).finally(() => clearTimeout(timer))
-  }
-
-  cut(why?: unknown): void {
-    this.#why ??= why
-    for (const client of [this.#wire.commands, this.#wire.announcements])
-      if (client.isOpen) client.destroy()
-  }
-
-  #meant(error: unknown): unknown {
-    if (!(error instanceof ErrorReply)) return new StoreAway({ cause: error })
-    if (!AWAY.test(error.message)) return error
-    this.cut(error)
-    return new StoreAway({ cause: error })
-  }
-}
-
-/** Resolves when one of the two has ended. */
-const ended = ({ commands, announcements }: Wire): Promise<unknown> =>
-  Promise.race([commands, announcements].map(endOf))
-
-const endOf = (client: Client): Promise<void> =>
-  new Promise((resolve) => {
-    if (!client.isOpen) return resolve()
-    const done = (): void => {
-      client.off('end', done).off('terminated', done)
-      resolve()
-    }
-    client.on('end', done).on('terminated', done)
-  })
 
 /** Longer and longer, and never for all servers at the same moment. */
 const retryDelay = (attempt: number): number =>

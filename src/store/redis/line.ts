@@ -1,0 +1,133 @@
+import { ErrorReply } from '@redis/client'
+import { StoreAway } from '../store.ts'
+import { ask } from './wire.ts'
+import { isAway } from './faults.ts'
+import { reasonOf } from '../../reason.ts'
+import type { Client, Wire } from './wire.ts'
+import type { Reply } from './encoding.ts'
+import type { Script } from './scripts.ts'
+
+/** One connection, while it lasts. */
+export class Line {
+  readonly #wire: Wire
+  #announced: Promise<void> | undefined
+  #why: Error | undefined
+  /** Resolves when one of the two connections has ended, which are of no use without each other. */
+  readonly ended: Promise<unknown>
+
+  constructor(
+    wire: Wire,
+    private readonly onMessage: (text: string, topic: string) => void,
+  ) {
+    this.#wire = wire
+    // Redis takes the topics of a slot away from a machine that serves it no more.
+    wire.announcements.on('sharded-channel-moved', () =>
+      this.cut(new Error(`${wire.where} does not serve the slot any more`)),
+    )
+    this.ended = Promise.race([wire.commands, wire.announcements].map(endOf))
+    void this.ended.then(() => this.cut())
+  }
+
+  /** Why this was cut, if it was. */
+  get why(): Error | undefined {
+    return this.#why
+  }
+
+  get where(): string {
+    return this.#wire.where
+  }
+
+  get run(): string {
+    return this.#wire.run
+  }
+
+  async command(args: readonly string[]): Promise<Reply> {
+    try {
+      return await ask(this.#wire.commands, args)
+    } catch (error) {
+      throw this.#meant(error)
+    }
+  }
+
+  /** Makes Redis know the scripts, so that they are called by their short names. */
+  async load(scripts: readonly Script[]): Promise<void> {
+    await Promise.all(scripts.map(({ text }) => this.command(['SCRIPT', 'LOAD', text])))
+  }
+
+  async script({ sha, text }: Script, args: readonly string[]): Promise<Reply> {
+    try {
+      return await ask(this.#wire.commands, ['EVALSHA', sha, ...args])
+    } catch (error) {
+      if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#meant(error)
+      // Somebody has made Redis forget its scripts.
+      return this.command(['EVAL', text, ...args])
+    }
+  }
+
+  async subscribe(topics: readonly string[]): Promise<void> {
+    try {
+      await this.#wire.announcements.sSubscribe([...topics], this.onMessage)
+    } catch (error) {
+      throw this.#meant(error)
+    }
+  }
+
+  async unsubscribe(topics: readonly string[]): Promise<void> {
+    try {
+      await this.#wire.announcements.sUnsubscribe([...topics], this.onMessage)
+    } catch (error) {
+      throw this.#meant(error)
+    }
+  }
+
+  /** One question for all who ask in one turn: its answer comes behind what was announced before. */
+  announced(): Promise<void> {
+    return (this.#announced ??= this.#askAnnouncements())
+  }
+
+  async #askAnnouncements(): Promise<void> {
+    await Promise.resolve()
+    this.#announced = undefined
+    try {
+      await ask(this.#wire.announcements, ['PING'])
+    } catch (error) {
+      throw this.#meant(error)
+    }
+  }
+
+  /** Rejects if the work takes too long, or the connection ends meanwhile. */
+  async guarded<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+    })
+    const lost = this.ended.then(() => {
+      throw this.#why ?? new Error(`the connection to ${this.where} is lost`)
+    })
+    lost.catch(() => {}) // told by the race, or by nobody after it
+    return Promise.race([work, late, lost]).finally(() => clearTimeout(timer))
+  }
+
+  cut(why?: unknown): void {
+    if (why instanceof Error) this.#why ??= why
+    for (const client of [this.#wire.commands, this.#wire.announcements])
+      if (client.isOpen) client.destroy()
+  }
+
+  #meant(error: unknown): unknown {
+    if (!(error instanceof ErrorReply)) return new StoreAway({ cause: error })
+    if (!isAway(error)) return error
+    this.cut(error)
+    return new StoreAway({ cause: error })
+  }
+}
+
+const endOf = (client: Client): Promise<void> =>
+  new Promise((resolve) => {
+    if (!client.isOpen) return resolve()
+    const done = (): void => {
+      client.off('end', done).off('terminated', done)
+      resolve()
+    }
+    client.on('end', done).on('terminated', done)
+  })
