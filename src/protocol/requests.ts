@@ -202,6 +202,16 @@ const delivery = {
     .describe('Keep the message out of the history (not out of the catch-up).'),
 }
 
+const deliveryOfChange = {
+  ...delivery,
+  pm_users: delivery.pm_users.describe(
+    'Only these users get it. None: those whom the message was for, if the server still knows.',
+  ),
+  exclude_users: delivery.exclude_users.describe(
+    'These users do not get it. Wins over pm_users. Without pm_users: besides those whom the message excluded.',
+  ),
+}
+
 const looseObject = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.looseObject(shape, { error: typeComplaint(COMPLAINT.type) })
 
@@ -223,7 +233,7 @@ export const MessageRequest = looseObject({
 export type MessageRequest = z.output<typeof MessageRequest>
 
 export const EditRequest = looseObject({
-  ...delivery,
+  ...deliveryOfChange,
   uuid: uuid.describe('The message to change. Of several with one uuid the first is changed.'),
   timestamp: datetime.optional().describe('New timestamp.'),
   user: UserNameSchema.optional().describe('New author.'),
@@ -237,7 +247,7 @@ export const EditRequest = looseObject({
 export type EditRequest = z.output<typeof EditRequest>
 
 export const DeleteRequest = object({
-  ...delivery,
+  ...deliveryOfChange,
   uuid: uuid.describe('The message to take away. Of several with one uuid the first goes.'),
 }).meta({ id: 'MessageDelete', examples: [EXAMPLES.delete] })
 export type DeleteRequest = z.output<typeof DeleteRequest>

@@ -1,3 +1,4 @@
+import type { EventType } from '../protocol/events.ts'
 import type { StoredEvent } from './store.ts'
 
 /**
@@ -45,6 +46,15 @@ export class Ring {
   removeMessage(uuid: string): void {
     const index = this.#indexOfMessage(uuid)
     if (index >= 0) this.#events.splice(index, 1)
+  }
+
+  /** The first message with this uuid; if there is none, the newest edit or delete of one. */
+  about(uuid: string): StoredEvent | undefined {
+    const changes = new Set<EventType>(['message:edit', 'message:delete'])
+    return (
+      this.#events[this.#indexOfMessage(uuid)] ??
+      this.#events.findLast(({ body }) => body.uuid === uuid && changes.has(body.type))
+    )
   }
 
   #indexOfMessage(uuid: string): number {

@@ -332,7 +332,8 @@ export interface Store {
 
   /**
    * Announces events, in order. A message is appended to the history where the channel keeps one; an edit changes the
-   * first message with its uuid in history and frames; a delete takes it out of both. All are kept as frames where the
+   * first message with its uuid in history and frames; a delete takes it out of both. One that names no `pmUsers` is for
+   * those whom that message was for, if the channel still has it or an edit or delete of it. All are kept as frames where the
    * channel keeps frames. For an unknown channel, or users that are not known, nothing happens.
    *
    * `once` names what is published: after a rejection with `StoreAway` it may be published again under the same name, and

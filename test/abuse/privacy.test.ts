@@ -82,6 +82,25 @@ describe('what is meant for some', { timeout: 30_000 }, () => {
       expect(seen).not.toContain(uuid)
     })
 
+    it.each([
+      ['a message to one in a channel', { pm_users: ['alice'] }],
+      ['a message that excludes one', { exclude_users: ['bob'] }],
+    ])('%s, its edits and its deletion that name nobody', async (_what, to) => {
+      await meet()
+      await backend.call('POST /message', [{ ...message('SECRET'), channel: room, ...to }])
+      await alice.heard('SECRET')
+      for (const text of ['SECRET 2', 'SECRET 3'])
+        await backend.call('PATCH /message', [{ ...message(text), channel: room }])
+      await until(() => alice.of('message:edit').length === 2, 'the edits')
+      expect(await seenByBob()).not.toMatch(/SECRET/)
+      await backend.call('DELETE /message', [{ uuid, channel: room }])
+      await until(() => alice.of('message:delete').length > 0, 'the deletion')
+      await backend.call('PATCH /message', [{ ...message('SECRET 4'), channel: room }])
+      const seen = await seenByBob()
+      expect(seen).not.toMatch(/SECRET/)
+      expect(seen).not.toContain(uuid)
+    })
+
     it('and nobody learns who else got it', async () => {
       await meet()
       const to = {

@@ -6,6 +6,7 @@
 import { describe } from 'vitest'
 import { announcements } from './announcements.ts'
 import { attachments } from './attachments.ts'
+import { audiences } from './audiences.ts'
 import { benchOf } from './bench.ts'
 import { figures } from './figures.ts'
 import { frames } from './frames.ts'
@@ -26,6 +27,7 @@ export function storeContract(name: string, open: OpenStore): void {
     telling(openBench)
     attachments(openBench)
     announcements(openBench)
+    audiences(openBench)
     history(openBench)
     frames(openBench)
     sweeping(openBench)

@@ -59,6 +59,18 @@ export class ModelLog {
     if (capacity > 0) for (const entry of kept.slice(0, -capacity)) entry.fate = 'lost'
   }
 
+  /** Of what is kept: the first message with this uuid; if there is none, the newest edit or delete of one. */
+  about(topic: string, uuid: unknown): Entry | undefined {
+    const kept = this.#of(topic).filter(
+      ({ fate, view }) => fate === 'kept' && view['uuid'] === uuid,
+    )
+    const isMessage = ({ view }: Entry) => view['type'] === 'message'
+    const changes = ['message:edit', 'message:delete']
+    return (
+      kept.find(isMessage) ?? kept.findLast(({ view }) => changes.includes(view['type'] as string))
+    )
+  }
+
   missed(topic: string, after: number, user: string): Missed {
     const later = this.#of(topic).filter(({ n }) => n > after)
     const lost = later.filter(({ fate }) => fate === 'lost')

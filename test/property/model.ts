@@ -56,6 +56,7 @@ export interface ModelUser {
 }
 
 interface StoredMessage {
+  readonly n: number
   readonly filter: Filter
   readonly noHistory: boolean
   view: View
@@ -217,8 +218,20 @@ export class Model {
     } = delivered
     if (view['type'] === 'message') this.messages++
     if (channel === null) return this.#announceToUsers(view, { pm, exclude })
-    this.#keepHistory(channel, { filter: { pm, exclude }, noHistory, view })
-    this.#announceInChannel(view, { pm, exclude })
+    const filter = this.#filterOf(channel, view, { pm, exclude })
+    this.#keepHistory(channel, { n: this.log.head + 1, filter, noHistory, view })
+    this.#announceInChannel(view, filter)
+  }
+
+  /** A change that names nobody is for those whom the message was for. */
+  #filterOf(name: string, { type, uuid }: View, named: Filter): Filter {
+    if (type === 'message' || named.pm.length > 0) return named
+    const shown = this.channels.get(name)?.history.find(({ view }) => view['uuid'] === uuid)
+    const kept = this.log.about(`c:${name}`, uuid)
+    const isShownFirst = kept?.view['type'] !== 'message' || (shown && shown.n < kept.n)
+    const original = shown && isShownFirst ? shown : kept
+    if (!original) return named
+    return { pm: original.filter.pm, exclude: [...original.filter.exclude, ...named.exclude] }
   }
 
   #keepHistory(name: string, message: StoredMessage): void {

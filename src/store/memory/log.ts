@@ -1,4 +1,5 @@
 import { EDITABLE, amended } from '../amended.ts'
+import { audienceOf } from '../audience.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
@@ -35,6 +36,13 @@ export class EventLog {
     return { n, id: formatCursor({ epoch: this.epoch, n }), body, delivery }
   }
 
+  /** Numbered, and delivered as a change of what the channel keeps. */
+  numberIn(channel: Channel, { body, delivery }: Publication): StoredEvent {
+    const isChange = body.type === 'message:edit' || body.type === 'message:delete'
+    const original = isChange ? originalIn(channel, body.uuid) : undefined
+    return this.number({ body, delivery: audienceOf(delivery, original?.delivery) })
+  }
+
   toChannel(channel: Channel, event: StoredEvent): void {
     switch (event.body.type) {
       case 'message':
@@ -54,6 +62,13 @@ export class EventLog {
   toUser(user: User, event: StoredEvent): void {
     keepFrame(user, event, this.limits.userFrames)
   }
+}
+
+/** What is known of a message: itself, and where several have the uuid the first of them; else what was told of it last. */
+function originalIn({ history, frames }: Channel, uuid: string): StoredEvent | undefined {
+  const shown = history.find(({ body }) => body.uuid === uuid)
+  const kept = frames.about(uuid)
+  return shown && (kept?.body.type !== 'message' || shown.n < kept.n) ? shown : kept
 }
 
 function keepFrame({ frames }: Channel | User, event: StoredEvent, capacity: number): void {

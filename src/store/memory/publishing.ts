@@ -49,7 +49,7 @@ export class Publishing {
     if (body.type === 'message') this.deliveries += audienceInChannel(channel, delivery)
     channel.lastActive = now
     if (channel.connections === 0) collector.channelChanged(channel)
-    const event = log.number(publication)
+    const event = log.numberIn(channel, publication)
     log.toChannel(channel, event)
     if (this.listened.has(channel.topic)) this.announce(event, [channel.topic])
   }

@@ -14,7 +14,7 @@ const PARTS = {
   detach: ['common', 'detach'],
   reclaim: ['common', 'records', 'reclaim'],
   listen: ['common', 'listen'],
-  publish: ['common', 'records', 'events', 'announce', 'publish'],
+  publish: ['common', 'records', 'events', 'announce', 'audience', 'publish'],
   missed: ['common', 'events', 'missed'],
   configure: ['common', 'records', 'configure'],
   ensure: ['common', 'records', 'ensure'],

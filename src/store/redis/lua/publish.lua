@@ -41,6 +41,7 @@ local function to_channel(name, event)
   if event.type == 'message' then
     counts.deliveries = counts.deliveries + audience(name, known.connections, event)
   end
+  address(name, event)
   announce_in(name, known.settings, event)
 end
 
