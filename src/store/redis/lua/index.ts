@@ -2,6 +2,7 @@
 import adminSessions from './admin-sessions.lua'
 import announce from './announce.lua'
 import attach from './attach.lua'
+import audience from './audience.lua'
 import beat from './beat.lua'
 import channels from './channels.lua'
 import claim from './claim.lua'
@@ -39,6 +40,7 @@ export const LUA = {
   'admin-sessions': adminSessions,
   announce,
   attach,
+  audience,
   beat,
   channels,
   claim,
