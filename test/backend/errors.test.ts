@@ -43,9 +43,9 @@ describe('an error that the server answers', () => {
   it('is cut in the message, but not in the complaints', async () => {
     const server = await startServer()
     onTestFinished(() => server.close())
-    const messages = Array.from({ length: 200 }, () => ({ ...MESSAGE, user: '' }))
+    const messages = Array.from({ length: 90 }, () => ({ ...MESSAGE, user: '' }))
     const error = await errorOf(aClient(server.url).message(messages))
-    expect(Object.keys(error.complaints ?? {}).length).toBe(200)
+    expect(Object.keys(error.complaints ?? {}).length).toBe(90)
     expect(error.message.length).toBeLessThan(700)
   })
 
