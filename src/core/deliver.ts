@@ -1,4 +1,5 @@
 import { Guest } from './guests.ts'
+import { isListed } from '../name-list.ts'
 import { liveEvent } from './outgoing-event.ts'
 import { isChannelTopic, userTopic } from '../store/store.ts'
 import type { Listeners, LiveConnection, Subscription } from './connection.ts'
@@ -56,8 +57,7 @@ export class Deliverer {
       for (const name of excludeUsers) users.delete(name)
       for (const name of users) this.#toUserWithin(name, listeners, event)
     } else if (excludeUsers.length > 0) {
-      const excluded = new Set(excludeUsers)
-      this.#push(listeners, event, ({ connection }) => !excluded.has(connection.user))
+      this.#push(listeners, event, ({ connection }) => !isListed(excludeUsers, connection.user))
     } else {
       this.#push(listeners, event, everyone)
     }

@@ -1,6 +1,7 @@
 import { LongList, LongRecord, pagesOf } from './long.ts'
 import { RUN, sortSlowly } from './slow-sort.ts'
 import { byCodePoint } from './code-points.ts'
+import { isListed } from '../name-list.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import { maySee } from './outgoing-event.ts'
 import type { Breath } from './long.ts'
@@ -110,6 +111,10 @@ const tailOf = ({ lastActive, connections, users }: ChannelRecord) => ({
 const seenBy = (viewer: UserName | undefined, history: readonly StoredEvent[]) =>
   viewer === undefined ? history : history.filter((event) => maySee(viewer, event))
 
+/** A name is there as often as its sender has written it. */
+const ownIn = (users: readonly UserName[], viewer: UserName): readonly UserName[] =>
+  isListed(users, viewer) ? users.filter((user) => user === viewer) : []
+
 /** For a viewer, who else got a message is not shown; the keys stay, as recorded (history-shape). */
 function historyItem(
   { id, body, delivery }: StoredEvent,
@@ -120,7 +125,7 @@ function historyItem(
     ...body,
     id,
     date: body.timestamp,
-    pm_users: others ? delivery.pmUsers : delivery.pmUsers.filter((user) => user === viewer),
+    pm_users: others ? delivery.pmUsers : ownIn(delivery.pmUsers, viewer),
     exclude_users: others ? delivery.excludeUsers : [],
     no_history: delivery.noHistory,
     catchup: false,

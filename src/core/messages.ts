@@ -4,6 +4,7 @@
  * Each function answers the request as the backend gets it back (with what was filled in) and the publications. The
  * answer echoes the caller's own `type` and `catchup`; events carry the real ones (recorded: message-own-keys-overridden).
  */
+import { isListed } from '../name-list.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import type { Clock } from '../clock.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
@@ -143,7 +144,7 @@ function addressed(body: EventBody, request: Addressed): Publication {
   const { channel, pm_users: pmUsers, exclude_users: excludeUsers, no_history: noHistory } = request
   const publication = { body, delivery: { pmUsers, excludeUsers, noHistory } }
   if (channel !== null) return publication
-  return { ...publication, users: pmUsers.filter((user) => !excludeUsers.includes(user)) }
+  return { ...publication, users: pmUsers.filter((user) => !isListed(excludeUsers, user)) }
 }
 
 /** How it is delivered; and the caller's own `catchup`, which would say of a live event that it is late. */

@@ -1,3 +1,4 @@
+import { isListed } from '../name-list.ts'
 import { asInFrames } from '../protocol/timestamps.ts'
 import type { EventBody, PhiloteForm, StoredEvent } from '../store/store.ts'
 import type { UserName } from '../protocol/ids.ts'
@@ -95,5 +96,5 @@ const PLAIN_KEYS = 7
 /** Whether a user may see an event or a stored message, wherever it is shown. */
 export function maySee(user: UserName, { delivery }: Pick<StoredEvent, 'delivery'>): boolean {
   const { pmUsers, excludeUsers } = delivery
-  return !excludeUsers.includes(user) && (pmUsers.length === 0 || pmUsers.includes(user))
+  return !isListed(excludeUsers, user) && (pmUsers.length === 0 || isListed(pmUsers, user))
 }

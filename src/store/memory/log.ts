@@ -1,6 +1,7 @@
 import { EDITABLE, amended } from '../amended.ts'
 import { audienceOf } from '../audience.ts'
 import { formatCursor } from '../../protocol/ids.ts'
+import { isListed } from '../../name-list.ts'
 import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
@@ -101,7 +102,7 @@ export function audienceInChannel(
   { pmUsers, excludeUsers }: Publication['delivery'],
 ): number {
   if (pmUsers.length === 0) return channel.connections - connectionsOf(excludeUsers, channel)
-  const users = pmUsers.filter((name) => !excludeUsers.includes(name))
+  const users = pmUsers.filter((name) => !isListed(excludeUsers, name))
   return connectionsOf(users, channel)
 }
 
