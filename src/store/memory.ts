@@ -1,6 +1,7 @@
 import { byCreation } from './memory/records.ts'
 import { inParts } from './memory/scan.ts'
 import { Membership } from './memory/membership.ts'
+import { PacedQueue } from '../paced-queue.ts'
 import { Publishing } from './memory/publishing.ts'
 import { Tables } from './memory/tables.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
@@ -15,7 +16,10 @@ import type * as Contract from './store.ts'
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
 type CommandListener = Parameters<Contract.Store['onCommand']>[0]
 
-/** Keeps everything in this process. Every call answers at once, and what it announces is heard before it does. */
+/**
+ * Keeps everything in this process. Every call answers at once, and what it announces is heard before it does; but what
+ * takes long to announce is heard in the turns of the event loop that follow, and who published it is answered then.
+ */
 export class MemoryStore implements Contract.Store {
   readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
   readonly #tables: Tables
@@ -24,9 +28,16 @@ export class MemoryStore implements Contract.Store {
   #onEvent: EventListener = () => {}
   #onCommand: CommandListener = () => {}
 
-  constructor(clock: Clock, options: Contract.StoreLimits) {
+  constructor(
+    clock: Clock,
+    options: Contract.StoreLimits,
+    /** What turns of the event loop are measured with. */
+    turns: Pick<Clock, 'now' | 'soon'> = clock,
+  ) {
     this.#tables = new Tables(clock, options, this.epoch)
-    const publishing = new Publishing(this.#tables, (event, topics) => this.#onEvent(event, topics))
+    const publishing = new Publishing(this.#tables, new PacedQueue(turns), (event, topics) =>
+      this.#onEvent(event, topics),
+    )
     this.#publishing = publishing
     this.#membership = new Membership(this.#tables, publishing, (command) =>
       this.#onCommand(command),
@@ -118,8 +129,8 @@ export class MemoryStore implements Contract.Store {
     return this.#tables.log.head
   }
 
-  publish(publications: readonly Contract.Publication[]): void {
-    this.#publishing.publish(publications)
+  publish(publications: readonly Contract.Publication[]) {
+    return this.#publishing.publish(publications)
   }
 
   missed(since: readonly Contract.Since[]) {
@@ -193,9 +204,10 @@ export class MemoryStore implements Contract.Store {
       user.connections.flatMap((connection) => [...connection.channels.keys()]),
     )
     const told = [...channels].filter(({ settings }) => settings.notify_state).sort(byCreation)
+    if (told.length === 0) return
     const timestamp = isoTimestamp(this.#tables.clock.wallTime())
-    const change = { user: user.name, state: user.publicState, changed }
-    this.publish(told.map(({ name }) => userStateChange({ channel: name, timestamp }, change)))
+    const tell = userStateChange({ user: user.name, state: user.publicState, changed })
+    void this.publish(told.map(({ name }) => tell({ channel: name, timestamp })))
   }
 
   stop(): void {

@@ -46,16 +46,22 @@ interface Stated {
   readonly changed: readonly Changed[]
 }
 
-/** A user's state has changed. Only what is public is shown (recorded: state-frame-public-only), to the user as well. */
-export const userStateChange = ({ channel, timestamp }: Place, { user, state, changed }: Stated) =>
-  publication([], {
-    type: 'user_state_change',
-    uuid: crypto.randomUUID(),
-    user,
-    timestamp,
-    channel,
-    message: { state, changed: changed.filter(({ key }) => Object.hasOwn(state, key)) },
-  })
+/**
+ * A user's state has changed, in each channel that is told of it. Only what is public is shown (recorded:
+ * state-frame-public-only), to the user as well.
+ */
+export function userStateChange({ user, state, changed }: Stated) {
+  const message = { state, changed: changed.filter(({ key }) => Object.hasOwn(state, key)) }
+  return ({ channel, timestamp }: Place): Publication =>
+    publication([], {
+      type: 'user_state_change',
+      uuid: crypto.randomUUID(),
+      user,
+      timestamp,
+      channel,
+      message,
+    })
+}
 
 function publication(excludeUsers: readonly UserName[], body: EventBody): Publication {
   const delivery: Delivery = { pmUsers: [], excludeUsers, noHistory: false }

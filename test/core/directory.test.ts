@@ -32,7 +32,7 @@ class Bench {
     await this.clock.advance(1000)
     await connect(this.store, 'cem', { id: 4, channels: ['Hall'] })
     this.store.configure(settingsMap({ attic: {} }))
-    this.store.publish([message('room'), message('room')])
+    void this.store.publish([message('room'), message('room')])
     return this
   }
 }

@@ -71,10 +71,20 @@ function answeringLate(
       return (...args: unknown[]) => {
         const answer: unknown = member.apply(store, args)
         if (key === 'drop' || key === 'leave') onLeave(String(args[0]))
-        return String(key).startsWith('on') ? answer : scheduler.schedule(Promise.resolve(answer))
+        if (String(key).startsWith('on')) return answer
+        // What is scheduled has to be there: nothing else goes on while the scheduler waits for it.
+        return Promise.resolve(answer).then((given) => scheduler.schedule(Promise.resolve(given)))
       }
     },
   })
+}
+
+/** Each announcement has a turn of its own, which comes when it likes. */
+function slowTurns(scheduler: fc.Scheduler) {
+  let now = 0
+  const soon = (run: () => void): void =>
+    void scheduler.schedule(Promise.resolve()).then(() => run())
+  return { now: () => (now += 1000), soon }
 }
 
 class Race {
@@ -86,7 +96,7 @@ class Race {
   readonly owed = new Map<string, string[]>()
 
   constructor(private readonly scheduler: fc.Scheduler) {
-    this.store = new MemoryStore(this.clock, OPTIONS)
+    this.store = new MemoryStore(this.clock, OPTIONS, slowTurns(scheduler))
     const onFault = (error: unknown) => expect.fail(String(error))
     const late = answeringLate(this.store, scheduler, (connId) => this.#left(connId))
     this.hub = new Hub(late, this.clock, { ...OPTIONS, breath: noBreath, onFault })

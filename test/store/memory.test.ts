@@ -16,6 +16,7 @@ import {
   connectFacts,
   message,
   settingsMap,
+  textsOf,
   userName,
   whisper,
 } from '../contract/fixtures.ts'
@@ -23,11 +24,21 @@ import { channelTopic, userTopic } from '../../src/store/store.ts'
 
 storeContract('memory', (clock) => new MemoryStore(clock, CONTRACT_OPTIONS))
 
+/** Time flies: announcing takes so long that there is one in each turn of the event loop. */
+function slowTurns() {
+  let now = 0
+  return { now: () => (now += 1000), soon: (run: () => void) => void setImmediate(run) }
+}
+storeContract(
+  'memory, with an announcement a turn',
+  (clock) => new MemoryStore(clock, CONTRACT_OPTIONS, slowTurns()),
+)
+
 /** Has its own frame on the stack, which is gone when the garbage is collected. */
 function publishTo(store: MemoryStore): WeakRef<object> {
   store.configure(settingsMap({ room: { store_history: true } }))
   const published = message('room')
-  store.publish([published])
+  void store.publish([published])
   return new WeakRef(published.body)
 }
 
@@ -53,7 +64,7 @@ describe('the memory store', () => {
       const channels = [`room ${id % 3}`, `room ${id}`]
       await connect(store, `user ${id % 7}`, { id, channels, waitMs: 1000 })
       if (id % 2 === 0) store.attach(connIdOf(id))
-      store.publish([message('room 1'), whisper(['user 1'])])
+      void store.publish([message('room 1'), whisper(['user 1'])])
     }
     for (let id = 2; id <= 20; id += 2) store.detach(connIdOf(id), 1, 1000)
     await clock.advance(1500)
@@ -69,7 +80,7 @@ describe('the memory store', () => {
     expect(await connectedUsers(store)).toEqual([])
     expect(await allChannels(store, { users: true, history: true })).toEqual([])
     const topics = [ROOM, userTopic(userName('user 1'))].map((topic) => ({ topic, after: 0 }))
-    expect(store.missed(topics).events).toEqual([])
+    expect((await store.missed(topics)).events).toEqual([])
     await clock.advance(60_000)
     expect(store.sweep()).toEqual([])
   })
@@ -87,8 +98,36 @@ describe('the memory store', () => {
     const { store, heard } = openStore()
     expect(store.connect(connectFacts('ann', { channels: ['room'] }))).toHaveProperty('outcome')
     store.listen(ROOM)
-    store.publish([message('room', { text: 'now' })])
+    void store.publish([message('room', { text: 'now' })])
     expect(heard.texts).toEqual(['now'])
+  })
+
+  describe('where announcing takes long', () => {
+    function openSlow() {
+      const store = new MemoryStore(new ManualClock(), CONTRACT_OPTIONS, slowTurns())
+      store.configure(settingsMap({ room: {} }))
+      store.listen(ROOM)
+      return { store, heard: new Heard(store) }
+    }
+    const texts = ['1', '2', '3', '4']
+    const list = texts.map((text) => message('room', { text }))
+
+    it('answers who published once everything is announced, in order', async () => {
+      const { store, heard } = openSlow()
+      const published = store.publish(list)
+      expect(heard.texts.length).toBeLessThan(4)
+      await published
+      expect(heard.texts).toEqual(texts)
+    })
+
+    it('keeps everything at once, and says what was missed when it has been announced', async () => {
+      const { store, heard } = openSlow()
+      void store.publish(list)
+      const missed = store.missed([{ topic: ROOM, after: 0 }])
+      void store.publish([message('room', { text: 'later' })])
+      expect(textsOf((await missed).events)).toEqual(texts)
+      expect(heard.texts.slice(0, 4)).toEqual(texts)
+    })
   })
 
   it('sets no timer: sweeping is for its owner', () => {
@@ -101,12 +140,13 @@ describe('the memory store', () => {
     expect(openStore().store.epoch).not.toBe(openStore().store.epoch)
   })
 
-  it('counts from 1', () => {
+  it('counts from 1', async () => {
     const { store } = openStore()
-    expect(store.missed([]).head).toBe(0)
+    expect((await store.missed([])).head).toBe(0)
     store.configure(settingsMap({ room: {} }))
-    store.publish([message('room')])
-    expect(store.missed([{ topic: ROOM, after: 0 }]).events.map(({ n }) => n)).toEqual([1])
+    void store.publish([message('room')])
+    const { events } = await store.missed([{ topic: ROOM, after: 0 }])
+    expect(events.map(({ n }) => n)).toEqual([1])
   })
 
   it('tells nobody anything after it was stopped', () => {
@@ -115,7 +155,7 @@ describe('the memory store', () => {
     store.listen(ROOM)
     store.attach(connIdOf(1))
     store.stop()
-    store.publish([message('room')])
+    void store.publish([message('room')])
     store.leave(connIdOf(1), channelNames('room'))
     expect(heard).toMatchObject({ announced: [], commands: [] })
   })

@@ -122,7 +122,7 @@ export class Membership {
     if (told.length === 0) return
     const state = action === 'joined' ? user.publicState : null
     const timestamp = isoTimestamp(this.tables.clock.wallTime())
-    this.publishing.publish(
+    void this.publishing.publish(
       told.map((channel) =>
         presence(
           { channel: channel.name, timestamp },

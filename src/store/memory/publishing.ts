@@ -2,10 +2,16 @@ import { audienceInChannel } from './log.ts'
 import { isChannelTopic, nameInTopic } from '../store.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
+import type { PacedQueue } from '../../paced-queue.ts'
 import type { Ring } from '../ring.ts'
 import type { Tables } from './tables.ts'
 
-/** Events: numbered, kept, announced. The calls of the contract, see `../store.ts`. */
+/**
+ * Events: numbered, kept, announced. The calls of the contract, see `../store.ts`.
+ *
+ * All events of a call are numbered and kept in one step. They are announced in that step too, unless it takes long: there
+ * may be thousands of them, for thousands of connections each.
+ */
 export class Publishing {
   readonly listened = new Set<Contract.Topic>()
   messages = 0
@@ -13,22 +19,31 @@ export class Publishing {
 
   constructor(
     private readonly tables: Tables,
+    private readonly announcements: PacedQueue,
     private readonly announce: (
       event: Contract.StoredEvent,
       topics: readonly Contract.Topic[],
     ) => void,
   ) {}
 
-  publish(publications: readonly Contract.Publication[]): void {
+  /** Resolves once all of them were announced; undefined if they are. */
+  publish(publications: readonly Contract.Publication[]): Promise<void> | undefined {
     const now = this.tables.clock.wallTime()
     for (const publication of publications) {
       if (publication.body.type === 'message') this.messages++
       if (publication.users) this.#toUsers(publication, publication.users)
       else this.#inChannel(publication, now)
     }
+    return this.announcements.drained()
   }
 
-  missed(since: readonly Contract.Since[]): Contract.Missed {
+  /** What is found here has been announced when this is answered, so that whoever listens tells each event once. */
+  missed(since: readonly Contract.Since[]): Contract.Awaitable<Contract.Missed> {
+    const missed = this.#missedNow(since)
+    return this.announcements.drained()?.then(() => missed) ?? missed
+  }
+
+  #missedNow(since: readonly Contract.Since[]): Contract.Missed {
     const events = new Map<number, Contract.StoredEvent>()
     const gaps: Contract.Topic[] = []
     for (const { topic, after } of since) {
@@ -51,7 +66,7 @@ export class Publishing {
     if (channel.connections === 0) collector.channelChanged(channel)
     const event = log.numberIn(channel, publication)
     log.toChannel(channel, event)
-    if (this.listened.has(channel.topic)) this.announce(event, [channel.topic])
+    if (this.listened.has(channel.topic)) this.#announce(event, [channel.topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
@@ -65,7 +80,11 @@ export class Publishing {
       log.toUser(user, event)
     }
     const heard = known.map(({ topic }) => topic).filter((topic) => this.listened.has(topic))
-    if (heard.length > 0) this.announce(event, heard)
+    if (heard.length > 0) this.#announce(event, heard)
+  }
+
+  #announce(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {
+    this.announcements.run(() => this.announce(event, topics))
   }
 
   #framesOf(topic: Contract.Topic): Ring | undefined {

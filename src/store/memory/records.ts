@@ -18,8 +18,10 @@ import type {
 
 export class User {
   readonly uuid = crypto.randomUUID()
-  state: State = NO_STATE
-  publicKeys: readonly string[] = NO_KEYS
+  #state: State = NO_STATE
+  #publicKeys: readonly string[] = NO_KEYS
+  /** Made when it is first shown: a user may be listed in thousands of events. */
+  #card: UserCard | undefined
   #connections: Connection[] = []
   readonly topic: Topic
   /** Private messages. */
@@ -31,6 +33,24 @@ export class User {
   ) {
     this.topic = userTopic(name)
     this.frames = new Ring(lostThrough)
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  set state(state: State) {
+    this.#state = state
+    this.#card = undefined
+  }
+
+  get publicKeys(): readonly string[] {
+    return this.#publicKeys
+  }
+
+  set publicKeys(keys: readonly string[]) {
+    this.#publicKeys = keys
+    this.#card = undefined
   }
 
   /** In no order. */
@@ -52,11 +72,11 @@ export class User {
   }
 
   get publicState(): State {
-    return publicPart(this.state, this.publicKeys)
+    return this.publicKeys.length === 0 ? NO_STATE : this.card().state
   }
 
   card(): UserCard {
-    return { user: this.name, state: this.publicState }
+    return (this.#card ??= { user: this.name, state: publicPart(this.state, this.publicKeys) })
   }
 
   record(): UserRecord {
