@@ -23,6 +23,17 @@ const TOGETHER = 16
 
 const isReady = ({ sink }: LiveConnection): boolean => sink?.writable === true
 
+/** How long a flush may write in one turn of the event loop: to some two thousand sockets. Then others have their turn. */
+const TURN_MS = 16
+
+/** A flush that has begun. */
+interface Flush {
+  readonly due: readonly LiveConnection[]
+  /** How many of them it has been to. */
+  done: number
+  tookMs: number
+}
+
 /**
  * What waits to be written, and the flush that writes it: at the end of the turn, or a little later where there is one
  * flush after the other (see `Pace`).
@@ -32,6 +43,8 @@ const isReady = ({ sink }: LiveConnection): boolean => sink?.writable === true
  */
 export class Outbox {
   #due: LiveConnection[] = []
+  /** Goes on in the next turn. What comes for those whom it has been to waits for the next flush. */
+  #flush: Flush | undefined
   readonly #pace = new Pace()
   #events = 0
   #writes = 0
@@ -79,21 +92,34 @@ export class Outbox {
   }
 
   #flushLater(connection: LiveConnection): void {
-    if (this.#due.length === 0) this.clock.soon(this.#flushInTime)
+    if (this.#due.length === 0 && !this.#flush) this.clock.soon(this.#flushInTime)
     this.#due.push(connection)
   }
 
   /** Looks again each turn: a timer would come a millisecond late, which is longer than most flushes take. */
   readonly #flushInTime = (): void => {
-    const due = this.#due
     const began = this.clock.now()
-    if (began < this.#pace.begin(due.length)) return this.clock.soon(this.#flushInTime)
-    this.#due = []
-    for (let start = 0; start < due.length; start += TOGETHER) {
-      const ready = due.slice(start, start + TOGETHER).filter(isReady)
-      for (const connection of ready) this.flush(connection)
-    }
+    if (!this.#flush && began < this.#pace.begin(this.#due.length))
+      return this.clock.soon(this.#flushInTime)
+    const flush = (this.#flush ??= { due: this.#due.splice(0), done: 0, tookMs: 0 })
+    const ended = this.#writeUntil(flush, began + TURN_MS)
+    flush.tookMs += ended - began
+    if (flush.done < flush.due.length) return this.clock.soon(this.#flushInTime)
+    this.#flush = undefined
     Batch.endFlush()
-    this.#pace.flushed(due.length, began, this.clock.now())
+    this.#pace.flushed(flush.due.length, ended - flush.tookMs, ended)
+    if (this.#due.length > 0) this.clock.soon(this.#flushInTime)
+  }
+
+  /** Answers when it ended. */
+  #writeUntil(flush: Flush, turnEnd: number): number {
+    const { due } = flush
+    for (;;) {
+      const ready = due.slice(flush.done, flush.done + TOGETHER).filter(isReady)
+      for (const connection of ready) this.flush(connection)
+      flush.done += TOGETHER
+      const now = this.clock.now()
+      if (flush.done >= due.length || now >= turnEnd) return now
+    }
   }
 }

@@ -154,6 +154,77 @@ describe('the outbox', () => {
     expect(clock.isIdle).toBe(true)
   })
 
+  describe('that has many to write to', () => {
+    /** Each write takes a millisecond. */
+    function openSlow(count: number) {
+      const clock = new TurnByTurn()
+      const outbox = new Outbox(clock, 1000, () => {})
+      const sinks = Array.from({ length: count }, () => new SlowSink(() => clock.time++))
+      const connections = sinks.map((sink, id) => connectionTo(sink, id))
+      const push = (n: number) => connections.forEach((each) => outbox.push(each, outgoing(n)))
+      const written = () => sinks.reduce((sum, { numbers }) => sum + numbers.length, 0)
+      const runOut = (): void => {
+        for (; !clock.isIdle; clock.time += 1000) clock.turn()
+      }
+      return { clock, outbox, sinks, push, written, runOut }
+    }
+
+    it('leaves the event loop to others after a while, and goes on in the next turn', () => {
+      const { clock, sinks, push, written } = openSlow(60)
+      push(1)
+      const longest = []
+      while (!clock.isIdle) {
+        const before = written()
+        clock.turn()
+        longest.push(written() - before)
+      }
+      expect(sinks.map(({ numbers }) => numbers)).toEqual(sinks.map(() => [[1]]))
+      expect(Math.max(...longest)).toBeLessThanOrEqual(32)
+      expect(longest.length).toBeGreaterThan(1)
+    })
+
+    it('takes along what comes meanwhile for those whom it has not been to yet', () => {
+      const { clock, sinks, push, runOut } = openSlow(60)
+      push(1)
+      clock.turn()
+      push(2)
+      runOut()
+      expect(sinks.every(({ numbers }) => String(numbers.flat()) === '1,2')).toBe(true)
+      expect(sinks.at(0)?.numbers).toEqual([[1], [2]])
+      expect(sinks.at(-1)?.numbers).toEqual([[1, 2]])
+    })
+
+    it('keeps its distance from the next one by what it took in all', () => {
+      const { clock, sinks, push, written } = openSlow(60)
+      push(1)
+      while (written() < 60) {
+        clock.time += 1000 // for others
+        clock.turn()
+      }
+      push(2)
+      clock.time += 14
+      clock.turn()
+      expect(sinks.at(0)?.numbers).toEqual([[1]])
+      clock.time += 1
+      clock.turn()
+      expect(sinks.at(0)?.numbers).toEqual([[1], [2]])
+    })
+
+    it('passes over those that are gone by then', () => {
+      const { clock, outbox, sinks, runOut } = openSlow(0)
+      const here = Array.from({ length: 60 }, (_, id) => {
+        const sink = new SlowSink(() => clock.time++)
+        sinks.push(sink)
+        return connectionTo(sink, id)
+      })
+      for (const each of here) outbox.push(each, outgoing(1))
+      clock.turn()
+      for (const each of here) Object.assign(each, { sink: undefined, pending: Batch.empty })
+      runOut()
+      expect(sinks.filter(({ numbers }) => numbers.length > 0).length).toBeLessThanOrEqual(32)
+    })
+  })
+
   it('knows which event a connection was handed last, and tells which was the last before', async () => {
     const { clock, outbox } = open()
     const sink = new BatchSink()
