@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { once } from 'node:events'
 import { Backend, send } from '../helpers/http.ts'
+import { Listener, closeClients, handshake } from '../helpers/websocket.ts'
 import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { expectRefusal } from './refusal.ts'
@@ -26,6 +29,18 @@ function filled(part: (index: number) => string, start = '', end = ''): string {
 }
 const members = (value: string) => (index: number) => `"k${index}":${value}`
 const name = (index: number) => `"c${index}"`
+
+const NO_DETAILS = { info: { include_users: false, include_history: false } }
+
+/** Opens a WebSocket, and throws away what comes. */
+async function openDeaf({ host, port }: ServerProcess, connId: string): Promise<void> {
+  const socket = connect(port, host)
+  socket.on('error', () => socket.destroy())
+  socket.write(handshake(`/ws?conn_id=${connId}`))
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  expect(head.toString()).toContain(' 101 ')
+  socket.resume()
+}
 
 /** `field`: the key of a refusal. */
 type Case = readonly [what: string, line: string, body: string, status: number, field?: string]
@@ -467,5 +482,97 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
   ]
   it.each(named(strangers))('a megabyte of %s, unsigned', async (_what, tried) => {
     await expectShort(tried, (line, body) => send(server, line, { body }))
+  })
+
+  describe('that asks for as much as it may', () => {
+    const LISTENERS = 500
+    const users = (prefix: string) => times(20_000, (n) => `${prefix}${n}`)
+    const message = { user: 'a', channel: 'hall', message: { text: 'x'.repeat(100) } }
+    let listener: Listener
+
+    beforeAll(async () => {
+      listener = await Listener.open(server, await backend.connect('listener', ['hall']))
+      for (let n = 0; n < LISTENERS; n++)
+        await openDeaf(server, await backend.connect(`u${n}`, ['hall'], NO_DETAILS))
+    })
+    afterAll(closeClients)
+
+    it.each([
+      ['messages to many listeners', times(5_000, () => ({ ...message, message: { n: 1 } }))],
+      ['messages with keys of their own', times(4_000, (n) => ({ ...message, n, more: true }))],
+      [
+        'messages of a kilobyte',
+        times(900, () => ({ ...message, message: { text: 'x'.repeat(1_000) } })),
+      ],
+      [
+        'messages without some listeners',
+        times(2_000, () => ({ ...message, exclude_users: times(30, (n) => `u${n}`) })),
+      ],
+      ['users who get a message', [{ ...message, pm_users: users('u') }]],
+      ['users who do not get a message', [{ ...message, exclude_users: users('u') }]],
+      [
+        'users of a private message',
+        times(4, () => ({ ...message, channel: null, pm_users: users('u') })),
+      ],
+      [
+        'users of a private message, and others',
+        times(2, () => ({
+          ...message,
+          channel: null,
+          pm_users: users('u'),
+          exclude_users: users('v'),
+        })),
+      ],
+    ])('%s', async (what, json) => {
+      await probe.expectShortTurns(what, async () => {
+        const answer = await backend.send('POST /message', { json })
+        expect(answer.status, answer.text.slice(0, 300)).toBe(200)
+      })
+    })
+
+    it('comes in order all the same', async () => {
+      const json = times(5_000, (n) => ({ ...message, message: { text: `round ${n}` } }))
+      await backend.call('POST /message', json)
+      await listener.heard('round 4999', 60_000)
+      expect(listener.texts.filter((text) => text?.startsWith('round'))).toEqual(
+        json.map(({ message: { text } }) => text),
+      )
+    })
+
+    it.each([
+      [
+        'channels with settings',
+        'POST /channel_config',
+        Object.fromEntries(
+          times(1_000, (n) => [
+            `s${n}`,
+            {
+              store_history: true,
+              notify_presence: true,
+              notify_state: true,
+              broadcast_presence_with_user_lists: true,
+            },
+          ]),
+        ),
+      ],
+      [
+        'channels to be in',
+        'POST /connect',
+        { username: 'u0', channels: times(1_000, (n) => `s${n}`) },
+      ],
+      [
+        'state to be told',
+        'POST /user_state',
+        {
+          user: 'u0',
+          user_state: Object.fromEntries(
+            times(4_000, (n) => [`k${n}`, Math.floor(Math.random() * 1e4)]),
+          ),
+          state_public_keys: times(4_000, (n) => `k${n}`),
+        },
+      ],
+    ])('%s', async (what, line, json) => {
+      await probe.expectShortTurns(what, () => backend.call(line, json))
+    })
   })
 })

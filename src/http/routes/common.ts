@@ -1,4 +1,6 @@
 /** What the routes of the backend API have in common. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { LONG_BYTES } from '../body.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import * as Responses from '../../protocol/responses.ts'
@@ -44,6 +46,13 @@ export const within =
     bound(request.body)
     done()
   }
+
+/** Answers in a turn of its own where the body was long: the answer is as long, and takes as long to write. */
+export const unhurried = <Answer>(
+  { bytes }: FastifyRequest,
+  answer: Promise<Answer>,
+): Promise<Answer> =>
+  bytes !== null && bytes.length > LONG_BYTES ? answer.then((ready) => nextTurn(ready)) : answer
 
 /** The last value that the query has for `name`. */
 export function lastOf(request: FastifyRequest, name: string): string | undefined {

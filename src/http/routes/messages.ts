@@ -1,4 +1,4 @@
-import { ERROR_RESPONSES, about, backend, within } from './common.ts'
+import { ERROR_RESPONSES, about, backend, unhurried, within } from './common.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import type { ApiOptions } from './common.ts'
@@ -18,7 +18,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       body: Requests.MessagesRequest,
       response: { 200: Responses.MessagesResponse, ...ERROR_RESPONSES },
     },
-    handler: ({ body, keyedId }) => hub.postMessages(body, keyedId),
+    handler: (request) => unhurried(request, hub.postMessages(request.body, request.keyedId)),
   })
 
   http.patch('/message', {
@@ -32,7 +32,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       body: Requests.EditsRequest,
       response: { 200: Responses.EditsResponse, ...ERROR_RESPONSES },
     },
-    handler: ({ body, keyedId }) => hub.editMessages(body, keyedId),
+    handler: (request) => unhurried(request, hub.editMessages(request.body, request.keyedId)),
   })
 
   http.delete('/message', {
@@ -46,6 +46,6 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
       body: Requests.DeletesRequest,
       response: { 200: Responses.DeletesResponse, ...ERROR_RESPONSES },
     },
-    handler: ({ body, keyedId }) => hub.deleteMessages(body, keyedId),
+    handler: (request) => unhurried(request, hub.deleteMessages(request.body, request.keyedId)),
   })
 }
