@@ -70,7 +70,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const onFault = faults.note
   // Before there is a store, whose connections would keep a process alive that does not come up.
   const checker = await signatureChecker(config)
-  const { store, answers, adminSessions } = await openStorage(config, clock, logger)
+  const storage = await openStorage(config, clock, logger, onFault)
+  const { store, answers, adminSessions } = storage
   const breath = breathing(clock)
   const bus = redisBus(config, logger)
   const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
@@ -167,6 +168,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
       answerMs: config.gc_conns_after * 1000,
     },
     maxGatheredBytes: config.max_outbox_bytes,
+    onFault,
   })
   await http.register(webSocketRoute)
   await http.register(adminRoutes, { hub, sessions, clock, longAnswers: longAnswers(breath) })

@@ -22,6 +22,7 @@ export async function openStorage(
   config: Config,
   clock: Clock,
   logger: FastifyBaseLogger,
+  onFault: (error: unknown) => void,
 ): Promise<Storage> {
   if (config.redis_url === '') {
     const store = new MemoryStore(clock, storeOptions(config))
@@ -45,6 +46,7 @@ export async function openStorage(
           { err: error },
           advice === undefined ? 'Redis is away' : `Redis is away. ${advice}`,
         ),
+      onFault,
       onBack: (where) => logger.info(`Redis is back, at ${where}`),
     },
     config.redis_connect_timeout * 1000,

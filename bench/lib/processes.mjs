@@ -37,10 +37,14 @@ export async function startServer(command, { core, ready, env = {}, cwd }) {
   const stdio = ['ignore', 'pipe', 'pipe']
   const child = spawn(program, args, { cwd, stdio, env: { ...process.env, ...env } })
   running.add(child)
-  const exited = new Promise((resolve) => child.once('close', resolve))
-  void exited.then(() => running.delete(child))
+  const exited = new Promise((resolve) => {
+    child.once('close', () => {
+      running.delete(child)
+      resolve()
+    })
+  })
   try {
-    const match = await outputMatches(child, ready, exited)
+    const match = await outputMatches(child, ready)
     return { pid: child.pid ?? 0, match, stop: () => stop(child, exited) }
   } catch (error) {
     await stop(child, exited)
@@ -48,13 +52,13 @@ export async function startServer(command, { core, ready, env = {}, cwd }) {
   }
 }
 
-function outputMatches(child, ready, exited) {
+function outputMatches(child, ready) {
   let output = ''
   return new Promise((resolve, reject) => {
     const giveUp = (why) => reject(new Error(`${child.spawnargs.join(' ')} ${why}:\n${output}`))
     const timer = setTimeout(() => giveUp('did not get ready'), START_PATIENCE_MS)
     child.once('error', reject)
-    void exited.then(() => giveUp('ended'))
+    child.once('close', () => giveUp('ended'))
     const look = (part) => {
       if (output.length > 65_536) return
       output += part

@@ -1,4 +1,4 @@
-import { ChannelstreamError } from './errors.ts'
+import { ChannelstreamError, report } from './errors.ts'
 import { Position } from './position.ts'
 import { isOffline, onWake } from './timing.ts'
 import { retryDelayMs } from './backoff.ts'
@@ -70,12 +70,12 @@ export class Session {
   /** Starts if it does not run, and tries at once if it waits. */
   start(): void {
     this.#cutPause()
-    if (!this.#life) void this.#run((this.#life = new AbortController()).signal)
+    if (!this.#life) this.#run((this.#life = new AbortController()).signal).catch(report)
   }
 
   /** Starts after a pause, as after a failure. Does nothing if it runs. */
   startLater(): void {
-    if (!this.#life) void this.#run((this.#life = new AbortController()).signal, true)
+    if (!this.#life) this.#run((this.#life = new AbortController()).signal, true).catch(report)
   }
 
   /** Resolves once it is connected, at once if it is. Rejects when a try fails. */

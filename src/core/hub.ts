@@ -19,6 +19,7 @@ import { complaint } from '../protocol/complaints.ts'
 import { NO_DETAILS, describeChannels } from './describe.ts'
 import { postDelete, postEdits, postMessages, saidIn } from './messages.ts'
 import { gapEvent } from './catchup.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './overview.ts'
 import { Sweeper } from './sweeper.ts'
@@ -295,7 +296,7 @@ export class Hub {
   }
 
   #inBackground(work: Awaitable<unknown>): void {
-    if (work instanceof Promise) work.catch(this.options.onFault)
+    inBackground(work, this.options.onFault)
   }
 
   async #membership({ user, channels: unsorted }: Membership, info: Protocol.InfoOptions) {

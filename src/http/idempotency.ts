@@ -92,7 +92,7 @@ async function answerRepeat(
     request.settle = claim.settle
     return fingerprint
   }
-  const answer = await claim.answer
+  const answer = await claim.answer()
   if (!answer) return answerRepeat(answers, key, request, reply)
   const { status, text, error } = answer
   if (error !== undefined) reply.header(ERROR_HEADER, error)

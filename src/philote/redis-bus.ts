@@ -1,6 +1,7 @@
 import { REDIS_FIELDS, readMessage } from './incoming.ts'
 import { dataOf, saidOnRedis } from './bridge.ts'
 import { RedisLink, RedisSilent } from './redis-link.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { isChannelTopic, nameInTopic } from '../store/store.ts'
 import { messageJson } from './frames.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
@@ -64,7 +65,7 @@ export class RedisBus {
         data: dataOf(body['message'] as Payload | undefined),
         event: 'message',
       }
-      this.#publish(written).catch(this.#failed)
+      inBackground(this.#publish(written), this.#failed)
     }
   }
 
@@ -105,7 +106,6 @@ export class RedisBus {
   #heard(channel: string, text: string): void {
     const written = readMessage(text, REDIS_FIELDS)
     if (written?.event !== 'message' || written.id.startsWith(`${this.options.mark}-`)) return
-    const saying = this.#hub?.say(saidOnRedis(channel as ChannelName, written))
-    if (saying instanceof Promise) saying.catch(this.#failed)
+    inBackground(this.#hub?.say(saidOnRedis(channel as ChannelName, written)), this.#failed)
   }
 }

@@ -173,12 +173,14 @@ export class RedisLink {
 
   /** One step after the other for each channel, each by what holds by then. */
   #settle(channel: string, subscription: Subscription): void {
-    subscription.work = subscription.work.then(async () => {
+    const settle = async (): Promise<void> => {
       const isHeld = subscription.holders > 0
       if (isHeld && !subscription.isSubscribed) await this.#subscribe(channel, subscription)
       if (!isHeld && subscription.isSubscribed) await this.#unsubscribe(channel, subscription)
       if (subscription.holders === 0) this.#subscriptions.delete(channel)
-    })
+    }
+    // A step that failed would stop all that follow.
+    subscription.work = subscription.work.then(settle).catch((error) => this.#noteAway(error))
   }
 
   /** Again and again until Redis has heard it. */

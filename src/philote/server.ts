@@ -3,6 +3,7 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import { Handshakes, destroyOnError, refuseUpgrade } from '../transports/frame-socket.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { PhiloteSocket } from './socket.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { queryOf } from './handshake.ts'
 import type { Awaitable } from '../store/store.ts'
 import type { Clock } from '../clock.ts'
@@ -84,10 +85,12 @@ export class PhiloteServer {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     })
-    this.#http.on('request', (request, response) => void this.#answer(request, response))
+    this.#http.on('request', (request, response) =>
+      inBackground(this.#answer(request, response), options.onFault),
+    )
     this.#http.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
       socket.on('error', destroyOnError)
-      void this.#upgrade({ request, socket, head })
+      inBackground(this.#upgrade({ request, socket, head }), options.onFault)
     })
   }
 

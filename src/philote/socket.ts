@@ -1,5 +1,6 @@
 import { CLOSE } from '../protocol/close-codes.ts'
 import { FrameSocket } from '../transports/frame-socket.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { textFrames } from '../transports/websocket-frames.ts'
 import type { Awaitable } from '../store/store.ts'
 import type { Batch, WireForm } from '../core/batch.ts'
@@ -123,7 +124,8 @@ export class PhiloteSocket extends FrameSocket {
     }
     try {
       const saying = this.options.dialect.say(guest, written)
-      if (saying instanceof Promise) void this.#sayInTurn(guest, saying)
+      if (saying instanceof Promise)
+        inBackground(this.#sayInTurn(guest, saying), this.options.onFault)
     } catch (error) {
       this.#failed(error)
     }

@@ -21,8 +21,11 @@ export const ANSWER_OVERHEAD_BYTES = 512
 export type Claim =
   /** Nobody has asked this before: do it, then call `settle`, in every case and once. */
   | { readonly outcome: 'first'; readonly settle: Settle }
-  /** It was asked before; the answer resolves once there is one. Undefined: it cannot be given again, claim anew. */
-  | { readonly outcome: 'repeat'; readonly answer: Promise<Answer | undefined> }
+  /**
+   * It was asked before. `answer` resolves once there is one, and rejects with what goes wrong meanwhile. Undefined: it
+   * cannot be given again, claim anew. A function: nothing is waited for, and nothing can fail, for a caller that has gone.
+   */
+  | { readonly outcome: 'repeat'; readonly answer: () => Promise<Answer | undefined> }
   /** The key belongs to another request. */
   | { readonly outcome: 'reused' }
 

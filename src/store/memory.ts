@@ -207,7 +207,7 @@ export class MemoryStore implements Contract.Store {
     if (told.length === 0) return
     const timestamp = isoTimestamp(this.#tables.clock.wallTime())
     const tell = userStateChange({ user: user.name, state: user.publicState, changed })
-    void this.publish(told.map(({ name }) => tell({ channel: name, timestamp })))
+    this.#publishing.add(told.map(({ name }) => tell({ channel: name, timestamp })))
   }
 
   stop(): void {

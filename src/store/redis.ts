@@ -20,34 +20,16 @@ import {
   writeState,
 } from './redis/encoding.ts'
 import type { AdminSessionLimits } from './admin-sessions.ts'
-import type { Clock } from '../clock.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { Line } from './redis/line.ts'
-import type { RedisAddress } from '../redis-address.ts'
 import type { RedisAnswersOptions } from './redis/answers.ts'
 import type { Reply } from './redis/encoding.ts'
+import type { RedisStoreOptions } from './redis/options.ts'
 import type { TellingScript } from './redis/scripts.ts'
 import type * as Contract from './store.ts'
 
-export interface RedisStoreOptions extends Contract.StoreLimits {
-  readonly address: RedisAddress
-  /** Keeps two installations on one Redis apart. */
-  readonly prefix: string
-  /** How long Redis may take to answer before it counts as away. */
-  readonly timeoutMs: number
-  /** How long a connection waits whose server died. */
-  readonly orphanWaitMs: number
-  /** For so many whole milliseconds it is remembered what was published under a name, so that it is not again. */
-  readonly onceMs: number
-  /** What is told is stamped by it. */
-  readonly clock: Pick<Clock, 'wallTime'>
-  /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
-  readonly now?: () => number
-  /** Told when Redis goes away: why, and what can be done about it; and when it is back. */
-  readonly onAway: (error: unknown, advice: string | undefined) => void
-  readonly onBack: (where: string) => void
-}
+export type { RedisStoreOptions }
 
 /** Records that one sweep handles: a script holds up everybody else. */
 const SWEPT_AT_ONCE = 200
@@ -78,6 +60,7 @@ export class RedisStore implements Contract.Store {
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
       onBack: options.onBack,
+      onFault: options.onFault,
     })
     this.#installation = new Installation({
       link: this.#link,
@@ -87,7 +70,12 @@ export class RedisStore implements Contract.Store {
     })
     const command = (said: Contract.Command): void => this.#onCommand(said)
     this.#announcements = new Announcements(this.#installation, this.#link)
-    this.#holdings = new Holdings(this.#installation, options.orphanWaitMs, command)
+    this.#holdings = new Holdings(
+      this.#installation,
+      options.orphanWaitMs,
+      command,
+      options.onFault,
+    )
     this.#lease = new Lease({
       installation: this.#installation,
       onFailure: (why) => this.#link.cut(why),
@@ -96,6 +84,7 @@ export class RedisStore implements Contract.Store {
       announced: () => this.#link.announced(),
       onHead: (head) => this.#announcements.noteHead(head),
       timeoutMs: options.timeoutMs,
+      onFault: options.onFault,
     })
     this.#reading = new Reading(this.#installation, this.#link)
   }
@@ -257,7 +246,7 @@ export class RedisStore implements Contract.Store {
 
   /** Answers to requests that may be sent twice, for all servers. */
   answers(options: RedisAnswersOptions): RedisAnswers {
-    return (this.#answers ??= new RedisAnswers(this.#installation, options))
+    return (this.#answers ??= new RedisAnswers(this.#installation, options, this.options.onFault))
   }
 
   /** Sessions of the admin pages, for all servers. */

@@ -1,4 +1,5 @@
 import { FIGURES } from '../protocol/admin.ts'
+import { inBackground } from '../lib/in-background.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { Reading } from '../protocol/admin.ts'
 import type { Readings } from './readings.ts'
@@ -26,7 +27,7 @@ export class FiguresHistory {
   start(): void {
     if (this.#cancel) return
     const readings = (this.#readings = this.open())
-    const take = (): void => void this.#take(readings).catch(this.onFault)
+    const take = (): void => inBackground(this.#take(readings), this.onFault)
     this.#cancel = this.clock.every(INTERVAL_MS, take)
     take()
   }

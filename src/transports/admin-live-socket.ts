@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws'
 import { CLOSE } from '../protocol/close-codes.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { listFrames } from './websocket-frames.ts'
 import { parseLiveRequest } from '../protocol/admin.ts'
 import type { Batch } from '../core/batch.ts'
@@ -100,7 +101,7 @@ export class AdminLiveSocket implements Sink {
     if (text === undefined || this.webSocket.readyState !== WebSocket.OPEN) return
     const request = parseLiveRequest(text)
     if (!request) this.close(CLOSE.notUnderstood)
-    else this.#tail(request.type === 'tail' ? request.channel : undefined).catch(onFault)
+    else inBackground(this.#tail(request.type === 'tail' ? request.channel : undefined), onFault)
   }
 
   async #tail(channel: ChannelName | undefined): Promise<void> {

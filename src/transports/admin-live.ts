@@ -2,6 +2,7 @@ import { WebSocketServer } from 'ws'
 import { AdminLiveSocket } from './admin-live-socket.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { inBackground } from '../lib/in-background.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
@@ -93,7 +94,7 @@ export class AdminLive {
 
   #beginReports(): void {
     const feed = this.options.openFigures()
-    const report = (): void => void this.#report(feed).catch(this.options.onFault)
+    const report = (): void => inBackground(this.#report(feed), this.options.onFault)
     const cancel = this.options.clock.every(REPORT_INTERVAL_MS, report)
     this.#cancelReports = () => {
       cancel()

@@ -4,6 +4,7 @@ import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { Frame } from '../protocol/events.ts'
 import { ListenQuery } from '../protocol/requests.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import type { Batch } from '../core/batch.ts'
 import type { Cancel, Clock } from '../clock.ts'
@@ -23,6 +24,7 @@ export interface LongPollOptions {
   readonly times: PollTimes
   /** JSON bytes of events that a poll gathers at most; past it, it is answered at once. */
   readonly maxGatheredBytes: number
+  readonly onFault: (error: unknown) => void
 }
 
 export interface PollTimes {
@@ -68,7 +70,10 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
         parked.delete(poll)
         poll.closed()
       })
-      void listen(poll, () => options.sessions.attach(connId, poll, cursor))
+      inBackground(
+        listen(poll, () => options.sessions.attach(connId, poll, cursor)),
+        options.onFault,
+      )
       return reply
     },
   })

@@ -12,6 +12,7 @@ import { RequestError, invalid } from '../protocol/errors.ts'
 import { WebSocketQuery } from '../protocol/requests.ts'
 import { checkOrigin, cursorOf } from './opening.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import type { Admission } from './opening.ts'
 import type { Batch } from '../core/batch.ts'
@@ -67,7 +68,9 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
         })
       const { connId, cursor } = readOpening(request, url, options.origins)
       const sink = new WebSocketSink(options)
-      if (handshakes.accept({ request, socket, head }, sink)) void serve(sink, connId, cursor)
+      if (handshakes.accept({ request, socket, head }, sink)) {
+        inBackground(serve(sink, connId, cursor), options.onFault)
+      }
     } catch (error) {
       refuse(error)
     }

@@ -17,7 +17,7 @@ export async function begin(answers: Answers, key: string, fingerprint = 'f'): P
 /** What a repeat is answered. Throws if it is none. */
 export function answerIn(claim: Claim): Promise<Answer | undefined> {
   if (claim.outcome !== 'repeat') throw new Error(`not a repeat, but ${claim.outcome}`)
-  return within(claim.answer, 'the answer to a repeat')
+  return within(claim.answer(), 'the answer to a repeat')
 }
 
 interface Wishes {

@@ -13,6 +13,12 @@ const PATIENCE_MS = 10_000
 
 type Wishes = StoreLimits & Partial<RedisStoreOptions>
 
+/** As an exception that nothing catches, which fails the tests. */
+const failOnFault = (error: unknown): void =>
+  queueMicrotask(() => {
+    throw error
+  })
+
 /** A store on this Redis, in an installation of its own unless a prefix is given. */
 export function openRedisStore(
   { url }: Pick<RedisServer, 'url'>,
@@ -30,6 +36,7 @@ export function openRedisStore(
       onceMs: 10_000,
       onAway: () => {},
       onBack: () => {},
+      onFault: failOnFault,
       ...options,
     },
     PATIENCE_MS,

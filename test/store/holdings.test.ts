@@ -27,7 +27,12 @@ function open() {
     return Promise.resolve([])
   }
   const installation = { run, runOn } as unknown as Installation
-  const holdings = new Holdings(installation, ORPHAN_WAIT_MS, () => {})
+  const holdings = new Holdings(
+    installation,
+    ORPHAN_WAIT_MS,
+    () => {},
+    () => {},
+  )
   const attach = async (turn: number) => {
     at.answer = attachedIn(turn)
     await holdings.attach(ANN, 'stream')

@@ -4,6 +4,7 @@ import { Watch } from './services/watch.ts'
 import { base } from './parts/style.ts'
 import { BASE } from './services/api.ts'
 import { customElement, state } from 'lit/decorators.js'
+import { inBackground } from './services/background.ts'
 import { linkTo, routeOf } from './services/routes.ts'
 import { live } from './services/live.ts'
 import { visible } from './services/names.ts'
@@ -155,7 +156,7 @@ export class App extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     addEventListener('hashchange', this.#onHash)
-    void live.open()
+    inBackground(live.open())
     this.#nameDocument()
   }
 
@@ -221,12 +222,12 @@ export class App extends LitElement {
     this.route = routeOf(location.hash)
     this.#nameDocument()
     scrollTo(0, 0)
-    void this.updateComplete.then(() => this.#focusHeading())
+    inBackground(this.updateComplete.then(() => this.#focusHeading()))
   }
 
   readonly #skip = (clicking: Event): void => {
     clicking.preventDefault()
-    void this.#focusHeading()
+    inBackground(this.#focusHeading())
   }
 
   /** For those who do not see that the page has changed. */

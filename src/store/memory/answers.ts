@@ -44,7 +44,7 @@ export class MemoryAnswers implements Answers {
     const known = this.#pending.get(key) ?? this.#settled.get(key)
     if (!known) return this.#begin(key, fingerprint)
     if (known.fingerprint !== fingerprint) return { outcome: 'reused' }
-    return { outcome: 'repeat', answer: Promise.resolve(known.answer) }
+    return { outcome: 'repeat', answer: async () => known.answer }
   }
 
   #begin(key: string, fingerprint: string): Claim {

@@ -122,7 +122,7 @@ export class Membership {
     if (told.length === 0) return
     const state = action === 'joined' ? user.publicState : null
     const timestamp = isoTimestamp(this.tables.clock.wallTime())
-    void this.publishing.publish(
+    this.publishing.add(
       told.map((channel) =>
         presence(
           { channel: channel.name, timestamp },

@@ -28,13 +28,18 @@ export class Publishing {
 
   /** Resolves once all of them were announced; undefined if they are. */
   publish(publications: readonly Contract.Publication[]): Promise<void> | undefined {
+    this.add(publications)
+    return this.announcements.drained()
+  }
+
+  /** The same for those who do not wait until they were announced. */
+  add(publications: readonly Contract.Publication[]): void {
     const now = this.tables.clock.wallTime()
     for (const publication of publications) {
       if (publication.body.type === 'message') this.messages++
       if (publication.users) this.#toUsers(publication, publication.users)
       else this.#inChannel(publication, now)
     }
-    return this.announcements.drained()
   }
 
   /** What is found here has been announced when this is answered, so that whoever listens tells each event once. */

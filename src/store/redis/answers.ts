@@ -1,4 +1,5 @@
 import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
+import { inBackground } from '../../lib/in-background.ts'
 import { StoreAway } from '../store.ts'
 import type { Answer, Answers, Claim } from '../answers.ts'
 import type { Installation } from './installation.ts'
@@ -28,6 +29,7 @@ export class RedisAnswers implements Answers {
   constructor(
     private readonly installation: Installation,
     private readonly options: RedisAnswersOptions,
+    private readonly onFault: (error: unknown) => void,
   ) {}
 
   async claim(key: string, fingerprint: string): Promise<Claim> {
@@ -47,9 +49,9 @@ export class RedisAnswers implements Answers {
       case 'reused':
         return { outcome: 'reused' }
       case 'answered':
-        return { outcome: 'repeat', answer: Promise.resolve(readAnswer(reply[1])) }
+        return { outcome: 'repeat', answer: () => Promise.resolve(readAnswer(reply[1])) }
       case 'pending':
-        return { outcome: 'repeat', answer: this.#wait(key, fingerprint, notice.told) }
+        return { outcome: 'repeat', answer: () => this.#wait(key, fingerprint, notice.told) }
       default:
         return reply satisfies never
     }
@@ -78,7 +80,9 @@ export class RedisAnswers implements Answers {
     } catch (error) {
       if (!(error instanceof StoreAway)) throw error
       // What was asked for is done. Its answer is kept when the store is back; until then a repeat finds no store either.
-      setTimeout(() => void this.#settle(key, fingerprint, answer, keep), LOOK_MS).unref()
+      const again = (): void =>
+        inBackground(this.#settle(key, fingerprint, answer, keep), this.onFault)
+      setTimeout(again, LOOK_MS).unref()
     }
   }
 

@@ -1,5 +1,5 @@
 import { LEASE_MS, PATIENCE_MS } from './lease.ts'
-import type { RedisStoreOptions } from '../redis.ts'
+import type { RedisStoreOptions } from './options.ts'
 
 /** A connection that `sweep` answered is not answered again for so long. */
 const RETRY_MS = 3000

@@ -1,4 +1,5 @@
 import { StoreAway, channelTopic } from '../store.ts'
+import { inBackground } from '../../lib/in-background.ts'
 import { partsOf } from './parts.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
 import type { Attachment, Command, Since, SinkKind } from '../store.ts'
@@ -54,6 +55,7 @@ export class Holdings {
     /** How long a connection waits whose client did not say whether it comes back. */
     private readonly orphanWaitMs: number,
     private readonly command: (command: Command) => void,
+    private readonly onFault: (error: unknown) => void,
   ) {}
 
   async attach(
@@ -112,7 +114,7 @@ export class Holdings {
         this.#gone(type, connId)
         break
       case 'moved':
-        void this.#moved(connId, since)
+        inBackground(this.#moved(connId, since), this.onFault)
         break
       default: // of a newer version
     }

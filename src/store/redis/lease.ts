@@ -1,4 +1,5 @@
 import { StoreAway } from '../store.ts'
+import { inBackground } from '../../lib/in-background.ts'
 import type { Installation } from './installation.ts'
 import type { Line } from './line.ts'
 
@@ -19,6 +20,7 @@ interface Parts {
   readonly onHead: (head: number) => void
   /** How long Redis may take to answer. */
   readonly timeoutMs: number
+  readonly onFault: (error: unknown) => void
 }
 
 const SLICES = 8
@@ -77,7 +79,9 @@ export class Lease {
 
   #schedule(): void {
     clearTimeout(this.#timer)
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#beat(), BEAT_MS).unref()
+    const { onFault } = this.parts
+    const beat = (): void => inBackground(this.#beat(), onFault)
+    if (!this.#isStopped) this.#timer = setTimeout(beat, BEAT_MS).unref()
   }
 
   async #beat(): Promise<void> {

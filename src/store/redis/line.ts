@@ -25,7 +25,8 @@ export class Line {
       this.cut(new Error(`${wire.where} does not serve the slot any more`)),
     )
     this.ended = Promise.race([wire.commands, wire.announcements].map(endOf))
-    void this.ended.then(() => this.cut())
+    const cut = (): void => this.cut()
+    this.ended.then(cut, cut)
   }
 
   /** Why this was cut, if it was. */

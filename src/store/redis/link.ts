@@ -3,6 +3,7 @@ import { StoreAway } from '../store.ts'
 import { Line } from './line.ts'
 import { UnfitRedis, connectWire } from './wire.ts'
 import { adviceOn, causeOf } from './faults.ts'
+import { inBackground } from '../../lib/in-background.ts'
 import { reasonOf } from '../../reason.ts'
 import { shownAddress } from '../../redis-address.ts'
 import type { RedisAddress } from '../../redis-address.ts'
@@ -25,6 +26,7 @@ export interface LinkOptions {
    */
   readonly onAway: (error: unknown, advice: string | undefined) => void
   readonly onBack: (where: string) => void
+  readonly onFault: (error: unknown) => void
   /** A message on a topic that is listened to. */
   readonly onMessage: (text: string, topic: string) => void
 }
@@ -62,7 +64,7 @@ export class Link {
       const allowedMs = Math.max(1, Math.min(timeoutMs, leftMs))
       try {
         const line = await this.#connect(allowedMs, deadline)
-        void this.#hold(line)
+        inBackground(this.#hold(line), this.options.onFault)
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis

@@ -1,5 +1,6 @@
 import { LitElement, html, nothing } from 'lit'
 import { base } from './style.ts'
+import { inBackground } from '../services/background.ts'
 import { customElement, property, state } from 'lit/decorators.js'
 import { virtualListStyle } from './virtual-list-style.ts'
 import type { Pages } from '../services/pages.ts'
@@ -50,7 +51,7 @@ export class VirtualList<Row> extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    void this.updateComplete.then(() => this.isConnected && this.#resizes.observe(this))
+    inBackground(this.updateComplete.then(() => this.isConnected && this.#resizes.observe(this)))
   }
 
   override disconnectedCallback(): void {

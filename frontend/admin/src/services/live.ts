@@ -1,5 +1,6 @@
 import * as api from './api.ts'
 import { BackOff } from './back-off.ts'
+import { inBackground } from './background.ts'
 import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
 import type { FiguresResponse, Reading } from './api.ts'
 import type { LiveReport, LiveRequest } from '../../../../src/protocol/admin.ts'
@@ -32,7 +33,7 @@ export class Live extends EventTarget {
   #tailed: string | undefined
   #onEvents: (events: readonly ChannelEvent[]) => void = () => {}
   #silence: ReturnType<typeof setTimeout> | undefined
-  readonly #backOff = new BackOff(() => void this.open())
+  readonly #backOff = new BackOff(() => inBackground(this.open()))
 
   /** Reads the last hour, then listens. */
   async open(): Promise<void> {

@@ -4,6 +4,7 @@ import { Refresh } from '../services/watch.ts'
 import { base } from '../parts/style.ts'
 import { counted } from '../services/format.ts'
 import { customElement, property, state } from 'lit/decorators.js'
+import { inBackground } from '../services/background.ts'
 import { linkTo } from '../services/routes.ts'
 import { named, timeTag } from '../parts/user-text.ts'
 import '../parts/history-list.ts'
@@ -29,7 +30,7 @@ export class Channel extends LitElement {
 
   constructor() {
     super()
-    new Refresh(this, REFRESH_SECONDS, () => void this.#read())
+    new Refresh(this, REFRESH_SECONDS, () => inBackground(this.#read()))
   }
 
   static override styles = [
@@ -74,7 +75,7 @@ export class Channel extends LitElement {
     if (!changed.has('name')) return
     this.channel = undefined
     this.isMissing = false
-    void this.#read()
+    inBackground(this.#read())
   }
 
   override render() {
@@ -126,7 +127,7 @@ export class Channel extends LitElement {
   readonly #readSoon = (): void => {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined
-      void this.#read()
+      inBackground(this.#read())
     }, GATHER_MS)
   }
 

@@ -5,6 +5,7 @@ import { asJson, named } from '../parts/user-text.ts'
 import { base } from '../parts/style.ts'
 import { count, counted } from '../services/format.ts'
 import { customElement, property, query, state } from 'lit/decorators.js'
+import { inBackground } from '../services/background.ts'
 import { linkTo } from '../services/routes.ts'
 import { visible } from '../services/names.ts'
 import '../parts/dialog.ts'
@@ -31,7 +32,7 @@ export class User extends LitElement {
 
   constructor() {
     super()
-    new Refresh(this, REFRESH_SECONDS, () => void this.#read())
+    new Refresh(this, REFRESH_SECONDS, () => inBackground(this.#read()))
   }
 
   static override styles = [
@@ -109,7 +110,7 @@ export class User extends LitElement {
     if (!changed.has('name')) return
     this.user = undefined
     this.isMissing = false
-    void this.#read()
+    inBackground(this.#read())
   }
 
   override render() {

@@ -1,0 +1,24 @@
+import type { Clock } from '../../clock.ts'
+import type { RedisAddress } from '../../redis-address.ts'
+import type { StoreLimits } from '../store.ts'
+
+export interface RedisStoreOptions extends StoreLimits {
+  readonly address: RedisAddress
+  /** Keeps two installations on one Redis apart. */
+  readonly prefix: string
+  /** How long Redis may take to answer before it counts as away. */
+  readonly timeoutMs: number
+  /** How long a connection waits whose server died. */
+  readonly orphanWaitMs: number
+  /** For so many whole milliseconds it is remembered what was published under a name, so that it is not again. */
+  readonly onceMs: number
+  /** What is told is stamped by it. */
+  readonly clock: Pick<Clock, 'wallTime'>
+  /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
+  readonly now?: () => number
+  /** Told when Redis goes away: why, and what can be done about it; and when it is back. */
+  readonly onAway: (error: unknown, advice: string | undefined) => void
+  readonly onBack: (where: string) => void
+  /** Takes errors of what no caller waits for, such as what Redis has against a command. */
+  readonly onFault: (error: unknown) => void
+}
