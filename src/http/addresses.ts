@@ -1,5 +1,5 @@
 /** Lists of network addresses, as in `allow_posting_from` and `trusted_proxies`. */
-import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net'
+import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
 
 /** As an entry of its own: everybody, as in Channelstream. */
 const EVERYONE = '0.0.0.0'
@@ -61,6 +61,25 @@ export function plainAddress(address: string): string {
   const mapped = short.startsWith(MAPPED_PREFIX) ? short.slice(MAPPED_PREFIX.length) : ''
   return isIPv4(mapped) ? mapped : short
 }
+
+const IPV6_GROUPS = 8
+/** 64 bits: what a provider gives a customer at least, who has all addresses in it. */
+const NETWORK_GROUPS = 4
+
+/**
+ * The addresses that one client has at its disposal: an IPv4 address, or the /64 of an IPv6 address. What is no address
+ * stays as it is.
+ */
+export function networkOf(address: string): string {
+  const plain = isIP(address) === 0 ? address : plainAddress(address)
+  if (!isIPv6(plain)) return plain
+  const [before, after = []] = plain.split('::').map(groupsOf)
+  const known = before ?? []
+  const zeros = Array<string>(Math.max(0, IPV6_GROUPS - known.length - after.length)).fill('0')
+  return `${[...known, ...zeros, ...after].slice(0, NETWORK_GROUPS).join(':')}::/64`
+}
+
+const groupsOf = (part: string): string[] => part.split(':').filter((group) => group !== '')
 
 function parseRange(entry: string): { address: string; prefix: number } {
   const [text = '', prefixText, ...rest] = entry.split('/')

@@ -298,6 +298,23 @@ describe('signing in to the admin pages', () => {
     await server.close()
   })
 
+  it('is closed to strangers by a guesser with many addresses, and open to those who have signed in', async () => {
+    const server = await startServer()
+    const from = (localAddress: string, password: string) =>
+      send(server, 'POST /admin/sign_in', {
+        body: new URLSearchParams({ username: 'admin', password }).toString(),
+        localAddress,
+      })
+    expect((await from('127.0.0.3', RIGHT.password)).status).toBe(302)
+    const guesses = Array.from({ length: 120 }, (_, n) => from(`127.0.1.${n}`, `guess ${n}`))
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(100)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(20)
+    expect((await from('127.0.0.4', RIGHT.password)).status).toBe(429)
+    expect((await from('127.0.0.3', RIGHT.password)).status).toBe(302)
+    await server.close()
+  })
+
   it('takes whatever the form holds', async () => {
     const server = await startServer()
     const bodies = ['', '&', '=', 'username', 'username=%', 'username=%ff&password=%00', '{}']

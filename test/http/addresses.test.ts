@@ -1,6 +1,35 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { AddressList, plainAddress } from '../../src/http/addresses.ts'
+import { AddressList, networkOf, plainAddress } from '../../src/http/addresses.ts'
+
+describe('networkOf', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:DB8:0001:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['unknown', 'unknown'],
+    ['', ''],
+  ])('of %j is %j', (address, network) => {
+    expect(networkOf(address)).toBe(network)
+  })
+
+  it('is the same for all addresses that differ in their last 64 bits only', () => {
+    const group = fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16))
+    const half = fc.tuple(group, group, group, group).map((groups) => groups.join(':'))
+    fc.assert(
+      fc.property(half, half, half, (network, one, other) => {
+        expect(networkOf(`${network}:${one}`)).toBe(networkOf(`${network}:${other}`))
+      }),
+    )
+  })
+})
 
 describe('AddressList', () => {
   it.each([

@@ -98,6 +98,7 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
       const page = signInPage(pathTo(request, '/admin/sign_in'), 'User or password is wrong.')
       return html(reply, page)
     }
+    attempts.succeeded(address)
     return reply
       .header('set-cookie', await sessions.signIn(request.raw, cookiePlace(request)))
       .redirect(linkTo(request, '/admin'))
