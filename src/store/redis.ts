@@ -274,7 +274,8 @@ export class RedisStore implements Contract.Store {
     const { head, isNew } = await this.#installation.enter(line, announcements.heardThrough)
     if (isNew) announcements.forget(head)
     await this.#lease.begin(line)
-    // Before anything is asked about connections: what is done to one of them afterwards is told here, and only once.
+    // Before anything is asked about connections: what is done to one of them afterwards is told here, and only once. And
+    // who is not heard is taken for dead, so that what it holds is taken from it.
     await announcements.listenForItself(line)
     // Before events are read: they are not for those who have left meanwhile.
     await this.#holdings.settle(line)

@@ -12,6 +12,7 @@ export class TcpProxy {
   /** Parts of what was sent to the target that have gone through since `heal`. */
   passed = 0
   #heldFrom = Infinity
+  #heldText: string | undefined
   #held: (() => void)[] = []
   #onHeld: () => void = () => {}
 
@@ -33,11 +34,26 @@ export class TcpProxy {
     this.#isSilent = true
   }
 
+  /** Everything that is connected is ended, and what connects then is silent. */
+  cut(): void {
+    this.#isSilent = true
+    this.#endAll()
+  }
+
   /** From now on new connections go through; the silent ones are ended. */
   heal(): void {
     this.#isSilent = false
     this.#endAll()
     this.passed = 0
+  }
+
+  /** The next request with this text is held back, and whatever follows it on its connection, until it is released. */
+  holdBack(text: string): void {
+    this.#heldText = text
+  }
+
+  get isHolding(): boolean {
+    return this.#held.length > 0
   }
 
   /** Cuts everything when the answer to this comes, which is lost with it. */
@@ -74,6 +90,12 @@ export class TcpProxy {
     let isOver = false
     this.#pass(from, to, (data, write) => {
       isOver ||= this.#lastWords !== undefined && data.includes(this.#lastWords)
+      if (this.#heldText !== undefined && data.includes(this.#heldText)) {
+        this.#heldText = undefined
+        from.pause()
+        this.#held.push(write, () => from.resume())
+        return
+      }
       if (this.passed < this.#heldFrom) {
         this.passed++
         return write()

@@ -6,20 +6,32 @@ local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's', 'k', 'c', 'r', 'w', 'v')
 local user, server, waiting = held[1], held[2], held[6]
 if not user then return {'unknown'} end
+
+-- Whether anybody heard it. Nobody does where that server is dead, or has lost Redis and does not know of this yet: then
+-- it finds out by its turn.
+local function tell_holder(type)
+  return tell(server, type, conn_id, held[7] or 0, '[]') > 0
+end
+
+-- What to answer while it is the holder's; nil if it can be taken.
+local function refusal()
+  if attempt ~= 'first' and waiting ~= SERVER then return 'superseded' end
+  if attempt == 'told' and tell_holder('probe') then return 'held' end
+  if attempt ~= 'first' then return nil end
+  if kind == 'poll' and waiting then return 'waits' end
+  if kind == 'poll' and held[3] == 'stream' then return tell_holder('probe') and 'waits' or nil end
+  if not tell_holder('moved') then return nil end
+  redis.call('HSET', conn, 'w', SERVER)
+  if waiting and waiting ~= SERVER then tell(waiting, 'free', conn_id, 0, '[]') end
+  return 'held'
+end
+
 if server and server ~= SERVER then
-  local is_first = attempt == 'first'
-  if is_alive(server) and not is_first and waiting ~= SERVER then return {'superseded'} end
-  if is_alive(server) and attempt == 'told' then return {'held'} end
-  if is_alive(server) and is_first then
-    if kind == 'poll' and (held[3] == 'stream' or waiting) then return {'waits'} end
-    redis.call('HSET', conn, 'w', SERVER)
-    if waiting and waiting ~= SERVER then tell(waiting, 'free', conn_id, 0, '[]') end
-    tell(server, 'moved', conn_id, held[7] or 0, '[]')
-    return {'held'}
-  end
+  local answer = is_alive(server) and refusal()
+  if answer then return {answer} end
   redis.call('SREM', P .. ':at:' .. server, conn_id)
   -- It may not have heard that it was asked, and goes on serving its client.
-  tell(server, 'moved', conn_id, held[7] or 0, '[]')
+  tell_holder('moved')
 end
 -- Which attachment this is, of all there ever were: a server that is asked for an older one does not let go of a newer one.
 local turn = tonumber(held[7] or 0)
