@@ -94,6 +94,9 @@ allow_posting_from = 127.0.0.1,
 - \`key = value\` or \`key: value\`; the letter case of keys does not matter.
 - Lines that start with \`#\` or \`;\` are comments. Behind a value they are part of it.
 - \`%(port)s\` stands for the value of \`port\`, \`%%\` for a percent sign. A lone \`%\` stays.
+- Quotes around a value are part of it: \`secret = "abc"\` is a secret of five characters. At its start the server notes
+  values with quotes or white space around them, with \` #\` or \` ;\` in them, or with characters that cannot be seen,
+  wherever they come from. It names the setting and its place, and not the value.
 - The file is in UTF-8. A key that stands there twice is a fault.
 
 The same, as variables and as flags:

@@ -4,6 +4,7 @@
  */
 import { closest, distance } from 'fastest-levenshtein'
 import { hostFaults, SAFE_HOST, warnings, withSafeHost } from './safety.ts'
+import { isQuoted, mistakeNotes, QUOTES } from './mistakes.ts'
 import {
   ConfigSchema,
   OLD_SETTINGS,
@@ -65,7 +66,11 @@ export function loadConfig(input: LoadInput): LoadedConfig {
   const all = [...read.faults, ...faults, ...checked.faults, ...hostFaults(values)]
   if (checked.config === undefined || all.length > 0) throw new ConfigError(all)
   const config = withSafeHost(checked.config, values)
-  return { config, notes: [...notes, ...warnings(config, values)], sources: sourcesOf(values) }
+  return {
+    config,
+    notes: [...notes, ...mistakeNotes(values), ...warnings(config, values)],
+    sources: sourcesOf(values),
+  }
 }
 
 /**
@@ -91,7 +96,11 @@ export function parseGiven(given: readonly Given[]): {
   if (checked.config === undefined || faults.length > 0) {
     throw new ConfigError([...faults, ...checked.faults])
   }
-  return { config: checked.config, names: new Set(values.keys()), notes }
+  return {
+    config: checked.config,
+    names: new Set(values.keys()),
+    notes: [...notes, ...mistakeNotes(values)],
+  }
 }
 
 /** The nearest of the names, or one that begins so, if any is near enough to be meant. */
@@ -132,7 +141,8 @@ function check(values: Values): { config?: Config; faults: readonly Fault[] } {
   if (result.success) return { config: withLogLevel(result.data), faults: [] }
   const faults = result.error.issues.map((issue) => {
     const name = issue.path[0] as SettingName
-    return faultIn(values.get(name) ?? givenByName(name, undefined), issue.message)
+    const given = values.get(name) ?? givenByName(name, undefined)
+    return faultIn(given, isQuoted(given.value) ? `${issue.message}; ${QUOTES}` : issue.message)
   })
   return { faults }
 }

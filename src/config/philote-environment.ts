@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { ConfigError } from './load.ts'
+import { mistakesInText } from './mistakes.ts'
 import { SAFE_HOST, isLoopback } from './safety.ts'
 import { Unreadable, host, redisUrl } from './values.ts'
 import { loginAdvice } from '../redis-address.ts'
@@ -81,7 +82,10 @@ export function loadPhilote(argv: readonly string[], env: Environment): LoadedPh
   const chosen = wanted ?? (isOpen ? SAFE_HOST : undefined)
   return {
     settings: { ...settings, host: chosen },
-    notes: isOpen ? [emptySecretNote(chosen)] : [],
+    notes: [
+      ...(isOpen ? [emptySecretNote(chosen)] : []),
+      ...mistakesInText(env['SECRET']).map((problem) => `SECRET: ${problem}`),
+    ],
   }
 }
 

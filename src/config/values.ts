@@ -186,6 +186,8 @@ export interface About {
   /** Whether any text will do as the secret, so that one can be made. */
   readonly isMade: boolean
   readonly isSwitch: boolean
+  /** Whether it may be any text, of which every character counts. */
+  readonly isText: boolean
 }
 
 export const ABOUT = z.registry<About>()
@@ -214,6 +216,7 @@ export function setting<T>(
       isSecret,
       isMade: isSecret && (kind as Kind<unknown>) === text,
       isSwitch: (kind as Kind<unknown>) === trueOrFalse,
+      isText: (kind as Kind<unknown>) === text,
     })
 }
 
