@@ -21,7 +21,7 @@ export const readPage = (path: string): Promise<string> => readFile(new URL(path
 export async function allPages(): Promise<string[]> {
   const inDocs = await readdir(new URL('docs/', ROOT), { recursive: true })
   const pages = inDocs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-  return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...pages.sort()]
+  return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages.sort()]
 }
 
 /** The fenced blocks of a page, in order. */
