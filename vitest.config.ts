@@ -25,8 +25,9 @@ export default defineConfig({
   plugins: [luaAsText],
   test: {
     reporters: ['default', './test/helpers/closing-line.ts'],
-    testTimeout: 15_000,
-    hookTimeout: 30_000,
+    // Only what fails waits as long.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,

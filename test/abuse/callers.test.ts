@@ -9,7 +9,7 @@ import type { TestServer } from '../helpers/server.ts'
 
 const now = (): number => Math.floor(Date.now() / 1000)
 
-describe('callers', { timeout: 30_000 }, () => {
+describe('callers', { timeout: 90_000 }, () => {
   refuseCrashes()
   let server: TestServer
   let backend: Backend

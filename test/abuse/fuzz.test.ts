@@ -23,7 +23,7 @@ const LINES = [
 
 const ID = '00000000-0000-4000-8000-000000000001'
 
-describe('whatever is sent', { timeout: 30_000 }, () => {
+describe('whatever is sent', { timeout: 90_000 }, () => {
   refuseCrashes()
   let server: TestServer
   let backend: Backend

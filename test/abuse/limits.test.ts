@@ -9,7 +9,7 @@ import type { TestServer } from '../helpers/server.ts'
 const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `c${i}`)
 const UUID = '00000000-0000-4000-8000-000000000000'
 
-describe('limits', { timeout: 30_000 }, () => {
+describe('limits', { timeout: 90_000 }, () => {
   refuseCrashes()
   let server: TestServer
   let backend: Backend

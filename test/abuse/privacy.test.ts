@@ -7,7 +7,7 @@ import type { TestServer } from '../helpers/server.ts'
 
 const KEPT = { store_history: true, history_size: 50, notify_presence: true, notify_state: true }
 
-describe('what is meant for some', { timeout: 30_000 }, () => {
+describe('what is meant for some', { timeout: 90_000 }, () => {
   refuseCrashes()
   let server: TestServer
   let backend: Backend

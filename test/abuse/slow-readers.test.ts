@@ -23,7 +23,7 @@ async function flood(
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i))
 
-describe('clients that do not read', { timeout: 30_000 }, () => {
+describe('clients that do not read', { timeout: 90_000 }, () => {
   refuseCrashes()
   afterAll(async () => {
     closeClients()
@@ -134,7 +134,7 @@ describe('clients that do not read', { timeout: 30_000 }, () => {
     expect((await quick).status).toBe(200) // by now the others have been answered too
     // Each of them waits for 20 MB, all of them together for 200.
     expect((await server.residentBytes()) - before).toBeLessThan(250 * MEGABYTE)
-    await until(() => reader.presenceOf('slow 0').includes('parted'), 'them to part', 10_000)
+    await until(() => reader.presenceOf('slow 0').includes('parted'), 'them to part', 60_000)
   })
 
   it('of the last answer that a poll gets are parted like clients that stay away', async () => {

@@ -19,7 +19,7 @@ async function startImpatientServer() {
   return { server, usual }
 }
 
-describe.concurrent('clients that send in drops', { timeout: 30_000 }, () => {
+describe.concurrent('clients that send in drops', { timeout: 90_000 }, () => {
   refuseCrashes()
   afterAll(closeClients)
 

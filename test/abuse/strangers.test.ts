@@ -38,7 +38,7 @@ const PROBES: Readonly<Record<string, object>> = {
   '/message': {},
 }
 
-describe('a stranger', { timeout: 60_000 }, () => {
+describe('a stranger', { timeout: 90_000 }, () => {
   let server: TestServer
   let backend: Backend
   let paths: string[]

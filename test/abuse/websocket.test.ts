@@ -17,7 +17,7 @@ import type { TestServer } from '../helpers/server.ts'
 const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 const MEGABYTE = 1_048_576
 
-describe('WebSockets', { timeout: 30_000 }, () => {
+describe('WebSockets', { timeout: 90_000 }, () => {
   refuseCrashes()
   let server: TestServer
   let backend: Backend

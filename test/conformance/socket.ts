@@ -34,7 +34,7 @@ export class Socket {
   constructor(url: string, headers: Record<string, string>) {
     this.#socket = new WebSocket(url, { perMessageDeflate: false, headers, handshakeTimeout: 8000 })
     this.#listen()
-    this.settled = this.until(() => this.openedAt !== undefined || !!this.ending, 10_000)
+    this.settled = this.until(() => this.openedAt !== undefined || !!this.ending, 60_000)
   }
 
   get unread(): readonly unknown[] {

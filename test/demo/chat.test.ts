@@ -20,7 +20,7 @@ async function annAndBob(options: { query?: string } = {}) {
   return { demo, ann, bob }
 }
 
-describe('two people in the chat', { timeout: 60_000 }, () => {
+describe('two people in the chat', { timeout: 90_000 }, () => {
   it('see what the other says, once, and what was said before they came', async () => {
     const { demo, ann, bob } = await annAndBob()
     await ann.say('hello, Bob')
@@ -196,7 +196,7 @@ describe('when the server is killed and comes back', { timeout: 90_000 }, () => 
   })
 })
 
-describe('what is hostile', { timeout: 60_000 }, () => {
+describe('what is hostile', { timeout: 90_000 }, () => {
   it('is shown as text: names, channels, messages, statuses', async () => {
     const demo = await Demo.chat()
     const eve = await Person.enter(browser, demo, '<b onmouseover=hit=1>Eve')
@@ -253,7 +253,7 @@ describe('what is hostile', { timeout: 60_000 }, () => {
   })
 })
 
-describe('the page', { timeout: 60_000 }, () => {
+describe('the page', { timeout: 90_000 }, () => {
   it('can be used with the keyboard alone', async () => {
     const demo = await Demo.chat()
     const bob = await Person.enter(browser, demo, 'Bob')

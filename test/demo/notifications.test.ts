@@ -11,7 +11,7 @@ afterAll(killProcesses)
 
 const HOSTILE = '<img src=x onerror="window.hit=1">'
 
-describe('notifications', { timeout: 60_000 }, () => {
+describe('notifications', { timeout: 90_000 }, () => {
   it('are less than 60 lines, page and backend together', async () => {
     const files = ['notifications/server.mjs', 'notifications/index.html'].map(demoFile)
     const lines = (await Promise.all(files.map((file) => readFile(file, 'utf8'))))

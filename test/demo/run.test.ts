@@ -29,13 +29,13 @@ function runDemo(args: readonly string[] = [], ports: Readonly<Record<string, st
 const addressesIn = (output: string): string[] =>
   [...output.matchAll(/^ {2}\w.*?(http:\S+)/gm)].map(([, address = '']) => address)
 
-describe('npm run demo', { timeout: 60_000 }, () => {
+describe('npm run demo', { timeout: 90_000 }, () => {
   it.each([
     ['in Node', []],
     ['with Python', ['--python']],
   ])('starts all there is %s, tells where, and ends cleanly', async (_how, args) => {
     const run = runDemo(args)
-    await until(() => /API explorer +http/.test(run.output), 'the demo to start', 20_000)
+    await until(() => /API explorer +http/.test(run.output), 'the demo to start', 60_000)
     const addresses = addressesIn(run.output)
     expect(addresses).toHaveLength(5)
     for (const address of [...addresses.filter((_, at) => at !== 2), `${addresses[2]}/health`])

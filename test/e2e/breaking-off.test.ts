@@ -40,7 +40,7 @@ async function meet(channel: string) {
 
 const isGone = () => until(() => server.app.hub.openConnections === 0, 'the server to notice')
 
-describe('a client that comes back without a cursor', { timeout: 60_000 }, () => {
+describe('a client that comes back without a cursor', { timeout: 90_000 }, () => {
   it('gets what was told between the end of its side and the end of its socket', async () => {
     const { connId, raw, socket } = await meet('half')
     socket.once('end', () => sayNow('half', 'missed'))

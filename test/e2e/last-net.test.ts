@@ -37,7 +37,7 @@ afterAll(async () => {
   await killProcesses()
 })
 
-describe('a rejected promise that nothing handles', { timeout: 60_000 }, () => {
+describe('a rejected promise that nothing handles', { timeout: 90_000 }, () => {
   it('is logged with its stack and counted, and the server serves on', async () => {
     const server = await start()
     const backend = new Backend(server)
@@ -63,7 +63,7 @@ describe('a rejected promise that nothing handles', { timeout: 60_000 }, () => {
   })
 })
 
-describe('an exception that nothing catches', { timeout: 60_000 }, () => {
+describe('an exception that nothing catches', { timeout: 90_000 }, () => {
   it('is logged with its stack, and stops the server in order with 1', async () => {
     const server = await start()
     const backend = new Backend(server)
@@ -102,7 +102,7 @@ describe('an exception that nothing catches', { timeout: 60_000 }, () => {
   })
 })
 
-describe('a warning of Node.js', { timeout: 60_000 }, () => {
+describe('a warning of Node.js', { timeout: 90_000 }, () => {
   it('is an entry of the log, and no fault', async () => {
     const server = await start()
     await provoke(server, 'warning')
@@ -127,7 +127,7 @@ describe('a warning of Node.js', { timeout: 60_000 }, () => {
   })
 })
 
-describe('Philote by itself', { timeout: 60_000 }, () => {
+describe('Philote by itself', { timeout: 90_000 }, () => {
   const startPhilote = (fault: string): Promise<ServerProcess> =>
     ServerProcess.startPhilote({
       env: { SECRET: 'any', NODE_OPTIONS: '--import ./fault.mjs' },

@@ -7,7 +7,7 @@ const HEARTBEAT_S = 0.1
 const GC_S = 0.6
 const RESUME_S = 1
 
-describe('clients that go', { timeout: 30_000 }, () => {
+describe('clients that go', { timeout: 90_000 }, () => {
   let server: ServerProcess
   let backend: Backend
 

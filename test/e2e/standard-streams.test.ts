@@ -281,7 +281,7 @@ describe('a server goes on and stops in order', { timeout: 120_000 }, () => {
 const STOP_KEY = '\x13'
 const GO_KEY = '\x11'
 
-describe('the last lines', { timeout: 60_000 }, () => {
+describe('the last lines', { timeout: 90_000 }, () => {
   it('of a server are written before it ends, to a file', async () => {
     const log = join(directory, 'last-lines')
     const server = await startRedirected(`2>${log}`)
@@ -302,7 +302,7 @@ describe('the last lines', { timeout: 60_000 }, () => {
   })
 })
 
-describe('Philote by itself', { timeout: 60_000 }, () => {
+describe('Philote by itself', { timeout: 90_000 }, () => {
   it.each(['2>/dev/full', '>/dev/full 2>&1', '>&- 2>&-'])(
     'serves and stops with %s',
     async (to) => {
@@ -323,7 +323,7 @@ describe('Philote by itself', { timeout: 60_000 }, () => {
   )
 })
 
-describe('a command', { timeout: 60_000 }, () => {
+describe('a command', { timeout: 90_000 }, () => {
   it.each(['serve', 'philote'])(
     'that cannot start a server (%s) ends with 1, though it cannot say why',
     async (command) => {

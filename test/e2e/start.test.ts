@@ -34,7 +34,7 @@ const ini = (...lines: string[]) => ({
 
 afterAll(killProcesses)
 
-describe.concurrent('a server that starts', { timeout: 30_000 }, () => {
+describe.concurrent('a server that starts', { timeout: 90_000 }, () => {
   it('is run with the same flags by npm start, by the command and by the unit file', () => {
     const read = (path: string): string =>
       readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -130,7 +130,7 @@ describe.concurrent('a server that starts', { timeout: 30_000 }, () => {
 
 describe.concurrent(
   'a server that cannot start says why and ends with 1',
-  { timeout: 30_000 },
+  { timeout: 90_000 },
   () => {
     async function refused(options: StartOptions): Promise<string> {
       const server = await ServerProcess.run(options)

@@ -21,7 +21,7 @@ async function endOf(server: ServerProcess, signal: NodeJS.Signals = 'SIGTERM'):
   return performance.now() - began
 }
 
-describe.concurrent('a server that is told to stop', { timeout: 30_000 }, () => {
+describe.concurrent('a server that is told to stop', { timeout: 90_000 }, () => {
   afterAll(async () => {
     closeClients()
     await killProcesses()

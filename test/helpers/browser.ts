@@ -10,7 +10,8 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]|[\w-]+\.test)$/
 
-const ACTION_TIMEOUT_MS = 8_000
+/** Only what fails waits as long: a browser on a busy machine is slow. */
+const ACTION_TIMEOUT_MS = 30_000
 
 /** Narrower ones are phones: they have a touch screen and no pointer to hover with. */
 const PHONE_MAX_WIDTH = 600

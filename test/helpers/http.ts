@@ -3,7 +3,8 @@ import { signText } from '../conformance/signing.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { SignedAs } from '../conformance/signing.ts'
 
-const PATIENCE_MS = 15_000
+/** Only what fails waits as long: a machine with other things to do takes many times longer than an idle one. */
+const PATIENCE_MS = 60_000
 
 export interface Address {
   readonly host: string

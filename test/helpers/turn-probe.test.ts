@@ -8,7 +8,7 @@ import { ServerProcess, killProcesses } from './process.ts'
 
 const SUBJECT = new URL('./turn-probe-subject.mjs', import.meta.url).pathname
 
-describe('the probe of turns', { timeout: 60_000 }, () => {
+describe('the probe of turns', { timeout: 90_000 }, () => {
   let subject: ServerProcess
   let probe: TurnProbe
   beforeAll(async () => {

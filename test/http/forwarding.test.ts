@@ -158,7 +158,7 @@ describe('forwardedView', () => {
 
   it(
     'never throws, and answers in its own terms, whatever the headers',
-    { timeout: 60_000 },
+    { timeout: 90_000 },
     () => {
       const anyHeaders = fc.record({
         'x-forwarded-for': fc.string({ unit: 'binary' }),

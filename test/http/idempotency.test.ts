@@ -16,6 +16,14 @@ import type { ConfigInput } from '../../src/config/load.ts'
 refuseCrashes()
 afterEach(closeClients)
 
+/** Puts so many users into a channel. */
+async function fill(backend: Backend, channel: string, count: number): Promise<void> {
+  const quietly = { info: { include_users: false } }
+  const users = Array.from({ length: count }, (_, n) => `user ${n}`)
+  while (users.length > 0)
+    await Promise.all(users.splice(0, 50).map((user) => backend.connect(user, [channel], quietly)))
+}
+
 /** A server with ann in the lobby, listening. */
 async function start(settings: ConfigInput = {}) {
   const server = await startServer(settings)
@@ -53,8 +61,7 @@ describe('a request with an Idempotency-Key', () => {
 
   it('is done again if its answer was too long to be kept, also for those who wait', async () => {
     const { server, backend } = await start()
-    const names = Array.from({ length: 1_100 }, (_, n) => `user ${n}`)
-    for (const name of names) await backend.connect(name, ['crowd'])
+    await fill(backend, 'crowd', 1_100)
     const json = { conn_id: randomUUID(), username: 'one more', channels: ['crowd'] }
     const connect = () =>
       backend.send('POST /connect', { json, headers: { 'idempotency-key': 'k1' } })
@@ -65,11 +72,11 @@ describe('a request with an Idempotency-Key', () => {
     }
     expect(server.app.hub.openConnections).toBe(1)
     expect((await backend.info()).channels['crowd']?.total_connections).toBe(1_101)
-  }, 30_000)
+  })
 
   it('finds the connection that it made, also where the answer was too long to be kept', async () => {
     const { backend } = await start()
-    for (let n = 0; n < 1_100; n++) await backend.connect(`user ${n}`, ['crowd'])
+    await fill(backend, 'crowd', 1_100)
     const json = { username: 'one more', channels: ['crowd'] }
     const connect = async (key: string) => {
       const headers = { 'idempotency-key': key }
@@ -81,7 +88,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(ids[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(await connect('k2')).not.toBe(ids[0])
     expect((await backend.info()).channels['crowd']?.total_connections).toBe(1_102)
-  }, 30_000)
+  })
 
   it('is another one under another key', async () => {
     const { sayKeyed, allSaid } = await start()

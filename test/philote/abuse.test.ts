@@ -46,7 +46,7 @@ describe('a Philote server stands up to', () => {
     )
     await (await connect('writer', ['a'])).say('a', 'still there')
     expect(await reader.nextJson()).toMatchObject({ data: 'still there' })
-  }, 30_000)
+  }, 90_000)
 
   it('what follows a bad frame: it is not heard', async () => {
     const reader = await connect('reader', ['a'])
@@ -83,7 +83,7 @@ describe('a Philote server stands up to', () => {
     expect(heard).toBe(60)
     await until(() => server.app.philote.connections < 3, 'the slow reader to be gone')
     expect([reader.isOpen, writer.isOpen]).toEqual([true, true])
-  }, 30_000)
+  }, 90_000)
 
   it('a thousand clients too many', async () => {
     const small = await startPhilote({ MAX_CONNECTIONS: '10' })
@@ -104,7 +104,7 @@ describe('a Philote server stands up to', () => {
     await until(() => small.app.philote.connections === 9, 'room for one')
     expect((await connect('late', ['a'], ['a'], small)).isOpen).toBe(true)
     await small.close()
-  }, 30_000)
+  }, 90_000)
 
   it('clients that write where they may not, and ask to be told', async () => {
     const token = signToken({ claims: {} }, SECRET)

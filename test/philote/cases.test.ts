@@ -45,7 +45,7 @@ const jwtCases = cases.filter(({ generation }) => generation === 'jwt')
 describe.concurrent('recorded cases of the JWT generation', () => {
   for (const played of jwtCases.filter(({ alone }) => !alone)) {
     const { label, about } = played
-    it(`${label}: ${about}`, { timeout: 30_000 }, async () => {
+    it(`${label}: ${about}`, { timeout: 90_000 }, async () => {
       if (played.start !== 'fails') return playJwt(played)
       expect(() => loadPhilote([], environmentOf(played))).toThrow(ConfigError)
     })
@@ -55,6 +55,6 @@ describe.concurrent('recorded cases of the JWT generation', () => {
 describe('recorded cases of the JWT generation, one by one', () => {
   for (const played of jwtCases.filter(({ alone }) => alone)) {
     const { label, about } = played
-    it(`${label}: ${about}`, { timeout: 30_000 }, () => playJwt(played))
+    it(`${label}: ${about}`, { timeout: 90_000 }, () => playJwt(played))
   }
 })

@@ -44,7 +44,7 @@ const cases = loadCases().filter(({ generation }) => generation === 'redis')
 describe('recorded cases of the Redis generation', () => {
   for (const played of cases) {
     const { label, about } = played
-    it(`${label}: ${about}`, { timeout: 30_000 }, async () => {
+    it(`${label}: ${about}`, { timeout: 90_000 }, async () => {
       if (played.start !== 'fails') return playRedis(played)
       expect(() => loadPhilote([], environmentOf(played))).toThrow(ConfigError)
     })

@@ -217,7 +217,7 @@ async function checkListeners(race: Race): Promise<void> {
 }
 
 describe('a hub whose requests overtake each other', () => {
-  it('tells whoever is in a channel, once, and nobody else', { timeout: 60_000 }, () =>
+  it('tells whoever is in a channel, once, and nobody else', { timeout: 90_000 }, () =>
     fc.assert(
       fc.asyncProperty(
         fc.scheduler(),

@@ -107,7 +107,7 @@ describe('Redis that is away for a while', () => {
     redis = await RedisServer.start(ON_DISK)
   })
 
-  it('and started anew with its data, has lost nothing', { timeout: 60_000 }, async () => {
+  it('and started anew with its data, has lost nothing', { timeout: 90_000 }, async () => {
     const scene = await set(redis, [redis.url, redis.url])
     const posters = scene.backends.map((backend, at) => new Poster(backend, `poster ${at}`))
     await until(
@@ -132,7 +132,7 @@ describe('Redis that is away for a while', () => {
     expect(server?.output.match(/Redis is back/g)).toHaveLength(1)
   })
 
-  it('and silent for ten seconds, has lost nothing', { timeout: 60_000 }, async () => {
+  it('and silent for ten seconds, has lost nothing', { timeout: 90_000 }, async () => {
     const scene = await set(redis, [redis.url, redis.url])
     const posters = scene.backends.map((backend, at) => new Poster(backend, `poster ${at}`))
     await until(
@@ -152,7 +152,7 @@ describe('Redis that is away for a while', () => {
     await expectAll(scene, posters)
   })
 
-  it('for one server alone, has lost nothing for its clients', { timeout: 60_000 }, async () => {
+  it('for one server alone, has lost nothing for its clients', { timeout: 90_000 }, async () => {
     const proxy = await TcpProxy.start(redis.port)
     const scene = await set(redis, [redis.url, `redis://127.0.0.1:${proxy.port}`])
     const [near] = scene.backends
@@ -176,7 +176,7 @@ describe('Redis that is away for a while', () => {
 
   it(
     'and came back without its memory: clients are told, and may begin anew',
-    { timeout: 60_000 },
+    { timeout: 90_000 },
     async () => {
       const forgetful = await RedisServer.start()
       const scene = await set(forgetful, [forgetful.url])

@@ -46,7 +46,7 @@ function postNumbers(server: ServerProcess) {
 }
 
 describe('Redis that is shut down without its data, under load', () => {
-  it('costs clients their connections, and servers nothing', { timeout: 60_000 }, async () => {
+  it('costs clients their connections, and servers nothing', { timeout: 90_000 }, async () => {
     const { redis, servers } = await startOn(2)
     const [one, other] = servers as [ServerProcess, ServerProcess]
     const clients = await Promise.all(
@@ -76,7 +76,7 @@ describe('Redis that is shut down without its data, under load', () => {
 })
 
 describe('two of three servers that are killed at once', () => {
-  it('leave nothing lost, doubled or behind', { timeout: 60_000 }, async () => {
+  it('leave nothing lost, doubled or behind', { timeout: 90_000 }, async () => {
     const { servers } = await startOn(3)
     const [left, ...doomed] = servers as [ServerProcess, ServerProcess, ServerProcess]
     const backend = new Backend(left)

@@ -58,7 +58,7 @@ const settingsFor = (redis_url: string) => ({
   redis_connect_timeout: 1,
 })
 
-describe('a server', { timeout: 30_000 }, () => {
+describe('a server', { timeout: 90_000 }, () => {
   it.each([
     { name: 'by TLS', url: () => `rediss://:${PASSWORD}@127.0.0.1:${tlsPort}` },
     { name: 'by a Unix socket', url: () => `unix://:${PASSWORD}@${at('redis.sock')}?db=2` },

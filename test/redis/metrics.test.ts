@@ -8,7 +8,7 @@ import { startServer } from '../helpers/server.ts'
 
 afterAll(endAll)
 
-describe('/metrics while Redis is away', { timeout: 40_000 }, () => {
+describe('/metrics while Redis is away', { timeout: 90_000 }, () => {
   it('shows what this server knows, and says that the rest is missing', async () => {
     const redis = await RedisServer.start()
     const proxy = await TcpProxy.start(redis.port)

@@ -41,7 +41,7 @@ describe('a connection that is opened at several servers', () => {
     }
   }
 
-  it('tells it each event once, on whichever it was opened last', { timeout: 30_000 }, async () => {
+  it('tells it each event once, on whichever it was opened last', { timeout: 90_000 }, async () => {
     const { servers, backend, connId } = await startThree()
     const stop = postNumbers(backend)
     const sockets: Listener[] = []
@@ -76,7 +76,7 @@ describe('a connection that is opened at several servers', () => {
     expect(last.ending).toBeUndefined()
   })
 
-  it('leaves it to one of several that come in the same moment', { timeout: 60_000 }, async () => {
+  it('leaves it to one of several that come in the same moment', { timeout: 90_000 }, async () => {
     const { servers, backend, connId } = await startThree()
     const told: (string | undefined)[] = []
     for (let round = 0; round < ROUNDS; round++) {

@@ -135,7 +135,7 @@ describe('a Redis that refuses to work', { timeout: 90_000 }, () => {
   })
 })
 
-describe('a Redis that says nothing any more', { timeout: 60_000 }, () => {
+describe('a Redis that says nothing any more', { timeout: 90_000 }, () => {
   it('is logged as such', async () => {
     const { redis, server } = await start()
     redis.pause()

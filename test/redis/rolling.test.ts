@@ -153,7 +153,7 @@ describe('servers that are stopped and started in turn', () => {
   })
   afterAll(endAll)
 
-  it('lose nothing, tell nothing twice and leave nothing behind', { timeout: 60_000 }, async () => {
+  it('lose nothing, tell nothing twice and leave nothing behind', { timeout: 90_000 }, async () => {
     const redis_prefix = freshPrefix()
     const fleet = new Fleet({
       redis_url: redis.url,

@@ -27,7 +27,7 @@ async function startSilent() {
   await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void silent.close())
   const { port } = silent.address() as AddressInfo
-  const isAsked = (): Promise<void> => until(() => count > 0, 'a connection', 20_000)
+  const isAsked = (): Promise<void> => until(() => count > 0, 'a connection', 60_000)
   return { url: `redis://127.0.0.1:${port}`, isAsked }
 }
 
@@ -53,7 +53,7 @@ const canUnshare = async (): Promise<boolean> => {
   )
 }
 
-describe('a server that waits for its Redis at the start', { timeout: 60_000 }, () => {
+describe('a server that waits for its Redis at the start', { timeout: 90_000 }, () => {
   const start = async ({ args, variable }: (typeof COMMANDS)[number], more: StartOptions = {}) => {
     const redis = await startSilent()
     const starting = ServerProcess.spawned({ args, env: { [variable]: redis.url }, ...more })
@@ -81,14 +81,14 @@ describe('a server that waits for its Redis at the start', { timeout: 60_000 }, 
   })
 })
 
-describe('a server that loads itself', { timeout: 60_000 }, () => {
-  /** Signals the process when it loads the first of these modules. */
+describe('a server that loads itself', { timeout: 90_000 }, () => {
+  /** Signals the process when it loads the part that runs commands, and with it everything else. */
   const EARLY = `
     import { register } from 'node:module'
     const hooks = \`
       let isDone = false
       export async function load(url, context, next) {
-        if (!isDone && /\\\\/(config\\\\/load|cli\\\\/run)\\\\.js$/.test(url)) {
+        if (!isDone && /\\\\/chunks\\\\/run-[^/]*\\\\.js$/.test(url)) {
           isDone = true
           process.kill(process.pid, 'SIGTERM')
         }
@@ -104,7 +104,7 @@ describe('a server that loads itself', { timeout: 60_000 }, () => {
   })
 })
 
-describe('a server that is told to stop while its Redis says nothing', { timeout: 60_000 }, () => {
+describe('a server that is told to stop while its Redis says nothing', { timeout: 90_000 }, () => {
   it('ends after redis_timeout', async () => {
     const redis = await RedisServer.start()
     const settings = { redis_url: redis.url, redis_prefix: freshPrefix(), redis_timeout: 1 }

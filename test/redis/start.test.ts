@@ -53,7 +53,7 @@ async function startFakeRedis(version: string, silentTo: readonly string[] = [])
   return `redis://127.0.0.1:${(fake.address() as AddressInfo).port}`
 }
 
-describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
+describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
   it.each([
     { name: 'nobody listens', place: (port: number) => `redis://127.0.0.1:${port}` },
     { name: 'there is no socket', place: () => 'unix:///nowhere/redis.sock' },
@@ -171,7 +171,7 @@ describe('a server that cannot use its Redis', { timeout: 30_000 }, () => {
   })
 })
 
-describe('a Philote server that cannot use its Redis', { timeout: 60_000 }, () => {
+describe('a Philote server that cannot use its Redis', { timeout: 90_000 }, () => {
   const philote = (REDIS_URL: string) =>
     ServerProcess.run({ args: ['philote'], env: { REDIS_URL, PORT: '0' } })
 
@@ -239,7 +239,7 @@ describe('a client of Redis that is discarded', () => {
   })
 })
 
-describe('a server whose Redis goes away', { timeout: 60_000 }, () => {
+describe('a server whose Redis goes away', { timeout: 90_000 }, () => {
   it('logs it once each time, whatever is asked meanwhile, and never its password', async () => {
     const redis = await startRedis({ ...ON_DISK, requirepass: 'hunter2' })
     const redis_url = redis.url.replace('//', '//:hunter2@')

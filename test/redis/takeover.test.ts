@@ -71,7 +71,7 @@ async function loseServer({ doomed, backend }: Doomed) {
 const textsIn = (body: unknown): unknown[] =>
   (body as ReceivedEvent[]).map(({ message }) => message?.text)
 
-describe('a client whose server was killed', { timeout: 60_000 }, () => {
+describe('a client whose server was killed', { timeout: 90_000 }, () => {
   it('is polled at another one without waiting for the lease of the dead', async () => {
     const scene = await startDoomed()
     const { connId, cursor } = await loseServer(scene)
@@ -124,7 +124,7 @@ async function startCuttable(count: number) {
 const isUp = async (server: Address): Promise<boolean> =>
   (await send(server, 'GET /health')).status === 200
 
-describe('a client whose server has lost Redis', { timeout: 60_000 }, () => {
+describe('a client whose server has lost Redis', { timeout: 90_000 }, () => {
   it.each(['a socket', 'a poll'])('is taken over at once by %s elsewhere', async (what) => {
     const { proxies, servers, near, backend } = await startCuttable(1)
     const [proxy, far] = [proxies[0] as TcpProxy, servers[0] as TestServer]

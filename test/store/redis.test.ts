@@ -94,7 +94,7 @@ describe('what is kept in Redis', () => {
 
   it('of sessions of the admin pages is gone when the last of them is over', async () => {
     const { store, prefix } = await openByHand()
-    const sessions = store.adminSessions({ lifetimeMs: 500, maxSessions: 10 })
+    const sessions = store.adminSessions({ lifetimeMs: 4_000, maxSessions: 10 })
     for (const name of ['a', 'b']) await sessions.open(name)
     const admin = await redis.client()
     const kept = () => admin.keys(`{${prefix}}:admin:*`)
