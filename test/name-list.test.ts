@@ -7,7 +7,8 @@ describe('a list of names', () => {
     const name = fc.constantFrom('ann', 'bob', '', '__proto__', 'constructor', '0')
     fc.assert(
       fc.property(fc.array(fc.oneof(name, fc.string()), { maxLength: 60 }), name, (names, one) => {
-        for (const _again of [1, 2]) expect(isListed(names, one)).toBe(names.includes(one))
+        const found = names.includes(one)
+        expect([isListed(names, one), isListed(names, one)]).toEqual([found, found])
       }),
     )
   })
