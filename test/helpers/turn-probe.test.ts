@@ -34,9 +34,12 @@ describe('the probe of turns', { timeout: 90_000 }, () => {
     ['in pieces that come one after the other in one turn', 'pieces 60'],
     ['that goes on behind the answer', 'behind 60'],
   ])('sees 60 ms of work %s', async (_where, task) => {
-    const turn = await longestTurnOf(task)
-    expect(turn).toBeGreaterThan(55)
-    expect(turn).toBeLessThan(90)
+    const turns: number[] = []
+    // A busy machine makes turns longer, and never shorter.
+    do turns.push(await longestTurnOf(task))
+    while (Math.min(...turns) >= 90 && turns.length < 5)
+    for (const turn of turns) expect(turn).toBeGreaterThan(55)
+    expect(Math.min(...turns)).toBeLessThan(90)
   })
 
   it('sees what the collector of garbage does on the thread', async () => {
