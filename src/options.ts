@@ -5,6 +5,9 @@ import { parseRedisUrl } from './redis-address.ts'
 import type { Config } from './config/schema.ts'
 import type { ForwardingRules } from './http/forwarding.ts'
 
+/** A megabyte in a channel at most. */
+const MAX_REMOVALS = 10_000
+
 export const storeOptions = (config: Config) => ({
   gcUsersMs: config.gc_users_after * 1000,
   gcChannelsMs: config.gc_channels_after * 1000,
@@ -12,6 +15,7 @@ export const storeOptions = (config: Config) => ({
   userFrames: config.user_frames,
   maxStateBytes: config.max_state_bytes,
   presenceListLimit: config.presence_list_limit,
+  maxRemovals: MAX_REMOVALS,
 })
 
 /** Throws if `redis_url` is none, which the configuration has made sure of. */

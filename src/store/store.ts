@@ -45,6 +45,11 @@ export interface StoreLimits {
   readonly maxStateBytes: number
   /** Most users that are listed with a presence event. */
   readonly presenceListLimit: number
+  /**
+   * Most removals that a channel remembers, of users and of connections (see `leave`). Past it the oldest tenth is
+   * forgotten: what it takes up must not grow for ever with a channel that people are taken out of all day.
+   */
+  readonly maxRemovals: number
 }
 
 /** Where events are announced: a channel, or a user (private messages). Made and read by these functions only. */
@@ -203,6 +208,7 @@ export type SinkKind = 'stream' | 'poll'
 /** What a server needs to serve a client that opened a connection. */
 export interface Attachment {
   readonly user: UserName
+  /** `since`: nothing of the channel is for the connection that has a number up to this one. */
   readonly channels: readonly { readonly name: ChannelName; readonly since: number }[]
   /** The number of the last event that the client was sent; at first, of the last one before `connect`. */
   readonly cursor: number
@@ -246,7 +252,7 @@ export type Command =
       readonly type: 'joined'
       readonly connId: ConnId
       readonly channels: readonly ChannelName[]
-      /** The number of the newest event when they were joined: what comes after it is for the connection. */
+      /** What comes after the event with this number is for the connection: the newest one when they were joined. */
       readonly since: number
     }
   | { readonly type: 'left'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
@@ -292,7 +298,12 @@ export interface Store {
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
   ): Awaitable<Membership | undefined>
-  /** Leaves channels, and tells presence in their order; passes over those it is not in. Undefined: no such connection. */
+  /**
+   * Leaves channels, and tells presence in their order; passes over those it is not in. Undefined: no such connection.
+   *
+   * Unlike going away, it is a removal: once the user, if no other connection of theirs is in the channel, or else this
+   * connection joins again, what was announced before that joining is not for them any more. `attach` answers it as `since`.
+   */
   leave(connId: ConnId, channels: readonly ChannelName[]): Awaitable<Membership | undefined>
   /**
    * Ends the connection, and tells presence in the order in which its channels were made. False: there is none of that id

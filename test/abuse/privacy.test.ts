@@ -21,6 +21,66 @@ describe('what is meant for some', { timeout: 90_000 }, () => {
     await server.close()
   })
 
+  describe('while somebody was taken out of a channel', () => {
+    let round = 0
+
+    /** Ann is in a room, is taken out of it, and lets somebody speak; answers the cursor that she had. */
+    async function takenOut() {
+      const room = `shut ${round++}`
+      const ann = await backend.connect('ann', [room])
+      const socket = await Listener.open(server, ann)
+      await backend.say(room, 'before')
+      await socket.heard('before')
+      const cursor = socket.events.at(-1)?.id ?? ''
+      await backend.call('POST /unsubscribe', { conn_id: ann, channels: [room] })
+      await backend.say(room, 'behind her back')
+      return { room, ann, socket, cursor }
+    }
+
+    it('stays untold to the open socket and to the one that returns, with a cursor or none', async () => {
+      const { room, ann, socket, cursor } = await takenOut()
+      await backend.call('POST /subscribe', { conn_id: ann, channels: [room] })
+      await backend.say(room, 'after')
+      await socket.heard('after')
+      expect(socket.texts).toEqual(['before', 'after'])
+      await socket.breakOff()
+      await backend.say(room, 'later')
+      const back = await Listener.open(server, ann, { cursor })
+      await back.heard('later')
+      expect(back.texts).toEqual(['after', 'later'])
+    })
+
+    it.each(['its own', 'a made-up'])(
+      'stays untold to a new connection, by %s cursor',
+      async (whose) => {
+        const { room, socket, cursor } = await takenOut()
+        await socket.breakOff()
+        const again = await backend.connect('ann', [room])
+        await backend.say(room, 'after')
+        const named = whose === 'its own' ? cursor : cursor.replace(/-\d+$/, '-0')
+        const { body } = await send(server, `GET /listen?conn_id=${again}&cursor=${named}`)
+        const texts = (body as { message?: { text?: string } }[]).map(
+          ({ message }) => message?.text,
+        )
+        expect(texts).toEqual(['after'])
+      },
+    )
+
+    it('is told to who went away by herself', async () => {
+      const room = `open ${round++}`
+      const ann = await backend.connect('ann', [room])
+      const socket = await Listener.open(server, ann)
+      await backend.say(room, 'before')
+      await socket.heard('before')
+      const cursor = socket.events.at(-1)?.id ?? ''
+      await backend.call('POST /disconnect', { conn_id: ann })
+      await backend.say(room, 'meanwhile')
+      const again = await Listener.open(server, await backend.connect('ann', [room]), { cursor })
+      await again.heard('meanwhile')
+      expect(again.texts).toEqual(['meanwhile'])
+    })
+  })
+
   describe('is seen by nobody else', () => {
     const uuid = '11111111-1111-4111-8111-111111111111'
     let alice: Listener

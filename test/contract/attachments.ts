@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { attach, channelNames, connIdOf, connect, message, settingsMap } from './fixtures.ts'
+import {
+  attach,
+  channelName,
+  channelNames,
+  connIdOf,
+  connect,
+  message,
+  settingsMap,
+} from './fixtures.ts'
+import { channelTopic } from '../../src/store/store.ts'
 import type { OpenBench } from './bench.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -55,6 +64,20 @@ export function attachments(openBench: OpenBench): void {
         (attachment?.channels ?? []).map((channel) => [channel.name, channel.since]),
       )
       expect(since).toEqual({ early: 0, late: joinedAt, later: joinedAt + 2 })
+    })
+
+    it('take no gap for what the user is not told: its own joining', async () => {
+      const { store, heard } = await openBench()
+      const configs = { room: { notify_presence: true, store_frames: false } }
+      await connect(store, 'ann')
+      await attach(store, connIdOf(1))
+      await store.join(connIdOf(1), channelNames('room', 'other'), settingsMap(configs))
+      const [joined] = await heard.commanded(1)
+      if (joined?.type !== 'joined') throw new Error('no channel was joined')
+      const topic = channelTopic(channelName('room'))
+      expect(await store.missed([{ topic, after: joined.since }])).toMatchObject({ gaps: [] })
+      await connect(store, 'bob', { id: 2, channels: ['room'] })
+      expect(await store.missed([{ topic, after: joined.since }])).toMatchObject({ gaps: [topic] })
     })
 
     it('cover a channel that was left and joined again from the second joining on', async () => {

@@ -11,6 +11,7 @@ export const CONTRACT_OPTIONS = {
   gcChannelsMs: 30_000,
   maxStateBytes: 200,
   presenceListLimit: 3,
+  maxRemovals: 10,
 } as const
 
 /** Makes a store that nobody has used, with `CONTRACT_OPTIONS`, and with this clock for its deadlines. */

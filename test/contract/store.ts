@@ -13,6 +13,7 @@ import { frames } from './frames.ts'
 import { history } from './history.ts'
 import { memberships } from './memberships.ts'
 import { names } from './names.ts'
+import { removals } from './removals.ts'
 import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
 import { telling } from './telling.ts'
@@ -24,6 +25,7 @@ export function storeContract(name: string, open: OpenStore): void {
     const openBench = benchOf(open)
     users(openBench)
     memberships(openBench)
+    removals(openBench)
     telling(openBench)
     attachments(openBench)
     announcements(openBench)

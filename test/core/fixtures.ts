@@ -24,6 +24,7 @@ export const STORE_OPTIONS: StoreLimits = {
   gcChannelsMs: 60_000,
   maxStateBytes: 1000,
   presenceListLimit: 100,
+  maxRemovals: 10_000,
 }
 
 export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {

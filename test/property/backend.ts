@@ -45,7 +45,7 @@ export class Backend {
     const connection = this.model.connections.get(request.conn_id)
     expect(answer === undefined).toBe(connection === undefined)
     if (!answer || !connection) return
-    const left = this.model.leave(connection, request.channels)
+    const left = this.model.takeOut(connection, request.channels)
     this.clients.forgetPresence(request.conn_id, left)
     expect(answer.unsubscribed_from).toEqual([...left].sort())
     this.#compareMembership(answer, connection, request)

@@ -24,6 +24,7 @@ const LIMITS = {
   maxHistorySize: 100,
   maxStateBytes: 10_000,
   presenceListLimit: 100,
+  maxRemovals: 10_000,
   heartbeatIntervalMs: 5_000,
 }
 

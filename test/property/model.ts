@@ -65,6 +65,8 @@ interface StoredMessage {
 export interface ModelChannel {
   settings: ChannelSettings
   history: StoredMessage[]
+  /** Of users and connections that were taken out: the number of their next joining, from which on they catch up. */
+  readonly floors: Map<string, number>
   dueAt: number | undefined
 }
 
@@ -74,6 +76,9 @@ type Delivered = Pick<
 >
 type ConnectRequest = OperationNamed<'connect'>['request']
 type Configs = ConnectRequest['channel_configs']
+
+/** Of somebody who was taken out and has not joined again. */
+const OUT = Infinity
 
 const LIVE_SAYS = ['message', 'presence', 'user_state_change']
 
@@ -112,12 +117,30 @@ export class Model {
     const told = joined.flatMap((name) => {
       this.makeChannel(name, configs[name as 'a'] ?? {})
       const isFirst = !this.membersOf(name).includes(connection.user)
-      connection.channels.set(name, since)
+      connection.channels.set(name, Math.max(since, this.#floorOf(name, connection)))
       this.#touch(name)
       return isFirst ? this.#presence(name, connection.user, 'joined') : []
     })
     for (const view of told) this.#announceInChannel(view, { pm: [], exclude: [connection.user] })
     return joined
+  }
+
+  /** On purpose: what is announced before the next joining is not for them. */
+  takeOut(connection: ModelConnection, names: readonly string[]): string[] {
+    const left = this.leave(connection, names)
+    for (const name of left) {
+      const floors = this.channels.get(name)?.floors
+      if (!this.membersOf(name).includes(connection.user)) floors?.set(connection.user, OUT)
+      else if (!connection.wasOpened) floors?.set(connection.id, OUT)
+    }
+    return left
+  }
+
+  #floorOf(name: string, { user, id }: ModelConnection): number {
+    const floors = this.channels.get(name)?.floors ?? new Map<string, number>()
+    for (const [who, floor] of floors)
+      if (floor === OUT && (who === user || who === id)) floors.set(who, this.log.head)
+    return Math.max(floors.get(user) ?? 0, floors.get(id) ?? 0)
   }
 
   leave(connection: ModelConnection, names: readonly string[]): string[] {
@@ -167,7 +190,12 @@ export class Model {
   makeChannel(name: string, settings: object): ModelChannel {
     const known = this.channels.get(name)
     if (known) return known
-    const channel = { settings: ChannelSettings.parse(settings), history: [], dueAt: undefined }
+    const channel: ModelChannel = {
+      settings: ChannelSettings.parse(settings),
+      history: [],
+      floors: new Map(),
+      dueAt: undefined,
+    }
     this.channels.set(name, channel)
     this.log.made(`c:${name}`)
     return channel

@@ -189,7 +189,7 @@ const OPTIONS = {
     maxChannelsPerRequest: 100,
     maxHistorySize: 100,
   },
-  ...{ maxStateBytes: 10_000, presenceListLimit: 100 },
+  ...{ maxStateBytes: 10_000, presenceListLimit: 100, maxRemovals: 100 },
 }
 
 function checkReceived({ events }: RacingClient): void {

@@ -55,8 +55,8 @@ export class Membership {
     const channels = [...new Set(names)]
       .map((name) => this.tables.channels.get(name))
       .filter((channel) => channel !== undefined && connection.channels.has(channel)) as Channel[]
-    const parted = channels.filter((channel) => this.#leave(connection, channel))
-    this.#command(connection, 'left', channels)
+    const parted = channels.filter((channel) => this.#takeOut(connection, channel))
+    this.#command(connection, channels, { type: 'left' })
     this.#tell(connection.user, parted, 'parted')
     return membershipOf(connection, channels)
   }
@@ -96,17 +96,35 @@ export class Membership {
   #join(connection: Connection, names: readonly ChannelName[], settings: Settings): Channel[] {
     const wanted = new Set(names.map((name) => this.tables.channel(name, settings.get(name))))
     const channels = [...wanted].filter((channel) => !connection.channels.has(channel))
-    // Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
-    const since = connection.returning ? this.tables.log.head : 0
+    const { head } = this.tables.log
     const joined = channels.filter((channel) => {
-      connection.channels.set(channel, since)
+      const floor = channel.floors.joined(connection.user.name, connection.id, head)
+      connection.channels.set(channel, floor)
       const isFirst = channel.add(connection.user)
       this.tables.collector.channelChanged(channel)
       return isFirst
     })
-    this.#command(connection, 'joined', channels)
+    // The user is not told of its own joining: in a channel without frames that would be a gap for nothing.
+    const since = head + joined.filter(({ settings }) => settings.notify_presence).length
+    // Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
+    if (connection.returning)
+      for (const channel of channels) connection.channels.set(channel, since)
+    this.#command(connection, channels, { type: 'joined', since })
     this.#tell(connection.user, joined, 'joined')
     return channels
+  }
+
+  /** On purpose, unlike who goes away: what is announced before the next joining is not for them. */
+  #takeOut(connection: Connection, channel: Channel): boolean {
+    const wasLast = this.#leave(connection, channel)
+    const limits = {
+      lostThrough: channel.frames.lostThrough,
+      most: this.tables.options.maxRemovals,
+    }
+    if (wasLast) channel.floors.userRemoved(connection.user.name, limits)
+    // What a client had opened catches up from each joining on in any case.
+    else if (!connection.returning) channel.floors.connectionRemoved(connection.id, limits)
+    return wasLast
   }
 
   /** Answers whether it was the user's last connection there. */
@@ -145,13 +163,11 @@ export class Membership {
   /** Only a connection that a client has open is held by a server, which has to know. */
   #command(
     { id: connId, attached }: Connection,
-    type: 'joined' | 'left',
     changed: readonly Channel[],
+    change: { readonly type: 'joined'; readonly since: number } | { readonly type: 'left' },
   ): void {
     if (!attached || changed.length === 0) return
-    const channels = changed.map(({ name }) => name)
-    if (type === 'left') this.command({ type, connId, channels })
-    else this.command({ type, connId, channels, since: this.tables.log.head })
+    this.command({ ...change, connId, channels: changed.map(({ name }) => name) })
   }
 }
 

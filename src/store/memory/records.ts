@@ -1,5 +1,6 @@
 /** What the memory store holds. Changed in place by `memory.ts`; snapshots are handed out. */
 import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
+import { Floors } from './floors.ts'
 import { Ring } from '../ring.ts'
 import { appended } from '../../short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
@@ -94,7 +95,10 @@ export class User {
 }
 
 export class Connection {
-  /** Each with the number of the last event before it was joined; 0 as long as no client had opened the connection. */
+  /**
+   * Each with the number of the event after which catching up may begin: the last one before it was joined; as long as
+   * no client had opened the connection, the floor of the channel.
+   */
   readonly channels = new Map<Channel, number>()
   /** A client had opened it. */
   returning = false
@@ -130,6 +134,7 @@ export class Channel {
   lastActive: number
   readonly topic: Topic
   readonly frames: Ring
+  readonly floors = new Floors()
   history: StoredEvent[] = []
 
   constructor(

@@ -14,6 +14,7 @@ export const constantsOf = (options: RedisStoreOptions) => ({
   USER_FRAMES: options.userFrames,
   MAX_STATE_BYTES: options.maxStateBytes,
   PRESENCE_LIST_LIMIT: options.presenceListLimit,
+  MAX_REMOVALS: options.maxRemovals,
   ONCE: options.onceMs,
   LEASE: LEASE_MS,
   PATIENCE: PATIENCE_MS,

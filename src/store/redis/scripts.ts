@@ -6,9 +6,9 @@ const TELLING = ['events', 'announce', 'telling'] as const
 
 /** What one script is made of behind `root`, in order: files of `lua/`, less their ending. */
 const PARTS = {
-  connect: ['common', 'records', 'state', ...TELLING, 'connect'],
-  join: ['common', 'records', ...TELLING, 'join'],
-  leave: ['common', 'records', ...TELLING, 'leave'],
+  connect: ['common', 'floors', 'records', 'state', ...TELLING, 'connect'],
+  join: ['common', 'floors', 'records', ...TELLING, 'join'],
+  leave: ['common', 'floors', 'records', ...TELLING, 'leave'],
   drop: ['common', 'records', ...TELLING, 'drop'],
   attach: ['common', 'records', 'attach'],
   detach: ['common', 'detach'],

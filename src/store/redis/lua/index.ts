@@ -18,6 +18,7 @@ import events from './events.lua'
 import exit from './exit.lua'
 import figures from './figures.lua'
 import findSession from './find-session.lua'
+import floors from './floors.lua'
 import join from './join.lua'
 import leave from './leave.lua'
 import listen from './listen.lua'
@@ -56,6 +57,7 @@ export const LUA = {
   exit,
   figures,
   'find-session': findSession,
+  floors,
   join,
   leave,
   listen,

@@ -1,7 +1,7 @@
 -- Leaves channels.
 local conn_id = arg()
 local conn = P .. ':n:' .. conn_id
-local held = redis.call('HMGET', conn, 'u', 's')
+local held = redis.call('HMGET', conn, 'u', 's', 'r')
 local user = held[1]
 if not user then return false end
 local changes, names = {}, {}
@@ -10,6 +10,9 @@ for _, name in ipairs(list()) do
   if change then
     changes[#changes + 1] = change
     names[#names + 1] = name
+    if change[3] then removed_from(name, 'u:' .. user)
+    -- What a client had opened catches up from each joining on in any case.
+    elseif not held[3] then removed_from(name, 'n:' .. conn_id) end
   end
 end
 if held[2] and #names > 0 then tell(held[2], 'left', conn_id, head_text(), cjson.encode(names)) end

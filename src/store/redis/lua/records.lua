@@ -9,11 +9,11 @@ local function note_settings(name, settings)
   redis.call(has(settings, 's') and 'SADD' or 'SREM', P .. ':notify', name)
 end
 
--- The settings of a channel, which is made with these if it is not known.
+-- The settings of a channel, which is made with these if it is not known; and whether anybody was ever taken out of it.
 local function channel(name, uuid, settings)
   local key = P .. ':c:' .. name
-  local known = redis.call('HGET', key, 's')
-  if known then return known end
+  local known = redis.call('HMGET', key, 's', 'x')
+  if known[1] then return known[1], known[2] end
   local made = redis.call('HINCRBY', P, 'made', 1)
   local lost = redis.call('HGET', P, 'forgotten') or 0
   redis.call('HSET', key, 'i', uuid, 's', settings, 'a', now, 'o', made, 'n', 0, 'l', lost)
@@ -71,8 +71,17 @@ local function joined_of(conn)
   return joined
 end
 
+-- How many of these changes `tell_presence` tells.
+local function told_of(changes)
+  local told = 0
+  for _, change in ipairs(changes) do
+    if change[3] and has(change[2], 'p') then told = told + 1 end
+  end
+  return told
+end
+
 -- channels: {name, uuid, settings}, each name once. Answers of those that it was not in: name, settings, and whether the
--- user was in there by no other connection.
+-- user was in there by no other connection. Wants floors.lua.
 local function join(conn_id, conn, user, channels)
   local held = redis.call('HMGET', conn, 's', 'r')
   -- Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
@@ -80,8 +89,10 @@ local function join(conn_id, conn, user, channels)
   local changes, names = {}, {}
   for _, wanted in ipairs(channels) do
     local name = wanted[1]
-    local settings = channel(name, wanted[2], wanted[3])
+    local settings, has_floors = channel(name, wanted[2], wanted[3])
     if redis.call('HSETNX', conn, '#' .. name, since) == 1 then
+      local floor = has_floors and floor_at_joining(name, user, conn_id) or 0
+      if floor > since then redis.call('HSET', conn, '#' .. name, floor) end
       if redis.call('HINCRBY', P .. ':c:' .. name, 'n', 1) == 1 then
         redis.call('ZREM', P .. ':idle:c', name)
       end
@@ -89,6 +100,12 @@ local function join(conn_id, conn, user, channels)
       changes[#changes + 1] = {name, settings, is_first}
       names[#names + 1] = name
     end
+  end
+  -- The user is not told of its own joining: in a channel without frames that would be a gap for nothing.
+  local own = held[2] and told_of(changes) or 0
+  if own > 0 then
+    since = since + own
+    for _, name in ipairs(names) do redis.call('HSET', conn, '#' .. name, since) end
   end
   if held[1] and #names > 0 then tell(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names)) end
   return changes, names

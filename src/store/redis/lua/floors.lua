@@ -1,0 +1,33 @@
+-- Who was taken out of a channel by a call of `leave`: a sorted set for each channel, of u:user and n:conn_id. The score is
+-- below zero while they are out (the oldest removal is nearest to zero), and the number of their joining from then on:
+-- nothing that was announced before it is caught up, whichever connection and cursor are named.
+
+local function floors_key(name)
+  return P .. ':x:' .. name
+end
+
+local function removed_from(name, who)
+  local key, channel = floors_key(name), P .. ':c:' .. name
+  redis.call('ZADD', key, -head() - 1, who)
+  redis.call('HSETNX', channel, 'x', 1)
+  if redis.call('ZCARD', key) <= MAX_REMOVALS then return end
+  -- What these would keep from anybody is gone.
+  redis.call('ZREMRANGEBYSCORE', key, 0, redis.call('HGET', channel, 'l'))
+  local excess = redis.call('ZCARD', key) - MAX_REMOVALS
+  if excess < 1 then return end
+  local oldest = redis.call('ZRANGE', key, '(0', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, math.ceil(MAX_REMOVALS / 10))
+  if #oldest > 0 then redis.call('ZREM', key, unpack(oldest)) end
+end
+
+local function floor_of(key, who)
+  local score = tonumber(redis.call('ZSCORE', key, who) or 0)
+  if score >= 0 then return score end
+  redis.call('ZADD', key, head(), who)
+  return head()
+end
+
+-- The number of the event after which catching up may begin.
+local function floor_at_joining(name, user, conn_id)
+  local key = floors_key(name)
+  return math.max(floor_of(key, 'u:' .. user), floor_of(key, 'n:' .. conn_id))
+end
