@@ -55,7 +55,8 @@ export class RedisStore implements Contract.Store {
       onReady: () => {
         this.#announcements.resume()
         // A new connection begins with the same, and tells why it fails.
-        this.#holdings.resume().catch((error: unknown) => this.#link.cut(error))
+        const owed = Promise.all([this.#holdings.resume(), this.#answers?.resume() ?? []])
+        owed.catch((error: unknown) => this.#link.cut(error))
       },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
@@ -246,7 +247,7 @@ export class RedisStore implements Contract.Store {
 
   /** Answers to requests that may be sent twice, for all servers. */
   answers(options: RedisAnswersOptions): RedisAnswers {
-    return (this.#answers ??= new RedisAnswers(this.#installation, options, this.options.onFault))
+    return (this.#answers ??= new RedisAnswers(this.#installation, options))
   }
 
   /** Sessions of the admin pages, for all servers. */

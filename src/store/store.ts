@@ -23,7 +23,7 @@ import type { ChannelSettings } from '../protocol/requests.ts'
 
 export type Awaitable<Value> = Value | Promise<Value>
 
-/** The store cannot be reached at the moment. The same call may succeed later. */
+/** The store cannot be reached at the moment. The same call may succeed later. Without a cause nothing was asked of it. */
 export class StoreAway extends Error {
   override readonly name = 'StoreAway'
   constructor(options?: ErrorOptions) {

@@ -130,6 +130,27 @@ describe('a request that is sent again', () => {
     expect(ann.texts).toEqual(['first', 'first', 'last'])
   })
 
+  it.each([
+    ['at the same server', 0],
+    ['at another server', 1],
+  ])('is done %s soon, when Redis knows of the first one, which was not done', async (_, at) => {
+    const { proxy, other, backends } = await startTwo()
+    const ann = await Listener.open(other, await backends[1].connect('ann', ['room']))
+    const sending = { json: [message('once')], headers: { 'idempotency-key': 'claimed' } }
+    proxy.cutAfter('claimed')
+    expect((await backends[0].send('POST /message', sending)).status).toBe(503)
+    proxy.heal()
+    const healedAt = performance.now()
+    await until(
+      async () => (await backends[at]?.send('POST /message', sending))?.status === 200,
+      'the repeat to be done',
+    )
+    // A request that is given up is not waited for: before, nobody could do it for two minutes.
+    expect(performance.now() - healedAt).toBeLessThan(30_000)
+    await ann.heard('once')
+    expect(ann.texts).toEqual(['once'])
+  })
+
   it('is answered with 503 anew, and not with the 503 of the first time', async () => {
     const { proxy, backends } = await startTwo()
     await backends[1].connect('ann', ['room'])

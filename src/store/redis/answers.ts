@@ -1,5 +1,4 @@
 import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
-import { inBackground } from '../../lib/in-background.ts'
 import { StoreAway } from '../store.ts'
 import type { Answer, Answers, Claim } from '../answers.ts'
 import type { Installation } from './installation.ts'
@@ -21,40 +20,54 @@ type ClaimReply =
   | readonly ['answered', string]
   | readonly ['pending', server: string]
 
+/** A request that this server has asked to be the first of its key with. */
+interface OwnClaim {
+  readonly key: string
+  readonly fingerprint: string
+  /** Tells it apart from all other claims of the key. */
+  readonly id: string
+}
+
 /** Answers in Redis, for all servers of the installation. */
 export class RedisAnswers implements Answers {
+  /** What Redis is told of a claim when it is back. Until then whoever repeats the request finds no store either. */
+  readonly #owed = new Map<OwnClaim, { readonly text: string; readonly size: number }>()
   /** Requests that are being done somewhere, and what is to be called with their answer. */
   readonly #waiting = new Map<string, Set<(text: string | undefined) => void>>()
 
   constructor(
     private readonly installation: Installation,
     private readonly options: RedisAnswersOptions,
-    private readonly onFault: (error: unknown) => void,
   ) {}
 
   async claim(key: string, fingerprint: string): Promise<Claim> {
+    const own = { key, fingerprint, id: crypto.randomUUID() }
     // Listens first: the answer may come before the reply that says that there will be one.
     const notice = this.#notice(key)
-    const reply = await this.#ask(key, fingerprint).catch((error: unknown) => {
+    const reply = await this.#ask(own).catch((error: unknown) => {
       notice.cancel()
       throw error
     })
     if (reply[0] !== 'pending') notice.cancel()
     switch (reply[0]) {
       case 'first':
-        return {
-          outcome: 'first',
-          settle: (answer, keep) => this.#settle(key, fingerprint, answer, keep),
-        }
+        return { outcome: 'first', settle: (answer, keep) => this.#settle(own, answer, keep) }
       case 'reused':
         return { outcome: 'reused' }
       case 'answered':
         return { outcome: 'repeat', answer: () => Promise.resolve(readAnswer(reply[1])) }
       case 'pending':
-        return { outcome: 'repeat', answer: () => this.#wait(key, fingerprint, notice.told) }
+        return { outcome: 'repeat', answer: () => this.#wait(own, notice.told) }
       default:
         return reply satisfies never
     }
+  }
+
+  /** Redis is back: it is told what it could not be told. */
+  async resume(): Promise<void> {
+    const owed = [...this.#owed]
+    this.#owed.clear()
+    await Promise.all(owed.map(([own, { text, size }]) => this.#tell(own, text, size)))
   }
 
   /** A server says that a request is answered: its key, a line, and the answer. */
@@ -64,56 +77,61 @@ export class RedisAnswers implements Answers {
     for (const tell of this.#waiting.get(key) ?? []) tell(message.slice(end + 1))
   }
 
-  async #settle(
-    key: string,
-    fingerprint: string,
-    answer: Answer | undefined,
-    keep: boolean,
-  ): Promise<void> {
+  async #settle(own: OwnClaim, answer: Answer | undefined, keep: boolean): Promise<void> {
     const text = answer ? JSON.stringify(answer) : ''
-    const { windowMs, maxBytes } = this.options
     const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer?.text ?? '')
-    const isKept = keep && answer && bytes <= maxBytes
+    const isKept = keep && answer && bytes <= this.options.maxBytes
+    await this.#tell(own, text, isKept ? bytes : 0)
+  }
+
+  async #tell(own: OwnClaim, text: string, size: number): Promise<void> {
+    const { windowMs, maxBytes } = this.options
+    const { key, fingerprint, id } = own
     try {
-      const size = isKept ? bytes : 0
-      await this.installation.run('settle', key, fingerprint, text, windowMs, size, maxBytes)
+      await this.installation.run('settle', key, fingerprint, id, text, windowMs, size, maxBytes)
     } catch (error) {
       if (!(error instanceof StoreAway)) throw error
-      // What was asked for is done. Its answer is kept when the store is back; until then a repeat finds no store either.
-      const again = (): void =>
-        inBackground(this.#settle(key, fingerprint, answer, keep), this.onFault)
-      setTimeout(again, LOOK_MS).unref()
+      // What was asked for is done, and its answer is owed to those who repeat the request.
+      this.#owed.set(own, { text, size })
     }
   }
 
   /** Undefined: it cannot be given again, or is not there any more. */
   async #wait(
-    key: string,
-    fingerprint: string,
+    { key, fingerprint }: OwnClaim,
     told: Promise<string | undefined>,
   ): Promise<Answer | undefined> {
     const text = await told
     if (text !== undefined) return readAnswer(text)
     const { told: toldLater, cancel } = this.#notice(key)
-    const found = await this.#look(key, fingerprint)
-    if (found === 'pending') return this.#wait(key, fingerprint, toldLater)
+    const own = { key, fingerprint, id: crypto.randomUUID() }
+    const found = await this.#look(own)
+    if (found === 'pending') return this.#wait(own, toldLater)
     cancel()
     return found
   }
 
   /** What a claim would find, without making one. */
-  async #look(key: string, fingerprint: string): Promise<Answer | 'pending' | undefined> {
-    const reply = await this.#ask(key, fingerprint)
+  async #look(own: OwnClaim): Promise<Answer | 'pending' | undefined> {
+    const reply = await this.#ask(own)
     if (reply[0] === 'answered') return readAnswer(reply[1])
     if (reply[0] === 'pending') return 'pending'
     // Nobody does it any more. What was claimed by looking is given back; whoever asked claims anew.
-    if (reply[0] === 'first') await this.#settle(key, fingerprint, undefined, false)
+    if (reply[0] === 'first') await this.#settle(own, undefined, false)
     return undefined
   }
 
-  async #ask(key: string, fingerprint: string): Promise<ClaimReply> {
-    const reply = await this.installation.run('claim', key, fingerprint, PENDING_MS)
-    return reply as unknown as ClaimReply
+  async #ask(own: OwnClaim): Promise<ClaimReply> {
+    const { key, fingerprint, id } = own
+    try {
+      const reply = await this.installation.run('claim', key, fingerprint, id, PENDING_MS)
+      return reply as unknown as ClaimReply
+    } catch (error) {
+      // Redis may have been asked and have made the claim, though nobody does what it was made for.
+      if (error instanceof StoreAway && error.cause !== undefined)
+        this.#owed.set(own, { text: '', size: 0 })
+      throw error
+    }
   }
 
   /** What a server says of the key before long; undefined if none does. */

@@ -1,6 +1,6 @@
 -- The answer to a request: kept for those who repeat it, and given to those who wait. size: what it takes of the bytes that
 -- there are for all answers; 0: it is not kept.
-local name, fingerprint, answer, window = arg(), arg(), arg(), tonumber(arg())
+local name, fingerprint, claim, answer, window = arg(), arg(), arg(), arg(), tonumber(arg())
 local size, most = tonumber(arg()), tonumber(arg())
 local key = P .. ':a:' .. name
 -- By when they are forgotten: size and name of each.
@@ -31,8 +31,8 @@ local function keep()
   end
 end
 
-local known = redis.call('HMGET', key, 'f', 'o')
-if known[1] ~= fingerprint or known[2] ~= SERVER then return 0 end
+-- Another server may have made a claim of its own meanwhile, because this one was taken for dead.
+if redis.call('HGET', key, 'c') ~= claim then return 0 end
 local waiting = marked(key, '@')
 redis.call('DEL', key)
 if size > 0 and window > 0 then keep() end
