@@ -10,7 +10,11 @@ const ALONE = [
   'test/frontend/**/scale.test.ts',
 ]
 /** Tests with processes that are killed or cut off, which others find out after seconds: mostly waiting. */
-const ON_REDIS = ['test/redis/**/*.test.ts', 'test/conformance/redis.test.ts']
+const ON_REDIS = [
+  'test/redis/**/*.test.ts',
+  'test/chaos/**/*.test.ts',
+  'test/conformance/redis.test.ts',
+]
 /** Tests with browsers, which need a good part of a processor each. */
 const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
 

@@ -1,0 +1,89 @@
+/**
+ * Three servers on one Redis, and whatever may go wrong with them under load: they are killed, restarted and frozen, lose
+ * their network, and so does Redis. Then everybody who listens has been told everything, once, in order, and nothing else.
+ *
+ * `npm run test:chaos` lets it go on for ten minutes. `CHAOS_SECONDS` says how long, `CHAOS_SEED` what happens.
+ */
+import { afterAll, describe, expect, it } from 'vitest'
+import { Chance } from './random.ts'
+import { Fleet } from './fleet.ts'
+import { ROOMS, dropIn, enter, say, settleFirst, speak, visit } from './people.ts'
+import { Record } from './record.ts'
+import { endAll } from '../helpers/ending.ts'
+import { faultsOf, faultsOfPresence } from './verdict.ts'
+import { letThingsGoWrong } from './faults.ts'
+import { until } from '../helpers/http.ts'
+import type { ChannelsInfo } from '../../src/protocol/responses.ts'
+import type { ChaosClient } from './client.ts'
+import type { Scene } from './people.ts'
+
+const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 45)
+const SEED = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000)
+const SETTLING_MS = 90_000
+const RESIDENTS = 12
+
+describe(`three servers on one Redis, for ${SECONDS} s with seed ${SEED}`, () => {
+  afterAll(endAll)
+
+  it(
+    'lose, double, reorder and betray nothing, whatever goes wrong',
+    { timeout: SECONDS * 1000 + 300_000 },
+    async () => {
+      const chance = new Chance(SEED)
+      const fleet = await Fleet.start(3)
+      const clients: ChaosClient[] = []
+      const scene: Scene = { fleet, record: new Record(), chance, clients }
+      const residents: ChaosClient[] = []
+      for (let number = 0; number < RESIDENTS; number++) {
+        const user = `resident-${number}`
+        const kind = number % 3 === 2 ? 'poll' : 'socket'
+        residents.push((await enter(scene, { user, rooms: ROOMS, kind })).client)
+      }
+      await Promise.all(residents.map((resident) => settleFirst(scene, resident)))
+
+      const names = residents.map(({ user }) => user)
+      const end = performance.now() + SECONDS * 1000
+      const isOver = (): boolean => performance.now() > end
+      const own = (): Scene => ({ ...scene, chance: chance.fork() })
+      const [counts] = await Promise.all([
+        letThingsGoWrong(fleet, chance.fork(), isOver),
+        ...['p1', 'p2', 'p3', 'p4'].map((by) => speak(own(), by, names, isOver)),
+        ...['v1', 'v2', 'v3'].map((user) => visit(own(), user, 'socket', isOver)),
+        ...['v4', 'v5'].map((user) => visit(own(), user, 'poll', isOver)),
+        ...['d1', 'd2', 'd3'].map((name) => dropIn(own(), name, isOver)),
+      ])
+
+      const last = await Promise.all(
+        ROOMS.map((room) => say(own(), `the last one in ${room}`, { room, users: [] })),
+      )
+      const texts = last.map(({ text }) => text)
+      const lacksOf = ({ events }: ChaosClient) => {
+        const told = new Set(events.map(({ message }) => message?.text))
+        return texts.filter((text) => !told.has(text))
+      }
+      const areDone = () => residents.every((resident) => lacksOf(resident).length === 0)
+      await until(areDone, 'everybody to have what was said last', SETTLING_MS).catch(() => {}) // looked at below
+      const faults = [
+        ...clients.flatMap((client) => faultsOf(client, scene.record)),
+        ...residents.flatMap((resident) => faultsOfPresence(resident, names, scene.record)),
+      ]
+      const info = await fleet.call<ChannelsInfo>(chance, 'POST /info', { info: {} })
+      const present = ROOMS.map((room) => [room, (info.channels[room]?.users ?? []).sort()])
+      const heard = clients.reduce((sum, { events }) => sum + events.length, 0)
+      const comings = clients.reduce((sum, { connections }) => sum + connections, 0)
+      console.log(
+        `seed ${SEED}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(', ')}; ` +
+          `${scene.record.posted.size} posted, ${heard} heard, ${clients.length} clients came ${comings} times`,
+      )
+      await Promise.all(clients.map((client) => client.stop()))
+      await fleet.stop()
+      expect(faults.slice(0, 30), `${faults.length} faults`).toEqual([])
+      expect(present).toEqual(
+        ROOMS.map((room) => [room, [...(scene.record.present.get(room) ?? [])].sort()]),
+      )
+      // A run in which nothing was posted, or nothing went wrong, says nothing.
+      expect(scene.record.posted.size).toBeGreaterThan(SECONDS * 5)
+      expect(counts.size).toBeGreaterThan(Math.min(SECONDS / 15, 4))
+    },
+  )
+})
