@@ -91,6 +91,10 @@ const arrows = [
     ],
   },
   {
+    files: ['src/net/**'],
+    patterns: ['../*/**', '!../net/**', '../*.ts', '!../clock.ts', 'fastify*', 'ws', 'pino'],
+  },
+  {
     files: ['src/config/**'],
     patterns: [
       '**/core/**',

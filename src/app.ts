@@ -2,7 +2,6 @@ import { AddressList } from './http/addresses.ts'
 import { AdminLive } from './transports/admin-live.ts'
 import { AdminSessions } from './http/admin/session.ts'
 import { Auth } from './http/auth.ts'
-import { CLOSE } from './protocol/close-codes.ts'
 import { Directory } from './core/directory.ts'
 import { Faults } from './telemetry/faults.ts'
 import { FiguresHistory } from './telemetry/history.ts'
@@ -16,12 +15,14 @@ import { breathing } from './core/long.ts'
 import { buildHttp } from './http/server.ts'
 import { channelRoutes, infoRoutes } from './http/routes/channels.ts'
 import { collectOpenApi, serveOpenApi } from './http/openapi.ts'
+import { countWebSocket } from './http/socket-places.ts'
 import { connectionRoutes } from './http/routes/connections.ts'
+import { SocketLimits } from './net/socket-limits.ts'
 import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
 import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
-import { adminCredentials, authRules, forwardingRules, hubOptions } from './options.ts'
+import { adminCredentials, authRules, forwardingRules, hubOptions, socketRules } from './options.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { listRoutes } from './http/admin/lists.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
@@ -35,6 +36,7 @@ import { openLog } from './telemetry/log.ts'
 import { openStorage } from './storage.ts'
 import { philoteBeside, redisBus } from './philote-app.ts'
 import { standardError } from './telemetry/standard-streams.ts'
+import { start, stop } from './lifecycle.ts'
 import { stripPrefix } from './http/forwarding.ts'
 import { systemClock } from './clock.ts'
 import type { Breath } from './core/long.ts'
@@ -43,13 +45,9 @@ import type { Config } from './config/schema.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ForwardingRules } from './http/forwarding.ts'
 import type { PhiloteServer } from './philote/server.ts'
-import type { RedisBus } from './philote/redis-bus.ts'
 import type { IncomingMessage } from 'node:http'
 import type { SignatureChecker } from './http/signature.ts'
 import type { WebSockets } from './transports/websocket.ts'
-
-/** REST is served without the Redis of Philote as well, which is waited for that long. */
-const PHILOTE_REDIS_PATIENCE_MS = 1000
 
 export interface App {
   readonly http: FastifyInstance
@@ -57,6 +55,8 @@ export interface App {
   /** Only with a `philote_port`. */
   readonly philote: PhiloteServer | undefined
   readonly faults: Faults
+  /** Of the sockets of both ports. */
+  readonly limits: SocketLimits
   /** Listens; answers the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
   /** Stops accepting, answers waiting polls, asks sockets to come back later, and cuts them after `shutdown_grace`. */
@@ -79,16 +79,10 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   bus?.speakTo(hub)
   const forwarding = forwardingRules(config)
   const sessions = new AdminSessions(adminCredentials(config), adminSessions)
-  const auth = new Auth(
-    {
-      ...authRules(config),
-      forwarding,
-      checker,
-      isPanelCall: (request) => isPanelCall(sessions, request),
-    },
-    clock,
-  )
+  const rules = { ...authRules(config), forwarding, checker }
+  const auth = new Auth({ ...rules, isPanelCall: (call) => isPanelCall(sessions, call) }, clock)
   const origins = new OriginRules(config.allow_cors)
+  const limits = new SocketLimits(socketRules(config, forwarding), clock, logger)
   const http = buildHttp({
     auth,
     origins,
@@ -97,11 +91,23 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     answers,
     secret: config.secret,
     maxBodyBytes: config.max_body_bytes,
+    limits,
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
   const history = new FiguresHistory(openReadings, clock, onFault)
   const access = { auth, origins, forwarding, sessions }
-  const edge: Edge = { config, clock, breath, hub, http, ...access, history, faults, onFault }
+  const edge: Edge = {
+    config,
+    clock,
+    breath,
+    hub,
+    http,
+    limits,
+    ...access,
+    history,
+    faults,
+    onFault,
+  }
   await mountRoutes(edge, new Directory(store, clock, breath))
   const adminLive = mountAdminLive(edge, openReadings)
   const webSockets = mountSockets(edge, adminLive)
@@ -111,6 +117,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     hub,
     philote,
     faults,
+    limits,
     start: () => start(edge, { bus, philote }),
     stop: () => stop(edge, { webSockets, adminLive, bus, philote }),
   }
@@ -122,6 +129,7 @@ interface Edge {
   readonly breath: Breath
   readonly hub: Hub
   readonly http: FastifyInstance
+  readonly limits: SocketLimits
   readonly auth: Auth
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
@@ -150,6 +158,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
         traffic: () => hub.traffic(),
         figures: () => hub.figures(),
         process: () => ({ faults: faults.count, droppedLines: standardError().dropped }),
+        sockets: () => edge.limits.figures,
       },
       clock,
       onFault,
@@ -192,16 +201,18 @@ function mountAdminLive(edge: Edge, openFigures: () => Readings): AdminLive {
 }
 
 function mountSockets(
-  { config, hub, http, auth, origins, onFault }: Edge,
+  { config, hub, http, limits, auth, origins, onFault }: Edge,
   adminLive: AdminLive,
 ): WebSockets {
   return mountWebSocket(http.server, {
     sessions: hub.sessions,
     origins,
     refusal: (error) => rawReply(errorReply(error)),
-    admit: (request: IncomingMessage) => ({
-      url: stripPrefix(request.url ?? '/', auth.view(request).prefix),
-    }),
+    admit(request: IncomingMessage) {
+      const { address, prefix } = auth.view(request)
+      countWebSocket(limits, request, address)
+      return { url: stripPrefix(request.url ?? '/', prefix) }
+    },
     maxFrameBytes: config.max_frame_bytes,
     maxFramesPerHeartbeat: Math.ceil(
       config.max_client_messages_per_second * config.heartbeat_interval,
@@ -209,54 +220,6 @@ function mountSockets(
     others: new Map([['/admin/live', adminLive.upgrade]]),
     onFault,
   })
-}
-
-interface PhiloteParts {
-  readonly bus: RedisBus | undefined
-  readonly philote: PhiloteServer | undefined
-}
-
-async function start(
-  { config, hub, http, history }: Edge,
-  { bus, philote }: PhiloteParts,
-): Promise<number> {
-  hub.start()
-  history.start()
-  try {
-    await bus?.link.startOptional(PHILOTE_REDIS_PATIENCE_MS)
-    await http.listen({ host: config.host, port: config.port })
-    await philote?.start()
-  } catch (error) {
-    history.stop()
-    await http.close()
-    await hub.stop()
-    bus?.link.stop()
-    throw error
-  }
-  const address = http.server.address()
-  return typeof address === 'object' && address ? address.port : config.port
-}
-
-interface Sockets extends PhiloteParts {
-  readonly webSockets: WebSockets
-  readonly adminLive: AdminLive
-}
-
-async function stop(edge: Edge, { webSockets, adminLive, bus, philote }: Sockets): Promise<void> {
-  const { config, clock, hub, http, history } = edge
-  const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
-    for (const sockets of [webSockets, adminLive, philote]) sockets?.terminate()
-    http.server.closeAllConnections()
-  })
-  history.stop()
-  adminLive.closeAll(CLOSE.stopping)
-  const closed = Promise.all([http.close(), philote?.stop()])
-  hub.sendAway()
-  // Requests that are being answered still need the store.
-  await closed
-  await hub.stop()
-  bus?.link.stop()
-  cancelCut()
 }
 
 async function signatureChecker(config: Config): Promise<SignatureChecker> {

@@ -1,9 +1,10 @@
 /** From settings to what the parts take. */
-import { AddressList } from './http/addresses.ts'
+import { AddressList, networkOf } from './http/addresses.ts'
 import { SESSION_SECONDS } from './http/admin/session.ts'
 import { parseRedisUrl } from './redis-address.ts'
 import type { Config } from './config/schema.ts'
 import type { ForwardingRules } from './http/forwarding.ts'
+import type { SocketRules } from './net/socket-limits.ts'
 
 /** A megabyte in a channel at most. */
 const MAX_REMOVALS = 10_000
@@ -48,6 +49,21 @@ export const forwardingRules = (config: Config): ForwardingRules => ({
   trustedProxies: new AddressList(config.trusted_proxies),
   httpScheme: config.http_scheme,
 })
+
+/** An entry that is everybody says nothing of where backends are. */
+const isEverybody = (entry: string): boolean => entry === '0.0.0.0' || entry.endsWith('/0')
+
+export function socketRules(config: Config, { trustedProxies }: ForwardingRules): SocketRules {
+  const backends = new AddressList(config.allow_posting_from.filter((entry) => !isEverybody(entry)))
+  return {
+    maxSockets: config.max_sockets,
+    maxPerAddress: config.max_sockets_per_address,
+    maxNewPerSecond: config.max_new_sockets_per_second,
+    isProxy: (address) => trustedProxies.includes(address),
+    isBackend: (address) => backends.includes(address),
+    networkOf,
+  }
+}
 
 export const authRules = (config: Config) => ({
   allowPostingFrom: new AddressList(config.allow_posting_from),

@@ -3,21 +3,26 @@ import { Hub } from './core/hub.ts'
 import { JwtGeneration } from './philote/jwt.ts'
 import { MemoryStore } from './store/memory.ts'
 import { PhiloteServer } from './philote/server.ts'
+import { SocketLimits } from './net/socket-limits.ts'
+import { forwardedView } from './http/forwarding.ts'
 import { RedisBus } from './philote/redis-bus.ts'
 import { RedisGeneration } from './philote/redis.ts'
 import { breathing } from './core/long.ts'
-import { hubOptions, storeOptions } from './options.ts'
+import { forwardingRules, hubOptions, socketRules, storeOptions } from './options.ts'
 import { openLog } from './telemetry/log.ts'
 import { parseConfig } from './config/load.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/schema.ts'
 import type { FastifyBaseLogger } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { ForwardingRules } from './http/forwarding.ts'
 import type { PhiloteSettings } from './config/philote-environment.ts'
 
 export interface PhiloteApp {
   readonly faults: Faults
   readonly philote: PhiloteServer
+  readonly limits: SocketLimits
   /** Listens; answers the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
   /** Stops accepting, asks sockets to come back later, and cuts them after the grace. */
@@ -48,10 +53,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   const faults = new Faults(logger)
   const onFault = faults.note
   const store = new MemoryStore(clock, storeOptions(LIMITS))
-  const bus =
-    settings.redisUrl === undefined
-      ? undefined
-      : new RedisBus({ url: settings.redisUrl, mark: newMark(), log: logger })
+  const bus = redisBusAt(settings.redisUrl, logger)
   const onListening = bus?.onListening
   const hub = new Hub(store, clock, {
     ...hubOptions(LIMITS),
@@ -61,6 +63,8 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   })
   const { guests } = hub
   bus?.speakTo(hub)
+  const forwarding = forwardingRules(LIMITS)
+  const limits = new SocketLimits(socketRules(LIMITS, forwarding), clock, logger)
   const philote = new PhiloteServer({
     generation: bus
       ? new RedisGeneration({ ...settings, bus, guests, hearsAll: false, onFault })
@@ -72,18 +76,22 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
     maxFrameBytes: MAX_FRAME_BYTES,
     maxFrames: (MAX_FRAMES_PER_SECOND * RATE_WINDOW_MS) / 1000,
     windowMs: RATE_WINDOW_MS,
+    ...ofSockets(limits, forwarding, logger),
     onFault,
     onFull: () => logger.warn('clients are dropped: MAX_CONNECTIONS is reached'),
   })
   return {
     philote,
     faults,
+    limits,
     async start() {
+      limits.start()
       hub.start()
       try {
         await bus?.link.start(REDIS_PATIENCE_MS)
         return await philote.start()
       } catch (error) {
+        limits.stop()
         await hub.stop()
         bus?.link.stop()
         throw error
@@ -95,6 +103,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
       await hub.stop()
       await stopped
       bus?.link.stop()
+      limits.stop()
       cancelCut()
     },
   }
@@ -103,8 +112,11 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
 /** Philote's channels on Redis, for a server beside the REST API; none without Philote. */
 export function redisBus(config: Config, log: FastifyBaseLogger): RedisBus | undefined {
   const { philote_port: port, philote_redis_url: url } = config
-  return port === 0 || url === '' ? undefined : new RedisBus({ url, mark: newMark(), log })
+  return redisBusAt(port === 0 || url === '' ? undefined : url, log)
 }
+
+const redisBusAt = (url: string | undefined, log: FastifyBaseLogger): RedisBus | undefined =>
+  url === undefined ? undefined : new RedisBus({ url, mark: newMark(), log })
 
 /** By which this process knows its own messages again. */
 const newMark = (): string => crypto.randomUUID().replaceAll('-', '').slice(0, 12)
@@ -113,13 +125,15 @@ interface Beside {
   readonly config: Config
   readonly clock: Clock
   readonly hub: Hub
+  readonly limits: SocketLimits
+  readonly forwarding: ForwardingRules
   readonly http: { readonly log: FastifyBaseLogger }
   readonly onFault: (error: unknown) => void
 }
 
 /** Philote's port beside the REST API, on the same hub. */
 export function philoteBeside(
-  { config, clock, hub, http, onFault }: Beside,
+  { config, clock, hub, limits, forwarding, http, onFault }: Beside,
   bus: RedisBus | undefined,
 ): PhiloteServer {
   const { guests } = hub
@@ -135,10 +149,17 @@ export function philoteBeside(
     maxFrameBytes: config.philote_max_frame_bytes,
     maxFrames: Math.ceil(config.philote_max_messages_per_second * config.heartbeat_interval),
     windowMs: config.heartbeat_interval * 1000,
+    ...ofSockets(limits, forwarding, http.log),
     onFault,
     onFull: () => http.log.warn('Philote clients are dropped: philote_max_connections is reached'),
   })
 }
+
+const ofSockets = (limits: SocketLimits, forwarding: ForwardingRules, log: FastifyBaseLogger) => ({
+  limits,
+  log,
+  addressOf: (request: IncomingMessage) => forwardedView(request, forwarding).address,
+})
 
 const jwtOptions = (config: Config) => ({
   secret: config.philote_secret,

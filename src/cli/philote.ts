@@ -18,5 +18,5 @@ export async function servePhilote(
   const { authority, remark } = shownAddress(settings.host ?? '::', port)
   const generation = settings.redisUrl === undefined ? 'Philote 0.3' : 'Philote 0.1'
   print(`Channelstream ${VERSION} (${generation}) listens on ws://${authority}${remark}`)
-  for (const note of notes) print(`  note          ${note}`)
+  for (const note of [...notes, ...app.limits.notes]) print(`  note          ${note}`)
 }

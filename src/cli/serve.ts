@@ -24,5 +24,5 @@ export async function serve(
     print(`  Philote       ws://${philote.authority}${philote.remark}`)
   }
   print(`  API explorer  ${url}/api-explorer`)
-  for (const note of notes) print(`  note          ${note}`)
+  for (const note of [...notes, ...app.limits.notes]) print(`  note          ${note}`)
 }

@@ -57,6 +57,28 @@ export const TIMING = {
 }
 
 export const LIMITS = {
+  max_sockets: setting(
+    count(0, MAX_COUNT),
+    0,
+    'Sockets that are open at a time, on both ports together: each WebSocket and each poll has one, and idle ' +
+      'connections of backends and proxies too. More are answered with 503 or, if many come, closed at once. ' +
+      '0: as many as the limit of open files allows, which no value exceeds.',
+  ),
+  max_sockets_per_address: setting(
+    count(0, MAX_COUNT),
+    0,
+    'Sockets that one address (of IPv6: one /64) has open at a time. More are answered with 429 or, if many come, closed ' +
+      'at once. Of what a proxy in trusted_proxies passes on, requests that are not answered yet and WebSockets are counted, ' +
+      'by the address that the proxy tells. Addresses in allow_posting_from are not limited, unless it admits ' +
+      'everyone. A network behind one address (NAT) counts as one. 0: no limit.',
+  ),
+  max_new_sockets_per_second: setting(
+    count(0, MAX_COUNT),
+    0,
+    'Sockets that may be opened in a second, on average, and as many at once. More are answered with 503 or, if many ' +
+      'come, closed at once. Of proxies in trusted_proxies only new WebSockets count; addresses in allow_posting_from do ' +
+      'not, unless it admits everyone. 0: no limit.',
+  ),
   channel_frames: setting(
     count(0, MAX_COUNT),
     100,

@@ -1,10 +1,10 @@
-import { STATUS_CODES } from 'node:http'
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
 import { StoreAway } from '../store/store.ts'
+import { bytesOf } from '../net/answers.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../protocol/errors.ts'
-import type { Socket } from 'node:net'
+import type { PlainAnswer } from '../net/answers.ts'
 
 export interface ErrorReply {
   readonly code: ErrorCode
@@ -46,34 +46,40 @@ export function onError(error: unknown, request: FastifyRequest, reply: FastifyR
   const { code, status, body } = errorReply(error)
   // A store that is away says so itself, once, and not for each request.
   if (status >= 500 && status !== 503) request.log.error({ err: error }, 'a request failed')
-  if (status === 503) void reply.header('retry-after', '1')
+  const wait = retryAfter(code, status)
+  if (wait !== undefined) void reply.header('retry-after', wait)
   if (code === 'STOPPING') void reply.header('connection', 'close')
   void reply.header(ERROR_HEADER, code).code(status).send(body)
 }
 
-/** Answers what is no HTTP at all, or too much of it, and lets go of the connection. */
-export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400
-  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy(error)
-  else socket.end(rawReply(plainReply('UNREADABLE', status)), () => socket.destroy())
-}
-
-const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-  HPE_HEADER_OVERFLOW: 431,
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+/** After how many seconds a caller should try again; undefined where waiting does not help, or nobody knows how long. */
+function retryAfter(code: ErrorCode, status: number): string | undefined {
+  if (code === 'SERVER_FULL' || code === 'TOO_MANY_SOCKETS') return '5'
+  return status === 503 ? '1' : undefined
 }
 
 /** An error as bytes of HTTP/1.1, for connections that no framework answers. */
-export function rawReply({ code, status, body }: ErrorReply): string {
+export const rawReply = (error: ErrorReply): string => bytesOf(plainAnswer(error))
+
+/** The answer to a socket or a request that no route gets, by its status. */
+export function refusalAnswer(status: number): PlainAnswer {
+  if (status === 429) return plainAnswer(plainReply('TOO_MANY_SOCKETS'))
+  return plainAnswer(status === 503 ? plainReply('SERVER_FULL') : plainReply('UNREADABLE', status))
+}
+
+function plainAnswer({ code, status, body }: ErrorReply): PlainAnswer {
   const text = JSON.stringify(body)
-  const headers = [
-    'Connection: close',
-    'Content-Type: application/json; charset=utf-8',
-    'X-Content-Type-Options: nosniff',
-    'Cache-Control: no-store',
-    `${ERROR_HEADER}: ${code}`,
-    `Content-Length: ${Buffer.byteLength(text)}`,
-  ]
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('\r\n')}\r\n\r\n${text}`
+  const wait = retryAfter(code, status)
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/json; charset=utf-8',
+      'X-Content-Type-Options': 'nosniff',
+      'Cache-Control': 'no-store',
+      [ERROR_HEADER]: code,
+      ...(wait !== undefined && { 'Retry-After': wait }),
+      'Content-Length': Buffer.byteLength(text),
+    },
+    text,
+  }
 }

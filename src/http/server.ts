@@ -2,18 +2,21 @@ import fastify, { LogController } from 'fastify'
 import { FIXED_CORS_HEADERS } from './origins.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { answerRepeats } from './idempotency.ts'
+import { countPassedOn } from './socket-places.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
-import { onClientError, onError } from './reply-error.ts'
+import { onError, refusalAnswer } from './reply-error.ts'
 import { Portions } from './portions.ts'
+import { openServer } from '../net/server.ts'
 import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
 import { validatorCompiler } from './validation.ts'
 import type { Answers } from '../store/answers.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ForwardingRules } from './forwarding.ts'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { OriginRules } from './origins.ts'
+import type { SocketLimits } from '../net/socket-limits.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,6 +39,7 @@ export interface HttpOptions {
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
   readonly maxBodyBytes: number
+  readonly limits: SocketLimits
 }
 
 /**
@@ -50,10 +54,21 @@ const FIXED_HEADERS = {
 
 const JSON_TYPE = 'application/json'
 
-/** Heads and bodies that come in drops are cut off, so that idle clients cannot use up the server's sockets. */
-const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
-const TIMEOUT_CHECK_MS = 2_000
+/** How long a connection may be kept without a request. */
+const KEEP_ALIVE_MS = 72_000
+
+/** A server for one address. It does not listen yet. */
+export const openPort = (
+  { limits, logger }: Pick<HttpOptions, 'limits' | 'logger'>,
+  handler: RequestListener,
+): Server =>
+  openServer({
+    options: { IncomingMessage: WebSocketUpgradesOnly, keepAliveTimeout: KEEP_ALIVE_MS },
+    handler,
+    limits,
+    refusal: refusalAnswer,
+    log: logger,
+  })
 
 /** The web server without routes: who calls, what they may, how bodies are read and errors answered. */
 export function buildHttp(options: HttpOptions): FastifyInstance {
@@ -63,22 +78,18 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
     bodyLimit: options.maxBodyBytes,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     rewriteUrl: (request) => withoutPrefix(request, options.forwarding),
-    http: {
-      IncomingMessage: WebSocketUpgradesOnly,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    },
+    serverFactory: (handler) => openPort(options, handler),
     exposeHeadRoutes: false,
     frameworkErrors(error, request, reply) {
       // Hooks do not run for what Fastify refuses before it knows the route.
       setFixedHeaders(request, reply, options.origins)
       onError(error, request, reply)
     },
-    clientErrorHandler: onClientError,
+    // `openServer` answers them.
+    clientErrorHandler() {},
   })
   http.setValidatorCompiler(validatorCompiler)
   http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
@@ -89,6 +100,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   readBodies(http)
   const isStopping = watchForStop(http)
   admit(http, options, isStopping)
+  countPassedOn(http, options.limits)
   answerRepeats(http, options.answers, options.secret)
   answerTogether(http, isStopping)
   http.options('/*', { schema: { hide: true } }, async (_request, reply) =>

@@ -1,19 +1,26 @@
-import { STATUS_CODES, createServer } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { Handshakes, destroyOnError, refuseUpgrade } from '../transports/frame-socket.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { PhiloteSocket } from './socket.ts'
+import { bytesOf } from '../net/answers.ts'
 import { inBackground } from '../lib/in-background.ts'
+import { openServer } from '../net/server.ts'
 import { queryOf } from './handshake.ts'
+import { REFUSAL_STATUS } from '../net/socket-limits.ts'
+import { requestsWithUpgrades } from '../net/messages.ts'
 import type { Awaitable } from '../store/store.ts'
 import type { Clock } from '../clock.ts'
 import type { Dialect } from './socket.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { Guest, Guests } from '../core/guests.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { NetLog } from '../net/refusals.ts'
 import type { Permissions } from './token.ts'
+import type { PlainAnswer } from '../net/answers.ts'
 import type { Refusal } from './refusals.ts'
 import type { ServerState } from './jwt.ts'
+import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UpgradeRequest } from '../transports/frame-socket.ts'
 
 /** What becomes of a request. */
@@ -48,19 +55,22 @@ export interface PhiloteOptions {
   /** Messages, pings and pongs that a client may send in each `windowMs`; 0 for no limit. */
   readonly maxFrames: number
   readonly windowMs: number
+  readonly limits: SocketLimits
+  /** The client's address, as proxies tell it. */
+  readonly addressOf: (request: IncomingMessage) => string
+  readonly log: Pick<NetLog, 'debug'>
   readonly onFault: (error: unknown) => void
   /** Told when a client is dropped because there are too many, once until there is room again. */
   readonly onFull: () => void
 }
 
-/** Heads and bodies that come in drops are cut off, so that idle clients cannot use up the server's sockets. */
-const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
-const TIMEOUT_CHECK_MS = 2_000
 /** Tokens stand in headers and paths, and long lists of channels in tokens. */
 const MAX_HEADER_BYTES = 65_536
 /** Nothing is sent to an idle client: TCP finds out by itself whether it is still there. */
 const KEEP_ALIVE_MS = 30_000
+
+/** What is wrong with an upgrade is for the generation to say. */
+const AnyUpgrade = requestsWithUpgrades(() => true)
 
 /** Philote's port: sockets of guests, and a bit of HTTP. */
 export class PhiloteServer {
@@ -77,17 +87,19 @@ export class PhiloteServer {
       refusal: () => rawAnswer(JWT_REFUSALS.key),
       pickProtocol: (offered) => options.generation.pickProtocol(offered),
     })
-    this.#http = createServer({
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    this.#http = openServer({
+      options: {
+        IncomingMessage: AnyUpgrade,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_MS,
+      },
+      handler: (request, response) =>
+        inBackground(this.#answer(request, response), options.onFault),
+      limits: options.limits,
+      refusal: refusalAnswer,
+      log: options.log,
     })
-    this.#http.on('request', (request, response) =>
-      inBackground(this.#answer(request, response), options.onFault),
-    )
     this.#http.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
       socket.on('error', destroyOnError)
       inBackground(this.#upgrade({ request, socket, head }), options.onFault)
@@ -147,6 +159,10 @@ export class PhiloteServer {
   }
 
   async #upgrade(upgrade: UpgradeRequest): Promise<void> {
+    const { limits, addressOf } = this.options
+    const refusal = limits.enter(upgrade.request, addressOf(upgrade.request))
+    if (refusal !== undefined)
+      return refuseUpgrade(upgrade.socket, bytesOf(refusalAnswer(REFUSAL_STATUS[refusal])))
     const verdict = await this.#judge(upgrade.request)
     if ('answer' in verdict) return refuseUpgrade(upgrade.socket, rawAnswer(verdict.answer))
     const socket = this.#newSocket(upgrade.request)
@@ -253,9 +269,14 @@ function headersOf({ text, tellsVersion }: Refusal): Record<string, string | num
 }
 
 /** An answer as bytes, for sockets that Node has handed over. */
-function rawAnswer(answer: Refusal): string {
-  const headers = Object.entries({ ...headersOf(answer), Connection: 'close' })
-  const lines = headers.map(([name, value]) => `${name}: ${value}`)
-  const reason = STATUS_CODES[answer.status] ?? 'Refused'
-  return [`HTTP/1.1 ${answer.status} ${reason}`, ...lines, '', answer.text].join('\r\n')
+const rawAnswer = (answer: Refusal): string => bytesOf({ ...answer, headers: headersOf(answer) })
+
+/** After how many seconds a client that was refused because there are too many should try again. */
+const RETRY_AFTER = { 'Retry-After': '5' }
+
+/** The answer to a socket or a request that no generation gets. */
+function refusalAnswer(status: number): PlainAnswer {
+  const text = STATUS_CODES[status] ?? ''
+  const isLater = status === 429 || status === 503
+  return { status, headers: { ...headersOf({ status, text }), ...(isLater && RETRY_AFTER) }, text }
 }

@@ -28,8 +28,14 @@ export const ERRORS = {
   },
   UPGRADE_REQUIRED: { status: 426, retry: false, text: 'Open a WebSocket here.' },
   TOO_MANY_ATTEMPTS: { status: 429, retry: true, text: 'Too many attempts. Wait a minute.' },
+  TOO_MANY_SOCKETS: {
+    status: 429,
+    retry: true,
+    text: 'This address has too many sockets open. Try again.',
+  },
   INTERNAL: { status: 500, retry: true, text: 'Internal error' },
   STORE_AWAY: { status: 503, retry: true, text: 'The store cannot be reached. Try again.' },
+  SERVER_FULL: { status: 503, retry: true, text: 'The server is full. Try again.' },
   STOPPING: { status: 503, retry: true, text: 'The server is stopping.' },
 } as const satisfies Record<string, { status: number; retry: boolean; text: string }>
 

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../clock.ts'
 import type { Figures } from '../store/store.ts'
 import type { Registry } from 'prom-client'
+import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Traffic } from '../core/hub-options.ts'
 
 /** Where the figures come from; asked whenever somebody reads them, so that counting costs nothing in between. */
@@ -9,6 +10,7 @@ export interface MetricSources {
   /** Rejects if the store does not answer. */
   figures(): Promise<Figures>
   process(): ProcessFigures
+  sockets(): SocketFigures
 }
 
 /** What went wrong in this process, from its start on. */
@@ -53,7 +55,12 @@ export class Metrics {
     const { server, store, metrics } = await (this.#registries ??= openRegistries())
     const figures = await this.#figures()
     const { sources } = this
-    const scrape = { traffic: sources.traffic(), process: sources.process(), figures }
+    const scrape = {
+      traffic: sources.traffic(),
+      process: sources.process(),
+      sockets: sources.sockets(),
+      figures,
+    }
     for (const { set, read } of metrics) set(read(scrape))
     const texts = [await server.metrics(), ...(figures ? [await store.metrics()] : [])]
     return { contentType: server.contentType, text: texts.join('') }
@@ -80,7 +87,7 @@ export class Metrics {
 interface Registries {
   readonly server: Registry
   readonly store: Registry
-  readonly metrics: readonly (Metric & { readonly set: (value: number) => void })[]
+  readonly metrics: readonly (Metric & { readonly set: (value: Value) => void })[]
 }
 
 async function openRegistries(): Promise<Registries> {
@@ -93,12 +100,16 @@ async function openRegistries(): Promise<Registries> {
     const settings = { name: `channelstream_${name}`, help, registers }
     if (type === 'gauge') {
       const gauge = new Gauge(settings)
-      return { ...metric, set: (value: number) => gauge.set(value) }
+      return { ...metric, set: (value: Value) => gauge.set(Number(value)) }
     }
-    const counter = new Counter(settings)
-    const set = (value: number): void => {
+    const { label } = metric
+    const counter = new Counter({ ...settings, labelNames: label === undefined ? [] : [label] })
+    const set = (value: Value): void => {
       counter.reset()
-      counter.inc(value)
+      if (label === undefined) counter.inc(Number(value))
+      else
+        for (const [name, part] of Object.entries<number>(value as Counts))
+          counter.inc({ [label]: name }, part)
     }
     return { ...metric, set }
   })
@@ -109,8 +120,13 @@ async function openRegistries(): Promise<Registries> {
 interface Scrape {
   readonly traffic: Traffic
   readonly process: ProcessFigures
+  readonly sockets: SocketFigures
   readonly figures: Figures | undefined
 }
+
+/** Of a metric with a label, a number for each of its values. */
+type Value = number | Counts
+type Counts = Readonly<Record<string, number>>
 
 interface Metric {
   readonly name: string
@@ -118,7 +134,9 @@ interface Metric {
   readonly type: 'gauge' | 'counter'
   /** Metrics of the store are left out while it does not answer. */
   readonly of: 'server' | 'store'
-  readonly read: (scrape: Scrape) => number
+  /** Counters only. */
+  readonly label?: string
+  readonly read: (scrape: Scrape) => Value
 }
 
 const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
@@ -228,5 +246,34 @@ export const METRICS: readonly Metric[] = [
     help: 'Lines of the log of this server that could not be written.',
     type: 'counter',
     ...ofProcess('droppedLines'),
+  },
+  {
+    name: 'open_sockets',
+    help: 'Sockets that are open on the ports of this server, whatever they are used for.',
+    type: 'gauge',
+    of: 'server',
+    read: ({ sockets }) => sockets.open,
+  },
+  {
+    name: 'max_sockets',
+    help: 'How many there may be, by max_sockets and the limit of open files.',
+    type: 'gauge',
+    of: 'server',
+    read: ({ sockets }) => sockets.most,
+  },
+  {
+    name: 'refused_sockets_total',
+    help: 'Sockets that were refused, by reason: total, open_files, address, rate.',
+    type: 'counter',
+    of: 'server',
+    label: 'reason',
+    read: ({ sockets }) => sockets.refused,
+  },
+  {
+    name: 'out_of_files',
+    help: 'Whether no file descriptor is free, so that the system closes new sockets uncounted: 1 or 0.',
+    type: 'gauge',
+    of: 'server',
+    read: ({ sockets }) => (sockets.isOutOfFiles ? 1 : 0),
   },
 ]

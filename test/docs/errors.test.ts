@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ERRORS } from '../../src/protocol/errors.ts'
 import { createSigner } from '../../src/http/signature.ts'
+import { RawClient } from '../helpers/websocket.ts'
 import { startServer } from '../helpers/server.ts'
 import { fencesIn, headingsOf, readPage, sectionOf } from './markdown.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
@@ -18,6 +19,8 @@ interface Provocation {
   readonly isSigned?: boolean
   /** How often it is asked before. */
   readonly before?: number
+  /** Whether a client holds a socket open meanwhile. */
+  readonly isBeside?: boolean
 }
 
 const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) => ({
@@ -64,6 +67,12 @@ const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
     init: post('username=admin&password=wrong'),
     before: 10,
   },
+  TOO_MANY_SOCKETS: {
+    path: '/health',
+    settings: { max_sockets_per_address: 1, allow_posting_from: '192.0.2.1' },
+    isBeside: true,
+  },
+  SERVER_FULL: { path: '/health', settings: { max_sockets: 1 }, isBeside: true },
 }
 
 describe('docs/errors.md', () => {
@@ -81,11 +90,13 @@ describe('docs/errors.md', () => {
   })
 
   it.each(Object.entries(PROVOCATIONS))('shows the answer %s', async (code, provocation) => {
-    const { path, settings, init, isSigned = false, before = 0 } = provocation
+    const { path, settings, init, isSigned = false, before = 0, isBeside = false } = provocation
     const server = await startServer(settings)
     onTestFinished(() => server.close())
     const ask = (): Promise<Response> =>
       fetch(server.url + path, { ...init, headers: { ...signature(isSigned), ...init?.headers } })
+    const beside = isBeside ? await RawClient.connect(server) : undefined
+    onTestFinished(() => beside?.destroy())
     await Promise.all(Array.from({ length: before }, ask))
     const answer = await ask()
     expect(answer.status).toBe(ERRORS[code as ErrorCode].status)

@@ -28,6 +28,12 @@ class Bench {
     },
     figures: () => new Promise((resolve, reject) => void this.waiting.push({ resolve, reject })),
     process: () => ({ faults: 0, droppedLines: 3 }),
+    sockets: () => ({
+      open: 4,
+      most: Infinity,
+      refused: { total: 1, open_files: 0, address: 2, rate: 3 },
+      isOutOfFiles: false,
+    }),
   }
   readonly metrics = new Metrics(this.#sources, this.clock, (fault) => this.faults.push(fault))
 
@@ -52,6 +58,21 @@ function read(text: string): Map<string, number> {
 }
 
 describe('the metrics', () => {
+  it('have a value for each reason why sockets are refused, and infinity for no limit', async () => {
+    const bench = new Bench()
+    for (let scrapes = 0; scrapes < 2; scrapes++) {
+      const text = bench.metrics.expose()
+      while (bench.waiting.length === scrapes) await new Promise(setImmediate)
+      bench.waiting[scrapes]?.resolve(FIGURES)
+      const lines = (await text).text.split('\n')
+      expect(lines).toContain('channelstream_refused_sockets_total{reason="address"} 2')
+      expect(lines).toContain('channelstream_refused_sockets_total{reason="open_files"} 0')
+      expect(lines).toContain('channelstream_max_sockets +Inf')
+      expect(lines).toContain('channelstream_open_sockets 4')
+      expect(lines).toContain('channelstream_out_of_files 0')
+    }
+  })
+
   it('ask the store once a scrape, and look at the connections once', async () => {
     const bench = new Bench()
     const scrape = await bench.begin()

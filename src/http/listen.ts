@@ -1,0 +1,37 @@
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import type { FastifyInstance } from 'fastify'
+import type { RequestListener, Server } from 'node:http'
+
+const EVERY_LOOPBACK = 'localhost'
+
+export interface Listening {
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * Listens. The name `localhost` means each of its addresses; one that cannot be listened on is logged. Fastify does the same
+ * by itself, but only for servers that it makes.
+ */
+export async function listen(
+  http: FastifyInstance,
+  { host: wanted, port }: Listening,
+  openPort: (handler: RequestListener) => Server,
+): Promise<void> {
+  await http.listen({ host: wanted, port })
+  const own = http.server.address()
+  if (wanted !== EVERY_LOOPBACK || own === null || typeof own === 'string') return
+  const found = await lookup(EVERY_LOOPBACK, { all: true })
+  const others = new Set(found.map(({ address }) => address).filter((host) => host !== own.address))
+  for (const host of others) {
+    const server = openPort((request, response) => http.routing(request, response))
+    server.on('upgrade', (...upgrade) => http.server.emit('upgrade', ...upgrade))
+    http.server.once('close', () => server.close())
+    try {
+      await once(server.listen({ host, port: own.port }), 'listening')
+    } catch (error) {
+      http.log.warn({ err: error }, `localhost is also ${host}, which cannot be listened on`)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** In which order the parts of a server start and stop. */
+import { CLOSE } from './protocol/close-codes.ts'
+import { listen } from './http/listen.ts'
+import { openPort } from './http/server.ts'
+import type { AdminLive } from './transports/admin-live.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config/schema.ts'
+import type { FastifyInstance } from 'fastify'
+import type { FiguresHistory } from './telemetry/history.ts'
+import type { Hub } from './core/hub.ts'
+import type { PhiloteServer } from './philote/server.ts'
+import type { RedisBus } from './philote/redis-bus.ts'
+import type { SocketLimits } from './net/socket-limits.ts'
+import type { WebSockets } from './transports/websocket.ts'
+
+/** REST is served without the Redis of Philote as well, which is waited for that long. */
+const PHILOTE_REDIS_PATIENCE_MS = 1000
+
+interface Startable {
+  readonly config: Config
+  readonly clock: Clock
+  readonly hub: Hub
+  readonly http: FastifyInstance
+  readonly limits: SocketLimits
+  readonly history: FiguresHistory
+}
+
+interface PhiloteParts {
+  readonly bus: RedisBus | undefined
+  readonly philote: PhiloteServer | undefined
+}
+
+/** Listens; answers the port, which the system chooses if the setting is 0. What was begun is undone if that fails. */
+export async function start(
+  { config, hub, http, limits, history }: Startable,
+  { bus, philote }: PhiloteParts,
+): Promise<number> {
+  limits.start()
+  hub.start()
+  history.start()
+  try {
+    await bus?.link.startOptional(PHILOTE_REDIS_PATIENCE_MS)
+    await listen(http, config, (handler) => openPort({ limits, logger: http.log }, handler))
+    await philote?.start()
+  } catch (error) {
+    limits.stop()
+    history.stop()
+    await http.close()
+    await hub.stop()
+    bus?.link.stop()
+    throw error
+  }
+  const address = http.server.address()
+  return typeof address === 'object' && address ? address.port : config.port
+}
+
+interface Sockets extends PhiloteParts {
+  readonly webSockets: WebSockets
+  readonly adminLive: AdminLive
+}
+
+/** Stops accepting, asks clients to come back later, and cuts what is left after `shutdown_grace`. */
+export async function stop(
+  edge: Startable,
+  { webSockets, adminLive, bus, philote }: Sockets,
+): Promise<void> {
+  const { config, clock, hub, http, limits, history } = edge
+  const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
+    for (const sockets of [webSockets, adminLive, philote]) sockets?.terminate()
+    http.server.closeAllConnections()
+  })
+  history.stop()
+  adminLive.closeAll(CLOSE.stopping)
+  const closed = Promise.all([http.close(), philote?.stop()])
+  hub.sendAway()
+  // Requests that are being answered still need the store.
+  await closed
+  await hub.stop()
+  bus?.link.stop()
+  limits.stop()
+  cancelCut()
+}
