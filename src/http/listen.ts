@@ -1,9 +1,13 @@
-import { lookup } from 'node:dns/promises'
+import { lookup as askSystem } from 'node:dns/promises'
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import type { RequestListener, Server } from 'node:http'
 
 const EVERY_LOOPBACK = 'localhost'
+
+type Lookup = (name: string) => Promise<readonly { readonly address: string }[]>
+
+const systemLookup: Lookup = (name) => askSystem(name, { all: true })
 
 export interface Listening {
   readonly host: string
@@ -18,11 +22,12 @@ export async function listen(
   http: FastifyInstance,
   { host: wanted, port }: Listening,
   openPort: (handler: RequestListener) => Server,
+  lookup: Lookup = systemLookup,
 ): Promise<void> {
   await http.listen({ host: wanted, port })
   const own = http.server.address()
   if (wanted !== EVERY_LOOPBACK || own === null || typeof own === 'string') return
-  const found = await lookup(EVERY_LOOPBACK, { all: true })
+  const found = await lookup(EVERY_LOOPBACK)
   const others = new Set(found.map(({ address }) => address).filter((host) => host !== own.address))
   for (const host of others) {
     const server = openPort((request, response) => http.routing(request, response))
