@@ -39,7 +39,7 @@ export async function openStorage(
       ...storeOptions(config),
       ...redisOptions(config),
       clock,
-      // Redis's own time is the same for all servers; a clock that is turned by hand has to count in Redis, too.
+      // The calendar of Redis is the same for all servers; a clock that is turned by hand has to count there, too.
       ...(clock !== systemClock && { now: () => Math.floor(clock.wallTime()) }),
       onAway: (error, advice) =>
         logger.error(

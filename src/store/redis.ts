@@ -8,6 +8,7 @@ import { Link } from './redis/link.ts'
 import { RedisAdminSessions } from './redis/admin-sessions.ts'
 import { RedisAnswers } from './redis/answers.ts'
 import { Reading } from './redis/reading.ts'
+import { SharedClock } from './redis/shared-clock.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import { loadScripts } from './redis/scripts.ts'
 import {
@@ -63,11 +64,13 @@ export class RedisStore implements Contract.Store {
       onBack: options.onBack,
       onFault: options.onFault,
     })
+    const clock = new SharedClock(() => options.clock.now())
     this.#installation = new Installation({
       link: this.#link,
       keys,
       scripts: loadScripts(constantsOf(options)),
-      now: options.now ?? (() => 0),
+      wallTime: options.now ?? (() => 0),
+      clock,
     })
     const command = (said: Contract.Command): void => this.#onCommand(said)
     this.#announcements = new Announcements(this.#installation, this.#link)
@@ -79,6 +82,7 @@ export class RedisStore implements Contract.Store {
     )
     this.#lease = new Lease({
       installation: this.#installation,
+      clock,
       onFailure: (why) => this.#link.cut(why),
       onForgotten: () =>
         this.#link.cut(new Error('other servers took this one for dead, which it was not')),

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { setFlagsFromString } from 'node:v8'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { storeContract } from '../contract/store.ts'
 import { ManualClock } from '../helpers/clock.ts'
@@ -134,6 +134,21 @@ describe('the memory store', () => {
     const { clock, store } = openStore()
     store.connect(connectFacts('ann', { channels: ['room'] }))
     expect(clock.pending).toBe(0)
+  })
+
+  it('goes by what has passed, however the calendar steps', async () => {
+    for (const step of [-600_000, 600_000]) {
+      const clock = new ManualClock()
+      const store = new MemoryStore(clock, CONTRACT_OPTIONS)
+      store.connect(connectFacts('ann', { waitMs: 10_000 }))
+      vi.spyOn(clock, 'wallTime').mockImplementation(
+        () => Date.UTC(2030, 0, 1) + clock.now() + step,
+      )
+      await clock.advance(9_900)
+      expect(store.sweep()).toEqual([])
+      await clock.advance(400)
+      expect(store.sweep()).toEqual([connIdOf(1)])
+    }
   })
 
   it('has an epoch of its own in every process', () => {

@@ -6,7 +6,6 @@ import { adminSessionsContract } from '../contract/admin-sessions.ts'
 import { anAnswer, answersContract, begin } from '../contract/answers.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { attach, connIdOf, connect, deliveryOf, userName, whisper } from '../contract/fixtures.ts'
-import { until } from '../helpers/http.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 import { userTopic } from '../../src/store/store.ts'
 import { storeContract } from '../contract/store.ts'
@@ -29,18 +28,18 @@ answersContract('in Redis', async (wishes) => {
 
 adminSessionsContract('in Redis', async (clock, limits) => {
   const now = () => Math.floor(clock.wallTime())
-  const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, now })
+  const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, clock, now })
   onTestFinished(() => store.stop())
   return store.adminSessions(limits)
 })
 
 describe('what is kept in Redis', () => {
-  /** With a clock that is turned by hand; what Redis itself forgets it forgets by its own time. */
+  /** With a clock that is turned by hand. */
   async function openByHand() {
     const prefix = freshPrefix()
     const clock = new ManualClock()
     const now = () => Math.floor(clock.wallTime())
-    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, now })
+    const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, prefix, clock, now })
     onTestFinished(() => store.stop())
     return { store, clock, prefix }
   }
@@ -74,15 +73,12 @@ describe('what is kept in Redis', () => {
   })
 
   it('of a request that is being done is not forgotten with an older one of its key', async () => {
-    const { store, clock, prefix } = await openByHand()
+    const { store, clock } = await openByHand()
     const one = ANSWER_OVERHEAD_BYTES + 2
     const answers = store.answers({ windowMs: 1000, maxBytes: 600 * one })
     const keys = Array.from({ length: 520 }, (_, index) => `k${index}`)
     for (const key of keys) await (await begin(answers, key))(anAnswer('[]'), true)
     await clock.advance(1001)
-    const admin = await redis.client()
-    // Redis forgets by its own time, which is not turned.
-    await admin.del(keys.map((key) => `{${prefix}}:a:${key}`))
     // Those that are over are cleared away from the front, so many at a time: of what is left, the first make room.
     const again = keys.toSorted()[505] ?? ''
     await begin(answers, again)
@@ -93,14 +89,15 @@ describe('what is kept in Redis', () => {
   })
 
   it('of sessions of the admin pages is gone when the last of them is over', async () => {
-    const { store, prefix } = await openByHand()
+    const { store, clock, prefix } = await openByHand()
     const sessions = store.adminSessions({ lifetimeMs: 4_000, maxSessions: 10 })
     for (const name of ['a', 'b']) await sessions.open(name)
     const admin = await redis.client()
     const kept = () => admin.keys(`{${prefix}}:admin:*`)
     expect(await kept()).toHaveLength(1)
-    // Redis forgets by its own time.
-    await until(async () => (await kept()).length === 0, 'the key to be gone')
+    await clock.advance(4_001)
+    await store.sweep()
+    expect(await kept()).toEqual([])
   })
 
   it('of a connection tells its attachments apart, also when it is made anew', async () => {

@@ -6,6 +6,12 @@ const RETRY_MS = 3000
 /** Numbers that are passed over when Redis was started anew, because it may have forgotten that it gave them. */
 const LEAP = 1_048_576
 
+/**
+ * What has a deadline of its own is taken away by Redis itself so much later: for what no server is there to forget. Redis
+ * goes by the calendar, so a step of its clock has to be longer than this to take something away too early.
+ */
+const KEPT_MS = 30 * 86_400_000
+
 /** What the scripts know by these names. */
 export const constantsOf = (options: RedisStoreOptions) => ({
   GC_USERS: options.gcUsersMs,
@@ -20,5 +26,6 @@ export const constantsOf = (options: RedisStoreOptions) => ({
   PATIENCE: PATIENCE_MS,
   RETRY: RETRY_MS,
   LEAP,
+  KEPT: KEPT_MS,
   DATABASE: options.address.database,
 })

@@ -4,14 +4,17 @@ import type { Keys } from './keys.ts'
 import type { Line } from './line.ts'
 import type { Link } from './link.ts'
 import type { Reply } from './encoding.ts'
+import type { SharedClock } from './shared-clock.ts'
 import type { Script, ScriptName } from './scripts.ts'
 
 interface Parts {
   readonly link: Link
   readonly keys: Keys
   readonly scripts: Readonly<Record<ScriptName, Script>>
-  /** Milliseconds; 0 for Redis's own time, which is the same for all servers. */
-  readonly now: () => number
+  /** The calendar in milliseconds; 0 for Redis's own, which is the same for all servers. */
+  readonly wallTime: () => number
+  /** What deadlines are by. */
+  readonly clock: SharedClock
 }
 
 /** What all servers on one Redis share, as seen by one of them: runs scripts there. */
@@ -69,8 +72,17 @@ export class Installation {
   }
 
   #full(args: readonly (string | number)[]): string[] {
-    const { keys, now } = this.parts
-    return ['1', keys.root, String(now()), this.server, this.epoch, ...args.map(String)]
+    const { keys, wallTime, clock } = this.parts
+    const estimate = String(clock.estimate())
+    return [
+      '1',
+      keys.root,
+      String(wallTime()),
+      this.server,
+      this.epoch,
+      estimate,
+      ...args.map(String),
+    ]
   }
 }
 

@@ -2,6 +2,7 @@ import { StoreAway } from '../store.ts'
 import { inBackground } from '../../lib/in-background.ts'
 import type { Installation } from './installation.ts'
 import type { Line } from './line.ts'
+import type { SharedClock } from './shared-clock.ts'
 
 export const BEAT_MS = 1000
 /** A server that has not said for so long that it is alive is taken for dead. */
@@ -11,6 +12,7 @@ export const PATIENCE_MS = 3000
 
 interface Parts {
   readonly installation: Installation
+  readonly clock: SharedClock
   /** Redis does not answer any more, or not what it should. */
   readonly onFailure: (why: unknown) => void
   /** Others took this server for dead, and it is not. */
@@ -43,7 +45,7 @@ export function afterSilence(ms: number, call: () => void): () => void {
 export class Lease {
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
-  /** By the time of Redis: the last beat that it answered, and since when none was missing. */
+  /** By the installation's time: the last beat that it answered, and since when none was missing. */
   #last = 0
   #steadySince = 0
 
@@ -110,6 +112,7 @@ export class Lease {
 
   #note(reply: unknown): boolean {
     const [known, , now] = reply as readonly [number, number, number]
+    this.parts.clock.note(now)
     if (now - this.#last > PATIENCE_MS) this.#steadySince = now
     this.#last = now
     return known === 1

@@ -12,9 +12,9 @@ export interface RedisStoreOptions extends StoreLimits {
   readonly orphanWaitMs: number
   /** For so many whole milliseconds it is remembered what was published under a name, so that it is not again. */
   readonly onceMs: number
-  /** What is told is stamped by it. */
-  readonly clock: Pick<Clock, 'wallTime'>
-  /** For tests that turn the time by hand. Left out: deadlines are by Redis's own time. */
+  /** What is told is stamped by its wall time; deadlines are by what it says has passed. */
+  readonly clock: Pick<Clock, 'now' | 'wallTime'>
+  /** For tests that turn the calendar of Redis by hand: milliseconds since 1970. Left out: Redis's own. */
   readonly now?: () => number
   /** Told when Redis goes away: why, and what can be done about it; and when it is back. */
   readonly onAway: (error: unknown, advice: string | undefined) => void

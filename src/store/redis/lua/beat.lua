@@ -1,6 +1,22 @@
--- This server is alive. Answers 1 if the others know it, the head, and the time. A server that was taken for dead has to
--- begin again, with another name: what it held is being let go of.
+-- This server is alive. Answers 1 if the others know it, the head, and the installation's time. A server that was taken for
+-- dead has to begin again, with another name: what it held is being let go of.
 local begins = arg() == '1'
+
+-- What passed since the last beat of anybody, for a server that has not measured it.
+local function pass_time()
+  for _, server in ipairs(redis.call('ZRANGE', P .. ':servers', 0, -1)) do
+    if tell(server, 'probe', '', 0, '[]') > 0 then
+      -- Who is alive keeps the time. Servers of older versions go by Redis's clock and write down their leases only.
+      now = math.max(now, tonumber(redis.call('ZSCORE', P .. ':servers', server)) - LEASE)
+      return
+    end
+  end
+  local seen = tonumber(redis.call('HGET', P, 'seen') or 0)
+  if seen > 0 then now = now + math.max(0, wall() - seen) end
+end
+
+if ESTIMATE == 0 then pass_time() end
+redis.call('HSET', P, 'clock', now, 'seen', wall())
 local known = redis.call('ZSCORE', P .. ':servers', SERVER)
 if known or begins then redis.call('ZADD', P .. ':servers', now + LEASE, SERVER) end
 return {known and 1 or 0, head(), now}

@@ -1,7 +1,8 @@
 -- What every script begins with. The constants in capitals stand before it, see scripts.ts.
--- ARGV: the time in milliseconds (0: Redis's own), the server that asks, the epoch that it knows, then what is asked.
-local SERVER = ARGV[2]
-local at = 3
+-- ARGV: the time of the calendar in milliseconds (0: by Redis's own clock), the server that asks, the epoch that it knows,
+-- its estimate of the installation's time (0: none yet), then what is asked.
+local SERVER, ESTIMATE = ARGV[2], tonumber(ARGV[4])
+local at = 4
 local function arg()
   at = at + 1
   return ARGV[at]
@@ -13,15 +14,27 @@ local function list()
 end
 
 -- Ids would be given twice if numbers began again unnoticed.
-if redis.call('HGET', P, 'epoch') ~= ARGV[3] then
+local of_root = redis.call('HMGET', P, 'epoch', 'clock')
+if of_root[1] ~= ARGV[3] then
   return redis.error_reply('EPOCH the installation has forgotten what this server knows')
 end
 
-local now = tonumber(ARGV[1])
-if now == 0 then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- The calendar: for people. It may step, so that nothing is due by it.
+local wall_time
+local function wall()
+  if wall_time then return wall_time end
+  wall_time = tonumber(ARGV[1])
+  if wall_time == 0 then
+    local time = redis.call('TIME')
+    wall_time = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return wall_time
 end
+
+-- The installation's time: all deadlines are by it. It began as the calendar and goes on by the steady clocks of the servers,
+-- whichever is furthest.
+local now = math.max(ESTIMATE, tonumber(of_root[2] or 0))
+if now == 0 then now = wall() end
 
 local function head()
   return tonumber(redis.call('HGET', P, 'head') or 0)

@@ -1,6 +1,7 @@
 /** The scripts of this folder, as text. The build puts them into the code, so that no file is read at the start. */
 import adminSessions from './admin-sessions.lua'
 import announce from './announce.lua'
+import answers from './answers.lua'
 import attach from './attach.lua'
 import audience from './audience.lua'
 import beat from './beat.lua'
@@ -40,6 +41,7 @@ import users from './users.lua'
 export const LUA = {
   'admin-sessions': adminSessions,
   announce,
+  answers,
   attach,
   audience,
   beat,

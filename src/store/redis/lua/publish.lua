@@ -1,6 +1,18 @@
 -- Numbers events, keeps them and announces them, in order; under a name (empty: none) once.
 local once = arg()
-if once ~= '' and ONCE > 0 and not redis.call('SET', P .. ':o:' .. once, '', 'NX', 'PX', ONCE) then return 0 end
+
+-- What is forgotten is listed by when. The time of Redis itself is the last resort: it may step.
+local function is_told_before()
+  local key, names = P .. ':o:' .. once, P .. ':once'
+  local is_new = redis.call('SET', key, '', 'NX', 'PX', ONCE + KEPT)
+  local until_then = tonumber(redis.call('ZSCORE', names, once) or 0)
+  -- One that is not listed is of an older version.
+  if until_then > now or not is_new and until_then == 0 then return true end
+  redis.call('ZADD', names, now + ONCE, once)
+  return false
+end
+
+if once ~= '' and ONCE > 0 and is_told_before() then return 0 end
 
 local counts = {messages = 0, deliveries = 0}
 -- What a script asks of a channel does not change while it runs, but for what it changes itself.
@@ -35,7 +47,7 @@ local function to_channel(name, event)
     if not fields[1] then return end
     known = {settings = fields[1], connections = tonumber(fields[2])}
     channels[name] = known
-    redis.call('HSET', P .. ':c:' .. name, 'a', now)
+    redis.call('HSET', P .. ':c:' .. name, 'a', wall())
     if known.connections == 0 then touch_channel(name) end
   end
   if event.type == 'message' then

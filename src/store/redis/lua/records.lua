@@ -16,7 +16,7 @@ local function channel(name, uuid, settings)
   if known[1] then return known[1], known[2] end
   local made = redis.call('HINCRBY', P, 'made', 1)
   local lost = redis.call('HGET', P, 'forgotten') or 0
-  redis.call('HSET', key, 'i', uuid, 's', settings, 'a', now, 'o', made, 'n', 0, 'l', lost)
+  redis.call('HSET', key, 'i', uuid, 's', settings, 'a', wall(), 'o', made, 'n', 0, 'l', lost)
   redis.call('ZADD', P .. ':channels', made, name)
   if has(settings, 's') then note_settings(name, settings) end
   return settings

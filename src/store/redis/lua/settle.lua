@@ -3,30 +3,23 @@
 local name, fingerprint, claim, answer, window = arg(), arg(), arg(), arg(), tonumber(arg())
 local size, most = tonumber(arg()), tonumber(arg())
 local key = P .. ':a:' .. name
--- By when they are forgotten: size and name of each.
-local kept = P .. ':answers'
 
 -- A script holds up everybody else.
 local AT_ONCE = 500
 
-local function forget(entry)
-  local bytes, of = string.match(entry, '^(%d+):(.*)$')
-  redis.call('ZREM', kept, entry)
-  return of, redis.call('HINCRBY', P, 'answers', -bytes)
-end
-
 local function keep()
-  redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'a', answer)
-  redis.call('PEXPIRE', key, window)
-  if redis.call('ZADD', kept, now + window, size .. ':' .. name) == 1 then redis.call('HINCRBY', P, 'answers', size) end
-  for _, entry in ipairs(redis.call('ZRANGE', kept, '-inf', now, 'BYSCORE', 'LIMIT', 0, AT_ONCE)) do forget(entry) end
+  redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'a', answer, 'd', now + window)
+  redis.call('PEXPIRE', key, window + KEPT)
+  local is_new = redis.call('ZADD', ANSWERS, now + window, size .. ':' .. name) == 1
+  -- A list that begins is all there is.
+  if redis.call('ZCARD', ANSWERS) == 1 then redis.call('HSET', P, 'answers', size)
+  elseif is_new then redis.call('HINCRBY', P, 'answers', size) end
+  forget_answers(AT_ONCE)
   local total, forgotten = tonumber(redis.call('HGET', P, 'answers')), 0
   while total > most and forgotten < AT_ONCE do
-    local oldest = redis.call('ZRANGE', kept, 0, 0, 'WITHSCORES')
-    local of
-    of, total = forget(oldest[1])
-    -- One whose time is over is gone already, and its name may be in use again.
-    if tonumber(oldest[2]) > now then redis.call('DEL', P .. ':a:' .. of) end
+    local oldest = redis.call('ZRANGE', ANSWERS, 0, 0, 'WITHSCORES')
+    if not oldest[1] then break end
+    total = forget_answer(oldest[1], tonumber(oldest[2]))
     forgotten = forgotten + 1
   end
 end

@@ -19,6 +19,13 @@ local function forget(frames, lost)
   redis.call('DEL', frames)
 end
 
+for _, once in ipairs(due_in(P .. ':once')) do
+  redis.call('DEL', P .. ':o:' .. once)
+  redis.call('ZREM', P .. ':once', once)
+end
+if forget_answers(most) == most then more = 1 end
+redis.call('ZREMRANGEBYSCORE', SESSIONS, '-inf', now)
+
 local connections = due_in(P .. ':due')
 for _, conn_id in ipairs(connections) do redis.call('ZADD', P .. ':due', now + RETRY, conn_id) end
 

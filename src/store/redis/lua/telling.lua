@@ -51,7 +51,7 @@ end
 local function tell_channel(name, settings, type, fields, delivery)
   local uuid = next_uuid()
   local body = '{"type":"' .. type .. '","uuid":"' .. uuid .. '",' .. fields .. '}'
-  redis.call('HSET', P .. ':c:' .. name, 'a', now)
+  redis.call('HSET', P .. ':c:' .. name, 'a', wall())
   announce_in(name, settings, {type = type, uuid = uuid, rest = body .. '\n' .. delivery})
 end
 
