@@ -46,6 +46,7 @@ export async function openStorage(
           { err: error },
           advice === undefined ? 'Redis is away' : `Redis is away. ${advice}`,
         ),
+      onEvicting: (warning) => logger.warn(warning),
       onFault,
       onBack: (where) => logger.info(`Redis is back, at ${where}`),
     },

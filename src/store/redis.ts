@@ -9,6 +9,7 @@ import { RedisAdminSessions } from './redis/admin-sessions.ts'
 import { RedisAnswers } from './redis/answers.ts'
 import { Reading } from './redis/reading.ts'
 import { SharedClock } from './redis/shared-clock.ts'
+import { Upkeep } from './redis/upkeep.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import { loadScripts } from './redis/scripts.ts'
 import {
@@ -23,6 +24,7 @@ import {
 import type { AdminSessionLimits } from './admin-sessions.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { Eviction } from './redis/evictions.ts'
 import type { Line } from './redis/line.ts'
 import type { RedisAnswersOptions } from './redis/answers.ts'
 import type { Reply } from './redis/encoding.ts'
@@ -32,9 +34,6 @@ import type * as Contract from './store.ts'
 
 export type { RedisStoreOptions }
 
-/** Records that one sweep handles: a script holds up everybody else. */
-const SWEPT_AT_ONCE = 200
-
 /** Keeps everything in Redis, for any number of servers. What each call does there is in `redis/lua`. */
 export class RedisStore implements Contract.Store {
   readonly #installation: Installation
@@ -43,6 +42,7 @@ export class RedisStore implements Contract.Store {
   readonly #holdings: Holdings
   readonly #lease: Lease
   readonly #reading: Reading
+  readonly #upkeep: Upkeep
   #answers: RedisAnswers | undefined
   #onCommand: (command: Contract.Command) => void = () => {}
 
@@ -74,12 +74,8 @@ export class RedisStore implements Contract.Store {
     })
     const command = (said: Contract.Command): void => this.#onCommand(said)
     this.#announcements = new Announcements(this.#installation, this.#link)
-    this.#holdings = new Holdings(
-      this.#installation,
-      options.orphanWaitMs,
-      command,
-      options.onFault,
-    )
+    const { orphanWaitMs, onFault } = options
+    this.#holdings = new Holdings(this.#installation, orphanWaitMs, command, onFault)
     this.#lease = new Lease({
       installation: this.#installation,
       clock,
@@ -92,12 +88,16 @@ export class RedisStore implements Contract.Store {
       onFault: options.onFault,
     })
     this.#reading = new Reading(this.#installation, this.#link)
+    const [link, installation, lease] = [this.#link, this.#installation, this.#lease]
+    const tell = this.#tell.bind(this)
+    this.#upkeep = new Upkeep({ link, installation, lease, options, tell })
   }
 
   /** Connects. Rejects with which address and why, if Redis cannot be used within `patienceMs`. */
   static async open(options: RedisStoreOptions, patienceMs: number): Promise<RedisStore> {
     const store = new RedisStore(options)
     await store.#link.start(patienceMs)
+    await store.#upkeep.begin()
     return store
   }
 
@@ -239,14 +239,13 @@ export class RedisStore implements Contract.Store {
     return this.#reading.figures()
   }
 
-  /** Some of what is due, as soon as there is any. */
-  async sweep(): Promise<readonly ConnId[]> {
-    for (;;) {
-      const args = [this.options.orphanWaitMs, SWEPT_AT_ONCE, ...this.#lease.steadiness]
-      const reply = await this.#installation.run('sweep', ...args)
-      const [connections, more] = reply as unknown as readonly [readonly ConnId[], number]
-      if (connections.length > 0 || more === 0) return connections
-    }
+  sweep(): Promise<readonly ConnId[]> {
+    return this.#upkeep.sweep()
+  }
+
+  /** What Redis said last of the keys that it takes away. */
+  get eviction(): Eviction {
+    return this.#upkeep.eviction
   }
 
   /** Answers to requests that may be sent twice, for all servers. */

@@ -36,6 +36,7 @@ export function openRedisStore(
       onceMs: 10_000,
       onAway: () => {},
       onBack: () => {},
+      onEvicting: () => {},
       onFault: failOnFault,
       ...options,
     },

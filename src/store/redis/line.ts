@@ -50,6 +50,16 @@ export class Line {
     }
   }
 
+  /** Undefined if Redis does not allow the command, which changes nothing otherwise. */
+  async allowed(args: readonly string[]): Promise<Reply | undefined> {
+    try {
+      return await ask(this.#wire.commands, args)
+    } catch (error) {
+      if (error instanceof ErrorReply) return undefined
+      throw new StoreAway({ cause: error })
+    }
+  }
+
   /** Makes Redis know the scripts, so that they are called by their short names. */
   async load(scripts: readonly Script[]): Promise<void> {
     await Promise.all(scripts.map(({ text }) => this.command(['SCRIPT', 'LOAD', text])))

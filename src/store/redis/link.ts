@@ -94,6 +94,11 @@ export class Link {
     return this.#ready().command(args)
   }
 
+  /** Undefined if Redis does not allow it. Rejects with `StoreAway`. */
+  async allowed(...args: readonly string[]): Promise<Reply | undefined> {
+    return this.#ready().allowed(args)
+  }
+
   /** `args` begin with the number of keys. */
   async script(script: Script, args: readonly string[]): Promise<Reply> {
     return this.#ready().script(script, args)

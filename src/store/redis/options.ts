@@ -19,6 +19,8 @@ export interface RedisStoreOptions extends StoreLimits {
   /** Told when Redis goes away: why, and what can be done about it; and when it is back. */
   readonly onAway: (error: unknown, advice: string | undefined) => void
   readonly onBack: (where: string) => void
+  /** Told, for the log, that Redis takes away keys by itself, or may. */
+  readonly onEvicting: (warning: string) => void
   /** Takes errors of what no caller waits for, such as what Redis has against a command. */
   readonly onFault: (error: unknown) => void
 }

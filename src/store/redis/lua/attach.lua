@@ -3,8 +3,9 @@
 -- meanwhile. Who is late takes it by force.
 local conn_id, kind, attempt = arg(), arg(), arg()
 local conn = P .. ':n:' .. conn_id
-local held = redis.call('HMGET', conn, 'u', 's', 'k', 'c', 'r', 'w', 'v')
-local user, server, waiting = held[1], held[2], held[6]
+local held = redis.call('HMGET', conn, 'u', 's', 'k', 'c', 'r', 'w', 'v', 'z')
+local server, waiting = held[2], held[6]
+local user = not held[8] and user_of(conn)
 if not user then return {'unknown'} end
 
 -- Whether anybody heard it. Nobody does where that server is dead, or has lost Redis and does not know of this yet: then

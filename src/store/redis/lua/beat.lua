@@ -17,6 +17,17 @@ end
 
 if ESTIMATE == 0 then pass_time() end
 redis.call('HSET', P, 'clock', now, 'seen', wall())
+
+-- What cannot be found out elsewhere, should Redis take away the root.
+local SPARE = {'epoch', 'head', 'base', 'made', 'turns', 'messages', 'deliveries', 'answers', 'forgotten', 'clock', 'seen'}
+local spare = {}
+for index, value in ipairs(redis.call('HMGET', P, unpack(SPARE))) do
+  if value then
+    spare[#spare + 1] = SPARE[index]
+    spare[#spare + 1] = value
+  end
+end
+redis.call('HSET', P .. ':spare', unpack(spare))
 local known = redis.call('ZSCORE', P .. ':servers', SERVER)
 if known or begins then redis.call('ZADD', P .. ':servers', now + LEASE, SERVER) end
 return {known and 1 or 0, head(), now}

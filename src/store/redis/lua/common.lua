@@ -58,6 +58,17 @@ local function marked(key, mark)
   return names
 end
 
+-- Whether Redis has taken away what is known of a channel or a user (c or u) that somebody may still rely on.
+local function is_lost(kind, name)
+  if kind == 'c' then return redis.call('ZSCORE', P .. ':channels', name) end
+  return tonumber(redis.call('HGET', P .. ':users', name) or 0) > 0
+end
+
+-- The next sweep settles it.
+local function note_lost(kind, name)
+  redis.call('SADD', P .. ':lost', kind .. name)
+end
+
 -- Tells the server that holds a connection. Names of channels are never an empty list: cjson could not tell it from a map.
 local function tell(server, ...)
   return redis.call('SPUBLISH', TOPICS .. ':s:' .. server, table.concat({...}, '\n'))

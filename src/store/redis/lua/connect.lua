@@ -1,10 +1,20 @@
 -- Makes or updates a user, makes a connection or keeps the one of that id, and joins channels.
+-- Servers that have clients of a user who was lost go on listening to it.
+local function listen_again(name)
+  for _, known in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
+    local server = redis.call('HGET', P .. ':n:' .. known, 's')
+    if server then redis.call('HSET', P .. ':u:' .. name, '@' .. server, '') end
+  end
+end
+
 local conn_id, name, wait, public_keys, uuid = arg(), arg(), tonumber(arg()), arg(), arg()
 local fresh, given = list(), list()
 local conn, user = P .. ':n:' .. conn_id, P .. ':u:' .. name
 
 local owner = redis.call('HGET', conn, 'u')
 if owner and owner ~= name then return {'taken'} end
+-- It is being ended.
+if redis.call('HEXISTS', conn, 'z') == 1 then redis.call('HDEL', conn, 'z') end
 
 local is_known = redis.call('HEXISTS', user, 'i') == 1
 local state = is_known and state_of(redis.call('HGETALL', user)) or {}
@@ -13,7 +23,9 @@ local changed = lay_over(state, given)
 if is_too_large(state) then return {'state-too-large'} end
 
 if not is_known then
-  redis.call('HSET', user, 'i', uuid, 'l', redis.call('HGET', P, 'forgotten') or 0)
+  local was_lost = is_lost('u', name)
+  redis.call('HSET', user, 'i', uuid, 'l', was_lost and head() or redis.call('HGET', P, 'forgotten') or 0)
+  if was_lost then listen_again(name) end
 end
 redis.call('HSET', user, 'k', public_keys)
 write_state(user, first)

@@ -1,6 +1,23 @@
 -- A server comes to a Redis, for the first time or again. The one script that does not ask whether the epoch is right.
 -- ARGV: the run of this Redis, an epoch in case a new one has to begin, the epoch and the newest number the server knows.
 local run, fresh, epoch, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+
+-- Redis has taken away the root alone: what beats wrote down of it beside it is put back. Whatever was given since then, be
+-- it numbers of events or of channels, is passed over.
+local function restore_root()
+  local spare = redis.call('HGETALL', P .. ':spare')
+  if #spare == 0 then return end
+  redis.call('HSET', P, unpack(spare))
+  for _, counter in ipairs({'made', 'turns'}) do redis.call('HINCRBY', P, counter, LEAP) end
+  redis.call('HSET', P, 'run', 'lost', 'notifying', redis.call('SCARD', P .. ':notify'))
+  local connected, connections = 0, 0
+  for _, count in ipairs(redis.call('HVALS', P .. ':users')) do
+    if tonumber(count) > 0 then connected, connections = connected + 1, connections + tonumber(count) end
+  end
+  redis.call('HSET', P, 'connected', connected, 'connections', connections)
+end
+
+if redis.call('HEXISTS', P, 'epoch') == 0 then restore_root() end
 local at = redis.call('HMGET', P, 'epoch', 'run', 'head', 'base')
 local head = tonumber(at[3] or 0)
 if not at[1] then

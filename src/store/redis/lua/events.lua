@@ -70,17 +70,23 @@ local function retract(key, uuid, type)
   redis.call('LREM', key, 1, list.texts[place])
   list.texts[place] = false
   list.has_holes = true
+  return true
 end
 
--- Keeps an event for those who return. owner: the hash that knows how far back the frames reach.
+-- Keeps an event for those who return. owner: the hash that knows how far back the frames reach (l), and that there are any
+-- (f): frames that are missing all the same are lost.
 local function keep_frame(key, owner, capacity, event)
   if event.type == 'message:edit' then amend(key, event.uuid, 'message', event.edited) end
-  if event.type == 'message:delete' then retract(key, event.uuid, 'message') end
+  local is_shorter = event.type == 'message:delete' and retract(key, event.uuid, 'message')
   if capacity < 1 then
     redis.call('HSET', owner, 'l', event.n)
+    if is_shorter and redis.call('EXISTS', key) == 0 then redis.call('HDEL', owner, 'f') end
     return
   end
   local length = redis.call('RPUSH', key, event.text)
+  if length == 1 and not is_shorter and redis.call('HSETNX', owner, 'f', 1) == 0 then
+    redis.call('HSET', owner, 'l', event.n - 1)
+  end
   local list = lists[key]
   if list then add(list, event.text) end
   if length > capacity then
@@ -88,7 +94,7 @@ local function keep_frame(key, owner, capacity, event)
     if list then pass_over(list, #dropped) end
     local lost = number_of(dropped[#dropped])
     -- Frames that were switched off meanwhile lost later events than these.
-    if lost > tonumber(redis.call('HGET', owner, 'l')) then redis.call('HSET', owner, 'l', lost) end
+    if lost > tonumber(redis.call('HGET', owner, 'l') or 0) then redis.call('HSET', owner, 'l', lost, 'f', 1) end
   end
 end
 

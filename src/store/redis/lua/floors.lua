@@ -12,7 +12,7 @@ local function removed_from(name, who)
   redis.call('HSETNX', channel, 'x', 1)
   if redis.call('ZCARD', key) <= MAX_REMOVALS then return end
   -- What these would keep from anybody is gone.
-  redis.call('ZREMRANGEBYSCORE', key, 0, redis.call('HGET', channel, 'l'))
+  redis.call('ZREMRANGEBYSCORE', key, 0, redis.call('HGET', channel, 'l') or 0)
   local excess = redis.call('ZCARD', key) - MAX_REMOVALS
   if excess < 1 then return end
   local oldest = redis.call('ZRANGE', key, '(0', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, math.ceil(MAX_REMOVALS / 10))
@@ -29,5 +29,8 @@ end
 -- The number of the event after which catching up may begin.
 local function floor_at_joining(name, user, conn_id)
   local key = floors_key(name)
-  return math.max(floor_of(key, 'u:' .. user), floor_of(key, 'n:' .. conn_id))
+  -- Lost, since it is never empty: then everybody may have been taken out.
+  if redis.call('EXISTS', key) == 0 then redis.call('ZADD', key, head(), '*') end
+  local of_all = tonumber(redis.call('ZSCORE', key, '*') or 0)
+  return math.max(of_all, floor_of(key, 'u:' .. user), floor_of(key, 'n:' .. conn_id))
 end

@@ -4,6 +4,7 @@ import announce from './announce.lua'
 import answers from './answers.lua'
 import attach from './attach.lua'
 import audience from './audience.lua'
+import audit from './audit.lua'
 import beat from './beat.lua'
 import channels from './channels.lua'
 import claim from './claim.lua'
@@ -23,6 +24,7 @@ import floors from './floors.lua'
 import join from './join.lua'
 import leave from './leave.lua'
 import listen from './listen.lua'
+import lost from './lost.lua'
 import missed from './missed.lua'
 import openSession from './open-session.lua'
 import publish from './publish.lua'
@@ -44,6 +46,7 @@ export const LUA = {
   answers,
   attach,
   audience,
+  audit,
   beat,
   channels,
   claim,
@@ -63,6 +66,7 @@ export const LUA = {
   join,
   leave,
   listen,
+  lost,
   missed,
   'open-session': openSession,
   publish,

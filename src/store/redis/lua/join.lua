@@ -1,7 +1,7 @@
 -- Joins channels.
 local conn_id = arg()
 local conn = P .. ':n:' .. conn_id
-local user = redis.call('HGET', conn, 'u')
+local user = user_of(conn)
 if not user then return false end
 local changes, names = join(conn_id, conn, user, wanted_channels())
 tell_presence(user, changes, 'joined')

@@ -2,7 +2,7 @@
 local conn_id = arg()
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's', 'r')
-local user = held[1]
+local user = held[1] and user_of(conn)
 if not user then return false end
 local changes, names = {}, {}
 for _, name in ipairs(list()) do

@@ -4,12 +4,22 @@ local found, gaps, newest_lost = {}, {}, {}
 for index = 1, tonumber(arg()) do
   local kind, name, after = arg(), arg(), tonumber(arg())
   local key = P .. (kind == 'c' and ':f:' or ':g:') .. name
-  local lost = tonumber(redis.call('HGET', P .. ':' .. kind .. ':' .. name, 'l') or 0)
+  local owner = P .. ':' .. kind .. ':' .. name
+  local facts = redis.call('HMGET', owner, 'l', 'f', kind == 'c' and 's' or 'i')
+  local lost, newest = tonumber(facts[1] or 0), redis.call('LINDEX', key, -1)
+  if not facts[3] and is_lost(kind, name) then
+    lost = head()
+    note_lost(kind, name)
+  elseif facts[2] and not newest then
+    -- Redis has taken the frames away.
+    lost = head()
+    redis.call('HSET', owner, 'l', lost)
+    redis.call('HDEL', owner, 'f')
+  end
   if after < lost then
     gaps[#gaps + 1] = index - 1
     newest_lost[#newest_lost + 1] = lost
   end
-  local newest = redis.call('LINDEX', key, -1)
   if newest and number_of(newest) > after then
     local events = {index - 1}
     for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do

@@ -44,7 +44,10 @@ local function to_channel(name, event)
   local known = channels[name]
   if not known then
     local fields = redis.call('HMGET', P .. ':c:' .. name, 's', 'n')
-    if not fields[1] then return end
+    if not fields[1] then
+      if is_lost('c', name) then note_lost('c', name) end
+      return
+    end
     known = {settings = fields[1], connections = tonumber(fields[2])}
     channels[name] = known
     redis.call('HSET', P .. ':c:' .. name, 'a', wall())
@@ -80,8 +83,9 @@ end
 local function to_users(names, event)
   local known, seen = {}, {}
   for _, name in ipairs(names) do
-    if not seen[name] and redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 1 then
-      known[#known + 1] = name
+    if not seen[name] then
+      if redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 1 then known[#known + 1] = name
+      elseif is_lost('u', name) then note_lost('u', name) end
     end
     seen[name] = true
   end

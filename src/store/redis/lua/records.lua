@@ -2,11 +2,22 @@
 
 -- In settings each flag is a letter and history_size is digits, see encoding.ts.
 local function has(settings, flag)
-  return string.find(settings, flag, 1, true) ~= nil
+  return settings and string.find(settings, flag, 1, true) ~= nil
 end
 
+-- How many there are is counted beside them: who asks has to know whether they are all there.
 local function note_settings(name, settings)
-  redis.call(has(settings, 's') and 'SADD' or 'SREM', P .. ':notify', name)
+  local key, before = P .. ':notify', redis.call('SCARD', P .. ':notify')
+  local is_added = has(settings, 's')
+  if redis.call(is_added and 'SADD' or 'SREM', key, name) == 0 then return end
+  local counted = tonumber(redis.call('HGET', P, 'notifying') or before)
+  redis.call('HSET', P, 'notifying', counted + (is_added and 1 or -1))
+end
+
+local function connections_in(name)
+  local sum = 0
+  for _, count in ipairs(redis.call('HVALS', P .. ':m:' .. name)) do sum = sum + tonumber(count) end
+  return sum
 end
 
 -- The settings of a channel, which is made with these if it is not known; and whether anybody was ever taken out of it.
@@ -15,8 +26,10 @@ local function channel(name, uuid, settings)
   local known = redis.call('HMGET', key, 's', 'x')
   if known[1] then return known[1], known[2] end
   local made = redis.call('HINCRBY', P, 'made', 1)
-  local lost = redis.call('HGET', P, 'forgotten') or 0
-  redis.call('HSET', key, 'i', uuid, 's', settings, 'a', wall(), 'o', made, 'n', 0, 'l', lost)
+  -- One that is listed, or has members, was lost, and so was how far back its frames reach.
+  local count = connections_in(name)
+  local lost = (count > 0 or is_lost('c', name)) and head() or redis.call('HGET', P, 'forgotten') or 0
+  redis.call('HSET', key, 'i', uuid, 's', settings, 'a', wall(), 'o', made, 'n', count, 'l', lost)
   redis.call('ZADD', P .. ':channels', made, name)
   if has(settings, 's') then note_settings(name, settings) end
   return settings
@@ -50,9 +63,16 @@ end
 -- Channels, in the order in which they were made.
 local function in_order_made(names)
   local made = {}
-  for _, name in ipairs(names) do made[name] = tonumber(redis.call('HGET', P .. ':c:' .. name, 'o')) end
+  for _, name in ipairs(names) do made[name] = tonumber(redis.call('HGET', P .. ':c:' .. name, 'o') or 0) end
   table.sort(names, function(one, other) return made[one] < made[other] end)
   return names
+end
+
+-- The user of a connection; nil if one of the two is not known.
+local function user_of(conn)
+  local user = redis.call('HGET', conn, 'u')
+  if not user or redis.call('HEXISTS', P .. ':u:' .. user, 'i') == 1 then return user end
+  note_lost('u', user)
 end
 
 local function channels_of(conn)
@@ -117,9 +137,12 @@ local function leave(conn, user, name)
   local key = P .. ':c:' .. name
   local was_last = redis.call('HINCRBY', P .. ':m:' .. name, user, -1) < 1
   if was_last then redis.call('HDEL', P .. ':m:' .. name, user) end
-  redis.call('HINCRBY', key, 'n', -1)
-  touch_channel(name)
-  return {name, redis.call('HGET', key, 's'), was_last}
+  local settings = redis.call('HGET', key, 's')
+  if settings then
+    redis.call('HINCRBY', key, 'n', -1)
+    touch_channel(name)
+  end
+  return {name, settings or '', was_last}
 end
 
 -- channels of a request: name, uuid, settings each

@@ -2,13 +2,17 @@
 local name, has_keys, public_keys = arg(), arg() == '1', arg()
 local given = list()
 local user = P .. ':u:' .. name
-if redis.call('HEXISTS', user, 'i') == 0 then return false end
+if redis.call('HEXISTS', user, 'i') == 0 then
+  if is_lost('u', name) then note_lost('u', name) end
+  return false
+end
 local state = state_of(redis.call('HGETALL', user))
 local changed = lay_over(state, given)
 if is_too_large(state) then return 'state-too-large' end
 write_state(user, changed)
 if has_keys then redis.call('HSET', user, 'k', public_keys) end
-if tonumber(redis.call('HGET', P .. ':users', name) or 0) == 0 then
+local counted = tonumber(redis.call('HGET', P .. ':users', name) or 0)
+if counted == 0 then
   redis.call('ZADD', P .. ':idle:u', now + GC_USERS, name)
 end
 
@@ -23,11 +27,13 @@ local function note(channel)
 end
 local connections = redis.call('HLEN', P .. ':v:' .. name)
 local notifying = redis.call('SCARD', P .. ':notify')
-if notifying > 0 and notifying < connections then
+local are_all = notifying == tonumber(redis.call('HGET', P, 'notifying') or notifying)
+-- Where Redis has taken one of the two away, by way of the other.
+if are_all and notifying > 0 and (notifying < connections or connections < counted) then
   for _, channel in ipairs(redis.call('SMEMBERS', P .. ':notify')) do
     if redis.call('HEXISTS', P .. ':m:' .. channel, name) == 1 then note(channel) end
   end
-elseif notifying > 0 then
+elseif not are_all or notifying > 0 then
   for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
     for _, channel in ipairs(channels_of(P .. ':n:' .. conn_id)) do
       if has(redis.call('HGET', P .. ':c:' .. channel, 's'), 's') then note(channel) end

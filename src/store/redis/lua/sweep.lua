@@ -26,6 +26,8 @@ end
 if forget_answers(most) == most then more = 1 end
 redis.call('ZREMRANGEBYSCORE', SESSIONS, '-inf', now)
 
+if settle_lost(most) then more = 1 end
+
 local connections = due_in(P .. ':due')
 for _, conn_id in ipairs(connections) do redis.call('ZADD', P .. ':due', now + RETRY, conn_id) end
 
@@ -43,7 +45,9 @@ for _, name in ipairs(due_in(P .. ':idle:c')) do
   redis.call('DEL', key, P .. ':h:' .. name, P .. ':m:' .. name, P .. ':x:' .. name)
   redis.call('ZREM', P .. ':channels', name)
   redis.call('ZREM', P .. ':idle:c', name)
-  redis.call('SREM', P .. ':notify', name)
+  if redis.call('SREM', P .. ':notify', name) == 1 and redis.call('HEXISTS', P, 'notifying') == 1 then
+    redis.call('HINCRBY', P, 'notifying', -1)
+  end
 end
 
 -- After a time in which Redis itself was away everybody's lease has run out. Only a server that has renewed its own all

@@ -79,7 +79,10 @@ local function tell_state(user, changed, channels)
   end
   local message = '{"state":' .. public.state .. ',"changed":[' .. table.concat(parts, ',') .. ']}'
   for _, name in ipairs(channels) do
-    tell_channel(name, redis.call('HGET', P .. ':c:' .. name, 's'), 'user_state_change', '"user":' .. json(user)
-      .. ',"timestamp":"' .. TIMESTAMP .. '","channel":' .. json(name) .. ',"message":' .. message, '')
+    local settings = redis.call('HGET', P .. ':c:' .. name, 's')
+    if settings then
+      tell_channel(name, settings, 'user_state_change', '"user":' .. json(user) .. ',"timestamp":"' .. TIMESTAMP
+        .. '","channel":' .. json(name) .. ',"message":' .. message, '')
+    else note_lost('c', name) end
   end
 end

@@ -1,0 +1,72 @@
+import type { Link } from './link.ts'
+
+/** What Redis says of the keys that it takes away by itself when its memory is used up. */
+export interface Eviction {
+  /** False as well if Redis does not say. */
+  readonly mayEvict: boolean
+  /** Since the start of Redis, in all its databases. */
+  readonly evictedKeys: number
+}
+
+/** So often Redis is asked, at most. */
+const EVERY_MS = 10_000
+
+interface Parts {
+  readonly link: Link
+  /** Milliseconds that only ever grow. */
+  readonly now: () => number
+  /** What is to be said about it to whoever runs the server: once when it may happen, once when it does. */
+  readonly onEvicting: (warning: string) => void
+}
+
+/** Watches whether Redis keeps what it is given. A Redis that refuses to say, as managed ones may, is trusted. */
+export class Evictions {
+  #policy = ''
+  #evictedKeys: number | undefined
+  #lookedAt = -Infinity
+  #hasTold = false
+
+  constructor(private readonly parts: Parts) {}
+
+  get eviction(): Eviction {
+    return { mayEvict: this.#mayEvict, evictedKeys: this.#evictedKeys ?? 0 }
+  }
+
+  get #mayEvict(): boolean {
+    return this.#policy !== '' && this.#policy !== 'noeviction'
+  }
+
+  /** Resolves with true if keys were taken away since the last time. Rejects with `StoreAway`. */
+  async look(): Promise<boolean> {
+    const { now, link } = this.parts
+    if (now() - this.#lookedAt < EVERY_MS) return false
+    this.#lookedAt = now()
+    const facts = await Promise.all([link.allowed('INFO', 'memory'), link.allowed('INFO', 'stats')])
+    const fact = (name: string): string =>
+      new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(facts.join('\n'))?.[1] ?? ''
+    this.#notePolicy(fact('maxmemory_policy'))
+    return this.#noteKeys(Number(fact('evicted_keys') || 0))
+  }
+
+  #notePolicy(policy: string): void {
+    const isNews = policy !== this.#policy
+    this.#policy = policy
+    if (isNews && this.#mayEvict)
+      this.parts.onEvicting(
+        `Redis may take away what is needed: its maxmemory-policy is ${policy}. Set it to noeviction.`,
+      )
+  }
+
+  #noteKeys(count: number): boolean {
+    // One that was started anew counts from the beginning.
+    const isMore = count > Math.min(this.#evictedKeys ?? 0, count) && this.#mayEvict
+    this.#evictedKeys = count
+    if (isMore && !this.#hasTold) {
+      this.#hasTold = true
+      this.parts.onEvicting(
+        `Redis has taken away keys (evicted_keys: ${count}). Connections may end, and clients be told of gaps. Give it more memory, and set its maxmemory-policy to noeviction.`,
+      )
+    }
+    return isMore
+  }
+}

@@ -1,0 +1,218 @@
+-- Looks at some of all keys, wherever the last look ended, and puts right what does not agree with the others: the rest of
+-- what is noticed in passing, in a Redis that takes keys away by itself. Each rule is about what every script leaves behind.
+-- Answers how many repairs it made, and 1 if there is more to do at once; nothing if Redis does not allow to look.
+local most, orphan_wait, is_urgent = tonumber(arg()), tonumber(arg()), arg() == '1'
+-- How many of a large set are looked at.
+local SAMPLE = 200
+-- A server looks this often, unless there is something wrong.
+local PACE = 400
+
+-- Where the last look ended, and when; rounds in which more is looked at; which round it is.
+local state = redis.call('HMGET', P, 'looked', 'lookedAt', 'urgent', 'round')
+local urgent = is_urgent and 2 or tonumber(state[3] or 0)
+if urgent < 1 and now - tonumber(state[2] or 0) < PACE then return {0, 0} end
+
+local repairs = 0
+local function repaired()
+  repairs = repairs + 1
+end
+
+local function make_sure(command, key, ...)
+  if redis.call(command, key, ...) > 0 then repaired() end
+end
+
+-- Kind and name of a key: what comes after P.
+local function told_apart(key)
+  local rest = string.sub(key, #P + 2)
+  local colon = string.find(rest, ':', 1, true)
+  if colon then return string.sub(rest, 1, colon - 1), string.sub(rest, colon + 1) end
+end
+
+local function is_server(name)
+  return redis.call('ZSCORE', P .. ':servers', name) or redis.call('SISMEMBER', P .. ':graves', name) == 1
+end
+
+local function has_channel(name)
+  return redis.call('HEXISTS', P .. ':c:' .. name, 's') == 1
+end
+
+local function is_missing_user(name)
+  return redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 0
+end
+
+local function count_of(user)
+  return tonumber(redis.call('HGET', P .. ':users', user) or 0)
+end
+
+-- The connections of a user are all listed. What counts them is the list, or else a second witness of it.
+local function are_all_listed(user)
+  return redis.call('HLEN', P .. ':v:' .. user) == count_of(user)
+end
+
+local function count_in(user, name)
+  local count = 0
+  for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. user)) do
+    count = count + redis.call('HEXISTS', P .. ':n:' .. conn_id, '#' .. name)
+  end
+  return count
+end
+
+local function set_count(user, count)
+  redis.call('HSET', P .. ':users', user, count)
+  if count > 0 then redis.call('ZREM', P .. ':idle:u', user)
+  else redis.call('ZADD', P .. ':idle:u', now + GC_USERS, user) end
+  repaired()
+end
+
+local audit = {}
+
+function audit.n(conn_id)
+  local conn = P .. ':n:' .. conn_id
+  local facts = redis.call('HMGET', conn, 'u', 's')
+  local user, server = facts[1], facts[2]
+  if not user then return end
+  make_sure('HSET', P .. ':v:' .. user, conn_id, '')
+  if count_of(user) < redis.call('HLEN', P .. ':v:' .. user) then
+    set_count(user, redis.call('HLEN', P .. ':v:' .. user))
+  end
+  if is_missing_user(user) then note_lost('u', user) end
+  if server then
+    if not is_server(server) then make_sure('SADD', P .. ':graves', server) end
+    make_sure('SADD', P .. ':at:' .. server, conn_id)
+  elseif not redis.call('ZSCORE', P .. ':due', conn_id) then
+    make_sure('ZADD', P .. ':due', now + orphan_wait, conn_id)
+  end
+  for _, name in ipairs(channels_of(conn)) do
+    if not has_channel(name) then
+      redis.call('HSETNX', P .. ':m:' .. name, user, 1)
+      note_lost('c', name)
+    elseif redis.call('HEXISTS', P .. ':m:' .. name, user) == 0 then
+      redis.call('HSET', P .. ':m:' .. name, user, count_in(user, name))
+      repaired()
+    end
+  end
+end
+
+function audit.v(user)
+  local key = P .. ':v:' .. user
+  local conns = redis.call('HLEN', key) > SAMPLE and redis.call('HRANDFIELD', key, SAMPLE) or redis.call('HKEYS', key)
+  for _, conn_id in ipairs(conns) do
+    if redis.call('HGET', P .. ':n:' .. conn_id, 'u') ~= user then
+      redis.call('HDEL', key, conn_id)
+      redis.call('ZREM', P .. ':due', conn_id)
+      set_count(user, math.max(count_of(user) - 1, 0))
+    end
+  end
+  if count_of(user) < redis.call('HLEN', key) then set_count(user, redis.call('HLEN', key)) end
+end
+
+function audit.u(user)
+  local count = redis.call('HGET', P .. ':users', user)
+  if is_missing_user(user) then
+    -- A server may listen to somebody who is gone.
+    if not count and redis.call('EXISTS', P .. ':v:' .. user) == 0 then redis.call('DEL', P .. ':u:' .. user) end
+  elseif not count then set_count(user, redis.call('HLEN', P .. ':v:' .. user))
+  elseif tonumber(count) < 1 and not redis.call('ZSCORE', P .. ':idle:u', user) then set_count(user, 0)
+  elseif tonumber(count) > redis.call('HLEN', P .. ':v:' .. user) then
+    -- Its connections list themselves again, if they are there; what is still missing after a round is gone.
+    local rounds, round = P .. ':doubts', tonumber(redis.call('HGET', P, 'round') or 0)
+    local since = tonumber(redis.call('HGET', rounds, user) or round)
+    redis.call('HSETNX', rounds, user, round)
+    if round > since + 1 then set_count(user, redis.call('HLEN', P .. ':v:' .. user)) end
+  end
+end
+
+function audit.c(name)
+  local key = P .. ':c:' .. name
+  local facts = redis.call('HMGET', key, 's', 'o', 'n')
+  if not facts[1] then return note_lost('c', name) end
+  make_sure('ZADD', P .. ':channels', 'NX', facts[2], name)
+  if has(facts[1], 's') then make_sure('SADD', P .. ':notify', name) end
+  local count = tonumber(facts[3])
+  -- Adding up holds up everybody else.
+  if urgent > 0 or redis.call('HLEN', P .. ':m:' .. name) <= 10 * SAMPLE then count = connections_in(name) end
+  if tonumber(facts[3]) ~= count then
+    redis.call('HSET', key, 'n', count)
+    repaired()
+  end
+  if count > 0 then redis.call('ZREM', P .. ':idle:c', name)
+  else make_sure('ZADD', P .. ':idle:c', 'NX', now + GC_CHANNELS, name) end
+  if redis.call('EXISTS', P .. ':f:' .. name) == 1 then redis.call('HSETNX', key, 'f', 1) end
+end
+
+function audit.m(name)
+  local key = P .. ':m:' .. name
+  if not has_channel(name) then return note_lost('c', name) end
+  local users = redis.call('HLEN', key) > SAMPLE and redis.call('HRANDFIELD', key, SAMPLE) or redis.call('HKEYS', key)
+  for _, user in ipairs(users) do
+    if are_all_listed(user) then
+      local counted, count = tonumber(redis.call('HGET', key, user)), count_in(user, name)
+      if count < 1 then
+        redis.call('HDEL', key, user)
+        redis.call('HINCRBY', P .. ':c:' .. name, 'n', -counted)
+        touch_channel(name)
+        tell_presence(user, {{name, redis.call('HGET', P .. ':c:' .. name, 's'), true}}, 'parted')
+        repaired()
+      elseif count ~= counted then
+        redis.call('HSET', key, user, count)
+        repaired()
+      end
+    end
+  end
+end
+
+-- What belongs to a channel that is not known.
+local function of_channel(name)
+  if not has_channel(name) then note_lost('c', name) end
+end
+audit.f, audit.h, audit.x = of_channel, of_channel, of_channel
+
+function audit.g(user)
+  if not is_missing_user(user) then redis.call('HSETNX', P .. ':u:' .. user, 'f', 1)
+  elseif not redis.call('HGET', P .. ':users', user) then redis.call('DEL', P .. ':g:' .. user) end
+end
+
+function audit.at(server)
+  local key = P .. ':at:' .. server
+  if not is_server(server) then make_sure('SADD', P .. ':graves', server) end
+  local conns = redis.call('SCARD', key) > SAMPLE and redis.call('SRANDMEMBER', key, SAMPLE) or redis.call('SMEMBERS', key)
+  for _, conn_id in ipairs(conns) do
+    local facts = redis.call('HMGET', P .. ':n:' .. conn_id, 'u', 's')
+    if facts[2] ~= server then redis.call('SREM', key, conn_id) end
+    if not facts[1] then
+      tell(server, 'dropped', conn_id, head_text(), '[]')
+      repaired()
+    end
+  end
+end
+
+function audit.o(once)
+  make_sure('ZADD', P .. ':once', 'NX', now + ONCE, once)
+end
+
+-- The end of a round. What cannot be put right a little at a time is counted, if there was anything to put right.
+local function end_round(round)
+  redis.call('HSET', P, 'round', round + 1, 'notifying', redis.call('SCARD', P .. ':notify'))
+  if round % 4 == 0 then redis.call('DEL', P .. ':doubts') end
+  if redis.call('HINCRBY', P, 'urgent', -1) < 0 then
+    redis.call('HSET', P, 'urgent', 0)
+    return
+  end
+  local connected, connections = 0, 0
+  for _, count in ipairs(redis.call('HVALS', P .. ':users')) do
+    if tonumber(count) > 0 then connected, connections = connected + 1, connections + tonumber(count) end
+  end
+  redis.call('HSET', P, 'connected', connected, 'connections', connections)
+end
+
+local pattern = string.gsub(P, '[%*%?%[%]\\^]', '\\%0') .. ':*'
+local page = redis.pcall('SCAN', state[1] or '0', 'MATCH', pattern, 'COUNT', most)
+if page.err then return false end
+for _, key in ipairs(page[2]) do
+  local kind, name = told_apart(key)
+  if kind and audit[kind] then audit[kind](name) end
+end
+if repairs > 0 then urgent = 2 end
+redis.call('HSET', P, 'looked', page[1], 'lookedAt', now, 'urgent', urgent)
+if page[1] == '0' then end_round(tonumber(state[4] or 0)) end
+return {repairs, tonumber(redis.call('HGET', P, 'urgent')) > 0 and 1 or 0}

@@ -1,0 +1,69 @@
+-- What Redis has taken away although it was needed, since its maxmemory-policy lets it. Whoever relied on it is told in the
+-- way of what is not known: the connection is ended, and the client connects anew.
+
+-- Ends a connection with the next sweep, although a client has it open.
+local function condemn(conn_id)
+  local conn = P .. ':n:' .. conn_id
+  local server = redis.call('HGET', conn, 's')
+  if server then
+    redis.call('SREM', P .. ':at:' .. server, conn_id)
+    redis.call('HDEL', conn, 's', 'k', 'w')
+    tell(server, 'dropped', conn_id, head_text(), '[]')
+  end
+  redis.call('HSET', conn, 'z', 1)
+  redis.call('ZADD', P .. ':due', now, conn_id)
+end
+
+-- Says whether there may be more.
+local function condemn_user(name, most)
+  local condemned = 0
+  for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
+    if redis.call('HMGET', P .. ':n:' .. conn_id, 'u', 'z')[1] == name then
+      if condemned == most then return true end
+      if redis.call('HEXISTS', P .. ':n:' .. conn_id, 'z') == 0 then
+        condemn(conn_id)
+        condemned = condemned + 1
+      end
+    end
+  end
+  return false
+end
+
+local function condemn_members(name, most)
+  local condemned = 0
+  for _, user in ipairs(redis.call('HKEYS', P .. ':m:' .. name)) do
+    for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. user)) do
+      local facts = redis.call('HMGET', P .. ':n:' .. conn_id, '#' .. name, 'z')
+      if facts[1] and not facts[2] then
+        if condemned == most then return true end
+        condemn(conn_id)
+        condemned = condemned + 1
+      end
+    end
+  end
+  return false
+end
+
+-- What is left of a channel of which nothing is known any more.
+local function clear_channel(name)
+  for _, kind in ipairs({':c:', ':m:', ':h:', ':f:', ':x:'}) do redis.call('DEL', P .. kind .. name) end
+  redis.call('ZREM', P .. ':channels', name)
+  redis.call('ZREM', P .. ':idle:c', name)
+  redis.call('SREM', P .. ':notify', name)
+end
+
+-- Settles some of what was noticed as lost; says whether there is more.
+local function settle_lost(most)
+  local entry = redis.call('SRANDMEMBER', P .. ':lost')
+  if not entry then return false end
+  local kind, name, more = string.sub(entry, 1, 1), string.sub(entry, 2), false
+  -- It may have been made anew meanwhile.
+  if kind == 'u' then
+    if redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 0 then more = condemn_user(name, most) end
+  elseif redis.call('HEXISTS', P .. ':c:' .. name, 's') == 0 then
+    more = condemn_members(name, most)
+    if not more then clear_channel(name) end
+  end
+  if not more then redis.call('SREM', P .. ':lost', entry) end
+  return true
+end

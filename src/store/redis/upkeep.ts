@@ -1,0 +1,66 @@
+import { Audit } from './audit.ts'
+import { Evictions } from './evictions.ts'
+import { StoreAway } from '../store.ts'
+import type { ConnId } from '../../protocol/ids.ts'
+import type { Eviction } from './evictions.ts'
+import type { Installation } from './installation.ts'
+import type { Lease } from './lease.ts'
+import type { Link } from './link.ts'
+import type { RedisStoreOptions } from './options.ts'
+import type { Reply } from './encoding.ts'
+import type { TellingScript } from './scripts.ts'
+
+/** Records that one sweep handles: a script holds up everybody else. */
+const SWEPT_AT_ONCE = 200
+
+interface Parts {
+  readonly link: Link
+  readonly installation: Installation
+  readonly lease: Lease
+  readonly options: Pick<RedisStoreOptions, 'clock' | 'orphanWaitMs' | 'onEvicting'>
+  /** Runs a script that tells what it changes. */
+  readonly tell: (name: TellingScript, ...args: readonly (string | number)[]) => Promise<Reply>
+}
+
+/** What has to be done from time to time: ends what is due, and puts right what Redis has lost. */
+export class Upkeep {
+  readonly #evictions: Evictions
+  readonly #audit: Audit
+
+  constructor(private readonly parts: Parts) {
+    const { link, options, tell } = parts
+    const { clock, orphanWaitMs, onEvicting } = options
+    this.#evictions = new Evictions({ link, now: () => clock.now(), onEvicting })
+    this.#audit = new Audit(this.#evictions, (most, isUrgent) =>
+      tell('audit', most, orphanWaitMs, isUrgent ? 1 : 0),
+    )
+  }
+
+  /** What Redis said last of the keys that it takes away. */
+  get eviction(): Eviction {
+    return this.#evictions.eviction
+  }
+
+  /** At the start, so that a policy that takes keys away is told at once. */
+  async begin(): Promise<void> {
+    try {
+      await this.#evictions.look()
+    } catch (error) {
+      if (!(error instanceof StoreAway)) throw error // it is looked for again when Redis is back
+    }
+  }
+
+  /** Some of what is due, as soon as there is any. */
+  async sweep(): Promise<readonly ConnId[]> {
+    const { installation, lease, options } = this.parts
+    for (let more = 1; more > 0;) {
+      const args = [options.orphanWaitMs, SWEPT_AT_ONCE, ...lease.steadiness]
+      const reply = await installation.run('sweep', ...args)
+      const [connections, isMore] = reply as unknown as readonly [readonly ConnId[], number]
+      if (connections.length > 0) return connections
+      more = isMore
+    }
+    await this.#audit.look()
+    return []
+  }
+}
