@@ -24,7 +24,6 @@ import {
 import type { AdminSessionLimits } from './admin-sessions.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
-import type { Eviction } from './redis/evictions.ts'
 import type { Line } from './redis/line.ts'
 import type { RedisAnswersOptions } from './redis/answers.ts'
 import type { Reply } from './redis/encoding.ts'
@@ -235,17 +234,12 @@ export class RedisStore implements Contract.Store {
     return this.#reading.scanUsers()
   }
 
-  figures(): Promise<Contract.Figures> {
-    return this.#reading.figures()
+  async figures(): Promise<Contract.Figures> {
+    return { ...(await this.#reading.figures()), eviction: this.#upkeep.eviction }
   }
 
   sweep(): Promise<readonly ConnId[]> {
     return this.#upkeep.sweep()
-  }
-
-  /** What Redis said last of the keys that it takes away. */
-  get eviction(): Eviction {
-    return this.#upkeep.eviction
   }
 
   /** Answers to requests that may be sent twice, for all servers. */

@@ -262,6 +262,14 @@ export type Command =
   /** Its client has opened it at another server, which waits for a `detach`. */
   | { readonly type: 'moved'; readonly connId: ConnId }
 
+/** What becomes of facts without anybody asking for it: what a store's machine takes away when its memory is used up. */
+export interface Eviction {
+  /** False as well if the machine does not say. */
+  readonly mayEvict: boolean
+  /** Since the start of that machine, whoever had them. */
+  readonly evictedKeys: number
+}
+
 export interface Figures {
   readonly users: number
   readonly connectedUsers: number
@@ -271,6 +279,8 @@ export interface Figures {
   readonly messages: number
   /** Messages times the connections they were for. */
   readonly deliveries: number
+  /** What was heard of it last; only of a store that has a machine of its own. */
+  readonly eviction?: Eviction
 }
 
 export interface Store {

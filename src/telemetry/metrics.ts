@@ -144,7 +144,7 @@ const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
   read: ({ traffic }) => traffic[key],
 })
 
-const ofStore = (key: keyof Figures): Pick<Metric, 'of' | 'read'> => ({
+const ofStore = (key: Exclude<keyof Figures, 'eviction'>): Pick<Metric, 'of' | 'read'> => ({
   of: 'store',
   read: ({ figures }) => figures?.[key] ?? 0,
 })
@@ -204,6 +204,20 @@ export const METRICS: readonly Metric[] = [
     type: 'gauge',
     of: 'server',
     read: ({ figures }) => (figures ? 1 : 0),
+  },
+  {
+    name: 'store_evicts',
+    help: 'Whether the store takes facts away when its memory is used up: 1 if its maxmemory-policy is not noeviction.',
+    type: 'gauge',
+    of: 'store',
+    read: ({ figures }) => (figures?.eviction?.mayEvict ? 1 : 0),
+  },
+  {
+    name: 'store_evicted_keys_total',
+    help: 'Keys that the Redis has taken away by itself since its start, whoever had them.',
+    type: 'counter',
+    of: 'store',
+    read: ({ figures }) => figures?.eviction?.evictedKeys ?? 0,
   },
   {
     name: 'users',

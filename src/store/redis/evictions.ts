@@ -1,12 +1,5 @@
+import type { Eviction } from '../store.ts'
 import type { Link } from './link.ts'
-
-/** What Redis says of the keys that it takes away by itself when its memory is used up. */
-export interface Eviction {
-  /** False as well if Redis does not say. */
-  readonly mayEvict: boolean
-  /** Since the start of Redis, in all its databases. */
-  readonly evictedKeys: number
-}
 
 /** So often Redis is asked, at most. */
 const EVERY_MS = 10_000
