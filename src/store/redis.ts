@@ -63,12 +63,11 @@ export class RedisStore implements Contract.Store {
       onBack: options.onBack,
       onFault: options.onFault,
     })
-    const clock = new SharedClock(() => options.clock.now())
+    const clock = new SharedClock(() => options.clock.now(), options.now)
     this.#installation = new Installation({
       link: this.#link,
       keys,
       scripts: loadScripts(constantsOf(options)),
-      wallTime: options.now ?? (() => 0),
       clock,
     })
     const command = (said: Contract.Command): void => this.#onCommand(said)
@@ -78,6 +77,7 @@ export class RedisStore implements Contract.Store {
     this.#lease = new Lease({
       installation: this.#installation,
       clock,
+      calendar: options.now ?? (() => 0),
       onFailure: (why) => this.#link.cut(why),
       onForgotten: () =>
         this.#link.cut(new Error('other servers took this one for dead, which it was not')),

@@ -11,9 +11,7 @@ interface Parts {
   readonly link: Link
   readonly keys: Keys
   readonly scripts: Readonly<Record<ScriptName, Script>>
-  /** The calendar in milliseconds; 0 for Redis's own, which is the same for all servers. */
-  readonly wallTime: () => number
-  /** What deadlines are by. */
+  /** What deadlines are by, and what people are shown. */
   readonly clock: SharedClock
 }
 
@@ -72,17 +70,9 @@ export class Installation {
   }
 
   #full(args: readonly (string | number)[]): string[] {
-    const { keys, wallTime, clock } = this.parts
-    const estimate = String(clock.estimate())
-    return [
-      '1',
-      keys.root,
-      String(wallTime()),
-      this.server,
-      this.epoch,
-      estimate,
-      ...args.map(String),
-    ]
+    const { keys, clock } = this.parts
+    const times = [clock.calendar(), clock.estimate()].map(String) as [string, string]
+    return ['1', keys.root, times[0], this.server, this.epoch, times[1], ...args.map(String)]
   }
 }
 

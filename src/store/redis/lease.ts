@@ -13,6 +13,8 @@ export const PATIENCE_MS = 3000
 interface Parts {
   readonly installation: Installation
   readonly clock: SharedClock
+  /** The calendar in milliseconds; 0 for Redis's own, which is the same for all servers. */
+  readonly calendar: () => number
   /** Redis does not answer any more, or not what it should. */
   readonly onFailure: (why: unknown) => void
   /** Others took this server for dead, and it is not. */
@@ -58,11 +60,12 @@ export class Lease {
 
   /** On a new connection. If others took this server for dead meanwhile it has another name now. */
   async begin(line: Line): Promise<void> {
-    const { installation } = this.parts
+    const { installation, calendar } = this.parts
     const wasKnown = this.#last > 0
-    const isForgotten = wasKnown && !this.#note(await installation.runOn(line, 'beat', 0))
+    const isForgotten =
+      wasKnown && !this.#note(await installation.runOn(line, 'beat', 0, calendar()))
     if (isForgotten) installation.rename()
-    this.#note(await installation.runOn(line, 'beat', 1))
+    this.#note(await installation.runOn(line, 'beat', 1, calendar()))
     this.#schedule()
   }
 
@@ -87,10 +90,10 @@ export class Lease {
   }
 
   async #beat(): Promise<void> {
-    const { installation, announced, onFailure, onForgotten, onHead } = this.parts
+    const { installation, calendar, announced, onFailure, onForgotten, onHead } = this.parts
     const cancel = this.#cutAfterSilence()
     try {
-      const reply = await installation.run('beat', 0)
+      const reply = await installation.run('beat', 0, calendar())
       await announced()
       onHead((reply as readonly number[])[1] ?? 0)
       if (!this.#note(reply)) onForgotten()
@@ -111,8 +114,8 @@ export class Lease {
   }
 
   #note(reply: unknown): boolean {
-    const [known, , now] = reply as readonly [number, number, number]
-    this.parts.clock.note(now)
+    const [known, , now, calendar] = reply as readonly [number, number, number, number]
+    this.parts.clock.note(now, calendar)
     if (now - this.#last > PATIENCE_MS) this.#steadySince = now
     this.#last = now
     return known === 1

@@ -1,6 +1,7 @@
--- This server is alive. Answers 1 if the others know it, the head, and the installation's time. A server that was taken for
--- dead has to begin again, with another name: what it held is being let go of.
-local begins = arg() == '1'
+-- This server is alive. Answers 1 if the others know it, the head, the installation's time, and the calendar. A server that
+-- was taken for dead has to begin again, with another name: what it held is being let go of.
+local begins, given = arg() == '1', tonumber(arg())
+local calendar = given > 0 and given or time_of_redis()
 
 -- What passed since the last beat of anybody, for a server that has not measured it.
 local function pass_time()
@@ -12,11 +13,11 @@ local function pass_time()
     end
   end
   local seen = tonumber(redis.call('HGET', P, 'seen') or 0)
-  if seen > 0 then now = now + math.max(0, wall() - seen) end
+  if seen > 0 then now = now + math.max(0, calendar - seen) end
 end
 
 if ESTIMATE == 0 then pass_time() end
-redis.call('HSET', P, 'clock', now, 'seen', wall())
+redis.call('HSET', P, 'clock', now, 'seen', calendar)
 
 -- What cannot be found out elsewhere, should Redis take away the root.
 local SPARE = {'epoch', 'head', 'base', 'made', 'turns', 'messages', 'deliveries', 'answers', 'forgotten', 'clock', 'seen'}
@@ -30,4 +31,4 @@ end
 redis.call('HSET', P .. ':spare', unpack(spare))
 local known = redis.call('ZSCORE', P .. ':servers', SERVER)
 if known or begins then redis.call('ZADD', P .. ':servers', now + LEASE, SERVER) end
-return {known and 1 or 0, head(), now}
+return {known and 1 or 0, head(), now, calendar}

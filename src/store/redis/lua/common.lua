@@ -1,5 +1,5 @@
 -- What every script begins with. The constants in capitals stand before it, see scripts.ts.
--- ARGV: the time of the calendar in milliseconds (0: by Redis's own clock), the server that asks, the epoch that it knows,
+-- ARGV: the calendar in milliseconds (0: to be read from Redis's own clock), the server that asks, the epoch that it knows,
 -- its estimate of the installation's time (0: none yet), then what is asked.
 local SERVER, ESTIMATE = ARGV[2], tonumber(ARGV[4])
 local at = 4
@@ -19,16 +19,15 @@ if of_root[1] ~= ARGV[3] then
   return redis.error_reply('EPOCH the installation has forgotten what this server knows')
 end
 
--- The calendar: for people. It may step, so that nothing is due by it.
-local wall_time
+local function time_of_redis()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The calendar, a moment ago: for people. It may step, so that nothing is due by it.
 local function wall()
-  if wall_time then return wall_time end
-  wall_time = tonumber(ARGV[1])
-  if wall_time == 0 then
-    local time = redis.call('TIME')
-    wall_time = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
-  return wall_time
+  local given = tonumber(ARGV[1])
+  return given > 0 and given or time_of_redis()
 end
 
 -- The installation's time: all deadlines are by it. It began as the calendar and goes on by the steady clocks of the servers,

@@ -94,7 +94,7 @@ local function keep_frame(key, owner, capacity, event)
     if list then pass_over(list, #dropped) end
     local lost = number_of(dropped[#dropped])
     -- Frames that were switched off meanwhile lost later events than these.
-    if lost > tonumber(redis.call('HGET', owner, 'l') or 0) then redis.call('HSET', owner, 'l', lost, 'f', 1) end
+    if lost > tonumber(redis.call('HGET', owner, 'l') or 0) then redis.call('HSET', owner, 'l', lost) end
   end
 end
 
