@@ -1,5 +1,6 @@
 import { isListed } from '../name-list.ts'
 import { asInFrames } from '../protocol/timestamps.ts'
+import { writeJson } from '../protocol/exact-numbers.ts'
 import type { EventBody, PhiloteForm, StoredEvent } from '../store/store.ts'
 import type { UserName } from '../protocol/ids.ts'
 
@@ -27,7 +28,7 @@ export class OutgoingEvent {
 
   /** The event as clients see it: one JSON object. */
   get json(): string {
-    return (this.#json ??= JSON.stringify(this.body))
+    return (this.#json ??= writeJson(this.body))
   }
 
   /** Bytes of that in UTF-8. */

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { LongList, LongRecord } from '../core/long.ts'
+import { writeJson } from '../protocol/exact-numbers.ts'
 import type { Breath } from '../core/long.ts'
 import type { FastifySerializerCompiler } from 'fastify'
 
@@ -17,7 +18,7 @@ export const longAnswers =
     // Fastify sends what it is given, a stream too, but its type knows only texts.
     isLong(answer)
       ? (Readable.from(chunks(answer, breath), { objectMode: false }) as unknown as string)
-      : JSON.stringify(answer)
+      : writeJson(answer)
 
 /** Long parts are at the top, or one or two levels down in plain objects. */
 function isLong(value: unknown, depth = 3): boolean {
@@ -44,7 +45,7 @@ async function* pieces(value: unknown): AsyncGenerator<string> {
   if (value instanceof LongList) yield* list(value)
   else if (value instanceof LongRecord) yield* record(value.pages)
   else if (isLong(value)) yield* record([Object.entries(value as object)])
-  else yield JSON.stringify(value)
+  else yield writeJson(value)
 }
 
 async function* list({ pages }: LongList): AsyncGenerator<string> {
@@ -54,7 +55,7 @@ async function* list({ pages }: LongList): AsyncGenerator<string> {
       if (isLong(item)) {
         yield before
         yield* pieces(item)
-      } else yield before + JSON.stringify(item)
+      } else yield before + writeJson(item)
       before = ','
     }
   }
@@ -72,7 +73,7 @@ async function* record(pages: AsyncIterable<Entries> | Iterable<Entries>): Async
       if (isLong(value)) {
         yield name
         yield* pieces(value)
-      } else yield name + JSON.stringify(value)
+      } else yield name + writeJson(value)
       before = ','
     }
   }

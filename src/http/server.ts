@@ -10,6 +10,7 @@ import { Portions } from './portions.ts'
 import { openServer } from '../net/server.ts'
 import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
 import { validatorCompiler } from './validation.ts'
+import { writeJson } from '../protocol/exact-numbers.ts'
 import type { Answers } from '../store/answers.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -92,7 +93,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     clientErrorHandler() {},
   })
   http.setValidatorCompiler(validatorCompiler)
-  http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
+  http.setSerializerCompiler(() => writeJson)
   http.setErrorHandler(onError)
   http.setNotFoundHandler(() => {
     throw new RequestError('NOT_FOUND')

@@ -4,7 +4,8 @@
  * Text that spells an object is that object; any other text is `{"data": text}`.
  */
 import { isJsonObject } from '../protocol/fields.ts'
-import { isTooDeep, prototypeKeyIn } from '../protocol/json.ts'
+import { parserFor, writeJson } from '../protocol/exact-numbers.ts'
+import { prototypeKeyIn, surveyOf } from '../protocol/json.ts'
 import { UserNameSchema } from '../protocol/ids.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { PhiloteForm } from '../store/store.ts'
@@ -13,7 +14,7 @@ import type { Written } from './incoming.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 
-/** Objects that backends could not post (too deep, a prototype key) are text as well. */
+/** Objects that backends could not post (too deep, a prototype key, too many exact numbers) are text as well. */
 export function payloadOf(data: string): Payload {
   return objectIn(data) ?? { data }
 }
@@ -22,7 +23,7 @@ export function payloadOf(data: string): Payload {
 export function dataOf(payload: Payload | undefined): string {
   if (payload === undefined) return ''
   const { data, ...rest } = payload
-  return typeof data === 'string' && isEmpty(rest) ? data : JSON.stringify(payload)
+  return typeof data === 'string' && isEmpty(rest) ? data : writeJson(payload)
 }
 
 /** What a Philote client wrote, as the guest's own words. */
@@ -45,9 +46,11 @@ const userOf = (issuer: string): UserName =>
   UserNameSchema.safeParse(issuer).data ?? ('philote' as UserName)
 
 function objectIn(data: string): Payload | undefined {
-  if (!/^[ \t\r\n]*\{/.test(data) || isTooDeep(data)) return undefined
+  if (!/^[ \t\r\n]*\{/.test(data)) return undefined
+  const survey = surveyOf(data)
+  if (survey === 'too-deep') return undefined
   try {
-    const value: unknown = JSON.parse(data)
+    const value = parserFor(survey)(data)
     return isJsonObject(value) && !prototypeKeyIn(data) ? value : undefined
   } catch {
     return undefined

@@ -5,6 +5,7 @@
  * validates with marshmallow 3): applications show these texts to people and compare them in tests.
  */
 import { z } from 'zod'
+import { asDouble, isExactNumber } from './exact-numbers.ts'
 
 export const COMPLAINT = {
   missing: 'Missing data for required field.',
@@ -135,13 +136,13 @@ export const payload = z
   })
   .meta({ type: 'object', additionalProperties: true })
 
-/** A value of a user's state. */
+/** A value of a user's state. Numbers that do not fit a double are `ExactNumber`s, and no less numbers for that. */
 export type Scalar = string | number | boolean | null
 export const scalar = z
   .custom<Scalar>(isScalar, { error: COMPLAINT.scalar })
   .meta({ type: ['string', 'number', 'boolean', 'null'] })
 export function isScalar(value: unknown): boolean {
-  return value === null || SCALAR_TYPES.has(typeof value)
+  return value === null || SCALAR_TYPES.has(typeof value) || isExactNumber(value)
 }
 const SCALAR_TYPES = new Set(['string', 'number', 'boolean'])
 
@@ -167,7 +168,7 @@ export const scalarMap = z
 
 /** True or false in any of the spellings that Channelstream reads: `true`, `"yes"`, `"on"`, `"t"`, `1`, … */
 export const looseBoolean = reading(
-  (value) => LOOSE_BOOLEANS.get(value) ?? value,
+  (value) => LOOSE_BOOLEANS.get(asDouble(value)) ?? value,
   z.boolean({ error: typeComplaint(COMPLAINT.boolean) }),
 )
 
@@ -188,7 +189,8 @@ export const looseInteger = (min: number) =>
     z.int({ error: typeComplaint(COMPLAINT.integer) }).min(min, { error: COMPLAINT.atLeast(min) }),
   )
 
-function toInteger(value: unknown): unknown {
+function toInteger(given: unknown): unknown {
+  const value = asDouble(given)
   if (typeof value === 'number') return Math.trunc(value)
   return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : value
 }

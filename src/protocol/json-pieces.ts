@@ -1,4 +1,6 @@
+import { TooManyExactNumbers } from './exact-numbers.ts'
 import { PROTOTYPE_KEY, endOfString } from './json.ts'
+import type { Parse } from './exact-numbers.ts'
 
 /** Characters of JSON that are read at once, in a millisecond or two, whatever they spell. */
 const PIECE = 32_768
@@ -7,15 +9,19 @@ const [QUOTE, COMMA] = [0x22, 0x2c]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /**
- * What `JSON.parse` makes of this text, with a pause behind each piece: a megabyte of distinct keys takes longer than
- * everybody else should wait. Throws a `SyntaxError` as it does, though not always with the same words.
+ * What `parse` makes of this text, with a pause behind each piece: a megabyte of distinct keys takes longer than
+ * everybody else should wait. Throws as it does, though a `SyntaxError` not always with the same words.
  */
-export function* parseInPieces(text: string, piece = PIECE): Generator<undefined, unknown> {
+export function* parseInPieces(
+  text: string,
+  parse: Parse = JSON.parse,
+  piece = PIECE,
+): Generator<undefined, unknown> {
   const start = text.search(/[^ \t\r\n]/)
   const ends = endsOfLong(text, piece)
   const end = ends.get(start)
-  if (end === undefined) return JSON.parse(text) as unknown
-  const value = yield* longContainer(text, start, { ends, piece })
+  if (end === undefined) return parse(text)
+  const value = yield* longContainer(text, start, { ends, parse, piece })
   expectNothing(text, end + 1, text.length)
   return value
 }
@@ -45,11 +51,15 @@ function endsOfLong(text: string, piece: number): ReadonlyMap<number, number> {
 function* longContainer(
   text: string,
   start: number,
-  long: { readonly ends: ReadonlyMap<number, number>; readonly piece: number },
+  long: {
+    readonly ends: ReadonlyMap<number, number>
+    readonly parse: Parse
+    readonly piece: number
+  },
 ): Generator<undefined, unknown> {
-  const { ends, piece } = long
+  const { ends, parse, piece } = long
   const end = ends.get(start) as number
-  const container = text.charCodeAt(start) === OPEN_LIST ? newList() : newObject()
+  const container = text.charCodeAt(start) === OPEN_LIST ? newList(parse) : newObject(parse)
   /** Where what has not been read begins, and the member in which `at` is. */
   let [unread, member] = [start + 1, start + 1]
   let depth = 0
@@ -93,12 +103,13 @@ interface Container {
   add(head: string, value: unknown): void
 }
 
-function newList(): Container {
+function newList(parse: Parse): Container {
   const list: unknown[] = []
   return {
     value: list,
     read(text, from, to) {
-      for (const element of parsePiece('[]', text, from, to) as unknown[]) list.push(element)
+      for (const element of parsePiece(parse, '[]', text, [from, to]) as unknown[])
+        list.push(element)
     },
     add(head, value) {
       expectNothing(head, 0, head.length)
@@ -107,7 +118,7 @@ function newList(): Container {
   }
 }
 
-function newObject(): Container {
+function newObject(parse: Parse): Container {
   const object: Record<string, unknown> = {}
   const set = (key: string, value: unknown): void => {
     if (key === PROTOTYPE_KEY) Object.defineProperty(object, key, { value, ...PLAIN })
@@ -116,7 +127,7 @@ function newObject(): Container {
   return {
     value: object,
     read(text, from, to) {
-      const members = parsePiece('{}', text, from, to) as Record<string, unknown>
+      const members = parsePiece(parse, '{}', text, [from, to]) as Record<string, unknown>
       for (const key of Object.keys(members)) set(key, members[key])
     },
     add(head, value) {
@@ -129,13 +140,19 @@ function newObject(): Container {
 const PLAIN = { configurable: true, enumerable: true, writable: true }
 
 /** `brackets`: those of the container that the members are of. */
-function parsePiece(brackets: '[]' | '{}', text: string, from: number, to: number): unknown {
+function parsePiece(
+  parse: Parse,
+  brackets: '[]' | '{}',
+  text: string,
+  [from, to]: readonly [number, number],
+): unknown {
   const members = text.slice(from, to)
   const isAll = text.charCodeAt(from - 1) !== COMMA && text.charCodeAt(to) !== COMMA
   if (!isAll && members.trim() === '') throw unexpected(text, to)
   try {
-    return JSON.parse(brackets[0] + members + brackets[1])
+    return parse(brackets[0] + members + brackets[1])
   } catch (error) {
+    if (error instanceof TooManyExactNumbers) throw new TooManyExactNumbers(error.at + from - 1)
     const { message } = error as SyntaxError
     const inText = (_: string, at: string): string => `at position ${Number(at) + from - 1}`
     throw new SyntaxError(message.replace(/at position (\d+).*/, inText), { cause: error })

@@ -1,4 +1,5 @@
-/** What JSON of strangers must not hold, wherever it comes in. */
+/** What JSON of strangers must not hold, wherever it comes in, and what does not survive `JSON.parse`. */
+import { fitsDouble } from './double.ts'
 
 /** Brackets within brackets. Past it nobody means it, and reading or writing it could exhaust the stack. */
 export const MAX_JSON_DEPTH = 100
@@ -6,22 +7,56 @@ export const MAX_JSON_DEPTH = 100
 /** The key that, copied carelessly anywhere on its way, would change what every object is. */
 export const PROTOTYPE_KEY = '__proto__'
 
-const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
+const [QUOTE, BACKSLASH, COMMA, MINUS, DOT, COLON] = [0x22, 0x5c, 0x2c, 0x2d, 0x2e, 0x3a]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+const [ZERO, NINE, LOWER_E] = [0x30, 0x39, 0x65]
 
-/** Whether the JSON is nested deeper than `MAX_JSON_DEPTH`. Does not matter for what is no JSON. */
-export function isTooDeep(text: string): boolean {
-  if (text.length <= 2 * MAX_JSON_DEPTH) return false
-  let depth = 0
+/** Every number with fewer digits and no exponent fits a double, but for -0. */
+const LONG_NUMBER = 16
+/** Numbers that are looked at more closely. Each takes as long as a hundred other characters. */
+const MAX_CLOSE_LOOKS = 1_000
+
+/**
+ * What to know of a text before it is parsed. `too-deep`: nested deeper than `MAX_JSON_DEPTH`. `numbers`: it has numbers
+ * that do not fit a double, or so many long ones that it may have. Does not matter for what is no JSON.
+ *
+ * In one pass, because every body goes through it.
+ */
+export function surveyOf(text: string): 'plain' | 'numbers' | 'too-deep' {
+  let [depth, looks, isPlain] = [0, 0, true]
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
     if (unit === QUOTE) at = endOfString(text, at)
-    else if (unit === OPEN_LIST || unit === OPEN_OBJECT) depth++
-    else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth--
-    if (depth > MAX_JSON_DEPTH) return true
+    else if (unit >= OPEN_LIST) {
+      if (unit === OPEN_LIST || unit === OPEN_OBJECT) {
+        if (++depth > MAX_JSON_DEPTH) return 'too-deep'
+      } else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth--
+    } else if (unit >= MINUS && unit <= NINE) {
+      const digits = endOfDigits(text, at)
+      const hasExponent = (text.charCodeAt(digits) | 0x20) === LOWER_E
+      // Behind it comes a sign or a digit.
+      const end = hasExponent ? endOfDigits(text, digits + 1) : digits
+      const isUnusual = hasExponent || end - at >= LONG_NUMBER || isMinusZero(text, at)
+      if (isUnusual && isPlain)
+        isPlain = ++looks < MAX_CLOSE_LOOKS && fitsDouble(text.slice(at, end))
+      at = end - 1
+    }
   }
-  return false
+  return isPlain ? 'plain' : 'numbers'
 }
+
+function endOfDigits(text: string, start: number): number {
+  let at = start
+  for (;;) {
+    const unit = text.charCodeAt(++at)
+    const isDigit = unit >= ZERO && unit <= NINE
+    if (!isDigit && unit !== DOT) return at
+  }
+}
+
+/** Or a number that begins like it. */
+const isMinusZero = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === MINUS && text.charCodeAt(at + 1) === ZERO
 
 /** Where the string of JSON that begins at `start` has its closing quote; the end of the text if it has none. */
 export function endOfString(text: string, start: number): number {
@@ -45,15 +80,15 @@ function isEscaped(text: string, at: number): boolean {
 export function prototypeKeyIn(text: string): readonly string[] | undefined {
   if (!text.includes(PROTOTYPE_KEY) && !text.includes('\\u')) return undefined
   const found = SPELLED_PROTOTYPE_KEY.exec(text)
-  return found ? [...pathTo(text, found.index), PROTOTYPE_KEY] : undefined
+  return found ? [...pathTo(text, found.index).slice(0, -1), PROTOTYPE_KEY] : undefined
 }
 
 /** With or without escapes. A quote behind a backslash is within a string, and behind a key comes a colon. */
 const SPELLED_PROTOTYPE_KEY =
   /(?<!\\)"(?:_|\\u005[fF]){2}(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006[fF])(?:t|\\u0074)(?:o|\\u006[fF])(?:_|\\u005[fF]){2}"[ \t\r\n]*:/
 
-/** The keys and indexes that lead to the object with the key that begins at `end`. */
-function pathTo(text: string, end: number): string[] {
+/** The keys and indexes that lead to the value that begins at `end`. For a key, the last one is to be ignored. */
+export function pathTo(text: string, end: number): string[] {
   const steps: (string | number)[] = []
   let string = ''
   for (let at = 0; at < end; at++) {
@@ -69,7 +104,7 @@ function pathTo(text: string, end: number): string[] {
     else if (unit === OPEN_OBJECT) steps.push('')
     else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) steps.pop()
   }
-  return steps
-    .slice(0, -1)
-    .map((step) => (typeof step === 'number' ? String(step) : (JSON.parse(step) as string)))
+  return steps.map((step) =>
+    typeof step === 'number' ? String(step) : step === '' ? '' : (JSON.parse(step) as string),
+  )
 }

@@ -13,6 +13,7 @@ import { frames } from './frames.ts'
 import { history } from './history.ts'
 import { memberships } from './memberships.ts'
 import { names } from './names.ts'
+import { numbers } from './numbers.ts'
 import { removals } from './removals.ts'
 import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
@@ -36,5 +37,6 @@ export function storeContract(name: string, open: OpenStore): void {
     figures(openBench)
     scans(openBench)
     names(openBench)
+    numbers(openBench)
   })
 }

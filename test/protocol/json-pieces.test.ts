@@ -10,7 +10,7 @@ function read(
   text: string,
   piece = PIECE,
 ): { readonly value: unknown; readonly pauses: number } | undefined {
-  const reading = parseInPieces(text, piece)
+  const reading = parseInPieces(text, JSON.parse, piece)
   try {
     for (let pauses = 0; ; pauses++) {
       const { done, value } = reading.next()
@@ -163,6 +163,6 @@ describe('JSON in pieces', () => {
   it('tells where it is wrong, in the whole of it', () => {
     const text = `[${'1,'.repeat(100)}"a" "b"${',1'.repeat(100)}]`
     const at = text.indexOf('"b"')
-    expect(() => [...parseInPieces(text, PIECE)]).toThrow(String(at))
+    expect(() => [...parseInPieces(text, JSON.parse, PIECE)]).toThrow(String(at))
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isTooDeep, prototypeKeyIn } from '../../src/protocol/json.ts'
+import { prototypeKeyIn, surveyOf } from '../../src/protocol/json.ts'
 
 const escaped = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
@@ -103,12 +103,48 @@ describe('JSON that is too deep', () => {
   const nested = (depth: number) => '[{"a":'.repeat(depth / 2) + '1' + '}]'.repeat(depth / 2)
 
   it('is nested more than a hundred levels', () => {
-    expect([isTooDeep(nested(100)), isTooDeep(nested(102))]).toEqual([false, true])
-    expect(isTooDeep('['.repeat(101))).toBe(false) // shorter than what could be closed again
-    expect(isTooDeep('['.repeat(500_000))).toBe(true)
+    expect([surveyOf(nested(100)), surveyOf(nested(102))]).toEqual(['plain', 'too-deep'])
+    expect(surveyOf('['.repeat(500_000))).toBe('too-deep')
   })
 
   it('is not told from brackets in texts', () => {
-    expect(isTooDeep(`["${'['.repeat(1000)}\\"${'{'.repeat(1000)}"]`)).toBe(false)
+    expect(surveyOf(`["${'['.repeat(1000)}\\"${'{'.repeat(1000)}"]`)).toBe('plain')
+  })
+})
+
+describe('JSON with numbers that do not fit a double', () => {
+  it('is told from JSON without', () => {
+    for (const number of [
+      '12345678901234567',
+      '1e400',
+      '-1E-400',
+      '-0',
+      '-0.0',
+      '0.1234567890123456789',
+    ])
+      for (const text of [number, ` ${number} `, `[1,${number}]`, `{"a": ${number},"b":1}`])
+        expect([text, surveyOf(text)]).toEqual([text, 'numbers'])
+    for (const number of [
+      '1',
+      '-12',
+      '1.50',
+      '1e5',
+      '0.1',
+      '-0.5',
+      '1700000000.123456',
+      '1e-07',
+      '0e999',
+    ])
+      for (const text of [number, ` ${number} `, `[1,${number}]`, `{"a": ${number},"b":1}`])
+        expect([text, surveyOf(text)]).toEqual([text, 'plain'])
+  })
+
+  it('is not told from digits in texts', () => {
+    expect(surveyOf('{"12345678901234567":"1e400","\\"":": -0, 12345678901234567"}')).toBe('plain')
+  })
+
+  it('may be any text with more numbers than are looked at closely', () => {
+    expect(surveyOf(`[${'1e5,'.repeat(999)}1]`)).toBe('plain')
+    expect(surveyOf(`[${'1e5,'.repeat(1000)}1]`)).toBe('numbers')
   })
 })

@@ -1,9 +1,10 @@
+import { isSameScalar, writeJson } from '../../protocol/exact-numbers.ts'
 import type { Changed, State } from '../store.ts'
 
 /** Null for a key that is not there changes nothing; 1 and true, 1 and "1" differ (recorded: state-values-differ-by-type). */
 export function changesOf(state: State, wanted: State): Changed[] {
   return Object.entries(wanted)
-    .filter(([key, value]) => (Object.hasOwn(state, key) ? state[key] : null) !== value)
+    .filter(([key, value]) => !isSameScalar(Object.hasOwn(state, key) ? state[key] : null, value))
     .map(([key, value]) => ({ key, value }))
 }
 
@@ -24,4 +25,4 @@ export function publicPart(state: State, publicKeys: readonly string[]): State {
 }
 
 export const isTooLarge = (state: State, maxBytes: number): boolean =>
-  Buffer.byteLength(JSON.stringify(state)) > maxBytes
+  Buffer.byteLength(writeJson(state)) > maxBytes

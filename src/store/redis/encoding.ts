@@ -1,6 +1,7 @@
 /** What records look like in Redis. Names of fields are short because they are there a million times. */
 import { EDITABLE, amended } from '../amended.ts'
 import { formatCursor } from '../../protocol/ids.ts'
+import { readJson, writeJson } from '../../protocol/exact-numbers.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import type { Scalar } from '../../protocol/fields.ts'
@@ -53,12 +54,12 @@ export function readSettings(text: string): ChannelSettings {
 
 /** Keys and values in turn, each in JSON. */
 export const writeState = (state: State): string[] =>
-  Object.entries(state).flatMap(([key, value]) => [JSON.stringify(key), JSON.stringify(value)])
+  Object.entries(state).flatMap(([key, value]) => [JSON.stringify(key), writeJson(value)])
 
 export function readChanges(pairs: readonly string[]): Changed[] {
   return pairsOf(pairs).map(([key, value]) => ({
     key: JSON.parse(key) as string,
-    value: JSON.parse(value) as Scalar,
+    value: readJson(value) as Scalar,
   }))
 }
 
@@ -72,7 +73,7 @@ export function readUser(reply: Reply): UserRecord | undefined {
     if (field === 'i') uuid = value
     else if (field === 'k') publicKeys = JSON.parse(value) as string[]
     else if (field.startsWith('"'))
-      entries.push([JSON.parse(field) as string, JSON.parse(value) as Scalar])
+      entries.push([JSON.parse(field) as string, readJson(value) as Scalar])
   }
   if (uuid === undefined) return undefined
   const shown = new Set(publicKeys)
@@ -152,7 +153,7 @@ export function writePublication({ body, delivery, users }: Publication): string
     body.type,
     body.uuid,
     kept.noHistory ? '1' : '0',
-    `${JSON.stringify(body)}\n${writeDelivery(kept)}`,
+    `${writeJson(body)}\n${writeDelivery(kept)}`,
     ...edited,
     ...counted(kept.pmUsers),
     ...counted(kept.excludeUsers),
@@ -163,7 +164,7 @@ export function writePublication({ body, delivery, users }: Publication): string
 const writeTarget = (channel: ChannelName | null): string[] =>
   channel === null ? ['nobody'] : ['channel', channel]
 
-const given = (value: unknown): string => (value === undefined ? '' : JSON.stringify(value))
+const given = (value: unknown): string => (value === undefined ? '' : writeJson(value))
 
 /** A list, with its length in front. */
 export const counted = (values: readonly string[]): string[] => [String(values.length), ...values]
@@ -180,7 +181,7 @@ const PLAIN: Delivery = { pmUsers: [], excludeUsers: [], noHistory: false }
 export function readEvent(text: string, epoch: string): StoredEvent {
   const [number = '', , , bodyText = '', deliveryText, ...edited] = text.split('\n')
   const n = Number(number)
-  const body = JSON.parse(bodyText) as EventBody
+  const body = readJson(bodyText) as EventBody
   const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
   const event = { n, id: formatCursor({ epoch, n }), body, delivery }
   return edited.length === 0 ? event : amended(event, readEdit(edited))
@@ -197,7 +198,7 @@ const readEdit = (lines: readonly string[]) =>
   Object.fromEntries(
     EDITABLE.flatMap((key, index) => {
       const value = lines[index]
-      return value ? [[key, JSON.parse(value) as unknown]] : []
+      return value ? [[key, readJson(value)]] : []
     }),
   )
 
