@@ -382,6 +382,69 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       'body',
     ],
     [
+      'numbers that fit no double',
+      'POST /message',
+      filled(() => '1e400', '[{"user":"a","message":{"a":[', ']}}]'),
+      422,
+      '0',
+    ],
+    [
+      'as many of them as there may be, and others',
+      'POST /message',
+      filled(
+        (n) => (n < 10_000 ? '1e400' : '{"a":"a"}'),
+        '[{"user":"a","channel":"room","message":{"a":[',
+        ']}}]',
+      ),
+      200,
+    ],
+    [
+      'as many of them as there may be, with many digits',
+      'POST /message',
+      filled(
+        (n) => (n < 10_000 ? `1234567890${'0'.repeat(79)}1` : '0'),
+        '[{"user":"a","channel":"room","message":{"a":[',
+        ']}}]',
+      ),
+      200,
+    ],
+    [
+      'numbers with exponents',
+      'POST /message',
+      filled(() => '1e5', '[{"user":"a","channel":"room","message":{"a":[', ']}}]'),
+      200,
+    ],
+    [
+      'numbers with as many digits as a double has',
+      'POST /message',
+      filled(() => '0.12345678901234568', '[{"user":"a","channel":"room","message":{"a":[', ']}}]'),
+      200,
+    ],
+    [
+      'an integer of a megabyte',
+      'POST /message',
+      `[{"user":"a","channel":"room","message":{"a":1${'0'.repeat(1_000_000)}1}}]`,
+      200,
+    ],
+    [
+      'a fraction of a megabyte',
+      'POST /message',
+      `[{"user":"a","channel":"room","message":{"a":1.${'0'.repeat(1_000_000)}1}}]`,
+      200,
+    ],
+    [
+      'a fraction of a megabyte of zeros',
+      'POST /message',
+      `[{"user":"a","channel":"room","message":{"a":1.${'0'.repeat(1_000_000)}}}]`,
+      200,
+    ],
+    [
+      'a state of numbers that fit no double',
+      'POST /user_state',
+      `{"user":"ann","user_state":{${times(4_000, (n) => `"k${n}":1e400`).join()}}}`,
+      200,
+    ],
+    [
       'lists in lists',
       'POST /message',
       filled(
