@@ -8,6 +8,8 @@ import {
   isSameScalar,
   parserFor,
   readJson,
+  readQuickly,
+  writeForQuickReading,
   writeJson,
 } from '../../src/protocol/exact-numbers.ts'
 import { parseInPieces } from '../../src/protocol/json-pieces.ts'
@@ -66,6 +68,23 @@ describe('numbers of JSON', () => {
         expect(writeJson(readJson(posted))).toBe(posted)
       }),
     )
+  })
+})
+
+describe('JSON for quick reading', () => {
+  it('is read as it was written, and by others as well', () => {
+    fc.assert(
+      fc.property(json, (source) => {
+        const written = writeForQuickReading(readJson(source))
+        expect(writeJson(readQuickly(written))).toBe(writeJson(readJson(source)))
+        expect(written.trim()).toBe(writeJson(readJson(source)))
+      }),
+    )
+  })
+
+  it('says in front whether there are exact numbers', () => {
+    expect(writeForQuickReading(readJson('[1e400]'))).toBe(' [1e400]')
+    expect(writeForQuickReading(readJson('[" 1e400", 1e5]'))).toBe('[" 1e400",100000]')
   })
 })
 

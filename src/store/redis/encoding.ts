@@ -1,7 +1,12 @@
 /** What records look like in Redis. Names of fields are short because they are there a million times. */
 import { EDITABLE, amended } from '../amended.ts'
 import { formatCursor } from '../../protocol/ids.ts'
-import { readJson, writeJson } from '../../protocol/exact-numbers.ts'
+import {
+  readJson,
+  readQuickly,
+  writeForQuickReading,
+  writeJson,
+} from '../../protocol/exact-numbers.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import type { Scalar } from '../../protocol/fields.ts'
@@ -153,7 +158,7 @@ export function writePublication({ body, delivery, users }: Publication): string
     body.type,
     body.uuid,
     kept.noHistory ? '1' : '0',
-    `${writeJson(body)}\n${writeDelivery(kept)}`,
+    `${writeForQuickReading(body)}\n${writeDelivery(kept)}`,
     ...edited,
     ...counted(kept.pmUsers),
     ...counted(kept.excludeUsers),
@@ -177,11 +182,17 @@ function writeDelivery({ pmUsers, excludeUsers, noHistory, philote }: Delivery):
 
 const PLAIN: Delivery = { pmUsers: [], excludeUsers: [], noHistory: false }
 
+/** Types of events whose bodies scripts put together from what is kept of users. */
+const MADE_BY_SCRIPTS = new Set<string>([
+  'presence',
+  'user_state_change',
+] satisfies EventBody['type'][])
+
 /** From the lines that `events.lua` describes. */
 export function readEvent(text: string, epoch: string): StoredEvent {
-  const [number = '', , , bodyText = '', deliveryText, ...edited] = text.split('\n')
+  const [number = '', type = '', , bodyText = '', deliveryText, ...edited] = text.split('\n')
   const n = Number(number)
-  const body = readJson(bodyText) as EventBody
+  const body = (MADE_BY_SCRIPTS.has(type) ? readJson : readQuickly)(bodyText) as EventBody
   const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
   const event = { n, id: formatCursor({ epoch, n }), body, delivery }
   return edited.length === 0 ? event : amended(event, readEdit(edited))
