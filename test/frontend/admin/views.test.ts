@@ -159,6 +159,31 @@ describe('a channel', () => {
     await hears(client, { type: 'message:edit', message: { text: 'changed' } })
   })
 
+  it('changes no digit of numbers, whoever posted them', async () => {
+    const { room, backend } = await newRoom()
+    const client = await connectedClient(server, 'reader', room)
+    const id = '1234567890123456789'
+    const body = `[{"user":"bob","channel":"${room}","message":{"id":${id},"text":"x"}}]`
+    await backend.send('POST /message', { body })
+    const page = await openPanel(`#/channel/${room}`)
+    const history = page.locator('cs-history-list')
+    await history.getByText(id).waitFor()
+    await history.getByRole('button', { name: 'Edit' }).click()
+    const draft = history.getByLabel('Message, as JSON')
+    await draft.fill((await draft.inputValue()).replace('"x"', '1e400'))
+    await history.getByRole('button', { name: 'Save' }).click()
+    await hears(client, { type: 'message:edit' })
+    expect(client.frames.join()).toContain(`"message":{"id":${id},"text":1e400}`)
+
+    await goTo(page, '#/user/ann')
+    await page.getByLabel('Key').fill('big')
+    await page.getByLabel('Value').fill(id)
+    await page.getByRole('button', { name: 'Set' }).click()
+    await page.getByText('big', { exact: true }).waitFor()
+    await page.getByText(id, { exact: true }).waitFor()
+    expect((await backend.send('GET /info')).text).toContain(`"big":${id}`)
+  })
+
   it('has messages that can be deleted, after a question', async () => {
     const { room, backend } = await newRoom()
     const client = await connectedClient(server, 'reader', room)

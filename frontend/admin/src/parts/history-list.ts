@@ -6,6 +6,7 @@ import { count } from '../services/format.ts'
 import { customElement, property, query, state } from 'lit/decorators.js'
 import { messageStyle } from './message-style.ts'
 import { join } from 'lit/directives/join.js'
+import { readJson } from '../services/json.ts'
 import { repeat } from 'lit/directives/repeat.js'
 import './dialog.ts'
 import type { Dialog } from './dialog.ts'
@@ -148,7 +149,7 @@ export class HistoryList extends LitElement {
 
 function messageOf(json: string): unknown {
   try {
-    return JSON.parse(json) as unknown
+    return readJson(json)
   } catch (error) {
     throw new Error(`This is not JSON: ${error instanceof Error ? error.message : ''}`, {
       cause: error,

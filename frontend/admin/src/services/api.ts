@@ -1,4 +1,5 @@
 /** The server's REST API, called as its backend: the session's cookie and a header that other sites cannot send. */
+import { readJson } from './json.ts'
 import type {
   ChannelRow,
   ChannelsPage,
@@ -50,7 +51,7 @@ async function call<Answer>(method: string, path: string, body?: unknown): Promi
   // The session has ended: whoever is signed in may do everything.
   if (answer.status === 403) goToSignIn()
   if (!answer.ok) throw new ApiError(faultOf(await answer.text(), answer.status))
-  return (await answer.json()) as Answer
+  return readJson(await answer.text()) as Answer
 }
 
 /** `{"request": "…"}`, or texts by field, each below the ones that it is in. */

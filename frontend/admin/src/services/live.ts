@@ -1,6 +1,7 @@
 import * as api from './api.ts'
 import { BackOff } from './back-off.ts'
 import { inBackground } from './background.ts'
+import { readJson } from './json.ts'
 import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
 import type { FiguresResponse, Reading } from './api.ts'
 import type { LiveReport, LiveRequest } from '../../../../src/protocol/admin.ts'
@@ -106,7 +107,7 @@ export class Live extends EventTarget {
 
   #heard(data: string): void {
     this.#watchSilence()
-    const told = JSON.parse(data) as LiveReport | ChannelEvent[]
+    const told = readJson(data) as LiveReport | ChannelEvent[]
     if (Array.isArray(told)) return this.#onEvents(told)
     switch (told.type) {
       case 'tailing':

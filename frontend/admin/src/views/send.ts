@@ -4,6 +4,7 @@ import { base } from '../parts/style.ts'
 import { customElement, property, state } from 'lit/decorators.js'
 import { linkTo } from '../services/routes.ts'
 import { named } from '../parts/user-text.ts'
+import { readJson } from '../services/json.ts'
 import type { Sending } from '../services/api.ts'
 
 type Audience = 'channel' | 'users'
@@ -156,7 +157,7 @@ export class Send extends LitElement {
 
 function objectOf(json: string): unknown {
   try {
-    return JSON.parse(json) as unknown
+    return readJson(json)
   } catch (error) {
     throw new Error(`The message is not JSON: ${error instanceof Error ? error.message : ''}`, {
       cause: error,

@@ -6,6 +6,7 @@ import { base } from '../parts/style.ts'
 import { count, counted } from '../services/format.ts'
 import { customElement, property, query, state } from 'lit/decorators.js'
 import { inBackground } from '../services/background.ts'
+import { isExactNumber, readJson } from '../services/json.ts'
 import { linkTo } from '../services/routes.ts'
 import { visible } from '../services/names.ts'
 import '../parts/dialog.ts'
@@ -268,8 +269,9 @@ export class User extends LitElement {
 /** A number, true, false or null if it reads so, else the text itself. */
 function valueOf(text: string): Scalar {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? text : (value as Scalar)
+    const value = readJson(text)
+    const isText = typeof value === 'object' && value !== null && !isExactNumber(value)
+    return isText ? text : (value as Scalar)
   } catch {
     return text
   }
