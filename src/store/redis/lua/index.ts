@@ -6,6 +6,7 @@ import attach from './attach.lua'
 import audience from './audience.lua'
 import audit from './audit.lua'
 import beat from './beat.lua'
+import channel from './channel.lua'
 import channels from './channels.lua'
 import claim from './claim.lua'
 import common from './common.lua'
@@ -48,6 +49,7 @@ export const LUA = {
   audience,
   audit,
   beat,
+  channel,
   channels,
   claim,
   common,

@@ -1,9 +1,4 @@
--- Users, channels, members.
-
--- In settings each flag is a letter and history_size is digits, see encoding.ts.
-local function has(settings, flag)
-  return settings and string.find(settings, flag, 1, true) ~= nil
-end
+-- Users, channels, members. Wants channel.lua.
 
 -- How many there are is counted beside them: who asks has to know whether they are all there.
 local function note_settings(name, settings)
@@ -33,13 +28,6 @@ local function channel(name, uuid, settings)
   redis.call('ZADD', P .. ':channels', made, name)
   if has(settings, 's') then note_settings(name, settings) end
   return settings
-end
-
--- To be called when something happened in a channel that may be empty.
-local function touch_channel(name)
-  if redis.call('HGET', P .. ':c:' .. name, 'n') == '0' then
-    redis.call('ZADD', P .. ':idle:c', now + GC_CHANNELS, name)
-  end
 end
 
 local function some_members(name, most)
