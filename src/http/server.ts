@@ -5,15 +5,17 @@ import { answerRepeats } from './idempotency.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onClientError, onError } from './reply-error.ts'
-import { Portions } from './portions.ts'
-import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
+import { readBodies } from './bodies.ts'
+import { restOf } from '../lib/unread-rest.ts'
 import { validatorCompiler } from './validation.ts'
 import type { Answers } from '../store/answers.ts'
 import type { Auth, Caller } from './auth.ts'
+import type { BodyLimits } from './bodies.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ForwardingRules } from './forwarding.ts'
 import type { IncomingMessage } from 'node:http'
 import type { OriginRules } from './origins.ts'
+import type { UnreadRest } from '../lib/unread-rest.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,12 +24,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route: the backend, with a signature; else anybody. */
     access?: 'backend'
-    /** How the body is read; JSON if left out. */
-    body?: 'form'
   }
 }
 
-export interface HttpOptions {
+export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
   readonly answers: Answers
   /** What ids are made with, the same for all servers that share answers. */
@@ -35,7 +35,6 @@ export interface HttpOptions {
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
-  readonly maxBodyBytes: number
 }
 
 /**
@@ -62,7 +61,6 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     // Requests are not logged: their urls may hold signatures. Nor does each get a logger of its own.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
-    bodyLimit: options.maxBodyBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -86,13 +84,15 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   http.setNotFoundHandler(() => {
     throw new RequestError('NOT_FOUND')
   })
-  readBodies(http)
+  readBodies(http, options)
   const isStopping = watchForStop(http)
   admit(http, options, isStopping)
   answerRepeats(http, options.answers, options.secret)
   answerTogether(http, isStopping)
-  http.options('/*', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/plain').send(''),
+  http.options(
+    '/*',
+    { schema: { hide: true }, config: { body: 'unread' } },
+    async (_request, reply) => reply.type('text/plain').send(''),
   )
   return http
 }
@@ -101,35 +101,6 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
   const url = request.url ?? '/'
   if (request.headers['x-script-name'] === undefined) return url
   return stripPrefix(url, forwardedView(request, forwarding).prefix)
-}
-
-function readBodies(http: FastifyInstance): void {
-  const portions = new Portions()
-  http.removeAllContentTypeParsers()
-  http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    request.bytes = body
-    const isForm = request.routeOptions.config.body === 'form'
-    if (body.length > LONG_BYTES && !isForm) return portions.takeSteps(parseLongJson(body), done)
-    const read = isForm ? parseForm : parseJson
-    const run = (): void => {
-      let content: unknown
-      try {
-        content = read(body)
-      } catch (error) {
-        return done(error as Error)
-      }
-      done(null, content)
-    }
-    portions.take({ bytes: body.length, run })
-  })
-}
-
-/** Forms are for people: a name and a password. */
-const MAX_FORM_BYTES = 16_384
-
-function parseForm(body: Buffer): unknown {
-  if (body.length > MAX_FORM_BYTES) throw new RequestError('TOO_LARGE')
-  return Object.fromEntries(new URLSearchParams(body.toString()))
 }
 
 /** Answers whether the server has begun to stop. */
@@ -181,12 +152,16 @@ function letIn(request: FastifyRequest, caller: Caller): void {
  * they wake the caller each time, which costs the system more than all that the server itself does for a message.
  */
 function answerTogether(http: FastifyInstance, isStopping: () => boolean): void {
-  let ready: { readonly reply: FastifyReply; readonly write: () => void }[] = []
+  let ready: Ready[] = []
   const writeAll = (): void => {
     const answers = ready
     ready = []
-    for (const { reply, write } of answers) {
+    for (const { reply, write, rest } of answers) {
       try {
+        if (rest?.isLong) {
+          reply.header('connection', 'close')
+          rest.leave()
+        }
         // When the stop began, the connections that were idle were closed; this one was not.
         if (isStopping()) reply.header('connection', 'close')
         write()
@@ -196,7 +171,14 @@ function answerTogether(http: FastifyInstance, isStopping: () => boolean): void 
       }
     }
   }
-  http.addHook('onSend', (_request, reply, _payload, write) => {
-    if (ready.push({ reply, write }) === 1) setImmediate(writeAll)
+  http.addHook('onSend', ({ raw }, reply, _payload, write) => {
+    if (ready.push({ reply, write, rest: restOf(raw) }) === 1) setImmediate(writeAll)
   })
+}
+
+interface Ready {
+  readonly reply: FastifyReply
+  readonly write: () => void
+  /** What is answered before its body was read. */
+  readonly rest: UnreadRest | undefined
 }

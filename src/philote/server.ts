@@ -5,6 +5,7 @@ import { JWT_REFUSALS } from './refusals.ts'
 import { PhiloteSocket } from './socket.ts'
 import { inBackground } from '../lib/in-background.ts'
 import { queryOf } from './handshake.ts'
+import { restOf } from '../lib/unread-rest.ts'
 import type { Awaitable } from '../store/store.ts'
 import type { Clock } from '../clock.ts'
 import type { Dialect } from './socket.ts'
@@ -141,8 +142,13 @@ export class PhiloteServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const rest = restOf(request)
     const verdict = await this.#judge(request)
     const answer = 'answer' in verdict ? verdict.answer : JWT_REFUSALS.connection
+    if (rest?.isLong === true) {
+      response.setHeader('Connection', 'close')
+      rest.leave()
+    }
     response.writeHead(answer.status, headersOf(answer)).end(answer.text)
   }
 

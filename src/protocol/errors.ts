@@ -29,6 +29,7 @@ export const ERRORS = {
   UPGRADE_REQUIRED: { status: 426, retry: false, text: 'Open a WebSocket here.' },
   TOO_MANY_ATTEMPTS: { status: 429, retry: true, text: 'Too many attempts. Wait a minute.' },
   INTERNAL: { status: 500, retry: true, text: 'Internal error' },
+  BUSY: { status: 503, retry: true, text: 'Too much is sent at once. Try again.' },
   STORE_AWAY: { status: 503, retry: true, text: 'The store cannot be reached. Try again.' },
   STOPPING: { status: 503, retry: true, text: 'The server is stopping.' },
 } as const satisfies Record<string, { status: number; retry: boolean; text: string }>
