@@ -1,5 +1,6 @@
 import fastify, { LogController } from 'fastify'
 import { FIXED_CORS_HEADERS } from './origins.ts'
+import { PacedResponse, limitPipelines } from '../lib/pipelines.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { answerRepeats } from './idempotency.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
@@ -67,6 +68,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     rewriteUrl: (request) => withoutPrefix(request, options.forwarding),
     http: {
       IncomingMessage: WebSocketUpgradesOnly,
+      ServerResponse: PacedResponse,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
@@ -78,6 +80,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     },
     clientErrorHandler: onClientError,
   })
+  limitPipelines(http.server)
   http.setValidatorCompiler(validatorCompiler)
   http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
   http.setErrorHandler(onError)

@@ -1,8 +1,10 @@
 import { STATUS_CODES, createServer } from 'node:http'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { Handshakes, destroyOnError, refuseUpgrade } from '../transports/frame-socket.ts'
+import { Handshakes, refuseUpgrade } from '../transports/frame-socket.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { PhiloteSocket } from './socket.ts'
+import { PacedRequest, PacedResponse, isWaiting, limitPipelines } from '../lib/pipelines.ts'
+import { destroyOnError } from '../lib/destroy-on-error.ts'
 import { inBackground } from '../lib/in-background.ts'
 import { queryOf } from './handshake.ts'
 import { restOf } from '../lib/unread-rest.ts'
@@ -79,6 +81,8 @@ export class PhiloteServer {
       pickProtocol: (offered) => options.generation.pickProtocol(offered),
     })
     this.#http = createServer({
+      IncomingMessage: PacedRequest,
+      ServerResponse: PacedResponse,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
@@ -86,10 +90,12 @@ export class PhiloteServer {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     })
+    limitPipelines(this.#http)
     this.#http.on('request', (request, response) =>
       inBackground(this.#answer(request, response), options.onFault),
     )
     this.#http.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+      if (isWaiting(request)) return
       socket.on('error', destroyOnError)
       inBackground(this.#upgrade({ request, socket, head }), options.onFault)
     })

@@ -1,5 +1,8 @@
 /** What every WebSocket of this server shares: the handshake, and ready frames that are written as they are. */
 import { WebSocket, WebSocketServer } from 'ws'
+import { destroyOnError } from '../lib/destroy-on-error.ts'
+import { endSoon, throwAway } from '../lib/unread.ts'
+import { paceReading, unshiftInPieces } from '../lib/paced-reading.ts'
 import type { Batch } from '../core/batch.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
@@ -42,7 +45,8 @@ export class Handshakes {
   /** Answers with 101 and opens the sink, at once. False: the peer has gone, or the handshake was none and is refused. */
   accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
     let isOpen = false
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    readFrames(socket, head)
+    this.#server.handleUpgrade(request, socket, NOTHING, (webSocket) => {
       socket.off('error', destroyOnError)
       isOpen = true
       sink.open(webSocket, socket)
@@ -63,15 +67,31 @@ export interface UpgradeRequest {
   readonly head: Buffer
 }
 
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Prepares a socket for frames. `head`: what came behind the handshake; `ws` gets an empty one.
+ *
+ * `ws` hands on all frames of a read of the network in one turn of the event loop, of which 64 KiB may hold 10,000.
+ */
+export function readFrames(socket: Duplex, head: Buffer): void {
+  paceReading(socket)
+  unshiftInPieces(socket, head)
+}
+
+/**
+ * What a client still sends after its socket was closed is not looked at. The socket is cut soon, also if the client
+ * does not answer the close.
+ */
+export function stopReading(socket: Duplex): void {
+  throwAway(socket)
+  endSoon(socket)
+}
+
 /** Nothing else watches over a socket that was refused: it goes as soon as its answer has left. */
 export function refuseUpgrade(socket: Duplex, answer: string): void {
   socket.once('finish', () => socket.destroy())
   socket.end(answer)
-}
-
-/** To be set on a socket until it is accepted: the peer went away during the handshake, and nobody is left to tell. */
-export function destroyOnError(this: Duplex): void {
-  this.destroy()
 }
 
 /** A socket that knows its sink, so that its listeners need not be closures, of which there would be five a socket. */
@@ -131,6 +151,11 @@ export abstract class FrameSocket implements Sink {
 
   abandon(): void {
     this.#webSocket?.terminate()
+  }
+
+  /** To be called after `close`: nothing more that the client sends is looked at, and it need not answer the close. */
+  protected stopReading(): void {
+    if (this.#socket) stopReading(this.#socket)
   }
 
   /** What the system took may be on its way: nothing is known of it. */
