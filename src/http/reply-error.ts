@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
 import { StoreAway } from '../store/store.ts'
+import { windUp } from '../lib/unread.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { Socket } from 'node:net'
@@ -51,15 +52,22 @@ export function onError(error: unknown, request: FastifyRequest, reply: FastifyR
   void reply.header(ERROR_HEADER, code).code(status).send(body)
 }
 
-/** Answers what is no HTTP at all, or too much of it, and lets go of the connection. */
+/** Answers what is no HTTP at all, or too much of it, or too slow, and lets go of the connection. */
 export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code !== TOO_SLOW) refuse(error, socket)
+  // Node looks for those every few seconds, and finds all of them at once.
+  else windUp(() => refuse(error, socket))
+}
+
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy(error)
   else socket.end(rawReply(plainReply('UNREADABLE', status)), () => socket.destroy())
 }
 
+const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT'
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  [TOO_SLOW]: 408,
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 }

@@ -7,6 +7,7 @@ import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onClientError, onError } from './reply-error.ts'
 import { readBodies } from './bodies.ts'
+import { cutIdle } from '../lib/unread.ts'
 import { restOf } from '../lib/unread-rest.ts'
 import { validatorCompiler } from './validation.ts'
 import type { Answers } from '../store/answers.ts'
@@ -81,6 +82,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     clientErrorHandler: onClientError,
   })
   limitPipelines(http.server)
+  http.server.on('timeout', cutIdle)
   http.setValidatorCompiler(validatorCompiler)
   http.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
   http.setErrorHandler(onError)

@@ -10,8 +10,10 @@ import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'ws'
 import type { Sink } from '../core/connection.ts'
 
-/** How long a client may take to answer a close before the socket is cut. */
+/** How long a client may take to answer a close before the socket is cut; a little longer for most. */
 const CLOSE_TIMEOUT_MS = 3_000
+/** Of sockets that are closed at once, few are cut in the same millisecond. */
+const CLOSE_SPREAD = { steps: 64, ms: 16 }
 
 /** The code that `ws` gives a close without a close frame: the peer broke off. (1005 is a frame without a code.) */
 export const BROKE_OFF = 1006
@@ -28,6 +30,8 @@ export interface HandshakeOptions {
 /** Answers handshakes, and knows the sockets that came of them. */
 export class Handshakes {
   readonly #server: InstanceType<typeof WebSocketServer<typeof ClientSocket>>
+  readonly #settings: { closeTimeout: number }
+  #accepted = 0
 
   constructor({ maxFrameBytes, refusal, pickProtocol }: HandshakeOptions) {
     const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
@@ -39,6 +43,7 @@ export class Handshakes {
       ...(pickProtocol && { handleProtocols: pickProtocol }),
     }
     this.#server = new WebSocketServer(settings)
+    this.#settings = this.#server.options as typeof settings
     this.#server.on('wsClientError', (_error, socket) => refuseUpgrade(socket, refusal()))
   }
 
@@ -46,6 +51,8 @@ export class Handshakes {
   accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
     let isOpen = false
     readFrames(socket, head)
+    const step = this.#accepted++ % CLOSE_SPREAD.steps
+    this.#settings.closeTimeout = CLOSE_TIMEOUT_MS + step * CLOSE_SPREAD.ms
     this.#server.handleUpgrade(request, socket, NOTHING, (webSocket) => {
       socket.off('error', destroyOnError)
       isOpen = true
