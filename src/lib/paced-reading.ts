@@ -11,15 +11,20 @@ const FEWEST_BYTES = 64
 
 const HELD = Symbol('held back')
 const PAUSED = Symbol('paused by its reader')
+const PROMISED = Symbol('bytes that are set aside for it')
 
 interface Paced extends Socket {
   /** Whether it waits for its turn. */
   [HELD]: boolean
   /** Whether whoever reads it wants nothing just now. */
   [PAUSED]: boolean
+  /** What it may bring once more in this turn, whatever the others bring. */
+  [PROMISED]: number
 }
 
 let left = TURN_BYTES
+/** Of what is left, what is set aside for sockets that go on in this turn. */
+let promised = 0
 let isTurnAsked = false
 const waiting = new Set<Paced>()
 
@@ -35,6 +40,7 @@ export function paceReading(socket: Duplex): void {
   const paced = socket as Paced
   paced[HELD] = false
   paced[PAUSED] = socket.isPaused()
+  paced[PROMISED] = 0
   paced.push = pushInPieces
   paced.pause = pauseForReader
   paced.resume = resumeForReader
@@ -52,7 +58,7 @@ export function unshiftInPieces(socket: Duplex, bytes: Buffer): void {
 function pushInPieces(this: Paced, chunk: unknown, encoding?: BufferEncoding): boolean {
   const push = (bytes: unknown): boolean => Readable.prototype.push.call(this, bytes, encoding)
   if (!Buffer.isBuffer(chunk)) return push(chunk)
-  if (left <= 0) hold(this)
+  if (left <= promised) hold(this)
   let wantsMore = true
   for (let at = 0; at < chunk.length && !this.destroyed; at += PIECE_BYTES)
     wantsMore = push(chunk.subarray(at, at + PIECE_BYTES))
@@ -60,9 +66,11 @@ function pushInPieces(this: Paced, chunk: unknown, encoding?: BufferEncoding): b
 }
 
 function spend(this: Paced, piece: Buffer): void {
+  promised -= this[PROMISED]
+  this[PROMISED] = 0
   left -= piece.length
   askForTurn()
-  if (left <= 0) hold(this)
+  if (left <= promised) hold(this)
 }
 
 function pauseForReader(this: Paced): Paced {
@@ -93,16 +101,25 @@ function askForTurn(): void {
 function nextTurn(): void {
   isTurnAsked = false
   left = TURN_BYTES
-  // They go on later in this turn, each with what it has by then.
-  let room = TURN_BYTES
+  promised = 0
   for (const socket of waiting) {
-    if (room <= 0) break
+    if (promised >= TURN_BYTES) break
     waiting.delete(socket)
-    room -= Math.max(FEWEST_BYTES, Math.min(socket.readableLength, PIECE_BYTES))
-    socket[HELD] = false
-    // Null after an upgrade: whoever takes it over is not there yet, and what came would be lost.
-    const isWanted = !socket[PAUSED] && socket.readableFlowing === false
-    if (isWanted && !socket.destroyed) Socket.prototype.resume.call(socket)
+    goOn(socket)
   }
   if (waiting.size > 0) askForTurn()
 }
+
+/** It brings what it has later in this turn. */
+function goOn(socket: Paced): void {
+  socket[HELD] = false
+  // Null after an upgrade: whoever takes it over is not there yet, and what came would be lost.
+  const isWanted = !socket[PAUSED] && socket.readableFlowing === false
+  if (!isWanted || socket.destroyed) return
+  const { readableLength } = socket
+  socket[PROMISED] = readableLength === 0 ? 0 : bounded(readableLength)
+  promised += socket[PROMISED]
+  Socket.prototype.resume.call(socket)
+}
+
+const bounded = (length: number): number => Math.min(Math.max(length, FEWEST_BYTES), PIECE_BYTES)

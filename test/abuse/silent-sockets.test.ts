@@ -36,7 +36,10 @@ describe(
     afterAll(killProcesses)
 
     /** Few at a time: that they all come at once is not what is looked at. */
-    async function open(port: number, begin: (socket: Socket, index: number) => Promise<void>) {
+    async function open(
+      port: number,
+      begin: (socket: Socket, index: number) => Promise<void> | void,
+    ) {
       const sockets: Socket[] = []
       for (let index = 0; index < SOCKETS; index += AT_A_TIME) {
         const some = Array.from({ length: AT_A_TIME }, async (_, n) => {
@@ -55,7 +58,7 @@ describe(
     async function timeOut(
       what: string,
       port: number,
-      begin: (socket: Socket, index: number) => Promise<void>,
+      begin: (socket: Socket, index: number) => Promise<void> | void,
     ): Promise<void> {
       await probe.expectShortTurns(what, async () => {
         const sockets = await open(port, begin)
@@ -66,15 +69,11 @@ describe(
     }
 
     it('with a head that does not end', () =>
-      timeOut(
-        'heads',
-        server.port,
-        async (socket) => void socket.write('GET / HTTP/1.1\r\nHost: x\r\n'),
-      ))
+      timeOut('heads', server.port, (socket) => void socket.write('GET / HTTP/1.1\r\nHost: x\r\n')))
 
-    it('without a word', () => timeOut('silence', server.port, async () => {}))
+    it('without a word', () => timeOut('silence', server.port, () => {}))
 
-    it("without a word at Philote's port", () => timeOut('silence', philotePort, async () => {}))
+    it("without a word at Philote's port", () => timeOut('silence', philotePort, () => {}))
 
     it('that are WebSockets, and answer no heartbeat', async () => {
       const backend = new Backend(server)
