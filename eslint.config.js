@@ -92,7 +92,15 @@ const arrows = [
   },
   {
     files: ['src/net/**'],
-    patterns: ['../*/**', '!../net/**', '../*.ts', '!../clock.ts', 'fastify*', 'ws', 'pino'],
+    patterns: [
+      '../*/**',
+      '../*.ts',
+      '!../clock.ts',
+      '!../paced-queue.ts',
+      'fastify*',
+      'ws',
+      'pino',
+    ],
   },
   {
     files: ['src/config/**'],

@@ -22,7 +22,14 @@ import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from './http/signature.ts'
 import { disconnectRoutes } from './http/routes/disconnect.ts'
 import { errorReply, rawReply } from './http/reply-error.ts'
 import { healthRoutes } from './http/routes/health.ts'
-import { adminCredentials, authRules, forwardingRules, hubOptions, socketRules } from './options.ts'
+import {
+  adminCredentials,
+  authRules,
+  bodyLimits,
+  forwardingRules,
+  hubOptions,
+  socketRules,
+} from './options.ts'
 import { isCallbackName, wrapJsonp } from './http/jsonp.ts'
 import { listRoutes } from './http/admin/lists.ts'
 import { loadSignatureChecker, rememberVerified } from './http/signature-checker.ts'
@@ -90,8 +97,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     logger,
     answers,
     secret: config.secret,
-    maxBodyBytes: config.max_body_bytes,
     limits,
+    ...bodyLimits(config),
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
   const history = new FiguresHistory(openReadings, clock, onFault)

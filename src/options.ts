@@ -71,6 +71,11 @@ export const authRules = (config: Config) => ({
   enforceHttps: config.enforce_https,
 })
 
+export const bodyLimits = (config: Config) => ({
+  maxBodyBytes: config.max_body_bytes,
+  maxHeldBytes: Math.max(config.max_bodies_bytes, config.max_body_bytes),
+})
+
 export const adminCredentials = (config: Config) => ({
   user: config.admin_user,
   secret: config.admin_secret,

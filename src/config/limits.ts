@@ -100,6 +100,12 @@ export const LIMITS = {
     1_048_576,
     'The largest body of a request. More is refused with 413.',
   ),
+  max_bodies_bytes: setting(
+    bytes,
+    134_217_728,
+    'Bytes that the bodies of all requests may hold together while they are read. A request for which there ' +
+      'is no room is refused with 503 and Retry-After. A value below max_body_bytes counts as that.',
+  ),
   max_messages_per_request: setting(
     count(1, MAX_COUNT),
     5000,

@@ -6,18 +6,20 @@ import { countPassedOn } from './socket-places.ts'
 import { WebSocketUpgradesOnly } from './upgrades.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onError, refusalAnswer } from './reply-error.ts'
-import { Portions } from './portions.ts'
 import { openServer } from '../net/server.ts'
-import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
+import { readBodies } from './bodies.ts'
+import { restOf } from '../net/unread-rest.ts'
 import { validatorCompiler } from './validation.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
 import type { Answers } from '../store/answers.ts'
 import type { Auth, Caller } from './auth.ts'
+import type { BodyLimits } from './bodies.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ForwardingRules } from './forwarding.ts'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { OriginRules } from './origins.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
+import type { UnreadRest } from '../net/unread-rest.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -26,12 +28,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route: the backend, with a signature; else anybody. */
     access?: 'backend'
-    /** How the body is read; JSON if left out. */
-    body?: 'form'
   }
 }
 
-export interface HttpOptions {
+export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
   readonly answers: Answers
   /** What ids are made with, the same for all servers that share answers. */
@@ -39,7 +39,6 @@ export interface HttpOptions {
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
-  readonly maxBodyBytes: number
   readonly limits: SocketLimits
 }
 
@@ -78,7 +77,6 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     // Requests are not logged: their urls may hold signatures. Nor does each get a logger of its own.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
-    bodyLimit: options.maxBodyBytes,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     rewriteUrl: (request) => withoutPrefix(request, options.forwarding),
@@ -98,14 +96,16 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   http.setNotFoundHandler(() => {
     throw new RequestError('NOT_FOUND')
   })
-  readBodies(http)
+  readBodies(http, options)
   const isStopping = watchForStop(http)
   admit(http, options, isStopping)
   countPassedOn(http, options.limits)
   answerRepeats(http, options.answers, options.secret)
   answerTogether(http, isStopping)
-  http.options('/*', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/plain').send(''),
+  http.options(
+    '/*',
+    { schema: { hide: true }, config: { body: 'unread' } },
+    async (_request, reply) => reply.type('text/plain').send(''),
   )
   return http
 }
@@ -114,35 +114,6 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
   const url = request.url ?? '/'
   if (request.headers['x-script-name'] === undefined) return url
   return stripPrefix(url, forwardedView(request, forwarding).prefix)
-}
-
-function readBodies(http: FastifyInstance): void {
-  const portions = new Portions()
-  http.removeAllContentTypeParsers()
-  http.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    request.bytes = body
-    const isForm = request.routeOptions.config.body === 'form'
-    if (body.length > LONG_BYTES && !isForm) return portions.takeSteps(parseLongJson(body), done)
-    const read = isForm ? parseForm : parseJson
-    const run = (): void => {
-      let content: unknown
-      try {
-        content = read(body)
-      } catch (error) {
-        return done(error as Error)
-      }
-      done(null, content)
-    }
-    portions.take({ bytes: body.length, run })
-  })
-}
-
-/** Forms are for people: a name and a password. */
-const MAX_FORM_BYTES = 16_384
-
-function parseForm(body: Buffer): unknown {
-  if (body.length > MAX_FORM_BYTES) throw new RequestError('TOO_LARGE')
-  return Object.fromEntries(new URLSearchParams(body.toString()))
 }
 
 /** Answers whether the server has begun to stop. */
@@ -194,12 +165,16 @@ function letIn(request: FastifyRequest, caller: Caller): void {
  * they wake the caller each time, which costs the system more than all that the server itself does for a message.
  */
 function answerTogether(http: FastifyInstance, isStopping: () => boolean): void {
-  let ready: { readonly reply: FastifyReply; readonly write: () => void }[] = []
+  let ready: Ready[] = []
   const writeAll = (): void => {
     const answers = ready
     ready = []
-    for (const { reply, write } of answers) {
+    for (const { reply, write, rest } of answers) {
       try {
+        if (rest?.isLong) {
+          reply.header('connection', 'close')
+          rest.leave()
+        }
         // When the stop began, the connections that were idle were closed; this one was not.
         if (isStopping()) reply.header('connection', 'close')
         write()
@@ -209,7 +184,14 @@ function answerTogether(http: FastifyInstance, isStopping: () => boolean): void 
       }
     }
   }
-  http.addHook('onSend', (_request, reply, _payload, write) => {
-    if (ready.push({ reply, write }) === 1) setImmediate(writeAll)
+  http.addHook('onSend', ({ raw }, reply, _payload, write) => {
+    if (ready.push({ reply, write, rest: restOf(raw) }) === 1) setImmediate(writeAll)
   })
+}
+
+interface Ready {
+  readonly reply: FastifyReply
+  readonly write: () => void
+  /** What is answered before its body was read. */
+  readonly rest: UnreadRest | undefined
 }

@@ -1,4 +1,5 @@
-import { IncomingMessage } from 'node:http'
+import { PacedRequest } from './pipelines.ts'
+import type { IncomingMessage } from 'node:http'
 
 const HOST = 'host'
 
@@ -18,27 +19,16 @@ export function isWellFormed(request: IncomingMessage): boolean {
   return hosts === 1 || (hosts === 0 && request.httpVersionMinor === 0)
 }
 
-const ASKED = Symbol('upgrade asked for')
-type Marked = IncomingMessage & { [ASKED]?: boolean }
-
 /**
  * A class of requests that are upgrades only if they are well-formed and `isUpgrade` agrees. The others reach the listener
  * for plain requests, with their body.
  */
 export function requestsWithUpgrades(
   isUpgrade: (request: IncomingMessage) => boolean,
-): typeof IncomingMessage {
-  class Request extends IncomingMessage {
-    declare upgrade: boolean
+): typeof PacedRequest {
+  return class extends PacedRequest {
+    override isUpgrade(asked: boolean): boolean {
+      return asked && isWellFormed(this) && isUpgrade(this)
+    }
   }
-  // An accessor, because the parser sets the property before it reads it back to decide.
-  Object.defineProperty(Request.prototype, 'upgrade', {
-    get(this: Marked) {
-      return this[ASKED] === true && isWellFormed(this) && isUpgrade(this)
-    },
-    set(this: Marked, asked: unknown) {
-      this[ASKED] = asked === true
-    },
-  })
-  return Request
 }

@@ -1,5 +1,7 @@
 import { createServer } from 'node:http'
 import { bytesOf, sendLast } from './answers.ts'
+import { PacedResponse, limitPipelines } from './pipelines.ts'
+import { cutIdle, windUp } from './unread.ts'
 import { isWellFormed } from './messages.ts'
 import type { NetLog } from './refusals.ts'
 import type { PlainAnswer } from './answers.ts'
@@ -8,7 +10,7 @@ import type { Socket } from 'node:net'
 import type { SocketLimits } from './socket-limits.ts'
 
 export interface ServerParts {
-  /** `IncomingMessage` has to be a class of `requestsWithUpgrades`, so that malformed upgrades are refused too. */
+  /** `IncomingMessage` has to be a class of `requestsWithUpgrades`: malformed upgrades are refused too, and pipelines limited. */
   readonly options: ServerOptions & Required<Pick<ServerOptions, 'IncomingMessage'>>
   readonly handler: RequestListener
   readonly limits: SocketLimits
@@ -31,6 +33,7 @@ export function openServer({ options, handler, limits, refusal, log }: ServerPar
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       // Node answers without a body, and does not look at upgrades.
       requireHostHeader: false,
+      ServerResponse: PacedResponse,
       ...options,
     },
     (request, response) => {
@@ -44,17 +47,26 @@ export function openServer({ options, handler, limits, refusal, log }: ServerPar
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const { code } = error
     const status = CLIENT_ERROR_STATUS[code ?? ''] ?? 400
-    // The error itself holds bytes of the request, which may be a signature.
-    log.debug({ code, status }, 'a connection is closed: what came is not HTTP, or too slow')
-    if (code === 'ECONNRESET' || !socket.writable) socket.destroy(error)
-    else socket.end(bytesOf(refusal(status)), () => socket.destroy())
+    const letGo = (): void => {
+      // The error itself holds bytes of the request, which may be a signature.
+      log.debug({ code, status }, 'a connection is closed: what came is not HTTP, or too slow')
+      if (code === 'ECONNRESET' || !socket.writable) socket.destroy(error)
+      else socket.end(bytesOf(refusal(status)), () => socket.destroy())
+    }
+    // Node looks for those that are too slow every few seconds, and finds all of them at once.
+    if (code === TOO_SLOW) windUp(letGo)
+    else letGo()
   })
+  server.on('timeout', cutIdle)
+  // Before the sockets are counted: one that Node gets back is not new.
+  limitPipelines(server)
   limits.guard(server, refusal)
   return server
 }
 
+const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT'
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  [TOO_SLOW]: 408,
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 }

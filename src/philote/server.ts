@@ -1,14 +1,17 @@
 import { STATUS_CODES } from 'node:http'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { Handshakes, destroyOnError, refuseUpgrade } from '../transports/frame-socket.ts'
+import { Handshakes, refuseUpgrade } from '../transports/frame-socket.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { PhiloteSocket } from './socket.ts'
 import { bytesOf } from '../net/answers.ts'
+import { destroyOnError } from '../net/destroy-on-error.ts'
 import { inBackground } from '../lib/in-background.ts'
+import { isWaiting } from '../net/pipelines.ts'
 import { openServer } from '../net/server.ts'
 import { queryOf } from './handshake.ts'
 import { REFUSAL_STATUS } from '../net/socket-limits.ts'
 import { requestsWithUpgrades } from '../net/messages.ts'
+import { restOf } from '../net/unread-rest.ts'
 import type { Awaitable } from '../store/store.ts'
 import type { Clock } from '../clock.ts'
 import type { Dialect } from './socket.ts'
@@ -101,6 +104,7 @@ export class PhiloteServer {
       log: options.log,
     })
     this.#http.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+      if (isWaiting(request)) return
       socket.on('error', destroyOnError)
       inBackground(this.#upgrade({ request, socket, head }), options.onFault)
     })
@@ -153,8 +157,13 @@ export class PhiloteServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const rest = restOf(request)
     const verdict = await this.#judge(request)
     const answer = 'answer' in verdict ? verdict.answer : JWT_REFUSALS.connection
+    if (rest?.isLong === true) {
+      response.setHeader('Connection', 'close')
+      rest.leave()
+    }
     response.writeHead(answer.status, headersOf(answer)).end(answer.text)
   }
 

@@ -154,6 +154,7 @@ export class PhiloteSocket extends FrameSocket {
   #expel(reason: CloseReason): void {
     if (this.#guest) this.options.guests.expel(this.#guest, reason)
     this.close(reason)
+    this.stopReading()
   }
 
   #isFlood(): boolean {

@@ -34,6 +34,7 @@ export const ERRORS = {
     text: 'This address has too many sockets open. Try again.',
   },
   INTERNAL: { status: 500, retry: true, text: 'Internal error' },
+  BUSY: { status: 503, retry: true, text: 'Too much is sent at once. Try again.' },
   STORE_AWAY: { status: 503, retry: true, text: 'The store cannot be reached. Try again.' },
   SERVER_FULL: { status: 503, retry: true, text: 'The server is full. Try again.' },
   STOPPING: { status: 503, retry: true, text: 'The server is stopping.' },

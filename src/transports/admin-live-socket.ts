@@ -3,6 +3,7 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import { inBackground } from '../lib/in-background.ts'
 import { listFrames } from './websocket-frames.ts'
 import { parseLiveRequest } from '../protocol/admin.ts'
+import { stopReading } from './frame-socket.ts'
 import type { Batch } from '../core/batch.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
@@ -96,12 +97,18 @@ export class AdminLiveSocket implements Sink {
   /** `text` undefined: a ping, which asks for nothing. */
   #heard(text?: string): void {
     const { maxFramesPerSecond, onFault } = this.around
+    if (this.webSocket.readyState !== WebSocket.OPEN) return
     if (maxFramesPerSecond > 0 && ++this.#received > maxFramesPerSecond)
-      return this.close(CLOSE.tooManyMessages)
-    if (text === undefined || this.webSocket.readyState !== WebSocket.OPEN) return
+      return this.#refuse(CLOSE.tooManyMessages)
+    if (text === undefined) return
     const request = parseLiveRequest(text)
-    if (!request) this.close(CLOSE.notUnderstood)
+    if (!request) this.#refuse(CLOSE.notUnderstood)
     else inBackground(this.#tail(request.type === 'tail' ? request.channel : undefined), onFault)
+  }
+
+  #refuse(reason: CloseReason): void {
+    this.close(reason)
+    stopReading(this.around.socket)
   }
 
   async #tail(channel: ChannelName | undefined): Promise<void> {

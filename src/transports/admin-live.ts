@@ -3,6 +3,7 @@ import { AdminLiveSocket } from './admin-live-socket.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { inBackground } from '../lib/in-background.ts'
+import { readFrames } from './frame-socket.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
@@ -36,6 +37,7 @@ export interface AdminLiveOptions {
 
 const REPORT_INTERVAL_MS = 1_000
 const CLOSE_TIMEOUT_MS = 3_000
+const NOTHING = Buffer.alloc(0)
 
 /**
  * `GET /admin/live`: what the admin panel shows without asking. Each panel gets the figures every second, and what is
@@ -68,7 +70,8 @@ export class AdminLive {
     await this.options.admit(request)
     // One that opened now would be closed by nobody.
     if (this.#isClosed) throw new RequestError('STOPPING')
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    readFrames(socket, head)
+    this.#server.handleUpgrade(request, socket, NOTHING, (webSocket) => {
       this.#open(new AdminLiveSocket(webSocket, { request, socket, ...this.options }), webSocket)
     })
   }

@@ -1,5 +1,8 @@
 /** What every WebSocket of this server shares: the handshake, and ready frames that are written as they are. */
 import { WebSocket, WebSocketServer } from 'ws'
+import { destroyOnError } from '../net/destroy-on-error.ts'
+import { endSoon, throwAway } from '../net/unread.ts'
+import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
 import type { Batch } from '../core/batch.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
@@ -7,8 +10,10 @@ import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'ws'
 import type { Sink } from '../core/connection.ts'
 
-/** How long a client may take to answer a close before the socket is cut. */
+/** How long a client may take to answer a close before the socket is cut; a little longer for most. */
 const CLOSE_TIMEOUT_MS = 3_000
+/** Of sockets that are closed at once, few are cut in the same millisecond. */
+const CLOSE_SPREAD = { steps: 64, ms: 16 }
 
 /** The code that `ws` gives a close without a close frame: the peer broke off. (1005 is a frame without a code.) */
 export const BROKE_OFF = 1006
@@ -25,6 +30,8 @@ export interface HandshakeOptions {
 /** Answers handshakes, and knows the sockets that came of them. */
 export class Handshakes {
   readonly #server: InstanceType<typeof WebSocketServer<typeof ClientSocket>>
+  readonly #settings: { closeTimeout: number }
+  #accepted = 0
 
   constructor({ maxFrameBytes, refusal, pickProtocol }: HandshakeOptions) {
     const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
@@ -36,13 +43,17 @@ export class Handshakes {
       ...(pickProtocol && { handleProtocols: pickProtocol }),
     }
     this.#server = new WebSocketServer(settings)
+    this.#settings = this.#server.options as typeof settings
     this.#server.on('wsClientError', (_error, socket) => refuseUpgrade(socket, refusal()))
   }
 
   /** Answers with 101 and opens the sink, at once. False: the peer has gone, or the handshake was none and is refused. */
   accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
     let isOpen = false
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+    readFrames(socket, head)
+    const step = this.#accepted++ % CLOSE_SPREAD.steps
+    this.#settings.closeTimeout = CLOSE_TIMEOUT_MS + step * CLOSE_SPREAD.ms
+    this.#server.handleUpgrade(request, socket, NOTHING, (webSocket) => {
       socket.off('error', destroyOnError)
       isOpen = true
       sink.open(webSocket, socket)
@@ -63,15 +74,31 @@ export interface UpgradeRequest {
   readonly head: Buffer
 }
 
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Prepares a socket for frames. `head`: what came behind the handshake; `ws` gets an empty one.
+ *
+ * `ws` hands on all frames of a read of the network in one turn of the event loop, of which 64 KiB may hold 10,000.
+ */
+export function readFrames(socket: Duplex, head: Buffer): void {
+  paceReading(socket)
+  unshiftInPieces(socket, head)
+}
+
+/**
+ * What a client still sends after its socket was closed is not looked at. The socket is cut soon, also if the client
+ * does not answer the close.
+ */
+export function stopReading(socket: Duplex): void {
+  throwAway(socket)
+  endSoon(socket)
+}
+
 /** Nothing else watches over a socket that was refused: it goes as soon as its answer has left. */
 export function refuseUpgrade(socket: Duplex, answer: string): void {
   socket.once('finish', () => socket.destroy())
   socket.end(answer)
-}
-
-/** To be set on a socket until it is accepted: the peer went away during the handshake, and nobody is left to tell. */
-export function destroyOnError(this: Duplex): void {
-  this.destroy()
 }
 
 /** A socket that knows its sink, so that its listeners need not be closures, of which there would be five a socket. */
@@ -131,6 +158,11 @@ export abstract class FrameSocket implements Sink {
 
   abandon(): void {
     this.#webSocket?.terminate()
+  }
+
+  /** To be called after `close`: nothing more that the client sends is looked at, and it need not answer the close. */
+  protected stopReading(): void {
+    if (this.#socket) stopReading(this.#socket)
   }
 
   /** What the system took may be on its way: nothing is known of it. */

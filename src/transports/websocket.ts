@@ -1,10 +1,4 @@
-import {
-  BROKE_OFF,
-  FrameSocket,
-  Handshakes,
-  destroyOnError,
-  refuseUpgrade,
-} from './frame-socket.ts'
+import { BROKE_OFF, FrameSocket, Handshakes, refuseUpgrade } from './frame-socket.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { HEARTBEAT, listFrames } from './websocket-frames.ts'
 import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
@@ -12,7 +6,9 @@ import { RequestError, invalid } from '../protocol/errors.ts'
 import { WebSocketQuery } from '../protocol/requests.ts'
 import { checkOrigin, cursorOf } from './opening.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { destroyOnError } from '../net/destroy-on-error.ts'
 import { inBackground } from '../lib/in-background.ts'
+import { isWaiting } from '../net/pipelines.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import type { Admission } from './opening.ts'
 import type { Batch } from '../core/batch.ts'
@@ -56,6 +52,7 @@ export function mountWebSocket(server: Server, options: WebSocketOptions): WebSo
     refusal: () => options.refusal(new RequestError('UNREADABLE')),
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isWaiting(request)) return
     socket.on('error', destroyOnError)
     const refuse = (error: unknown): void => refuseUpgrade(socket, options.refusal(error))
     try {
@@ -157,12 +154,14 @@ class WebSocketSink extends FrameSocket {
   }
 
   showedLife(): void {
+    if (this.isClosing) return
     const { sessions, maxFramesPerHeartbeat } = this.options
     const current = this.#connection?.sink === this ? this.#connection : undefined
     if (current) sessions.seen(current)
     if (maxFramesPerHeartbeat === 0 || ++this.#received <= maxFramesPerHeartbeat) return
     if (current) sessions.expel(current, CLOSE.tooManyMessages)
     else this.close(CLOSE.tooManyMessages)
+    this.stopReading()
   }
 
   drained(): void {

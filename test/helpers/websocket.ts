@@ -209,6 +209,11 @@ export class RawClient {
     if (!this.#socket.destroyed) this.#socket.write(bytes)
   }
 
+  /** Bytes that were written and that nobody has taken. */
+  get unsent(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength
+  }
+
   /** Says that nothing more will be sent. */
   end(): void {
     this.#socket.end()

@@ -58,6 +58,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   http.route({
     method: ['GET', 'POST'],
     url: '/admin/admin.json',
+    config: { body: 'unread' },
     onRequest,
     serializerCompiler: options.longAnswers,
     schema: {

@@ -34,6 +34,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   http.route({
     method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method but POST means the query
     url: '/disconnect',
+    config: { body: 'unread' },
     schema: { hide: true },
     handler: byQuery,
   })

@@ -1,0 +1,73 @@
+/** Which bodies are read, how much of them, and as what. */
+import { BodyReader } from './body-reader.ts'
+import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
+import { Portions } from './portions.ts'
+import { RequestError } from '../protocol/errors.ts'
+import { announcedLength } from '../net/unread-rest.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How the body is read; JSON if left out. Unread: nobody asks for it. */
+    body?: 'form' | 'unread'
+  }
+}
+
+export interface BodyLimits {
+  /** Of one body. */
+  readonly maxBodyBytes: number
+  /** Of all together that are being read. */
+  readonly maxHeldBytes: number
+}
+
+/** Who signs nothing sends a conn_id. */
+const MAX_UNSIGNED_BYTES = 1024
+/** Forms are for people: a name and a password. */
+const MAX_FORM_BYTES = 4096
+
+type Parsed = (error: Error | null, content?: unknown) => void
+
+export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
+  const reader = new BodyReader(limits.maxHeldBytes)
+  const portions = new Portions()
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser('*', (request, payload, done) => {
+    if (request.is404 || request.routeOptions.config.body === 'unread') {
+      const isTooLarge = (announcedLength(request.raw) ?? 0) > limits.maxBodyBytes
+      return done(isTooLarge ? new RequestError('TOO_LARGE') : null)
+    }
+    reader.read(payload, mostBytes(request, limits), (error, body) => {
+      if (!body) return done(error ?? null)
+      request.bytes = body.bytes
+      const parsed: Parsed = (fault, content) => {
+        body.release()
+        done(fault, content)
+      }
+      parse(portions, request, body.bytes, parsed)
+    })
+  })
+}
+
+function mostBytes({ routeOptions, caller }: FastifyRequest, { maxBodyBytes }: BodyLimits): number {
+  if (routeOptions.config.body === 'form') return Math.min(MAX_FORM_BYTES, maxBodyBytes)
+  return caller.isBackend ? maxBodyBytes : Math.min(MAX_UNSIGNED_BYTES, maxBodyBytes)
+}
+
+function parse(portions: Portions, request: FastifyRequest, bytes: Buffer, done: Parsed): void {
+  const isForm = request.routeOptions.config.body === 'form'
+  if (bytes.length > LONG_BYTES && !isForm) return portions.takeSteps(parseLongJson(bytes), done)
+  const read = isForm ? parseForm : parseJson
+  const run = (): void => {
+    let content: unknown
+    try {
+      content = read(bytes)
+    } catch (error) {
+      return done(error as Error)
+    }
+    done(null, content)
+  }
+  portions.take({ bytes: bytes.length, run })
+}
+
+const parseForm = (bytes: Buffer): unknown =>
+  Object.fromEntries(new URLSearchParams(bytes.toString()))

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { Backend, send, until } from '../helpers/http.ts'
+import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { freePort } from '../helpers/ports.ts'
+import { handshake } from '../helpers/websocket.ts'
+import type { Socket } from 'node:net'
+
+const SOCKETS = 4000
+const AT_A_TIME = 50
+
+describe(
+  'thousands of sockets that time out together do not hold the event loop',
+  { timeout: 240_000 },
+  () => {
+    let server: ServerProcess
+    let probe: TurnProbe
+    let philotePort: number
+
+    beforeAll(async () => {
+      philotePort = await freePort()
+      server = await ServerProcess.start({
+        ...PROBED,
+        settings: {
+          philote_port: philotePort,
+          philote_secret: 'secret',
+          heartbeat_interval: 1,
+          resume_window: 1,
+          gc_conns_after: 30,
+        },
+      })
+      probe = new TurnProbe(server)
+    })
+    afterAll(killProcesses)
+
+    /** Few at a time: that they all come at once is not what is looked at. */
+    async function open(
+      port: number,
+      begin: (socket: Socket, index: number) => Promise<void> | void,
+    ) {
+      const sockets: Socket[] = []
+      for (let index = 0; index < SOCKETS; index += AT_A_TIME) {
+        const some = Array.from({ length: AT_A_TIME }, async (_, n) => {
+          const socket = connect(port, server.host)
+          socket.on('error', () => socket.destroy())
+          await once(socket, 'connect')
+          await begin(socket, index + n)
+          socket.resume()
+          sockets.push(socket)
+        })
+        await Promise.all(some)
+      }
+      return sockets
+    }
+
+    async function timeOut(
+      what: string,
+      port: number,
+      begin: (socket: Socket, index: number) => Promise<void> | void,
+    ): Promise<void> {
+      await probe.expectShortTurns(what, async () => {
+        const sockets = await open(port, begin)
+        expect(sockets.every(({ destroyed }) => !destroyed)).toBe(true)
+        await until(() => sockets.every(({ destroyed }) => destroyed), 'the end of all', 60_000)
+      })
+      expect((await send(server, 'GET /health')).status).toBe(200)
+    }
+
+    it('with a head that does not end', () =>
+      timeOut('heads', server.port, (socket) => void socket.write('GET / HTTP/1.1\r\nHost: x\r\n')))
+
+    it('without a word', () => timeOut('silence', server.port, () => {}))
+
+    it("without a word at Philote's port", () => timeOut('silence', philotePort, () => {}))
+
+    it('that are WebSockets, and answer no heartbeat', async () => {
+      const backend = new Backend(server)
+      await timeOut('WebSockets', server.port, async (socket, index) => {
+        const details = { info: { include_users: false, include_history: false } }
+        const connId = await backend.connect(`u${index}`, [`room ${index % 100}`], details)
+        socket.write(handshake(`/ws?conn_id=${connId}`))
+        await once(socket, 'data')
+      })
+    })
+
+    it('that are WebSockets of nobody, and do not answer the close', () =>
+      timeOut('unknown WebSockets', server.port, async (socket, index) => {
+        const connId = `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+        socket.write(handshake(`/ws?conn_id=${connId}`))
+        await once(socket, 'data')
+      }))
+  },
+)
