@@ -10,6 +10,7 @@ import { RedisAnswers } from './redis/answers.ts'
 import { Reading } from './redis/reading.ts'
 import { SharedClock } from './redis/shared-clock.ts'
 import { Upkeep } from './redis/upkeep.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import { loadScripts } from './redis/scripts.ts'
 import {
@@ -55,8 +56,8 @@ export class RedisStore implements Contract.Store {
       onReady: () => {
         this.#announcements.resume()
         // A new connection begins with the same, and tells why it fails.
-        const owed = Promise.all([this.#holdings.resume(), this.#answers?.resume() ?? []])
-        owed.catch((error: unknown) => this.#link.cut(error))
+        this.#holdings.resume().catch((error: unknown) => this.#link.cut(error))
+        inBackground(this.#answers?.resume(), options.onFault)
       },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
