@@ -326,6 +326,21 @@ describe('what can be found out elsewhere', { timeout: 60_000 }, () => {
     expect(await figures()).toMatchObject({ connections: 0, connected_users: 0 })
   })
 
+  it('who is lost but for the list of all users, and what for that of all channels, is gone', async () => {
+    const connId = await connectLoud('ann')
+    await lose(':u:ann', ':v:ann', `:n:${connId}`, ':c:room', ':m:room')
+    const isGone = async () => {
+      const { connections, connected_users, users, channels } = await figures()
+      return [connections, connected_users, users, channels].every((count) => count === 0)
+    }
+    await until(isGone, 'nothing to be counted', PATIENCE_MS)
+    await until(
+      async () => (await admin.zCard(`${root}:due`)) === 0,
+      'nobody to be due',
+      PATIENCE_MS,
+    )
+  })
+
   it('a server that dies leaves nobody behind, although what it held is lost', async () => {
     for (const name of [':at:SERVER', ':servers', ':graves']) {
       const connId = await connectLoud('ann')

@@ -12,7 +12,7 @@ local state = redis.call('HMGET', P, 'looked', 'lookedAt', 'urgent', 'round')
 local urgent = is_urgent and 2 or tonumber(state[3] or 0)
 if urgent < 1 and now - tonumber(state[2] or 0) < PACE then return {0, 0} end
 
-local repairs = 0
+local repairs, has_doubts = 0, false
 local function repaired()
   repairs = repairs + 1
 end
@@ -118,6 +118,7 @@ function audit.u(user)
     local rounds, round = P .. ':doubts', tonumber(redis.call('HGET', P, 'round') or 0)
     local since = tonumber(redis.call('HGET', rounds, user) or round)
     redis.call('HSETNX', rounds, user, round)
+    has_doubts = true
     if round > since + 1 then set_count(user, redis.call('HLEN', P .. ':v:' .. user)) end
   end
 end
@@ -190,6 +191,20 @@ function audit.o(once)
   make_sure('ZADD', P .. ':once', 'NX', now + ONCE, once)
 end
 
+-- Names that stand in the lists of all and nowhere else: what they belonged to was lost with everything that speaks of it.
+local function look_through_names()
+  for _, user in ipairs(redis.call('HRANDFIELD', P .. ':users', SAMPLE)) do
+    if is_missing_user(user) and redis.call('EXISTS', P .. ':v:' .. user) == 0 then
+      redis.call('HDEL', P .. ':users', user)
+      redis.call('ZREM', P .. ':idle:u', user)
+      repaired()
+    end
+  end
+  for _, name in ipairs(redis.call('ZRANDMEMBER', P .. ':channels', SAMPLE)) do
+    if not has_channel(name) then note_lost('c', name) end
+  end
+end
+
 -- The end of a round. What cannot be put right a little at a time is counted, if there was anything to put right.
 local function end_round(round)
   redis.call('HSET', P, 'round', round + 1, 'notifying', redis.call('SCARD', P .. ':notify'))
@@ -212,7 +227,9 @@ for _, key in ipairs(page[2]) do
   local kind, name = told_apart(key)
   if kind and audit[kind] then audit[kind](name) end
 end
-if repairs > 0 then urgent = 2 end
+if page[1] == '0' then look_through_names() end
+-- What is in doubt is settled by the rounds after this one.
+if repairs > 0 or has_doubts then urgent = 2 end
 redis.call('HSET', P, 'looked', page[1], 'lookedAt', now, 'urgent', urgent)
 if page[1] == '0' then end_round(tonumber(state[4] or 0)) end
 return {repairs, tonumber(redis.call('HGET', P, 'urgent')) > 0 and 1 or 0}

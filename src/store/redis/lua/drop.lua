@@ -3,7 +3,10 @@ local conn_id, only_due = arg(), arg() == '1'
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's')
 local user, server = held[1], held[2]
-if not user then return 0 end
+if not user then
+  redis.call('ZREM', P .. ':due', conn_id)
+  return 0
+end
 if only_due then
   local due = tonumber(redis.call('ZSCORE', P .. ':due', conn_id) or 0)
   if server or due > now + RETRY then return 0 end
