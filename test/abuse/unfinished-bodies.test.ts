@@ -203,7 +203,7 @@ describe('the memory for all bodies', { timeout: 60_000 }, () => {
     server.app.http.server.headersTimeout = 500
     server.app.http.server.requestTimeout = 800
     const clients = await fill()
-    await until(() => clients.every(({ isOver }) => isOver), 'the end of both', 10_000)
+    await until(() => clients.every(({ isOver }) => isOver), 'the end of both')
     expect(clients.map(({ status }) => status)).toEqual([408, 408])
     await until(async () => !(await tooMany()), 'room')
   })

@@ -174,11 +174,11 @@ export const textOf = ({ body }: Pick<StoredEvent, 'body'>): unknown =>
 export const textsOf = (events: readonly Pick<StoredEvent, 'body'>[]): unknown[] =>
   events.map(textOf)
 
-/** Waits for what comes from elsewhere, at most two seconds. */
+/** Waits for what comes from elsewhere, at most half a minute. */
 export async function until(check: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 2000
+  const deadline = performance.now() + 30_000
   while (!check()) {
-    if (performance.now() > deadline) throw new Error(`waited 2 s for: ${what}`)
+    if (performance.now() > deadline) throw new Error(`waited 30 s for: ${what}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import { until } from '../helpers/http.ts'
 import type { Socket } from 'node:net'
 
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 30_000
 
 export interface Heard {
   readonly text: string

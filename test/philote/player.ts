@@ -11,7 +11,7 @@ import type { Case, Step } from './cases.ts'
 import type { Heard, Refused, TokenParts } from './client.ts'
 import type { RedisSide } from './redis-side.ts'
 
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 30_000
 /** How long nothing has to happen for it to count as nothing. */
 const QUIET_MS = 150
 

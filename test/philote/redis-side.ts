@@ -82,7 +82,7 @@ export class RedisSide {
     },
     published: async (step, issuers) => {
       const heard = this.#heard(step)
-      await until(() => heard.length > 0, 'a message on Redis', 5000)
+      await until(() => heard.length > 0, 'a message on Redis', 30_000)
       const { channel, text } = heard.shift() as Published
       if (step['channel'] !== undefined) match(step['channel'], channel, 'the channel', issuers)
       if ('text' in step) match(step['text'], text, 'the message', issuers)

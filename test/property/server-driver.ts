@@ -253,7 +253,7 @@ export const settingsOf = (options: Driver['options']) => ({
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-async function until(check: () => boolean, withinMs = 2_000): Promise<void> {
+async function until(check: () => boolean, withinMs = 20_000): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!check() && performance.now() < deadline) await nextTurn()
 }

@@ -11,7 +11,7 @@ import type { Sending } from '../helpers/http.ts'
 
 const CLIENTS = 24
 const ROUNDS = 6
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 const RESUME_SECONDS = 5
 /** The code for a connection that is not known, or has ended. */
 const UNKNOWN = 1000
