@@ -85,6 +85,8 @@ export class Member {
         redis_url: `redis://127.0.0.1:${this.network.port}`,
         redis_prefix: this.prefix,
         redis_timeout: 2,
+        // A Redis that has much on disk takes its time to start.
+        redis_connect_timeout: 60,
         heartbeat_interval: 1,
         wake_connections_after: 1,
         // Whoever comes back is known, however long it took.

@@ -7,7 +7,7 @@ import { Backend, until, within } from './http.ts'
 import type { ChildProcess } from 'node:child_process'
 
 export const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
-const START_PATIENCE_MS = 60_000
+const START_PATIENCE_MS = 90_000
 
 export interface Exit {
   readonly code: number | null
