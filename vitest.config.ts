@@ -1,19 +1,13 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/helpers/longest-first.ts'
 
-/** Tests that keep a processor busy for long, or look at how long something takes: nothing runs beside them. */
+/** Tests that look at how long something takes: nothing runs beside them. */
 const ALONE = [
-  'test/property/redis.test.ts',
   'test/abuse/slow-readers.test.ts',
   'test/e2e/leaving.test.ts',
   'test/e2e/size.test.ts',
   'test/bench/**/*.test.ts',
   'test/frontend/**/scale.test.ts',
-]
-/** Tests with processes that are killed or cut off, which others find out after seconds: mostly waiting. */
-const ON_REDIS = [
-  'test/redis/**/*.test.ts',
-  'test/chaos/**/*.test.ts',
-  'test/conformance/redis.test.ts',
 ]
 /** Tests with browsers, which need a good part of a processor each. */
 const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
@@ -32,15 +26,18 @@ export default defineConfig({
     // Only what fails waits as long.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...ALONE, ...ON_REDIS, ...IN_BROWSERS],
-          // Much of the time is waiting, so a few more workers than cores.
-          maxWorkers: 3,
+          exclude: [...ALONE, ...IN_BROWSERS],
+          // Much of the time is waiting, so more workers than cores.
+          maxWorkers: 4,
+          // A process that loads the server once and then runs file after file takes a third of the time.
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
@@ -52,15 +49,6 @@ export default defineConfig({
           exclude: ALONE,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'on Redis',
-          include: ON_REDIS,
-          maxWorkers: 2,
-          sequence: { groupOrder: 2 },
         },
       },
       {

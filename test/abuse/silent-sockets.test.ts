@@ -35,11 +35,10 @@ describe(
     })
     afterAll(killProcesses)
 
+    type Begin = (socket: Socket, index: number) => Promise<void> | void
+
     /** Few at a time: that they all come at once is not what is looked at. */
-    async function open(
-      port: number,
-      begin: (socket: Socket, index: number) => Promise<void> | void,
-    ) {
+    async function open(port: number, begin: Begin): Promise<Socket[]> {
       const sockets: Socket[] = []
       for (let index = 0; index < SOCKETS; index += AT_A_TIME) {
         const some = Array.from({ length: AT_A_TIME }, async (_, n) => {
@@ -55,41 +54,50 @@ describe(
       return sockets
     }
 
+    /** Those of one kind after those of the other, so that nothing is waited for twice. */
     async function timeOut(
       what: string,
-      port: number,
-      begin: (socket: Socket, index: number) => Promise<void> | void,
+      ...kinds: readonly (readonly [port: number, begin: Begin])[]
     ): Promise<void> {
       await probe.expectShortTurns(what, async () => {
-        const sockets = await open(port, begin)
-        expect(sockets.every(({ destroyed }) => !destroyed)).toBe(true)
+        const sockets: Socket[] = []
+        for (const kind of kinds) sockets.push(...(await open(...kind)))
         await until(() => sockets.every(({ destroyed }) => destroyed), 'the end of all', 60_000)
       })
       expect((await send(server, 'GET /health')).status).toBe(200)
     }
 
-    it('with a head that does not end', () =>
-      timeOut('heads', server.port, (socket) => void socket.write('GET / HTTP/1.1\r\nHost: x\r\n')))
-
-    it('without a word', () => timeOut('silence', server.port, () => {}))
-
-    it("without a word at Philote's port", () => timeOut('silence', philotePort, () => {}))
+    // Half of them have a time-out for their head, and half one for their first word; both are looked at together.
+    it("without a word or with a head that does not end, and without a word at Philote's port", () =>
+      timeOut(
+        'silence',
+        [
+          server.port,
+          (socket, index) => {
+            if (index % 2 === 0) socket.write('GET / HTTP/1.1\r\nHost: x\r\n')
+          },
+        ],
+        [philotePort, () => {}],
+      ))
 
     it('that are WebSockets, and answer no heartbeat', async () => {
       const backend = new Backend(server)
-      await timeOut('WebSockets', server.port, async (socket, index) => {
+      const begin = async (socket: Socket, index: number): Promise<void> => {
         const details = { info: { include_users: false, include_history: false } }
         const connId = await backend.connect(`u${index}`, [`room ${index % 100}`], details)
         socket.write(handshake(`/ws?conn_id=${connId}`))
         await once(socket, 'data')
-      })
+      }
+      await timeOut('WebSockets', [server.port, begin])
     })
 
-    it('that are WebSockets of nobody, and do not answer the close', () =>
-      timeOut('unknown WebSockets', server.port, async (socket, index) => {
+    it('that are WebSockets of nobody, and do not answer the close', async () => {
+      const begin = async (socket: Socket, index: number): Promise<void> => {
         const connId = `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
         socket.write(handshake(`/ws?conn_id=${connId}`))
         await once(socket, 'data')
-      }))
+      }
+      await timeOut('unknown WebSockets', [server.port, begin])
+    })
   },
 )

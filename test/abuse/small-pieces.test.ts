@@ -18,8 +18,8 @@ const filled = (piece: Buffer | string, length = BYTES): Buffer => {
 const ask = (line: string): string => `${line} HTTP/1.1\r\nHost:\r\n\r\n`
 const inChunks = (line: string): string =>
   ask(line).replace('\r\n\r\n', '\r\nTransfer-Encoding: chunked\r\n\r\n')
-/** The last of them asks for the end. */
-const requests = (line: string, length = 1_000_000): readonly [Buffer, false] => {
+/** Some ten thousand, which take half a second. The last of them asks for the end. */
+const requests = (line: string, length = 300_000): readonly [Buffer, false] => {
   const last = ask(line).replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')
   return [Buffer.concat([filled(ask(line), length), Buffer.from(last)]), false]
 }
@@ -68,7 +68,7 @@ describe('what comes in small pieces does not hold the event loop', { timeout: 1
   }
 
   describe('of requests', () => {
-    beforeAll(() => start({ wake_connections_after: 0.2 }))
+    beforeAll(() => start({ wake_connections_after: 0.05 }))
     afterAll(killProcesses)
 
     it.each(['POST /disconnect', 'POST /admin/sign_in', 'POST /nowhere', 'POST /message', 'GET /'])(
@@ -104,7 +104,7 @@ describe('what comes in small pieces does not hold the event loop', { timeout: 1
     })
 
     it('of many sockets at once', async () => {
-      const [text] = requests('GET /nowhere', 50_000)
+      const [text] = requests('GET /nowhere', 10_000)
       await probe.expectShortTurns('requests of many sockets', async () => {
         const clients = await Promise.all(Array.from({ length: 40 }, () => dial('')))
         await Promise.all(clients.map((client) => pour(client, text, false)))

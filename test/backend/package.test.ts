@@ -42,7 +42,7 @@ describe('channelstream/backend, as it is published', () => {
     await writeFile(join(folder, 'index.ts'), PROGRAM)
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     await run(process.execPath, [tsc, '-p', folder])
-  }, 60_000)
+  }, BUILD_TIMEOUT_MS)
 
   it('lets a process end that is done with it', async () => {
     const file = join(folder, 'ends.mjs')

@@ -147,16 +147,24 @@ export class Backend {
   }
 }
 
+/** What takes longer is looked at less often: looks cost time on a processor, most of all those that ask a server. */
+const MOST_BETWEEN_LOOKS_MS = 50
+const SHARE_BETWEEN_LOOKS = 0.05
+
 /** Looks until it is true; fails with `what` when it takes too long. */
 export async function until(
   check: () => boolean | Promise<boolean>,
   what: string,
   withinMs = PATIENCE_MS / 2,
 ): Promise<void> {
-  const deadline = performance.now() + withinMs
-  while (!(await check())) {
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms for: ${what}`)
-    await pause(5)
+  const begun = performance.now()
+  for (;;) {
+    const isTrue = check()
+    if (await isTrue) return
+    const passed = performance.now() - begun
+    if (passed > withinMs) throw new Error(`waited ${withinMs} ms for: ${what}`)
+    const share = typeof isTrue === 'boolean' ? 0 : passed * SHARE_BETWEEN_LOOKS
+    await pause(Math.min(Math.max(share, 5), MOST_BETWEEN_LOOKS_MS))
   }
 }
 

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ConfigError } from '../../src/config/load.ts'
 import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
-import { RedisServer } from '../helpers/redis.ts'
+import { RedisServer, stopRedisServers } from '../helpers/redis.ts'
 import { RedisSide } from './redis-side.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { doesStep, loadCases } from './cases.ts'
@@ -10,14 +10,26 @@ import { play } from './player.ts'
 import { startPhilote } from './start.ts'
 import type { Case } from './cases.ts'
 
-let redis: RedisServer
-beforeAll(async () => (redis = await RedisServer.start()), INSTALL_TIMEOUT_MS)
+/** They mostly wait, and say a lot of things alike: so many go side by side, each with a Redis of its own. */
+const SIDE_BY_SIDE = 4
+vi.setConfig({ maxConcurrency: SIDE_BY_SIDE })
+
+const free: RedisServer[] = []
+beforeAll(async () => {
+  for (let count = 0; count < SIDE_BY_SIDE; count++) free.push(await RedisServer.start())
+}, INSTALL_TIMEOUT_MS)
 afterAll(async () => {
   await killProcesses()
-  await redis.stop()
+  await stopRedisServers()
 })
 
-function environmentOf({ env = {} }: Case): Record<string, string> {
+async function withRedis<Result>(work: (redis: RedisServer) => Promise<Result>): Promise<Result> {
+  const redis = free.pop()
+  if (!redis) throw new Error('no Redis is free')
+  return work(redis).finally(() => free.push(redis))
+}
+
+function environmentOf({ env = {} }: Case, redis: RedisServer): Record<string, string> {
   const given = Object.entries({ REDIS_URL: redis.url, ...env })
   const kept = given.filter((entry): entry is [string, string] => entry[1] !== null)
   return Object.fromEntries(
@@ -25,8 +37,8 @@ function environmentOf({ env = {} }: Case): Record<string, string> {
   )
 }
 
-async function playRedis(played: Case): Promise<void> {
-  const env = environmentOf(played)
+async function playRedis(played: Case, redis: RedisServer): Promise<void> {
+  const env = environmentOf(played, redis)
   const side = await RedisSide.open(redis)
   if (doesStep(played, 'cpu')) {
     const server = await ServerProcess.startPhilote({ env })
@@ -40,13 +52,22 @@ async function playRedis(played: Case): Promise<void> {
 
 const cases = loadCases().filter(({ generation }) => generation === 'redis')
 
-// They share one Redis, so they go one after another.
-describe('recorded cases of the Redis generation', () => {
-  for (const played of cases) {
+function playAll(some: readonly Case[]): void {
+  for (const played of some) {
     const { label, about } = played
-    it(`${label}: ${about}`, { timeout: 90_000 }, async () => {
-      if (played.start !== 'fails') return playRedis(played)
-      expect(() => loadPhilote([], environmentOf(played))).toThrow(ConfigError)
-    })
+    it(`${label}: ${about}`, { timeout: 90_000 }, () =>
+      withRedis(async (redis) => {
+        if (played.start !== 'fails') return playRedis(played, redis)
+        expect(() => loadPhilote([], environmentOf(played, redis))).toThrow(ConfigError)
+      }),
+    )
   }
+}
+
+describe.concurrent('recorded cases of the Redis generation', () => {
+  playAll(cases.filter(({ alone }) => !alone))
+})
+
+describe('recorded cases of the Redis generation, one by one', () => {
+  playAll(cases.filter(({ alone }) => alone))
 })

@@ -1,5 +1,5 @@
 /** Redis goes away and comes back, while servers hold sockets and are asked to post. */
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, pause, until } from '../helpers/http.ts'
 import { Listener } from '../helpers/websocket.ts'
 import { ON_DISK, RedisServer } from '../helpers/redis.ts'
@@ -101,13 +101,10 @@ const isPosted = (text: string | undefined, posters: readonly Poster[]): boolean
 
 const LAST = [{ user: 'backend', channel: 'room', message: { text: 'last' } }]
 
-describe('Redis that is away for a while', () => {
-  let redis: RedisServer
-  beforeEach(async () => {
-    redis = await RedisServer.start(ON_DISK)
-  })
-
+// The longest waits, and so the others do their work meanwhile.
+describe.concurrent('Redis that is away for a while', () => {
   it('and started anew with its data, has lost nothing', { timeout: 90_000 }, async () => {
+    const redis = await RedisServer.start(ON_DISK)
     const scene = await set(redis, [redis.url, redis.url])
     const posters = scene.backends.map((backend, at) => new Poster(backend, `poster ${at}`))
     await until(
@@ -133,6 +130,7 @@ describe('Redis that is away for a while', () => {
   })
 
   it('and silent for ten seconds, has lost nothing', { timeout: 90_000 }, async () => {
+    const redis = await RedisServer.start(ON_DISK)
     const scene = await set(redis, [redis.url, redis.url])
     const posters = scene.backends.map((backend, at) => new Poster(backend, `poster ${at}`))
     await until(
@@ -153,6 +151,7 @@ describe('Redis that is away for a while', () => {
   })
 
   it('for one server alone, has lost nothing for its clients', { timeout: 90_000 }, async () => {
+    const redis = await RedisServer.start(ON_DISK)
     const proxy = await TcpProxy.start(redis.port)
     const scene = await set(redis, [redis.url, `redis://127.0.0.1:${proxy.port}`])
     const [near] = scene.backends

@@ -66,7 +66,7 @@ async function expectNothingLost(scene: Awaited<ReturnType<typeof meet>>): Promi
   }
 }
 
-describe('a master that is replaced', () => {
+describe.concurrent('a master that is replaced', () => {
   it('is found by the Sentinels', { timeout: 90_000 }, async () => {
     const master = await RedisServer.start({})
     const replica = await RedisServer.start({ replicaof: `127.0.0.1 ${master.port}` })
@@ -92,7 +92,7 @@ describe('a master that is replaced', () => {
   })
 })
 
-describe('a slot of a Cluster', () => {
+describe.concurrent('a slot of a Cluster', () => {
   it('is followed to another node', { timeout: 90_000 }, async () => {
     const cluster = { 'cluster-enabled': 'yes' }
     const [one, two] = [await RedisServer.start(cluster), await RedisServer.start(cluster)]

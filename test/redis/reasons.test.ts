@@ -1,5 +1,5 @@
 /** Why Redis is away, as the log and a start that fails say it, and as callers do not get to know it. */
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { ServerProcess } from '../helpers/process.ts'
@@ -9,7 +9,18 @@ import type { RedisClient } from '../helpers/redis.ts'
 
 const PATIENCE_MS = 30_000
 
-afterAll(endAll)
+const clients: RedisClient[] = []
+afterAll(async () => {
+  for (const each of clients) each.destroy()
+  await endAll()
+})
+
+/** A connection that is there until the tests are over. */
+async function client(redis: RedisServer): Promise<RedisClient> {
+  const opened = await redis.client()
+  clients.push(opened)
+  return opened
+}
 
 interface Scene {
   readonly redis: RedisServer
@@ -20,9 +31,7 @@ interface Scene {
 
 async function start(): Promise<Scene> {
   const redis = await RedisServer.start()
-  onTestFinished(() => redis.stop())
-  const admin = await redis.client()
-  onTestFinished(() => admin.destroy())
+  const admin = await client(redis)
   const settings = { redis_url: redis.url, redis_prefix: freshPrefix(), redis_timeout: 5 }
   const server = await ServerProcess.start({ settings })
   const backend = new Backend(server)
@@ -77,15 +86,14 @@ const CONDITIONS = [
     advice: /SCRIPT KILL/,
     begin: async ({ redis, admin }: Scene) => {
       await ask(admin, 'CONFIG', 'SET', 'busy-reply-threshold', '10')
-      const busy = await redis.client()
-      onTestFinished(() => busy.destroy())
+      const busy = await client(redis)
       void busy.sendCommand(['EVAL', 'while true do end', '0']).catch(() => {}) // it is killed
     },
     end: ({ admin }: Scene) => ask(admin, 'SCRIPT', 'KILL'),
   },
 ]
 
-describe('a Redis that refuses to work', { timeout: 90_000 }, () => {
+describe.concurrent('a Redis that refuses to work', { timeout: 90_000 }, () => {
   it.each(CONDITIONS)(
     'is logged once with $code and what to do, and callers get a plain 503',
     async ({ code, advice, begin, end }) => {
@@ -111,12 +119,11 @@ describe('a Redis that refuses to work', { timeout: 90_000 }, () => {
   )
 
   it('is logged once more if that turns up while it is away for another reason', async () => {
-    const { redis, server, admin } = await start()
+    const { redis, server } = await start()
     await redis.halt()
     await server.says(/Redis is away/)
     await redis.restart()
     await server.says(/Redis is back/)
-    admin.destroy()
     await redis.halt()
     await server.says(/(Redis is away[^]*){2}/)
     redis.set('min-replicas-to-write', '1')
@@ -135,7 +142,7 @@ describe('a Redis that refuses to work', { timeout: 90_000 }, () => {
   })
 })
 
-describe('a Redis that says nothing any more', { timeout: 90_000 }, () => {
+describe.concurrent('a Redis that says nothing any more', { timeout: 90_000 }, () => {
   it('is logged as such', async () => {
     const { redis, server } = await start()
     redis.pause()

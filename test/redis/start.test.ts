@@ -1,6 +1,6 @@
 /** What a server says that cannot start because of its Redis, and what it logs when Redis goes away. */
 import { createServer } from 'node:net'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { Backend, send, until, within } from '../helpers/http.ts'
 import { Listener } from '../helpers/websocket.ts'
 import { ON_DISK, RedisServer } from '../helpers/redis.ts'
@@ -10,18 +10,26 @@ import { endAll } from '../helpers/ending.ts'
 import { createClient } from '@redis/client'
 import { discard } from '../../src/redis-client.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 
 const CONNECT_SECONDS = 1
 /** A process needs some time of its own, on a machine with other things to do. */
 const LATE_MS = 8_000
 
-afterAll(endAll)
+// They wait, and start processes, of which more at a time would be late.
+vi.setConfig({ maxConcurrency: 3 })
 
-async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
-  const redis = await RedisServer.start(settings)
-  onTestFinished(() => redis.stop())
-  return redis
+const listening: Server[] = []
+afterAll(async () => {
+  for (const server of listening) server.close()
+  await endAll()
+})
+
+/** Listens on a port of loopback, which it answers, until the tests are over. */
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  listening.push(server)
+  return (server.address() as AddressInfo).port
 }
 
 /** Starts a server that should not come up; answers what it says, and how long it took. */
@@ -48,12 +56,10 @@ async function startFakeRedis(version: string, silentTo: readonly string[] = [])
         else socket.write('+OK\r\n')
     })
   })
-  await new Promise<void>((resolve) => void fake.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void fake.close())
-  return `redis://127.0.0.1:${(fake.address() as AddressInfo).port}`
+  return `redis://127.0.0.1:${await listen(fake)}`
 }
 
-describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
+describe.concurrent('a server that cannot use its Redis', { timeout: 90_000 }, () => {
   it.each([
     { name: 'nobody listens', place: (port: number) => `redis://127.0.0.1:${port}` },
     { name: 'there is no socket', place: () => 'unix:///nowhere/redis.sock' },
@@ -93,10 +99,8 @@ describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
       socket.resume()
       socket.on('close', () => (waitedMs = performance.now() - begun))
     })
-    await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => void silent.close())
-    const redis = await startRedis()
-    const ports = [(silent.address() as AddressInfo).port, redis.port]
+    const redis = await RedisServer.start()
+    const ports = [await listen(silent), redis.port]
     const redis_url = `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`
     const times = { redis_connect_timeout: 8, redis_timeout: 60 }
     const settings = { redis_url, redis_prefix: freshPrefix(), ...times }
@@ -107,7 +111,7 @@ describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
   })
 
   it('ends if something else than Redis keeps it from starting', async () => {
-    const redis = await startRedis()
+    const redis = await RedisServer.start()
     const redis_url = redis.url
     const first = await ServerProcess.start({ settings: { redis_url } })
     const args = ['--port', String(first.port)]
@@ -125,16 +129,13 @@ describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
     const server = createServer((socket) => {
       if (++count === 1) socket.destroy()
     })
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => void server.close())
-    const { port } = server.address() as AddressInfo
-    const { text } = await refusal(`redis://127.0.0.1:${port}`)
+    const { text } = await refusal(`redis://127.0.0.1:${await listen(server)}`)
     expect(count).toBeGreaterThan(1)
     expect(text).not.toContain('does not answer')
   })
 
   it('waits for one that comes up', async () => {
-    const redis = await startRedis()
+    const redis = await RedisServer.start()
     await redis.halt()
     const settings = { redis_url: redis.url, redis_connect_timeout: 20 }
     const starting = ServerProcess.start({ settings })
@@ -149,7 +150,7 @@ describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
   })
 
   it('says at once that a password is wrong, or missing, and tells none', async () => {
-    const redis = await startRedis({ requirepass: 'hunter2' })
+    const redis = await RedisServer.start({ requirepass: 'hunter2' })
     for (const [login, why] of [
       [':hunter3@', 'WRONGPASS'],
       ['somebody:hunter3@', 'WRONGPASS'],
@@ -164,14 +165,14 @@ describe('a server that cannot use its Redis', { timeout: 90_000 }, () => {
   })
 
   it('says that it is a replica', async () => {
-    const master = await startRedis()
-    const replica = await startRedis({ replicaof: `127.0.0.1 ${master.port}` })
+    const master = await RedisServer.start()
+    const replica = await RedisServer.start({ replicaof: `127.0.0.1 ${master.port}` })
     const { text } = await refusal(replica.url)
     expect(text).toContain('is a replica, to which nothing can be written')
   })
 })
 
-describe('a Philote server that cannot use its Redis', { timeout: 90_000 }, () => {
+describe.concurrent('a Philote server that cannot use its Redis', { timeout: 90_000 }, () => {
   const philote = (REDIS_URL: string) =>
     ServerProcess.run({ args: ['philote'], env: { REDIS_URL, PORT: '0' } })
 
@@ -188,7 +189,7 @@ describe('a Philote server that cannot use its Redis', { timeout: 90_000 }, () =
   })
 
   it('says at once that a password is wrong, and tells none', async () => {
-    const redis = await startRedis({ requirepass: 'hunter2' })
+    const redis = await RedisServer.start({ requirepass: 'hunter2' })
     const begun = performance.now()
     const { exit, stderr } = await philote(redis.url.replace('//', '//:hunter3@'))
     expect(exit).toEqual({ code: 1, signal: null })
@@ -200,7 +201,7 @@ describe('a Philote server that cannot use its Redis', { timeout: 90_000 }, () =
   })
 
   it('ends if something else keeps it from starting', async () => {
-    const redis = await startRedis()
+    const redis = await RedisServer.start()
     const env = { REDIS_URL: redis.url, PORT: String(redis.port) }
     const args = ['philote', '--host', '127.0.0.1']
     const { exit, stderr } = await ServerProcess.run({ args, env })
@@ -217,9 +218,9 @@ describe('a Philote server that cannot use its Redis', { timeout: 90_000 }, () =
   })
 })
 
-describe('a client of Redis that is discarded', () => {
+describe.concurrent('a client of Redis that is discarded', () => {
   it('leaves no connection, also if it was only being made', async () => {
-    const redis = await startRedis()
+    const redis = await RedisServer.start()
     const admin = await redis.client()
     const { host, port } = { host: '127.0.0.1', port: redis.port }
     const clients = Array.from({ length: 10 }, () =>
@@ -239,9 +240,9 @@ describe('a client of Redis that is discarded', () => {
   })
 })
 
-describe('a server whose Redis goes away', { timeout: 90_000 }, () => {
+describe.concurrent('a server whose Redis goes away', { timeout: 90_000 }, () => {
   it('logs it once each time, whatever is asked meanwhile, and never its password', async () => {
-    const redis = await startRedis({ ...ON_DISK, requirepass: 'hunter2' })
+    const redis = await RedisServer.start({ ...ON_DISK, requirepass: 'hunter2' })
     const redis_url = redis.url.replace('//', '//:hunter2@')
     const settings = { redis_url, redis_prefix: freshPrefix(), redis_timeout: 2 }
     const server = await ServerProcess.start({ settings })

@@ -1,0 +1,40 @@
+import { relative } from 'node:path'
+import { BaseSequencer } from 'vitest/node'
+import type { TestSpecification } from 'vitest/node'
+
+/** What takes longest, mostly by waiting: begun last, it would be waited for alone. The first is begun first. */
+const LONGEST = [
+  'test/abuse/silent-sockets.test.ts',
+  'test/chaos/chaos.test.ts',
+  'test/redis/evictions.test.ts',
+  'test/redis/losses.test.ts',
+  'test/abuse/small-pieces.test.ts',
+  'test/conformance/redis.test.ts',
+  'test/redis/background.test.ts',
+  'test/redis/start.test.ts',
+  'test/conformance/conformance.test.ts',
+  'test/backend/package.test.ts',
+  'test/redis/clocks.test.ts',
+  'test/abuse/unfinished-bodies.test.ts',
+  'test/redis/coming-back.test.ts',
+  'test/abuse/turns.test.ts',
+  'test/redis/away.test.ts',
+  'test/property/redis.test.ts',
+  'test/e2e/standard-streams.test.ts',
+]
+
+/** Also on a machine that has never run the tests, and so has not measured them. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.indexOf(relative(this.ctx.config.root, moduleId))
+      return at < 0 ? LONGEST.length : at
+    }
+    const sorted = await super.sort(files)
+    return sorted.sort(
+      (one, other) =>
+        one.project.config.sequence.groupOrder - other.project.config.sequence.groupOrder ||
+        place(one) - place(other),
+    )
+  }
+}
