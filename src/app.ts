@@ -39,6 +39,7 @@ import { measureDelay } from './telemetry/event-loop.ts'
 import { messageRoutes } from './http/routes/messages.ts'
 import { metricsRoutes } from './http/routes/metrics.ts'
 import { mountWebSocket, webSocketRoute } from './transports/websocket.ts'
+import { named } from './http/plugin-name.ts'
 import { openLog } from './telemetry/log.ts'
 import { openStorage } from './storage.ts'
 import { philoteBeside, redisBus } from './philote-app.ts'
@@ -157,9 +158,9 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     disconnectRoutes,
     healthRoutes,
   ]) {
-    await http.register(routes, { hub, longAnswers: longAnswers(breath) })
+    await http.register(named(routes), { hub, longAnswers: longAnswers(breath) })
   }
-  await http.register(metricsRoutes, {
+  await http.register(named(metricsRoutes), {
     metrics: new Metrics(
       {
         traffic: () => hub.traffic(),
@@ -173,7 +174,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     allowFrom: new AddressList(config.allow_metrics_from),
     forwarding: edge.forwarding,
   })
-  await http.register(longPoll, {
+  await http.register(named(longPoll), {
     sessions: hub.sessions,
     clock,
     origins,
@@ -186,9 +187,19 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     maxGatheredBytes: config.max_outbox_bytes,
     onFault,
   })
-  await http.register(webSocketRoute)
-  await http.register(adminRoutes, { hub, sessions, clock, longAnswers: longAnswers(breath) })
-  await http.register(listRoutes, { sessions, directory, history, uptimeSeconds: uptimeOf(edge) })
+  await http.register(named(webSocketRoute))
+  await http.register(named(adminRoutes), {
+    hub,
+    sessions,
+    clock,
+    longAnswers: longAnswers(breath),
+  })
+  await http.register(named(listRoutes), {
+    sessions,
+    directory,
+    history,
+    uptimeSeconds: uptimeOf(edge),
+  })
   await serveOpenApi(http, sessions)
 }
 

@@ -6,6 +6,7 @@ import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
 import { allowAdmin } from './admin/calls.ts'
 import { explorerRoutes } from './explorer.ts'
+import { named } from './plugin-name.ts'
 import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
 
@@ -119,7 +120,7 @@ export async function serveOpenApi(http: FastifyInstance, sessions: AdminSession
   })
   const guarded = { onRequest: allowAdmin(sessions), schema: { hide: true } }
   http.get('/openapi.json', guarded, async (request) => describe(request.caller.view.prefix))
-  await http.register(explorerRoutes, { sessions, describe })
+  await http.register(named(explorerRoutes), { sessions, describe })
 }
 
 interface OpenApi {

@@ -5,6 +5,7 @@ import type { RedisClientType, TypeMapping } from '@redis/client'
 
 type Modules = Record<string, never>
 type Client = RedisClientType<Modules, Modules, Modules, 2, TypeMapping>
+type MakeClient = ReturnType<typeof Library.RedisClient.factory<Modules, Modules, Modules, 2>>
 
 /** A command that could not be handed to Redis within so long is given up. */
 const SEND_TIMEOUT_MS = 5000
@@ -88,6 +89,8 @@ export class RedisLink {
   async #open(patienceMs: number): Promise<unknown> {
     // Only who has a Redis pays for its client.
     this.#library = await import('@redis/client')
+    // `createClient` makes another class for other options, which takes tens of milliseconds.
+    const make = this.#library.RedisClient.factory<Modules, Modules, Modules, 2>({ RESP: 2 })
     let lastFault: unknown = new Error(`does not answer within ${patienceMs} ms`)
     return new Promise((resolve) => {
       const end = (fault?: unknown): void => {
@@ -100,7 +103,10 @@ export class RedisLink {
         lastFault = fault
         if (isRefusal(fault)) end(fault)
       }
-      const clients = (this.#clients = [this.#newClient(onFault), this.#newClient(onFault)])
+      const clients = (this.#clients = [
+        this.#newClient(make, onFault),
+        this.#newClient(make, onFault),
+      ])
       // Without a user and a password nothing has been said yet on a connection that is made.
       const begin = (client: Client): Promise<unknown> =>
         client.connect().then(() => client.sendCommand(['PING']))
@@ -108,11 +114,9 @@ export class RedisLink {
     })
   }
 
-  #newClient(onFault: (fault: unknown) => void): Client {
-    const { createClient } = this.#library as typeof Library
-    const client: Client = createClient<Modules, Modules, Modules, 2, TypeMapping>({
+  #newClient(make: MakeClient, onFault: (fault: unknown) => void): Client {
+    const client: Client = make<TypeMapping>({
       url: this.options.url,
-      RESP: 2,
       disableClientInfo: true,
       commandOptions: { timeout: SEND_TIMEOUT_MS },
       socket: { connectTimeout: SEND_TIMEOUT_MS, reconnectStrategy: retryDelay },

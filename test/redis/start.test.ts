@@ -17,7 +17,7 @@ const CONNECT_SECONDS = 1
 const LATE_MS = 8_000
 
 // They wait, and start processes, of which more at a time would be late.
-vi.setConfig({ maxConcurrency: 3 })
+vi.setConfig({ maxConcurrency: 2 })
 
 const listening: Server[] = []
 afterAll(async () => {

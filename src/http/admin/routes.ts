@@ -14,6 +14,7 @@ import { ERROR_HEADER } from '../../protocol/headers.ts'
 import { StoreAway } from '../../store/store.ts'
 import { VERSION } from '../../version.ts'
 import { acceptsPages, isForeign, isFromBrowser } from './foreign.ts'
+import { named } from '../plugin-name.ts'
 import { onError } from '../reply-error.ts'
 import { ownLink } from '../forwarding.ts'
 import type { AdminSessions } from './session.ts'
@@ -75,7 +76,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
     reply.type('text/plain').send(processState()),
   )
 
-  await http.register(signingRoutes, options)
+  await http.register(named(signingRoutes), options)
 }
 
 /** Signing in and out. */

@@ -1,5 +1,5 @@
 /** Connections to Redis, by way of `@redis/client`: one process, no coming back by itself. */
-import { createClient } from '@redis/client'
+import { RedisClient } from '@redis/client'
 import { discard, isRefusal } from '../../redis-client.ts'
 import { reasonOf } from '../../reason.ts'
 import { shownEndpoint } from '../../redis-address.ts'
@@ -9,6 +9,12 @@ import type { Reply } from './encoding.ts'
 
 type Modules = Record<string, never>
 export type Client = RedisClientType<Modules, Modules, Modules, 3, TypeMapping>
+
+/**
+ * Makes clients of one class. `createClient` makes a class, with a method for each command, for whatever differs from the
+ * options before: for each connection, which takes the main thread tens of milliseconds.
+ */
+const newClient = RedisClient.factory<Modules, Modules, Modules, 3>({ RESP: 3 })
 
 /** Sharded pub/sub, which reaches only who listens on a Cluster, is of this version. */
 const NEEDED = { major: 7, text: '7.0' }
@@ -103,8 +109,7 @@ async function openClient(
     // Whoever holds the client decides what happens when it ends.
     reconnectStrategy: false as const,
   }
-  const client: Client = createClient<Modules, Modules, Modules, 3, TypeMapping>({
-    RESP: 3,
+  const client: Client = newClient<TypeMapping>({
     socket:
       'path' in endpoint
         ? { ...given, ...endpoint }
