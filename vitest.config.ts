@@ -9,8 +9,22 @@ const ALONE = [
   'test/bench/**/*.test.ts',
   'test/frontend/**/scale.test.ts',
 ]
+/** Tests that look at what this process has worked, or holds: what others have loaded and left would count. */
+const BY_THEMSELVES = [
+  'test/core/directory.test.ts',
+  'test/core/long.test.ts',
+  'test/http/body-reader.test.ts',
+  'test/net/pipelines.test.ts',
+  'test/property/memory.test.ts',
+  'test/store/lease.test.ts',
+  'test/store/memory.test.ts',
+  'test/telemetry/event-loop.test.ts',
+]
 /** Tests with browsers, which need a good part of a processor each. */
 const IN_BROWSERS = ['test/frontend/**/*.test.ts', 'test/demo/**/*.test.ts']
+
+/** Much of the time is waiting, so more than there are cores. */
+const WORKERS = 4
 
 /** Scripts for Redis are text. The build does the same with them. */
 const luaAsText = {
@@ -33,11 +47,19 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...ALONE, ...IN_BROWSERS],
-          // Much of the time is waiting, so more workers than cores.
-          maxWorkers: 4,
-          // A process that loads the server once and then runs file after file takes a third of the time.
+          exclude: [...ALONE, ...BY_THEMSELVES, ...IN_BROWSERS],
+          maxWorkers: WORKERS,
+          // A process that has loaded the server runs file after file, which saves a second of a processor for each.
           isolate: false,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'by themselves',
+          include: BY_THEMSELVES,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
       },

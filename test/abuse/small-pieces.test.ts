@@ -7,8 +7,8 @@ import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
 import { signToken } from '../philote/client.ts'
 
-/** Little that is sent, and much to look at: 2 MB of it may come in one turn of the event loop. */
-const BYTES = 4_000_000
+/** Little that is sent, and much to look at: as much of it as may come in one turn of the event loop. */
+const BYTES = 2_000_000
 const SECRET = 'secret'
 
 const filled = (piece: Buffer | string, length = BYTES): Buffer => {

@@ -1,8 +1,7 @@
 import { beforeAll, describe, it, vi } from 'vitest'
 import { startServer } from '../helpers/server.ts'
 import { play } from './player.ts'
-import { loadScenarios } from './scenario.ts'
-import type { ConfigInput } from '../../src/config/load.ts'
+import { loadScenarios, settingsOf } from './scenario.ts'
 
 // Scenarios mostly wait, so many fit side by side, up to where they wait for the processor: then the
 // timed ones (polls that gather, gaps of heartbeats) suffer. More than this saves nothing, since the
@@ -10,9 +9,6 @@ import type { ConfigInput } from '../../src/config/load.ts'
 vi.setConfig({ maxConcurrency: 8 })
 
 const USUAL_SECONDS = 4
-
-/** Where steps have to fall into one window, which a busy machine may miss: the same rule, with a longer window. */
-const PATIENCE: Readonly<Record<string, ConfigInput>> = { 'poll-gathers': { poll_gather: 1 } }
 
 // The first server of a process loads and compiles everything, which no scenario should have to wait for.
 beforeAll(async () => {
@@ -24,7 +20,7 @@ describe.concurrent('conformance', () => {
   for (const { label, scenario } of loadScenarios()) {
     const timeout = 15_000 + (scenario.seconds ?? USUAL_SECONDS) * 2000
     it(`${label}: ${scenario.why}`, { timeout }, async () => {
-      const server = await startServer({ ...PATIENCE[scenario.name], ...scenario.ini })
+      const server = await startServer(settingsOf(scenario))
       try {
         await play(scenario, server)
       } finally {

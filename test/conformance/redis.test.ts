@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
-import { loadScenarios } from './scenario.ts'
+import { loadScenarios, settingsOf } from './scenario.ts'
 import { play } from './player.ts'
 
 vi.setConfig({ maxConcurrency: 8 })
@@ -19,7 +19,7 @@ describe.concurrent.each([1, 3])('conformance of %i servers on Redis', (count) =
   for (const { label, scenario } of loadScenarios()) {
     const timeout = 20_000 + (scenario.seconds ?? USUAL_SECONDS) * 2000
     it(`${label}: ${scenario.why}`, { timeout }, async () => {
-      const servers = await Servers.start(redis, count, scenario.ini)
+      const servers = await Servers.start(redis, count, settingsOf(scenario))
       try {
         await play(scenario, servers)
       } finally {

@@ -8,7 +8,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 const WAKE_S = 0.8
-const GATHER_S = 0.4
+const GATHER_S = 0.8
 
 const textsOf = ({ body }: Answer): unknown[] =>
   (body as ReceivedEvent[]).map(({ message }) => message?.text)

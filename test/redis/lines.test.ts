@@ -55,7 +55,7 @@ const PASSWORD = encodeURIComponent('hunter2+is:a/b')
 const settingsFor = (redis_url: string) => ({
   redis_url,
   redis_prefix: freshPrefix(),
-  redis_connect_timeout: 1,
+  redis_connect_timeout: 10,
 })
 
 describe('a server', { timeout: 90_000 }, () => {
@@ -75,7 +75,8 @@ describe('a server', { timeout: 90_000 }, () => {
   })
 
   it('does not trust an authority that nobody told it of', async () => {
-    const settings = settingsFor(`rediss://:${PASSWORD}@127.0.0.1:${tlsPort}`)
+    const url = `rediss://:${PASSWORD}@127.0.0.1:${tlsPort}`
+    const settings = { ...settingsFor(url), redis_connect_timeout: 2 }
     const { exit, stderr } = await ServerProcess.run({ args: ['--port', '0'], settings })
     expect(exit.code).toBe(1)
     expect(stderr).toMatch(/certificate/)
