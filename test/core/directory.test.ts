@@ -110,11 +110,11 @@ function worked(): number {
   return (user + system) / 1000
 }
 
-/** The first attempt in which memory was not cleaned up at length, or the last. */
+/** The first attempt in which memory was not cleaned up at length, nor the list too old for its next page, or the last. */
 async function quietest(store: MemoryStore, query: z.input<typeof ChannelsQuery>) {
   let attempt = await timed(store, query)
-  for (let more = 0; more < 6 && attempt.longest >= MAX_HALT_MS; more++)
-    attempt = await timed(store, query)
+  const isFine = (): boolean => Math.max(attempt.longest, attempt.next) < MAX_HALT_MS
+  for (let more = 0; more < 6 && !isFine(); more++) attempt = await timed(store, query)
   return attempt
 }
 
