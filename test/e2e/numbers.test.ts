@@ -30,7 +30,9 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
   beforeAll(async () => {
     if (kind === 'Redis') redis = await RedisServer.start()
     philotePort = await freePort()
-    const shared = redis ? { redis_url: redis.url } : {}
+    // Nobody is collected meanwhile, however slow the machine is: what is there is compared.
+    const lasting = { gc_conns_after: 600 }
+    const shared = redis ? { redis_url: redis.url, ...lasting } : lasting
     const philote = { philote_port: philotePort, philote_secret: SECRET }
     clients = await ServerProcess.start({ settings: { ...shared, ...philote } })
     server = redis ? await ServerProcess.start({ settings: shared }) : clients
