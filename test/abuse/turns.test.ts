@@ -549,7 +549,7 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
   })
 
   describe('that asks for as much as it may', () => {
-    const LISTENERS = 250
+    const LISTENERS = 500
     const users = (prefix: string) => times(20_000, (n) => `${prefix}${n}`)
     const message = { user: 'a', channel: 'hall', message: { text: 'x'.repeat(100) } }
     let listener: Listener

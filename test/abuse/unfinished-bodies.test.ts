@@ -7,8 +7,7 @@ import { startServer } from '../helpers/server.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const MEGABYTE = 1_048_576
-/** If each chunk were kept as what it came in, with some hundred bytes, these would take half a gigabyte. */
-const SOCKETS = 24
+const SOCKETS = 64
 /** What each socket sends: a body of a byte a chunk takes six bytes for each. */
 const CHUNKS = Buffer.from('1\r\nx\r\n'.repeat(200_000))
 const CHUNKED = { 'Transfer-Encoding': 'chunked' }
