@@ -19,7 +19,7 @@ import type { Scene } from './people.ts'
 
 const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 45)
 const SEED = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000)
-const SETTLING_MS = 90_000
+const SETTLING_MS = 120_000
 const RESIDENTS = 12
 
 describe(`three servers on one Redis, for ${SECONDS} s with seed ${SEED}`, () => {

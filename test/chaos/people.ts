@@ -1,6 +1,6 @@
 import { pause, until } from '../helpers/http.ts'
 import { ChaosClient } from './client.ts'
-import { answered } from './record.ts'
+import { BEGINNING, answered } from './record.ts'
 import type { Chance } from './random.ts'
 import type { Fleet } from './fleet.ts'
 import type { Kind } from './client.ts'
@@ -9,7 +9,8 @@ import type { Posted, Record, Stay } from './record.ts'
 export const ROOMS = ['hall', 'kitchen', 'garden'] as const
 const ROOM = { notify_presence: true }
 export const CONFIGS = Object.fromEntries(ROOMS.map((room) => [room, ROOM]))
-const SETTLING_MS = 90_000
+const SETTLING_MS = 120_000
+const BEGINNING_MS = 3_000
 
 /** What everybody who takes part needs. */
 export interface Scene {
@@ -104,11 +105,18 @@ export async function visit(
   }
 }
 
-/** The client has something, and with it a cursor. */
+/**
+ * The client has something, and with it a cursor. Until then it can name nothing to come back with: what was written to a
+ * first socket that broke is lost to it, so it is told something again and again.
+ */
 export async function settleFirst(scene: Scene, client: ChaosClient): Promise<void> {
-  const first = await say(scene, `${client.user}’s beginning`, { room: null, users: [client.user] })
-  const hasIt = () => client.events.some(({ message }) => message?.text === first.text)
-  await until(hasIt, `"${first.text}" at ${client.user}`, SETTLING_MS)
+  const deadline = performance.now() + SETTLING_MS
+  while (client.events.length === 0) {
+    if (performance.now() > deadline) throw new Error(`${client.user} was never told anything`)
+    await say(scene, `${client.user}’s ${BEGINNING}`, { room: null, users: [client.user] })
+    const isTold = () => client.events.length > 0
+    await until(isTold, 'the beginning', BEGINNING_MS).catch(() => {}) // told again
+  }
 }
 
 /** Comes with a new connection each time, and is sent away by the backend. */
@@ -119,7 +127,6 @@ export async function dropIn(scene: Scene, name: string, isOver: () => boolean):
     const kind = chance.pick(['socket', 'poll'] as const)
     const { client, stays } = await enter(scene, { user, rooms: [chance.pick(ROOMS)], kind })
     const stay = stays[0] as Stay
-    // Who has got nothing yet has no cursor to come back with: what was written to a first socket that broke is lost to it.
     await settleFirst(scene, client)
     answered(stay.joined)
     await pause(chance.between(0, 2_000))

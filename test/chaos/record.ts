@@ -7,6 +7,9 @@ export interface Span {
   answered: number
 }
 
+/** Posted by who begins, as often as it takes until the client has something. */
+export const BEGINNING = 'beginning'
+
 export interface Posted {
   readonly text: string
   readonly by: string
@@ -63,9 +66,9 @@ export class Record {
   }
 
   /** Whether the client with this connection has to be told, may be told, or must never be. */
-  fate(connId: string, user: string, { room, users, when }: Posted): 'must' | 'may' | 'never' {
+  fate(connId: string, user: string, { by, room, users, when }: Posted): 'must' | 'may' | 'never' {
     if (users.length > 0 && !users.includes(user)) return 'never'
-    if (room === null) return 'must'
+    if (room === null) return by.endsWith(BEGINNING) ? 'may' : 'must'
     let fate: 'must' | 'may' | 'never' = 'never'
     for (const { room: where, joined, left, settledAt } of this.#stays.get(connId) ?? []) {
       if (where !== room || joined.asked > when.answered) continue

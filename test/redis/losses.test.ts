@@ -394,7 +394,8 @@ describe.concurrent('what can be found out elsewhere', { timeout: 60_000 }, () =
     'who is lost but for the list of all users, and what for that of all channels, is gone',
     inScene(async (scene) => {
       const connId = await scene.connectLoud('ann')
-      await scene.lose(':u:ann', ':v:ann', `:n:${connId}`, ':c:room', ':m:room')
+      for (const name of [':u:ann', ':v:ann', `:n:${connId}`, ':c:room', ':m:room'])
+        await scene.lose(name)
       const isGone = async () => {
         const { connections, connected_users, users, channels } = await scene.figures()
         return [connections, connected_users, users, channels].every((count) => count === 0)
