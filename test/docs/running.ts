@@ -67,7 +67,9 @@ export function start(
     const listen = (data: Buffer): void => {
       output += data.toString()
       const match = ready.exec(output)
-      if (match) resolve({ found: match[1] ?? '', stop })
+      if (!match) return
+      clearTimeout(timer)
+      resolve({ found: match[1] ?? '', stop })
     }
     child.stdout.on('data', listen)
     child.stderr.on('data', listen)
