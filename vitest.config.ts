@@ -70,6 +70,9 @@ export default defineConfig({
           include: IN_BROWSERS,
           exclude: ALONE,
           maxWorkers: 2,
+          // What is imported for pages takes longer to load than most files take to run.
+          isolate: false,
+          globalSetup: './test/helpers/browser-server.ts',
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,11 +1,12 @@
-/** A real browser for tests: Debian's Chromium, without a window, on a profile of its own. */
+/** Pages in a real browser for tests. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
-import { beforeAll, expect, onTestFinished } from 'vitest'
-import { CHROMIUM, INSTALL_TIMEOUT_MS, setupBrowser } from './debian-packages.ts'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterEach, beforeAll, beforeEach, expect, inject, onTestFinished } from 'vitest'
+import { INSTALL_TIMEOUT_MS } from './debian-packages.ts'
+import { launch } from './browser-server.ts'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]|[\w-]+\.test)$/
@@ -32,57 +33,73 @@ export interface TestPage extends Page {
 
 export interface TestBrowser {
   /**
-   * A page with cookies and storage of its own, closed after the test. The test fails if the page complained on its
-   * console, threw, or asked for anything of another host than this machine.
+   * A page with cookies and storage of its own. The test fails if the page complained on its console, threw, or asked
+   * for anything of another host than this machine. Closed after the test; one that is opened in `beforeAll` is there
+   * for every test of the file, and is closed after the last.
    */
   newPage(options?: PageOptions): Promise<TestPage>
 }
 
-/**
- * To be called where the tests of a file are declared: one browser for all of them. Names under `.test` lead to this
- * machine, so that a page can be of an origin that is not trusted as loopback is; all other names lead nowhere.
- */
+/** To be called where the tests of a file are declared: the browser of all files of the project, or of this one. */
 export function useBrowser(): TestBrowser {
+  const lasting: Visit[] = []
+  let isBegun = false
   let browser: Browser
   beforeAll(async () => {
-    await setupBrowser()
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
-      ],
-    })
+    const endpoint = inject('browser')
+    browser = endpoint ? await chromium.connect(endpoint) : await launch()
+    // Closes what was opened there.
     return () => browser.close()
   }, INSTALL_TIMEOUT_MS)
+  beforeEach(() => void (isBegun = true))
+  afterEach(() => lasting.forEach(expectNoComplaints))
 
   return {
-    async newPage({ viewport = DESKTOP, expected, ...options } = {}) {
-      const isPhone = viewport !== null && viewport.width < PHONE_MAX_WIDTH
-      const kind = { viewport, isMobile: isPhone, hasTouch: isPhone, locale: 'en-GB' }
-      const context = await browser.newContext({ ...kind, ...options })
-      context.setDefaultTimeout(ACTION_TIMEOUT_MS)
-      const page = await context.newPage()
-      const complaints: string[] = []
-      const note = (complaint: string): void => {
-        if (!expected?.test(complaint)) complaints.push(complaint)
-      }
-      page.on(
-        'console',
-        (message) => void (message.type() === 'error' && note(`error: ${message.text()}`)),
-      )
-      page.on('pageerror', (error) => note(`thrown: ${String(error)}`))
-      page.on('request', (request) => noteForeigner(request.url(), complaints))
-      page.on('websocket', (socket) => noteForeigner(socket.url(), complaints))
-      onTestFinished(async () => {
-        await context.close()
-        expect(complaints, 'complaints of the page').toEqual([])
-      })
+    async newPage(options) {
+      const visit = await open(browser, options)
+      if (isBegun)
+        onTestFinished(async () => {
+          await visit.context.close()
+          expectNoComplaints(visit)
+        })
+      else lasting.push(visit)
+      const { page } = visit
       return Object.assign(page, { shoot: (name: string) => screenshot(page, name) })
     },
   }
+}
+
+interface Visit {
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly complaints: string[]
+}
+
+async function open(
+  browser: Browser,
+  { viewport = DESKTOP, expected, ...options }: PageOptions = {},
+): Promise<Visit> {
+  const isPhone = viewport !== null && viewport.width < PHONE_MAX_WIDTH
+  const kind = { viewport, isMobile: isPhone, hasTouch: isPhone, locale: 'en-GB' }
+  const context = await browser.newContext({ ...kind, ...options })
+  context.setDefaultTimeout(ACTION_TIMEOUT_MS)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  const note = (complaint: string): void => {
+    if (!expected?.test(complaint)) complaints.push(complaint)
+  }
+  page.on(
+    'console',
+    (message) => void (message.type() === 'error' && note(`error: ${message.text()}`)),
+  )
+  page.on('pageerror', (error) => note(`thrown: ${String(error)}`))
+  page.on('request', (request) => noteForeigner(request.url(), complaints))
+  page.on('websocket', (socket) => noteForeigner(socket.url(), complaints))
+  return { context, page, complaints }
+}
+
+function expectNoComplaints({ complaints }: Visit): void {
+  expect(complaints.splice(0), 'complaints of the page').toEqual([])
 }
 
 function noteForeigner(address: string, complaints: string[]): void {
