@@ -1,7 +1,7 @@
-import { afterAll, describe, expect, it } from 'vitest'
-import { Demo, Person } from './demo.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Demo, Person, beginIn, useChat } from './demo.ts'
 import { VIEWPORT, useBrowser } from '../helpers/browser.ts'
-import { accessibilityFaults } from '../helpers/axe.ts'
+import { expectAccessible } from '../helpers/axe.ts'
 import { killProcesses } from '../helpers/process.ts'
 import { until } from '../helpers/http.ts'
 import type { TestPage } from '../helpers/browser.ts'
@@ -13,16 +13,42 @@ const HOSTILE = '<img src=x onerror="window.hit=1">'
 const hits = (page: TestPage): Promise<unknown> =>
   page.evaluate(() => (globalThis as { hit?: unknown }).hit)
 
-async function annAndBob(options: { query?: string } = {}) {
-  const demo = await Demo.chat()
-  const ann = await Person.enter(browser, demo, 'Ann', options)
-  const bob = await Person.enter(browser, demo, 'Bob', options)
-  return { demo, ann, bob }
+const chat = useChat()
+/** Who are there from the start, for tests that need nothing else of them. */
+let ann: Person
+let bob: Person
+beforeAll(async () => {
+  ann = await Person.enter(browser, chat(), 'Ann')
+  bob = await Person.enter(browser, chat(), 'Bob')
+})
+
+/** A channel for a test alone, and names that nobody has. Channels of the same letter come before `random`. */
+let letter = 'A'
+function ownRoom() {
+  const own = letter
+  letter = String.fromCharCode(letter.charCodeAt(0) + 1)
+  return { room: `nook ${own}`, nameOf: (name: string) => `${name} ${own}` }
+}
+
+/** Ann and Bob in a channel of their own. */
+async function annAndBob() {
+  const own = ownRoom()
+  await ann.join(own.room)
+  await bob.join(own.room)
+  return own
+}
+
+/** Two who have just come, and were in one channel only before. */
+async function newcomers({ demo = chat(), query = '' } = {}) {
+  const { room, nameOf } = ownRoom()
+  const one = await Person.enter(browser, demo, nameOf('Cem'), { query, room })
+  const other = await Person.enter(browser, demo, nameOf('Dea'), { query, room })
+  return { room, one, other }
 }
 
 describe('two people in the chat', { timeout: 90_000 }, () => {
   it('see what the other says, once, and what was said before they came', async () => {
-    const { demo, ann, bob } = await annAndBob()
+    const { room, nameOf } = await annAndBob()
     await ann.say('hello, Bob')
     await bob.sees('hello, Bob')
     await bob.say('hello, Ann')
@@ -30,13 +56,13 @@ describe('two people in the chat', { timeout: 90_000 }, () => {
     await ann.hasSent()
     expect(await ann.texts()).toEqual(['hello, Bob', 'hello, Ann'])
     expect(await bob.texts()).toEqual(['hello, Bob', 'hello, Ann'])
-    const cem = await Person.enter(browser, demo, 'Cem')
+    const cem = await Person.enter(browser, chat(), nameOf('Cem'), { room })
     await cem.sees('hello, Bob')
     expect(await cem.texts()).toEqual(['hello, Bob', 'hello, Ann'])
   })
 
   it('change and take back what they said, and nothing else', async () => {
-    const { demo, ann, bob } = await annAndBob()
+    await annAndBob()
     await ann.say('helo')
     await ann.say('secret')
     await bob.sees('secret')
@@ -57,16 +83,17 @@ describe('two people in the chat', { timeout: 90_000 }, () => {
     const uuid = await bob.message('hello').getAttribute('data-uuid')
     for (const action of ['edit', 'delete']) {
       const data = { uuid, text: 'forged' }
-      const answer = await bob.page.request.post(`${demo.url}/chat/api/${action}`, { data })
+      const answer = await bob.page.request.post(`${chat().url}/chat/api/${action}`, { data })
       expect(answer.status(), action).toBe(403)
     }
     expect(await ann.texts()).toEqual(['hello (edited)'])
   })
 
   it('write to each other alone: nobody else gets it, then or later', async () => {
-    const { demo, ann, bob } = await annAndBob()
+    const { room, nameOf } = await annAndBob()
     const frames: string[] = []
     const cem = await browser.newPage()
+    await beginIn(cem, room)
     cem.on('websocket', (socket) =>
       socket.on('framereceived', ({ payload }) => frames.push(String(payload))),
     )
@@ -74,19 +101,19 @@ describe('two people in the chat', { timeout: 90_000 }, () => {
       if (response.url().includes('/api/'))
         void response.text().then((text) => frames.push(text), String)
     })
-    await cem.goto(`${demo.url}/chat/`)
-    await cem.getByLabel('Your name').fill('Cem')
+    await cem.goto(`${chat().url}/chat/`)
+    await cem.getByLabel('Your name').fill(nameOf('Cem'))
     await cem.getByRole('button', { name: 'Enter' }).click()
-    await ann.page.locator('#users').getByText('Cem').waitFor()
+    await ann.page.locator('#users').getByText(nameOf('Cem')).waitFor()
 
-    await ann.talkTo('Bob')
+    await ann.talkTo(bob.name)
     await ann.say('between us')
-    await bob.place('Ann').locator('.count').waitFor()
-    await bob.place('Ann').click()
+    await bob.place(ann.name).locator('.count').waitFor()
+    await bob.place(ann.name).click()
     await bob.sees('between us')
     await bob.say('our secret')
     await ann.sees('our secret')
-    await ann.openChannel('lobby')
+    await ann.openChannel(room)
     await ann.say('for all')
     await cem.locator('.message', { hasText: 'for all' }).waitFor()
     await cem.reload()
@@ -96,69 +123,69 @@ describe('two people in the chat', { timeout: 90_000 }, () => {
   })
 
   it('see who is there, how they are, and who is writing', async () => {
-    const { ann, bob } = await annAndBob()
-    const bobsLine = ann.page.locator('#users .person', { hasText: 'Bob' })
-    await bobsLine.waitFor()
-    await bob.setStatus('Busy', 'Back at three')
-    await bobsLine.getByText('Back at three').waitFor()
-    await bobsLine.locator('[data-colour="red"]').waitFor()
-    await bob.page.locator('#said').pressSequentially('I think')
-    await ann.page.getByText('Bob is writing…').waitFor()
-    await bob.say('that is it')
+    const { room, nameOf } = await annAndBob()
+    const cem = await Person.enter(browser, chat(), nameOf('Cem'), { room })
+    const cemsLine = ann.page.locator('#users .person', { hasText: cem.name })
+    await cemsLine.waitFor()
+    await cem.setStatus('Busy', 'Back at three')
+    await cemsLine.getByText('Back at three').waitFor()
+    await cemsLine.locator('[data-colour="red"]').waitFor()
+    await cem.page.locator('#said').pressSequentially('I think')
+    await ann.page.getByText(`${cem.name} is writing…`).waitFor()
+    await cem.say('that is it')
     await ann.sees('that is it')
     expect(await ann.page.locator('#typing').innerText()).toBe('')
-    await bob.page.close()
-    await bobsLine.waitFor({ state: 'detached' })
+    await cem.page.close()
+    await cemsLine.waitFor({ state: 'detached' })
   })
 
   it('make channels, see what is new in others, and leave', async () => {
-    const { ann, bob } = await annAndBob()
-    await ann.join('garden')
-    await bob.join('garden')
-    await bob.openChannel('lobby')
-    await ann.say('roses')
-    await bob.place('garden').locator('.count').waitFor()
-    await until(async () => /^\(1\) /.test(await bob.page.title()), 'the number in the title')
-    await bob.openChannel('garden')
-    await bob.sees('roses')
-    await bob.place('garden').locator('.count').waitFor({ state: 'detached' })
-    await bob.page.getByRole('button', { name: 'Leave' }).click()
-    await bob.place('garden').waitFor({ state: 'detached' })
-    await ann.page.locator('#users .person', { hasText: 'Bob' }).waitFor({ state: 'detached' })
+    const { room, one, other } = await newcomers()
+    await one.join('garden')
+    await other.join('garden')
+    await other.openChannel(room)
+    await one.say('roses')
+    await other.place('garden').locator('.count').waitFor()
+    await until(async () => /^\(1\) /.test(await other.page.title()), 'the number in the title')
+    await other.openChannel('garden')
+    await other.sees('roses')
+    await other.place('garden').locator('.count').waitFor({ state: 'detached' })
+    await other.page.getByRole('button', { name: 'Leave' }).click()
+    await other.place('garden').waitFor({ state: 'detached' })
+    await one.page.locator('#users .person', { hasText: other.name }).waitFor({ state: 'detached' })
 
-    await bob.say('goodbye')
-    await bob.sees('goodbye')
-    for (const name of ['lobby', 'random']) {
-      await bob.openChannel(name)
-      await bob.page.getByRole('button', { name: 'Leave' }).click()
-      await bob.place(name).waitFor({ state: 'detached' })
+    await other.say('goodbye')
+    await other.sees('goodbye')
+    for (const name of [room, 'random']) {
+      await other.openChannel(name)
+      await other.page.getByRole('button', { name: 'Leave' }).click()
+      await other.place(name).waitFor({ state: 'detached' })
     }
-    await bob.page.getByText('Join a channel, or write to somebody.').waitFor()
-    expect(await bob.texts()).toEqual([])
-    expect(await bob.page.locator('#said').isDisabled()).toBe(true)
-    await bob.page.shoot('chat-nowhere')
-    await bob.page.keyboard.press('Alt+ArrowDown')
-    await bob.join('lobby')
-    await bob.sees('goodbye')
+    await other.page.getByText('Join a channel, or write to somebody.').waitFor()
+    expect(await other.texts()).toEqual([])
+    expect(await other.page.locator('#said').isDisabled()).toBe(true)
+    await other.page.shoot('chat-nowhere')
+    await other.page.keyboard.press('Alt+ArrowDown')
+    await other.join(room)
+    await other.sees('goodbye')
   })
 
   it('are who they say: a name that is taken is refused', async () => {
-    const { demo } = await annAndBob()
     const page = await browser.newPage({ expected: /409/ })
-    await page.goto(`${demo.url}/chat/`)
-    await page.getByLabel('Your name').fill('ANN')
+    await page.goto(`${chat().url}/chat/`)
+    await page.getByLabel('Your name').fill(ann.name.toUpperCase())
     await page.getByRole('button', { name: 'Enter' }).click()
     await page.getByText('That name is taken. Choose another.').waitFor()
   })
 
   it('get by with long polls', async () => {
-    const { ann, bob } = await annAndBob({ query: '?transport=poll' })
+    const { one, other } = await newcomers({ query: '?transport=poll' })
     const sockets: string[] = []
-    ann.page.on('websocket', (socket) => sockets.push(socket.url()))
-    await ann.say('by poll')
-    await bob.sees('by poll')
-    await bob.say('me too')
-    await ann.sees('me too')
+    one.page.on('websocket', (socket) => sockets.push(socket.url()))
+    await one.say('by poll')
+    await other.sees('by poll')
+    await other.say('me too')
+    await one.sees('me too')
     expect(sockets).toEqual([])
   })
 })
@@ -168,39 +195,39 @@ describe('when the server is killed and comes back', { timeout: 90_000 }, () => 
     ['WebSockets', ''],
     ['long polls', '?transport=poll'],
   ])('people with %s come back, and nothing is lost or doubled', async (_name, query) => {
-    const { demo, ann, bob } = await annAndBob({ query })
-    await ann.say('before')
-    await bob.sees('before')
+    const demo = await Demo.newChat()
+    const { one, other } = await newcomers({ demo, query })
+    await one.say('before')
+    await other.sees('before')
     await demo.kill()
-    await ann.page.getByText('The connection is lost.').waitFor()
-    await ann.page.getByText(/Next attempt in \d+ s/).waitFor()
-    await ann.page.screenshot({ path: 'test-results/chat-lost.png' })
-    await ann.say('while it was away')
+    await one.page.getByText('The connection is lost.').waitFor()
+    await one.page.getByText(/Next attempt in \d+ s/).waitFor()
+    await one.page.shoot('chat-lost')
+    await one.say('while it was away')
     // What cannot be changed now is not lost either.
-    await ann.page.keyboard.press('ArrowUp')
-    const change = ann.page.getByLabel('Change your message')
+    await one.page.keyboard.press('ArrowUp')
+    const change = one.page.getByLabel('Change your message')
     await change.fill('before all')
     await change.press('Enter')
     expect(await change.inputValue()).toBe('before all')
     await demo.restart()
-    await Promise.all([ann.isConnected(), bob.isConnected()])
-    await ann.hasSent()
-    await bob.sees('while it was away')
-    await bob.say('after')
-    await ann.sees('after')
+    await Promise.all([one.isConnected(), other.isConnected()])
+    await one.hasSent()
+    await other.sees('while it was away')
+    await other.say('after')
+    await one.sees('after')
     await change.waitFor({ state: 'detached' })
     const all = ['before all (edited)', 'while it was away', 'after']
-    expect(await ann.texts()).toEqual(all)
-    expect(await bob.texts()).toEqual(all)
-    await ann.page.locator('#users .person', { hasText: 'Bob' }).waitFor()
+    expect(await one.texts()).toEqual(all)
+    expect(await other.texts()).toEqual(all)
+    await one.page.locator('#users .person', { hasText: other.name }).waitFor()
   })
 })
 
 describe('what is hostile', { timeout: 90_000 }, () => {
   it('is shown as text: names, channels, messages, statuses', async () => {
-    const demo = await Demo.chat()
-    const eve = await Person.enter(browser, demo, '<b onmouseover=hit=1>Eve')
-    const bob = await Person.enter(browser, demo, 'Bob')
+    const { room } = await annAndBob()
+    const eve = await Person.enter(browser, chat(), '<b onmouseover=hit=1>Eve', { room })
     await eve.say(HOSTILE)
     await eve.say('<script>window.hit=1</script>')
     await bob.sees(HOSTILE)
@@ -209,16 +236,16 @@ describe('what is hostile', { timeout: 90_000 }, () => {
     await bob.join('<img src=x onerror=hit=1>')
     await eve.setStatus('Away', '<svg onload=hit=1>')
     await bob.page.getByText('<svg onload=hit=1>').waitFor()
-    await eve.page.locator('#users').getByText('Bob').waitFor()
+    await eve.page.locator('#users').getByText(bob.name).waitFor()
     for (const { page } of [eve, bob]) {
       expect(await hits(page)).toBeUndefined()
       expect(await page.locator('#chat :is(img, svg, script, b)').count()).toBe(0)
     }
-    await bob.page.screenshot({ path: 'test-results/chat-hostile.png' })
+    await bob.page.shoot('chat-hostile')
   })
 
   it('is refused where it cannot be meant', async () => {
-    const demo = await Demo.chat()
+    const demo = chat()
     const eve = await Person.enter(browser, demo, 'Eve')
     const { page } = eve
     const post = async (action: string, data: unknown, headers = {}) =>
@@ -255,16 +282,16 @@ describe('what is hostile', { timeout: 90_000 }, () => {
 
 describe('the page', { timeout: 90_000 }, () => {
   it('can be used with the keyboard alone', async () => {
-    const demo = await Demo.chat()
-    const bob = await Person.enter(browser, demo, 'Bob')
+    const { room, nameOf } = await annAndBob()
     const page = await browser.newPage()
+    await beginIn(page, room)
     const { keyboard } = page
-    await page.goto(`${demo.url}/chat/`)
+    await page.goto(`${chat().url}/chat/`)
     await page.locator('#your-name:focus').waitFor()
-    await keyboard.type('Ann')
+    await keyboard.type(nameOf('Ann'))
     await keyboard.press('Enter')
     await page.locator('#said:focus').waitFor()
-    await page.locator('#users').getByText('Bob').waitFor()
+    await page.locator('#users').getByText(bob.name).waitFor()
     await keyboard.type('typo')
     await keyboard.press('Enter')
     await page.locator('.message.sent', { hasText: 'typo' }).waitFor()
@@ -282,12 +309,12 @@ describe('the page', { timeout: 90_000 }, () => {
     await page.locator('#said:focus').waitFor()
     await keyboard.press('Control+k')
     await page.locator('#channel-name:focus').waitFor()
-    await keyboard.type('garden')
+    await keyboard.type('meadow')
     await keyboard.press('Enter')
-    await page.locator('#title', { hasText: 'garden' }).waitFor()
+    await page.locator('#title', { hasText: 'meadow' }).waitFor()
     await page.locator('#said:focus').waitFor()
     await keyboard.press('Alt+ArrowDown')
-    await page.locator('#title', { hasText: 'lobby' }).waitFor()
+    await page.locator('#title', { hasText: room }).waitFor()
 
     // Back from the field: to the message's buttons, and to what they do.
     await keyboard.press('Shift+Tab')
@@ -307,24 +334,18 @@ describe('the page', { timeout: 90_000 }, () => {
   it.each(['desktop', 'phone'] as const)(
     'has no serious fault of accessibility, on a %s',
     async (size) => {
-      const demo = await Demo.chat()
-      const bob = await Person.enter(browser, demo, 'Bob Brown')
+      const { room, nameOf } = await annAndBob()
       await bob.say('Good morning! Who is in today?')
       await bob.setStatus('Focused', 'Writing the release notes')
       const page = await browser.newPage({ viewport: VIEWPORT[size] })
-      const look = async (what: string): Promise<void> => {
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme })
-          await page.shoot(`chat-${size}-${colorScheme}-${what}`)
-          expect(await accessibilityFaults(page), `${what}, ${colorScheme}`).toEqual([])
-        }
-      }
-      await page.goto(demo.url)
+      await beginIn(page, room)
+      const look = (what: string): Promise<void> => expectAccessible(page, `chat-${size}-${what}`)
+      await page.goto(chat().url)
       await look('index')
       await page.getByRole('link', { name: 'Chat' }).click()
       await page.locator('#welcome').waitFor()
       await look('welcome')
-      await page.getByLabel('Your name').fill('Ann')
+      await page.getByLabel('Your name').fill(nameOf('Ann'))
       await page.getByRole('button', { name: 'Enter' }).click()
       await page.locator('.message', { hasText: 'Good morning!' }).waitFor()
       await page.locator('#said').fill('I am. Coffee in ten minutes?')
@@ -352,7 +373,7 @@ describe('the page', { timeout: 90_000 }, () => {
   )
 
   it('looks as docs/chat.png shows it', async () => {
-    const demo = await Demo.chat()
+    const demo = await Demo.newChat()
     const mara = await Person.enter(browser, demo, 'Mara Lind')
     const jon = await Person.enter(browser, demo, 'Jón')
     const priya = await Person.enter(browser, demo, 'Priya Nair')

@@ -1,6 +1,6 @@
 /** The chat as people run it, and people who use it. */
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { beforeAll, onTestFinished } from 'vitest'
 import { ServerProcess } from '../helpers/process.ts'
 import { start } from '../docs/running.ts'
 import { until } from '../helpers/http.ts'
@@ -8,34 +8,43 @@ import type { Locator } from 'playwright-core'
 import type { PageOptions, TestBrowser, TestPage } from '../helpers/browser.ts'
 
 const SECRET = 'secret of the demo'
-const PATIENCE_MS = 12_000
+/** Only what fails waits as long. */
+const PATIENCE_MS = 30_000
 /** What Chromium itself writes when a server is killed, or a request is refused. */
 export const BROKEN = /ERR_|WebSocket connection|Failed to load resource/
 
 export const demoFile = (path: string): string =>
   fileURLToPath(new URL(`../../demo/${path}`, import.meta.url))
 
-/** A server and a backend beside it, until the test is over. The server can be killed and started again. */
+/** A server and a backend beside it. The server can be killed and started again. */
 export class Demo {
   private constructor(
     public server: ServerProcess,
     readonly url: string,
+    private readonly stopBackend: () => Promise<void>,
   ) {}
 
   static async start(command: readonly [string, ...string[]]): Promise<Demo> {
     const server = await ServerProcess.start(serverOptions)
     const env = { PORT: '0', CHANNELSTREAM_URL: server.url, CHANNELSTREAM_SECRET: SECRET }
     const { found, stop } = await start(command, /(http:\/\/127\.0\.0\.1:\d+)\s/, { env })
-    const demo = new Demo(server, found)
-    onTestFinished(async () => {
-      await stop()
-      await demo.server.kill()
-    })
-    return demo
+    return new Demo(server, found, stop)
   }
 
   static chat(): Promise<Demo> {
     return Demo.start([process.execPath, demoFile('chat/server.mjs')])
+  }
+
+  /** A chat in which nothing was said yet, until the test is over. */
+  static async newChat(): Promise<Demo> {
+    const demo = await Demo.chat()
+    onTestFinished(() => demo.stop())
+    return demo
+  }
+
+  async stop(): Promise<void> {
+    await this.stopBackend()
+    await this.server.kill()
   }
 
   /** As `kill -9` does it: without a word to anybody. */
@@ -53,6 +62,31 @@ const serverOptions = {
   settings: { secret: SECRET, admin_secret: SECRET, heartbeat_interval: 0.5 },
 }
 
+/**
+ * To be called where the tests of a file are declared: one chat for those that take names of their own in it, and
+ * talk in a channel of their own. Names are not free again when a test is over.
+ */
+export function useChat(): () => Demo {
+  let demo: Demo
+  beforeAll(async () => {
+    demo = await Demo.chat()
+    return () => demo.stop()
+  })
+  return () => demo
+}
+
+export interface Entry extends PageOptions {
+  readonly query?: string
+  /** The channel to begin in instead of the lobby, as for somebody who was there before. */
+  readonly room?: string
+}
+
+/** Remembers channels for the page, if it does not know any yet. */
+export async function beginIn(page: TestPage, room: string): Promise<void> {
+  const channels = JSON.stringify(JSON.stringify([room, 'random']))
+  await page.addInitScript(`localStorage.channels ??= ${channels}`)
+}
+
 /** Somebody at a page of the chat. */
 export class Person {
   private constructor(
@@ -64,9 +98,10 @@ export class Person {
     browser: TestBrowser,
     demo: Demo,
     name: string,
-    { query = '', ...options }: PageOptions & { query?: string } = {},
+    { query = '', room, ...options }: Entry = {},
   ): Promise<Person> {
     const page = await browser.newPage({ expected: BROKEN, ...options })
+    if (room !== undefined) await beginIn(page, room)
     await page.goto(`${demo.url}/chat/${query}`)
     await page.getByLabel('Your name').fill(name)
     await page.getByRole('button', { name: 'Enter' }).click()

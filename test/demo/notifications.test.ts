@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Demo, demoFile } from './demo.ts'
-import { accessibilityFaults } from '../helpers/axe.ts'
+import { expectAccessible } from '../helpers/axe.ts'
 import { DEBIAN_PYTHON } from '../helpers/debian-packages.ts'
 import { VIEWPORT, useBrowser } from '../helpers/browser.ts'
 import { killProcesses } from '../helpers/process.ts'
@@ -25,6 +25,7 @@ describe('notifications', { timeout: 90_000 }, () => {
     ['Python', [DEBIAN_PYTHON, demoFile('notifications/server.py')]],
   ] as const)('reach every page, as text, from a backend in %s', async (language, command) => {
     const demo = await Demo.start([...command])
+    onTestFinished(() => demo.stop())
     const [one, other] = [
       await browser.newPage(),
       await browser.newPage({ viewport: VIEWPORT.phone }),
@@ -45,9 +46,10 @@ describe('notifications', { timeout: 90_000 }, () => {
     for (const page of [one, other]) {
       await page.getByText('Build 42 is done ✓').waitFor()
       expect(await page.locator('img').count()).toBe(0)
-      await page.emulateMedia({ colorScheme: page === one ? 'light' : 'dark' })
-      await page.shoot(`notifications-${language}-${page === one ? 'desktop' : 'phone-dark'}`)
-      expect(await accessibilityFaults(page)).toEqual([])
+      await expectAccessible(
+        page,
+        `notifications-${language}-${page === one ? 'desktop' : 'phone'}`,
+      )
     }
     expect((await fetch(`${demo.url}/server.mjs`)).status).toBe(404)
   })

@@ -6,10 +6,13 @@ import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { linkTo } from '../../../frontend/admin/src/services/routes.ts'
 import { decodeName, encodeName, visible } from '../../../frontend/admin/src/services/names.ts'
 import type { Page } from 'playwright-core'
+import type { PageOptions, TestPage } from '../../helpers/browser.ts'
 
 const browser = useBrowser()
 let server: ServerProcess
 let backend: Backend
+/** Signed in, at the view that the test before was at. */
+let panel: TestPage
 
 /** The server takes no key of this name, neither for settings nor in messages. */
 const SETTABLE = HOSTILE.filter((text) => text !== '__proto__')
@@ -29,10 +32,11 @@ beforeAll(async () => {
         { user: text, channel: text, message: { [text]: text } },
       ])
   }
+  panel = await openPanel({ expected: /status of 422/ })
 })
 afterAll(killProcesses)
 
-async function openPanel(options = {}): Promise<Page> {
+async function openPanel(options: PageOptions = {}): Promise<TestPage> {
   const page = await browser.newPage(options)
   await signIn(page, server.url)
   return page
@@ -44,7 +48,7 @@ const shown = (page: Page, scope: string, text: string) =>
 
 describe('text from users', () => {
   it('is text in the lists', async () => {
-    const page = await openPanel()
+    const page = panel
     for (const hash of ['#/channels', '#/users']) {
       await goTo(page, hash)
       for (const text of HOSTILE)
@@ -62,7 +66,7 @@ describe('text from users', () => {
   it.each(SETTABLE)(
     'is text wherever it is said, and names a channel that can be set: %j',
     async (text) => {
-      const page = await openPanel()
+      const page = panel
       await goTo(page, linkTo.channel(text))
       await shown(page, 'h1', visible(text))
       await page.getByText('listening, without private messages').waitFor()
@@ -100,7 +104,7 @@ describe('text from users', () => {
   )
 
   it('may be the name of what every object has', async () => {
-    const page = await openPanel({ expected: /status of 422/ })
+    const page = panel
     await goTo(page, linkTo.channel('__proto__'))
     await page.getByText('listening, without private messages').waitFor()
     await backend.say('__proto__', 'said here')

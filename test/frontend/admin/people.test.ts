@@ -1,17 +1,17 @@
 /** What different people need of the panel: those who use a keyboard, a screen reader, a phone, the dark. */
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../../helpers/http.ts'
-import { DESKTOP, PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
+import { DESKTOP, PHONE, useBrowser } from '../../helpers/browser.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
+import { expectAccessible } from '../../helpers/axe.ts'
 import { expectSound, goTo, signIn } from './panel.ts'
-import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
+import type { TestPage } from '../../helpers/browser.ts'
 
 const browser = useBrowser()
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 let server: ServerProcess
+/** Signed in, at the view that the test before was at. */
+let panel: TestPage
 
 beforeAll(async () => {
   server = await ServerProcess.start({ settings: { gc_conns_after: 600 } })
@@ -26,6 +26,8 @@ beforeAll(async () => {
   await backend.connect('ann', ['lobby'], { state_public_keys: ['mood'] })
   await backend.say('lobby', 'Good morning, everybody!')
   await backend.say('lobby', 'Only for Ann.', { pm_users: ['ann'] })
+  panel = await browser.newPage()
+  await signIn(panel, server.url)
 })
 afterAll(killProcesses)
 
@@ -49,31 +51,10 @@ async function open(page: Page, { hash, ready }: View): Promise<void> {
   await page.locator(ready).first().waitFor()
 }
 
-/** What axe-core finds serious or worse, by rule and element. */
-async function seriousFaults(page: Page): Promise<string[]> {
-  // By the debugger, because the page's policy lets in no script.
-  const session = await page.context().newCDPSession(page)
-  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
-    expression: `${axe};axe.run()`,
-    awaitPromise: true,
-    returnByValue: true,
-  })
-  expect(exceptionDetails).toBeUndefined()
-  const { violations, passes } = result.value as AxeResults
-  expect(passes.length).toBeGreaterThan(5)
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${JSON.stringify(target)}`))
-}
-
-/** In the light and in the dark: that all is in sight, and that nobody is kept out. */
+/** That all is in sight, and that nobody is kept out. */
 async function look(page: Page, name: string, size: string): Promise<void> {
   await expectSound(page)
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme })
-    expect(await seriousFaults(page), `${name}, ${colorScheme}`).toEqual([])
-    await screenshot(page, `${name}-${size}-${colorScheme}`)
-  }
+  await expectAccessible(page, `${name}-${size}`)
 }
 
 describe.each([DESKTOP, PHONE])('on a screen of $width × $height', (viewport) => {
@@ -166,8 +147,7 @@ describe('with a keyboard only', () => {
   })
 
   it('one sees where one is', async () => {
-    const page = await browser.newPage()
-    await signIn(page, server.url)
+    const page = panel
     for (const view of VIEWS) {
       await open(page, view)
       for (let step = 0; step < 8; step++) {
@@ -187,8 +167,7 @@ describe('with a keyboard only', () => {
   })
 
   it('one moves through a list row by row, and the reader is told which', async () => {
-    const page = await browser.newPage()
-    await signIn(page, server.url)
+    const page = panel
     await open(page, { name: 'users', hash: '#/users', ready: 'cs-virtual-list .name' })
     const grid = page.getByRole('grid')
     await grid.focus()

@@ -4,27 +4,31 @@ import { connectedClient, goTo, hears, makeRoom, signIn } from './panel.ts'
 import { closeClients } from '../../helpers/websocket.ts'
 import { screenshot, useBrowser } from '../../helpers/browser.ts'
 import { until } from '../../helpers/http.ts'
-import type { PageOptions } from '../../helpers/browser.ts'
+import type { TestPage } from '../../helpers/browser.ts'
 import type { Backend } from '../../helpers/http.ts'
 
 const browser = useBrowser()
 let server: ServerProcess
 
+/** Signed in, at the view that the test before was at. */
+let panel: TestPage
+
 beforeAll(async () => {
   server = await ServerProcess.start({ settings: { gc_conns_after: 600 } })
+  // Browsers write down each answer that is no success.
+  panel = await browser.newPage({ expected: /status of 422/ })
+  await signIn(panel, server.url)
 })
 afterAll(closeClients)
 afterAll(killProcesses)
 
-async function openPanel(hash = '#/', options: PageOptions = {}) {
-  const page = await browser.newPage(options)
-  await signIn(page, server.url)
-  await goTo(page, hash)
-  return page
+/** By way of a view with nothing in it, so that nothing is left of the view before. */
+async function openPanel(hash: string) {
+  await goTo(panel, '#/nowhere')
+  await panel.getByText('There is no such page').waitFor()
+  await goTo(panel, hash)
+  return panel
 }
-
-/** Browsers write down each answer that is no success. */
-const REFUSED = { expected: /status of 422/ }
 
 /** A channel of its own for each test. */
 let rooms = 0
@@ -56,7 +60,8 @@ describe('signing in and out', () => {
   })
 
   it('ends in every window at once', async () => {
-    const page = await openPanel()
+    const page = await browser.newPage()
+    await signIn(page, server.url)
     const other = await page.context().newPage()
     await other.goto(`${server.url}/admin`)
     await other.locator('.state.live').waitFor()
@@ -67,7 +72,7 @@ describe('signing in and out', () => {
 
 describe('the overview', () => {
   it('shows figures that move without being reloaded', async () => {
-    const page = await openPanel()
+    const page = await openPanel('#/')
     const users = page.locator('[data-figure=connected_users] .number')
     const messages = page.locator('[data-figure=messages_per_second] .number')
     await users.waitFor()
@@ -85,7 +90,7 @@ describe('the overview', () => {
   })
 
   it('tells the value of the moment that is pointed at', async () => {
-    const page = await openPanel()
+    const page = await openPanel('#/')
     const card = page.locator('[data-figure=memory_bytes]')
     const box = await card.locator('svg').boundingBox()
     await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) - 3, (box?.y ?? 0) + 20)
@@ -118,7 +123,7 @@ describe('a channel', () => {
 
   it('has settings that can be changed', async () => {
     const { room, backend } = await newRoom()
-    const page = await openPanel(`#/channel/${room}`, REFUSED)
+    const page = await openPanel(`#/channel/${room}`)
     const form = page.locator('cs-settings-form')
     const save = form.getByRole('button', { name: 'Save settings' })
     await form.getByLabel('Tell when a user’s state changes').check()
@@ -272,7 +277,7 @@ describe('the form', () => {
   it('sends JSON to users in private, and tells what is wrong', async () => {
     const { room } = await newRoom()
     const client = await connectedClient(server, 'listener', room)
-    const page = await openPanel('#/send', REFUSED)
+    const page = await openPanel('#/send')
     await page.getByLabel('users, in private').check()
     await page.getByLabel('Users, one a line').fill('listener\nnobody')
     await page.getByLabel('The message is JSON').check()
@@ -293,7 +298,9 @@ describe('the form', () => {
 
 describe('an address', () => {
   it('that leads nowhere says so', async () => {
-    const page = await openPanel('#/nowhere/at%all')
+    const page = await openPanel('#/send')
+    await page.getByLabel('Text').waitFor()
+    await goTo(page, '#/nowhere/at%all')
     await page.getByText('There is no such page').waitFor()
   })
 })

@@ -2,7 +2,7 @@ import { createServer, request as sendRequest } from 'node:http'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend } from '../../helpers/http.ts'
 import { VIEWPORT, useBrowser } from '../../helpers/browser.ts'
-import { accessibilityFaults } from '../../helpers/axe.ts'
+import { expectAccessible } from '../../helpers/axe.ts'
 import { startServer } from '../../helpers/server.ts'
 import type { AddressInfo } from 'node:net'
 import type { Locator } from 'playwright-core'
@@ -14,8 +14,11 @@ const REFUSED = /Failed to load resource: the server responded with a status of 
 
 const browser = useBrowser()
 let server: TestServer
+/** What takes seconds to draw; most tests go on where the one before left it. */
+let explorer: TestPage
 beforeAll(async () => {
   server = await startServer({ secret: SECRET, allow_posting_from: '127.0.0.1' })
+  explorer = await openExplorer(server.url, { expected: REFUSED })
   return () => server.close()
 })
 
@@ -38,39 +41,97 @@ async function openExplorer(at: string, options: PageOptions = {}): Promise<Test
 /** An operation, opened. `id` is a method and a path, as in `post_connect`. */
 async function operation(page: TestPage, id: string): Promise<Locator> {
   const block = page.locator(`[id$="-${id}"].opblock`)
-  await block.locator('.opblock-summary-control').click()
+  await toggle(block)
   await block.locator('.execute').waitFor()
   return block
 }
 
-/** Sends the example, or `body`; answers status and body as the page shows them. */
+/** Not a click: it would wait for the page to stand still, each time. */
+const toggle = (block: Locator): Promise<void> =>
+  block.locator('.opblock-summary-control').dispatchEvent('click')
+
+/** Sends the example, or `body`; answers status and body as the page shows them. Leaves all as it was before. */
 async function execute(page: TestPage, id: string, body?: unknown) {
   const block = await operation(page, id)
   if (body !== undefined) await block.locator('textarea').first().fill(JSON.stringify(body))
   await block.locator('.execute').click()
   const live = block.locator('.live-responses-table .response').first()
   await live.waitFor()
-  return {
+  const answer = {
     status: Number.parseInt(await live.locator('.response-col_status').innerText()),
     text: await live.locator('.response-col_description').innerText(),
+    url: await block.locator('.request-url').innerText(),
   }
+  await block.locator('.btn-clear').click()
+  await toggle(block)
+  return answer
+}
+
+/** In the light and in the dark, with nothing opened and with an answer shown. */
+async function look(page: TestPage, size: 'desktop' | 'phone'): Promise<void> {
+  await page.getByLabel('Secret').fill(SECRET)
+  await expectAccessible(page, `explorer-${size}-list`)
+  const block = await operation(page, 'post_message')
+  await block.locator('.execute').click()
+  await block.locator('.live-responses-table .response').first().waitFor()
+  await expectAccessible(page, `explorer-${size}-message`)
+  const width = await page.evaluate(() => document.documentElement.scrollWidth)
+  expect(width).toBeLessThanOrEqual(VIEWPORT[size].width)
+  await block.locator('.btn-clear').click()
+  await toggle(block)
 }
 
 describe('the API explorer', { timeout: 120_000 }, () => {
+  it('shows what is wrong: no secret, another secret', async () => {
+    const advice = explorer.locator('#advice')
+    // The session of the admin pages is no signature.
+    expect((await execute(explorer, 'post_connect')).status).toBe(403)
+    expect(await advice.innerText()).toContain('allow_posting_from')
+    await explorer.getByLabel('Secret').fill('wrong')
+    const refused = await execute(explorer, 'post_user_state')
+    expect(refused.status).toBe(401)
+    expect(refused.text).toContain('Bad Signature')
+    expect(await advice.innerText()).toContain('Is this the server’s secret')
+  })
+
+  it('shows every operation, with an example of each body', async () => {
+    const document = (await new Backend(server, SECRET).send('GET /openapi.json')).body as {
+      paths: Record<string, Record<string, { summary: string; requestBody?: object }>>
+    }
+    const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, about]) => ({ method, path, about })),
+    )
+    expect(await explorer.locator('.opblock').count()).toBe(operations.length)
+    for (const { method, path, about } of operations) {
+      const name = `${method} ${path}`
+      const block = await operation(explorer, `${method}_${path.slice(1).replace(/[/.]/g, '_')}`)
+      expect(await block.textContent(), name).toContain(about.summary)
+      if (about.requestBody)
+        expect(await block.locator('textarea').first().inputValue(), name).toMatch(
+          /lobby|conn_id|ann|rules/,
+        )
+      await toggle(block)
+    }
+  })
+
+  it('has no serious fault of accessibility, on a desktop', () => look(explorer, 'desktop'))
+
+  it('has no serious fault of accessibility, on a phone', async () =>
+    look(await openExplorer(server.url, { viewport: VIEWPORT.phone }), 'phone'))
+
   it('signs in the browser: /connect, /message and /info', async () => {
-    const page = await openExplorer(server.url)
     const sent: string[] = []
-    page.on('request', (request) =>
+    explorer.on('request', (request) =>
       sent.push(request.url(), JSON.stringify(request.headers()), request.postData() ?? ''),
     )
-    await page.getByLabel('Secret').fill(SECRET)
-    await page.getByText('Each request is signed in this browser.').waitFor()
-    const connected = await execute(page, 'post_connect')
+    await explorer.getByLabel('Secret').fill(SECRET)
+    await explorer.getByText('Each request is signed in this browser.').waitFor()
+    const connected = await execute(explorer, 'post_connect')
     expect(connected.status).toBe(200)
     expect(connected.text).toContain('3b8f2a6e-5d0c-4f7a-9a44-0f3f3c1f7d10')
     const said = [{ user: 'bob', channel: 'lobby', message: { text: 'from the explorer' } }]
-    expect((await execute(page, 'post_message', said)).status).toBe(200)
-    const told = await execute(page, 'post_info')
+    expect((await execute(explorer, 'post_message', said)).status).toBe(200)
+    const told = await execute(explorer, 'post_info')
     expect(told.status).toBe(200)
     expect(told.text).toContain('from the explorer')
     const { channels } = await new Backend(server, SECRET).info()
@@ -78,80 +139,22 @@ describe('the API explorer', { timeout: 120_000 }, () => {
 
     expect(sent.join('\n')).toContain('x-channelstream-secret')
     expect(sent.join('\n')).not.toContain(SECRET)
-    const kept = await page.evaluate(() =>
+    const kept = await explorer.evaluate(() =>
       JSON.stringify([{ ...localStorage }, { ...sessionStorage }]),
     )
     expect(kept).not.toContain(SECRET)
-    await page.getByRole('link', { name: 'Admin' }).click()
-    await page.getByRole('heading', { name: 'Overview' }).waitFor()
-  })
-
-  it('shows what is wrong: no secret, another secret', async () => {
-    const page = await openExplorer(server.url, { expected: REFUSED })
-    const advice = page.locator('#advice')
-    // The session of the admin pages is no signature.
-    expect((await execute(page, 'post_connect')).status).toBe(403)
-    expect(await advice.innerText()).toContain('allow_posting_from')
-    await page.getByLabel('Secret').fill('wrong')
-    const refused = await execute(page, 'post_user_state')
-    expect(refused.status).toBe(401)
-    expect(refused.text).toContain('Bad Signature')
-    expect(await advice.innerText()).toContain('Is this the server’s secret')
-  })
-
-  it('shows every operation, with an example of each body', async () => {
-    const page = await openExplorer(server.url)
-    const document = (await new Backend(server, SECRET).send('GET /openapi.json')).body as {
-      paths: Record<string, Record<string, { summary: string; requestBody?: object }>>
-    }
-    const operations = Object.entries(document.paths).flatMap(([path, item]) =>
-      Object.entries(item).map(([method, about]) => ({ method, path, about })),
-    )
-    expect(await page.locator('.opblock').count()).toBe(operations.length)
-    for (const { method, path, about } of operations) {
-      const name = `${method} ${path}`
-      const id = `${method}_${path.slice(1).replace(/[/.]/g, '_')}`
-      const block = page.locator(`[id$="-${id}"].opblock`)
-      // Not a click: it would wait for the page to stand still, each time.
-      await block.locator('.opblock-summary-control').dispatchEvent('click')
-      await block.locator('.execute').waitFor()
-      expect(await block.textContent(), name).toContain(about.summary)
-      if (about.requestBody)
-        expect(await block.locator('textarea').first().inputValue(), name).toMatch(
-          /lobby|conn_id|ann|rules/,
-        )
-      await block.locator('.opblock-summary-control').dispatchEvent('click')
-    }
+    await explorer.getByRole('link', { name: 'Admin' }).click()
+    await explorer.getByRole('heading', { name: 'Overview' }).waitFor()
   })
 
   it('works behind a proxy that serves it under a path', async () => {
     const proxy = await startProxy('/push')
     const page = await openExplorer(`${proxy}/push`, { expected: /favicon/ })
     await page.getByLabel('Secret').fill(SECRET)
-    expect((await execute(page, 'post_info')).status).toBe(200)
-    const urls = await page.locator('.request-url').allInnerTexts()
-    expect(urls.join()).toContain(`${proxy}/push/info`)
+    const { status, url } = await execute(page, 'post_info')
+    expect(status).toBe(200)
+    expect(url).toContain(`${proxy}/push/info`)
   })
-
-  it.each(['desktop', 'phone'] as const)(
-    'has no serious fault of accessibility, on a %s',
-    async (size) => {
-      const page = await openExplorer(server.url, { viewport: VIEWPORT[size] })
-      await page.getByLabel('Secret').fill(SECRET)
-      const look = async (what: string): Promise<void> => {
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme })
-          await page.shoot(`explorer-${size}-${colorScheme}-${what}`)
-          expect(await accessibilityFaults(page), `${what}, ${colorScheme}`).toEqual([])
-        }
-      }
-      await look('list')
-      await execute(page, 'post_message')
-      await look('message')
-      const width = await page.evaluate(() => document.documentElement.scrollWidth)
-      expect(width).toBeLessThanOrEqual(VIEWPORT[size].width)
-    },
-  )
 
   it('allows no script but its own, and no frame around it', async () => {
     const page = await browser.newPage()
