@@ -24,6 +24,9 @@ const onRedis = () => ({ redis_url: redis.url, redis_prefix: freshPrefix() })
 /** Browsers complain of a server that is not there, which is what these tests are about. */
 const expected = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection|status of (403|503)/
 
+/** What the panel takes for a sign that nobody is there. */
+const SILENCE_MS = 8_000
+
 const start = (settings: Readonly<Record<string, string | number>>, port = 0) =>
   ServerProcess.start({ settings, args: ['--port', String(port)] })
 
@@ -87,9 +90,11 @@ describe('a network that loses everything', () => {
     const server = await start({})
     const proxy = await silentProxy(server.port)
     const page = await browser.newPage({ expected })
+    await page.clock.install()
     await signIn(page, `http://127.0.0.1:${proxy.port}`)
     proxy.fallSilent()
-    await page.getByText('Reconnecting').waitFor({ timeout: 12_000 })
+    await page.clock.fastForward(SILENCE_MS)
+    await page.getByText('Reconnecting').waitFor()
     proxy.speak()
     await isLive(page)
   }, 60_000)
