@@ -4,24 +4,30 @@
  * A client may send requests without waiting for answers (pipelining), and 2,600 fit into one read of the network. Node makes
  * all of them at once, and answers them in order. Here what is beyond a limit stays bytes until those before it are answered.
  */
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
+import { CompactRequest } from './compact-request.ts'
 import { destroyOnError } from './destroy-on-error.ts'
 import { paceReading, unshiftInPieces } from './paced-reading.ts'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** Requests of one socket that may be unanswered. */
 const MAX_UNANSWERED = 32
-/** Requests in one turn of the event loop that came while one before them was unanswered, from all sockets together. */
+/**
+ * Requests in one turn of the event loop that came while one before them was unanswered, from all sockets together. One with many
+ * headers counts as several.
+ */
 const MAX_PIPELINED_A_TURN = 256
+const HEADERS_OF_ONE = 16
 
 const PIPELINE = Symbol('pipeline')
 type PipedSocket = Socket & { [PIPELINE]?: Pipeline }
 
 let pipelinedInTurn = 0
 
-function countPipelined(): void {
-  if (pipelinedInTurn++ === 0) setImmediate(forgetPipelined)
+function countPipelined({ rawHeaders }: IncomingMessage): void {
+  if (pipelinedInTurn === 0) setImmediate(forgetPipelined)
+  pipelinedInTurn += 1 + Math.floor(rawHeaders.length / 2 / HEADERS_OF_ONE)
 }
 
 function forgetPipelined(): void {
@@ -45,7 +51,7 @@ class Pipeline {
 
   began(response: ServerResponse): void {
     if (this.unanswered++ === 0) return
-    countPipelined()
+    countPipelined(response.req)
     if (this.#responses.size === 0) this.socket.once('close', this.#closeAll)
     this.#responses.add(response)
   }
@@ -75,7 +81,7 @@ const ASKED = Symbol('upgrade asked for')
 const WAITS = Symbol('has to wait')
 
 /** A request that may have to wait: for Node it is an upgrade then, which stops the parser behind its head. */
-export class PacedRequest extends IncomingMessage {
+export class PacedRequest extends CompactRequest {
   declare upgrade: boolean;
   [ASKED] = false;
   [WAITS]: boolean | undefined = undefined

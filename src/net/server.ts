@@ -60,6 +60,8 @@ export function openServer({ options, handler, limits, refusal, log }: ServerPar
   server.on('timeout', cutIdle)
   // Before the sockets are counted: one that Node gets back is not new.
   limitPipelines(server)
+  // None is left out unseen, such as a second `Host`: their size is limited, and with it their number.
+  server.maxHeadersCount = 0
   limits.guard(server, refusal)
   return server
 }

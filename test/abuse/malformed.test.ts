@@ -16,6 +16,7 @@ const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
   ['two hosts', 'HTTP/1.1', ['Host: a', 'Host: b']],
   ['the same host twice', 'HTTP/1.1', ['Host: a', 'X: y', 'hOST: a']],
   ['two hosts in HTTP/1.0', 'HTTP/1.0', ['Host: a', 'Host: b']],
+  ['two hosts, far apart', 'HTTP/1.1', ['Host: a', ...Array<string>(1500).fill('a: b'), 'Host: b']],
   ['no host', 'HTTP/1.1', []],
   ['HTTP/0.9', 'HTTP/0.9', ['Host: a']],
   ['HTTP/0.9 without a version', '', ['Host: a']],

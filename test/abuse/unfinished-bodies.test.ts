@@ -68,6 +68,11 @@ describe('bodies in chunks of a byte, of which none ends', { timeout: 120_000 },
     expect(await flood(signedHead('POST /message', CHUNKED))).toEqual([])
   })
 
+  it('GET /listen, which waits for events, holds little of what nobody reads', async () => {
+    const connId = await new Backend(server).connect('ann', ['room'])
+    await flood(head(`GET /listen?conn_id=${connId}`, CHUNKED))
+  })
+
   it("at Philote's port are answered, and the server serves others", async () => {
     const [, port] = /Philote.*?:(\d+)/.exec(server.stdout) ?? []
     const statuses = await flood(head('POST /', CHUNKED), Number(port))
