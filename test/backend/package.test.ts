@@ -36,13 +36,17 @@ describe('channelstream/backend, as it is published', () => {
     ])
   })
 
-  it('has types that a project of its own sees', async () => {
-    await writeFile(join(folder, 'package.json'), '{"type": "module"}')
-    await writeFile(join(folder, 'tsconfig.json'), TSCONFIG)
-    await writeFile(join(folder, 'index.ts'), PROGRAM)
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    await run(process.execPath, [tsc, '-p', folder])
-  }, BUILD_TIMEOUT_MS)
+  it(
+    'has types that a project of its own sees',
+    async () => {
+      await writeFile(join(folder, 'package.json'), '{"type": "module"}')
+      await writeFile(join(folder, 'tsconfig.json'), TSCONFIG)
+      await writeFile(join(folder, 'index.ts'), PROGRAM)
+      const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+      await run(process.execPath, [tsc, '-p', folder])
+    },
+    BUILD_TIMEOUT_MS,
+  )
 
   it('lets a process end that is done with it', async () => {
     const file = join(folder, 'ends.mjs')
