@@ -24,7 +24,7 @@ export const LONGEST_TURN_MS = 50
 const REFERENCE_MS = 4.9
 
 /** The best of so many tries counts: what else a machine does makes turns longer, and never shorter. */
-const TRIES = 3
+const TRIES = 6
 /** A process that is not quiet is waited for, see `turn-probe.mjs`. */
 const PATIENCE_MS = 60_000
 
