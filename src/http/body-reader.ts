@@ -1,6 +1,7 @@
 /** From what a socket brings to the bytes of a body, with little more memory than the body has. */
 import { RequestError } from '../protocol/errors.ts'
 import { announcedLength } from '../net/unread-rest.ts'
+import { grown, grownSize } from '../net/grown.ts'
 import { paceReading } from '../net/paced-reading.ts'
 import type { IncomingMessage } from 'node:http'
 
@@ -11,9 +12,6 @@ export interface Body {
 }
 
 export type BodyDone = (error: Error | undefined, body?: Body) => void
-
-/** What a buffer is made for at least. */
-const FEWEST_BYTES = 256
 
 /** So many pieces as a body is cut into, and so few bytes in each of them: from here on its socket is read little by little. */
 const MANY_PIECES = 1000
@@ -106,12 +104,9 @@ class Reading implements Body {
       return true
     }
     if (length > had) {
-      const size = Math.max(length, Math.min(Math.max(2 * had, FEWEST_BYTES), this.most))
+      const size = grownSize(length, had, this.most)
       if (!this.reader.count(size - had)) return false
-      // Not of Node's pool: a small part of it would keep the whole.
-      const buffer = Buffer.allocUnsafeSlow(size)
-      this.#buffer.copy(buffer, 0, 0, this.#length)
-      this.#buffer = buffer
+      this.#buffer = grown(this.#buffer, this.#length, size)
     }
     piece.copy(this.#buffer, this.#length)
     return true

@@ -1,5 +1,6 @@
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
+import { REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
 import { StoreAway } from '../store/store.ts'
 import { bytesOf } from '../net/answers.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -54,7 +55,7 @@ export function onError(error: unknown, request: FastifyRequest, reply: FastifyR
 
 /** After how many seconds a caller should try again; undefined where waiting does not help, or nobody knows how long. */
 function retryAfter(code: ErrorCode, status: number): string | undefined {
-  if (code === 'SERVER_FULL' || code === 'TOO_MANY_SOCKETS') return '5'
+  if (code === 'SERVER_FULL' || code === 'TOO_MANY_SOCKETS') return String(REFUSED_RETRY_SECONDS)
   return status === 503 ? '1' : undefined
 }
 

@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http'
+import { grown, grownSize } from './grown.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
-const FEWEST_BYTES = 256
 /** What is kept of a body that nobody reads before no more of it is taken off the network. */
 const MOST_BYTES = 16_384
 
@@ -31,11 +31,8 @@ export class CompactRequest extends IncomingMessage {
 
   #keep(piece: Buffer): void {
     const length = this.#length + piece.length
-    if (length > this.#kept.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#kept.length, FEWEST_BYTES))
-      this.#kept.copy(larger, 0, 0, this.#length)
-      this.#kept = larger
-    }
+    if (length > this.#kept.length)
+      this.#kept = grown(this.#kept, this.#length, grownSize(length, this.#kept.length))
     piece.copy(this.#kept, this.#length)
     this.#length = length
   }

@@ -39,6 +39,9 @@ export const REFUSAL_STATUS = {
   address: 429,
 } as const satisfies Record<Refusal, number>
 
+/** After so many seconds a refused client should try again. */
+export const REFUSED_RETRY_SECONDS = 5
+
 /** Refused sockets that are answered at a time. The others are closed at once. */
 const MAX_ANSWERED = 16
 /** How long a refused client has to read its answer. */

@@ -9,7 +9,7 @@ import { inBackground } from '../lib/in-background.ts'
 import { isWaiting } from '../net/pipelines.ts'
 import { openServer } from '../net/server.ts'
 import { queryOf } from './handshake.ts'
-import { REFUSAL_STATUS } from '../net/socket-limits.ts'
+import { REFUSAL_STATUS, REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
 import { requestsWithUpgrades } from '../net/messages.ts'
 import { restOf } from '../net/unread-rest.ts'
 import type { Awaitable } from '../store/store.ts'
@@ -280,8 +280,7 @@ function headersOf({ text, tellsVersion }: Refusal): Record<string, string | num
 /** An answer as bytes, for sockets that Node has handed over. */
 const rawAnswer = (answer: Refusal): string => bytesOf({ ...answer, headers: headersOf(answer) })
 
-/** After how many seconds a client that was refused because there are too many should try again. */
-const RETRY_AFTER = { 'Retry-After': '5' }
+const RETRY_AFTER = { 'Retry-After': REFUSED_RETRY_SECONDS }
 
 /** The answer to a socket or a request that no generation gets. */
 function refusalAnswer(status: number): PlainAnswer {

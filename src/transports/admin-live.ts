@@ -37,7 +37,6 @@ export interface AdminLiveOptions {
 
 const REPORT_INTERVAL_MS = 1_000
 const CLOSE_TIMEOUT_MS = 3_000
-const NOTHING = Buffer.alloc(0)
 
 /**
  * `GET /admin/live`: what the admin panel shows without asking. Each panel gets the figures every second, and what is
@@ -70,8 +69,7 @@ export class AdminLive {
     await this.options.admit(request)
     // One that opened now would be closed by nobody.
     if (this.#isClosed) throw new RequestError('STOPPING')
-    readFrames(socket, head)
-    this.#server.handleUpgrade(request, socket, NOTHING, (webSocket) => {
+    this.#server.handleUpgrade(request, socket, readFrames(socket, head), (webSocket) => {
       this.#open(new AdminLiveSocket(webSocket, { request, socket, ...this.options }), webSocket)
     })
   }

@@ -50,10 +50,9 @@ export class Handshakes {
   /** Answers with 101 and opens the sink, at once. False: the peer has gone, or the handshake was none and is refused. */
   accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
     let isOpen = false
-    readFrames(socket, head)
     const step = this.#accepted++ % CLOSE_SPREAD.steps
     this.#settings.closeTimeout = CLOSE_TIMEOUT_MS + step * CLOSE_SPREAD.ms
-    this.#server.handleUpgrade(request, socket, NOTHING, (webSocket) => {
+    this.#server.handleUpgrade(request, socket, readFrames(socket, head), (webSocket) => {
       socket.off('error', destroyOnError)
       isOpen = true
       sink.open(webSocket, socket)
@@ -77,13 +76,14 @@ export interface UpgradeRequest {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Prepares a socket for frames. `head`: what came behind the handshake; `ws` gets an empty one.
+ * Prepares a socket for frames. `head`: what came behind the handshake. Answers what `ws` gets in its place: nothing.
  *
  * `ws` hands on all frames of a read of the network in one turn of the event loop, of which 64 KiB may hold 10,000.
  */
-export function readFrames(socket: Duplex, head: Buffer): void {
+export function readFrames(socket: Duplex, head: Buffer): Buffer {
   paceReading(socket)
   unshiftInPieces(socket, head)
+  return NOTHING
 }
 
 /**

@@ -41,7 +41,7 @@ export class RedisAnswers implements Answers {
   ) {}
 
   async claim(key: string, fingerprint: string): Promise<Claim> {
-    const own = { key, fingerprint, id: crypto.randomUUID() }
+    const own = newClaim(key, fingerprint)
     // Listens first: the answer may come before the reply that says that there will be one.
     const notice = this.#notice(key)
     const reply = await this.#ask(own).catch((error: unknown) => {
@@ -57,7 +57,7 @@ export class RedisAnswers implements Answers {
       case 'answered':
         return { outcome: 'repeat', answer: () => Promise.resolve(readAnswer(reply[1])) }
       case 'pending':
-        return { outcome: 'repeat', answer: () => this.#wait(own, notice.told) }
+        return { outcome: 'repeat', answer: () => this.#wait(key, fingerprint, notice.told) }
       default:
         return reply satisfies never
     }
@@ -98,15 +98,15 @@ export class RedisAnswers implements Answers {
 
   /** Undefined: it cannot be given again, or is not there any more. */
   async #wait(
-    { key, fingerprint }: OwnClaim,
+    key: string,
+    fingerprint: string,
     told: Promise<string | undefined>,
   ): Promise<Answer | undefined> {
     const text = await told
     if (text !== undefined) return readAnswer(text)
     const { told: toldLater, cancel } = this.#notice(key)
-    const own = { key, fingerprint, id: crypto.randomUUID() }
-    const found = await this.#look(own)
-    if (found === 'pending') return this.#wait(own, toldLater)
+    const found = await this.#look(newClaim(key, fingerprint))
+    if (found === 'pending') return this.#wait(key, fingerprint, toldLater)
     cancel()
     return found
   }
@@ -149,6 +149,12 @@ export class RedisAnswers implements Answers {
     return { told: promise.finally(forget), cancel: () => told(undefined) }
   }
 }
+
+const newClaim = (key: string, fingerprint: string): OwnClaim => ({
+  key,
+  fingerprint,
+  id: crypto.randomUUID(),
+})
 
 const readAnswer = (text: string): Answer | undefined =>
   text === '' ? undefined : (JSON.parse(text) as Answer)

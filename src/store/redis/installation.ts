@@ -71,8 +71,8 @@ export class Installation {
 
   #full(args: readonly (string | number)[]): string[] {
     const { keys, clock } = this.parts
-    const times = [clock.calendar(), clock.estimate()].map(String) as [string, string]
-    return ['1', keys.root, times[0], this.server, this.epoch, times[1], ...args.map(String)]
+    const [calendar, estimate] = [String(clock.calendar()), String(clock.estimate())]
+    return ['1', keys.root, calendar, this.server, this.epoch, estimate, ...args.map(String)]
   }
 }
 

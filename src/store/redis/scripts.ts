@@ -24,7 +24,7 @@ const PARTS = {
   summaries: ['common', 'summaries'],
   figures: ['common', 'figures'],
   sweep: ['common', 'events', 'answers', 'admin-sessions', 'lost', 'sweep'],
-  audit: ['common', 'channel', 'records', ...TELLING, 'audit'],
+  audit: ['common', 'channel', 'records', ...TELLING, 'count-connections', 'audit'],
   beat: ['common', 'beat'],
   exit: ['common', 'exit'],
   claim: ['common', 'claim'],
@@ -32,7 +32,7 @@ const PARTS = {
   openSession: ['common', 'admin-sessions', 'open-session'],
   findSession: ['common', 'admin-sessions', 'find-session'],
   endSession: ['common', 'admin-sessions', 'end-session'],
-  enter: ['enter'],
+  enter: ['count-connections', 'enter'],
 } as const satisfies Record<string, readonly (keyof typeof LUA)[]>
 
 export type ScriptName = keyof typeof PARTS

@@ -213,11 +213,7 @@ local function end_round(round)
     redis.call('HSET', P, 'urgent', 0)
     return
   end
-  local connected, connections = 0, 0
-  for _, count in ipairs(redis.call('HVALS', P .. ':users')) do
-    if tonumber(count) > 0 then connected, connections = connected + 1, connections + tonumber(count) end
-  end
-  redis.call('HSET', P, 'connected', connected, 'connections', connections)
+  count_connections()
 end
 
 local pattern = string.gsub(P, '[%*%?%[%]\\^]', '\\%0') .. ':*'

@@ -1,4 +1,5 @@
 -- Makes or updates a user, makes a connection or keeps the one of that id, and joins channels.
+
 -- Servers that have clients of a user who was lost go on listening to it.
 local function listen_again(name)
   for _, known in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
@@ -13,8 +14,8 @@ local conn, user = P .. ':n:' .. conn_id, P .. ':u:' .. name
 
 local owner = redis.call('HGET', conn, 'u')
 if owner and owner ~= name then return {'taken'} end
--- It is being ended.
-if redis.call('HEXISTS', conn, 'z') == 1 then redis.call('HDEL', conn, 'z') end
+-- It was to be ended, because something was lost that is given again.
+if owner then redis.call('HDEL', conn, 'z') end
 
 local is_known = redis.call('HEXISTS', user, 'i') == 1
 local state = is_known and state_of(redis.call('HGETALL', user)) or {}

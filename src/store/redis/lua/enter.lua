@@ -10,11 +10,7 @@ local function restore_root()
   redis.call('HSET', P, unpack(spare))
   for _, counter in ipairs({'made', 'turns'}) do redis.call('HINCRBY', P, counter, LEAP) end
   redis.call('HSET', P, 'run', 'lost', 'notifying', redis.call('SCARD', P .. ':notify'))
-  local connected, connections = 0, 0
-  for _, count in ipairs(redis.call('HVALS', P .. ':users')) do
-    if tonumber(count) > 0 then connected, connections = connected + 1, connections + tonumber(count) end
-  end
-  redis.call('HSET', P, 'connected', connected, 'connections', connections)
+  count_connections()
 end
 
 if redis.call('HEXISTS', P, 'epoch') == 0 then restore_root() end

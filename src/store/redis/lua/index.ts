@@ -12,6 +12,7 @@ import claim from './claim.lua'
 import common from './common.lua'
 import configure from './configure.lua'
 import connect from './connect.lua'
+import countConnections from './count-connections.lua'
 import detach from './detach.lua'
 import drop from './drop.lua'
 import endSession from './end-session.lua'
@@ -55,6 +56,7 @@ export const LUA = {
   common,
   configure,
   connect,
+  'count-connections': countConnections,
   detach,
   drop,
   'end-session': endSession,

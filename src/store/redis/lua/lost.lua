@@ -14,32 +14,30 @@ local function condemn(conn_id)
   redis.call('ZADD', P .. ':due', now, conn_id)
 end
 
--- Says whether there may be more.
-local function condemn_user(name, most)
+-- Ends those of a user's connections that have this field, at most so many. Answers how many, and whether there may be more.
+local function condemn_some(user, field, most)
   local condemned = 0
-  for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
-    if redis.call('HMGET', P .. ':n:' .. conn_id, 'u', 'z')[1] == name then
-      if condemned == most then return true end
-      if redis.call('HEXISTS', P .. ':n:' .. conn_id, 'z') == 0 then
-        condemn(conn_id)
-        condemned = condemned + 1
-      end
+  for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. user)) do
+    local facts = redis.call('HMGET', P .. ':n:' .. conn_id, 'u', field, 'z')
+    if facts[1] == user and facts[2] and not facts[3] then
+      if condemned == most then return condemned, true end
+      condemn(conn_id)
+      condemned = condemned + 1
     end
   end
-  return false
+  return condemned, false
+end
+
+local function condemn_user(name, most)
+  local _, more = condemn_some(name, 'u', most)
+  return more
 end
 
 local function condemn_members(name, most)
-  local condemned = 0
   for _, user in ipairs(redis.call('HKEYS', P .. ':m:' .. name)) do
-    for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. user)) do
-      local facts = redis.call('HMGET', P .. ':n:' .. conn_id, '#' .. name, 'z')
-      if facts[1] and not facts[2] then
-        if condemned == most then return true end
-        condemn(conn_id)
-        condemned = condemned + 1
-      end
-    end
+    local condemned, more = condemn_some(user, '#' .. name, most)
+    if more then return true end
+    most = most - condemned
   end
   return false
 end
