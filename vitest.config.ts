@@ -3,6 +3,7 @@ import { LongestFirst } from './test/helpers/longest-first.ts'
 
 /** Tests that look at how long something takes: nothing runs beside them. */
 const ALONE = [
+  'test/abuse/turns.test.ts',
   'test/abuse/slow-readers.test.ts',
   'test/e2e/leaving.test.ts',
   'test/e2e/size.test.ts',

@@ -2,7 +2,13 @@
 import { isUtf8 } from 'node:buffer'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { MAX_EXACT_NUMBERS, TooManyExactNumbers, parserFor } from '../protocol/exact-numbers.ts'
-import { MAX_JSON_DEPTH, pathTo, prototypeKeyIn, surveyOf } from '../protocol/json.ts'
+import {
+  MAX_CONTAINERS,
+  MAX_JSON_DEPTH,
+  pathTo,
+  prototypeKeyIn,
+  surveyOf,
+} from '../protocol/json.ts'
 import { complaint, told } from '../protocol/complaints.ts'
 import { parseInPieces } from '../protocol/json-pieces.ts'
 import type { Parse } from '../protocol/exact-numbers.ts'
@@ -14,8 +20,9 @@ export const LONG_BYTES = 65_536
  * The JSON that `body` spells in UTF-8; undefined for an empty body.
  *
  * Numbers that do not fit a double are `ExactNumber`s. Throws `NOT_JSON` (400), also for what is nested deeper than
- * `MAX_JSON_DEPTH`, and `INVALID` (422) for more than `MAX_EXACT_NUMBERS` of these numbers, and for an object with a key
- * `__proto__`: copied carelessly anywhere on its way, it would change what every object is.
+ * `MAX_JSON_DEPTH` or has more than `MAX_CONTAINERS` lists and objects, and `INVALID` (422) for more than `MAX_EXACT_NUMBERS` of these
+ * numbers, and for an object with a key `__proto__`: copied carelessly anywhere on its way, it would change what every
+ * object is.
  */
 export function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined
@@ -42,6 +49,7 @@ function prepared(body: Buffer): { readonly text: string; readonly parse: Parse 
   const text = body.toString()
   const survey = surveyOf(text)
   if (survey === 'too-deep') throw notJson(`It is nested deeper than ${MAX_JSON_DEPTH} levels.`)
+  if (survey === 'too-many') throw notJson(`It has more than ${MAX_CONTAINERS} lists and objects.`)
   return { text, parse: parserFor(survey) }
 }
 

@@ -14,7 +14,10 @@ import type { Written } from './incoming.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 
-/** Objects that backends could not post (too deep, a prototype key, too many exact numbers) are text as well. */
+/**
+ * Objects that backends could not post (too deep, too many lists, a prototype key, too many exact numbers) are
+ * text as well.
+ */
 export function payloadOf(data: string): Payload {
   return objectIn(data) ?? { data }
 }
@@ -48,7 +51,7 @@ const userOf = (issuer: string): UserName =>
 function objectIn(data: string): Payload | undefined {
   if (!/^[ \t\r\n]*\{/.test(data)) return undefined
   const survey = surveyOf(data)
-  if (survey === 'too-deep') return undefined
+  if (survey === 'too-deep' || survey === 'too-many') return undefined
   try {
     const value = parserFor(survey)(data)
     return isJsonObject(value) && !prototypeKeyIn(data) ? value : undefined

@@ -4,6 +4,12 @@ import { fitsDouble } from './double.ts'
 /** Brackets within brackets. Past it nobody means it, and reading or writing it could exhaust the stack. */
 export const MAX_JSON_DEPTH = 100
 
+/**
+ * Lists and objects in one text: as many as empty ones fit in a mebibyte. Lists within lists are twice as many there, and
+ * each way through them keeps the event loop for too long; nobody means that either.
+ */
+export const MAX_CONTAINERS = 350_000
+
 /** The key that, copied carelessly anywhere on its way, would change what every object is. */
 export const PROTOTYPE_KEY = '__proto__'
 
@@ -18,17 +24,19 @@ const MAX_CLOSE_LOOKS = 1_000
 
 /**
  * What to know of a text before it is parsed. `too-deep`: nested deeper than `MAX_JSON_DEPTH`. `numbers`: it has numbers
- * that do not fit a double, or so many long ones that it may have. Does not matter for what is no JSON.
+ * that do not fit a double, or so many long ones that it may have. `too-many`: it has more than `MAX_CONTAINERS` lists and
+ * objects. Does not matter for what is no JSON.
  *
  * In one pass, because every body goes through it.
  */
-export function surveyOf(text: string): 'plain' | 'numbers' | 'too-deep' {
-  let [depth, looks, isPlain] = [0, 0, true]
+export function surveyOf(text: string): 'plain' | 'numbers' | 'too-deep' | 'too-many' {
+  let [depth, containers, looks, isPlain] = [0, 0, 0, true]
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
     if (unit === QUOTE) at = endOfString(text, at)
     else if (unit >= OPEN_LIST) {
       if (unit === OPEN_LIST || unit === OPEN_OBJECT) {
+        containers++
         if (++depth > MAX_JSON_DEPTH) return 'too-deep'
       } else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth--
     } else if (unit >= MINUS && unit <= NINE) {
@@ -42,6 +50,7 @@ export function surveyOf(text: string): 'plain' | 'numbers' | 'too-deep' {
       at = end - 1
     }
   }
+  if (containers > MAX_CONTAINERS) return 'too-many'
   return isPlain ? 'plain' : 'numbers'
 }
 

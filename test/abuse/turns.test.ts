@@ -452,6 +452,16 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
         '[{"user":"a","channel":"room","message":{"a":[',
         ']}}]',
       ),
+      400,
+    ],
+    [
+      'as many lists in lists as there may be',
+      'POST /message',
+      filled(
+        () => '[ '.repeat(90) + ']'.repeat(90),
+        '[{"user":"a","channel":"room","message":{"a":[',
+        ']}}]',
+      ),
       200,
     ],
     [

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { prototypeKeyIn, surveyOf } from '../../src/protocol/json.ts'
+import { MAX_CONTAINERS, prototypeKeyIn, surveyOf } from '../../src/protocol/json.ts'
 
 const escaped = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
@@ -105,6 +105,13 @@ describe('JSON that is too deep', () => {
   it('is nested more than a hundred levels', () => {
     expect([surveyOf(nested(100)), surveyOf(nested(102))]).toEqual(['plain', 'too-deep'])
     expect(surveyOf('['.repeat(500_000))).toBe('too-deep')
+  })
+
+  it('or has too many lists and objects', () => {
+    const lists = (count: number) => `[${'[],'.repeat(count - 1)}1]`
+    expect(surveyOf(lists(MAX_CONTAINERS))).toBe('plain')
+    expect(surveyOf(lists(MAX_CONTAINERS + 1))).toBe('too-many')
+    expect(surveyOf(`["${'['.repeat(MAX_CONTAINERS + 1)}"]`)).toBe('plain')
   })
 
   it('is not told from brackets in texts', () => {
