@@ -131,6 +131,21 @@ export class Backend {
     return (await this.call<{ conn_id: string }>('POST /connect', request)).conn_id
   }
 
+  /** The same where the store was away a moment ago: repeats what is answered with 503, as backends do. */
+  async connectOnceBack(username: string, channels: readonly string[] = []): Promise<string> {
+    const json = { username, channels, conn_id: crypto.randomUUID() }
+    await until(
+      async () => {
+        const { status, text } = await this.send('POST /connect', { json })
+        if (status !== 200 && status !== 503) throw new Error(`POST /connect: ${status} ${text}`)
+        return status === 200
+      },
+      'the store to be back',
+      PATIENCE_MS,
+    )
+    return json.conn_id
+  }
+
   /** Posts one message with the text `text`, to a channel. */
   async say(channel: string, text: string, more: object = {}): Promise<void> {
     await this.call('POST /message', [{ user: 'backend', channel, message: { text }, ...more }])

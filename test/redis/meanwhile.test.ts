@@ -177,7 +177,7 @@ describe('a Redis that has no room for a while', { timeout: TIMEOUT_MS }, () => 
   it('is away for so long, and then everything goes on', async () => {
     const prefix = freshPrefix()
     const server = await start(redis.url, prefix, {
-      ...{ gc_conns_after: 1, heartbeat_interval: 0.2, resume_window: 1 },
+      ...{ gc_conns_after: 5, heartbeat_interval: 0.2, resume_window: 1 },
     })
     const backend = new Backend(server)
     const ann = await Listener.open(server, await backend.connect('ann', ['room']))
