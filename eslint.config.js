@@ -92,15 +92,7 @@ const arrows = [
   },
   {
     files: ['src/net/**'],
-    patterns: [
-      '../*/**',
-      '../*.ts',
-      '!../clock.ts',
-      '!../paced-queue.ts',
-      'fastify*',
-      'ws',
-      'pino',
-    ],
+    patterns: ['../*/**', '../*.ts', '!../lib/**', 'fastify*', 'ws', 'pino'],
   },
   {
     files: ['src/config/**'],

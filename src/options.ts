@@ -1,7 +1,7 @@
 /** From settings to what the parts take. */
 import { AddressList, networkOf } from './http/addresses.ts'
 import { SESSION_SECONDS } from './http/admin/session.ts'
-import { parseRedisUrl } from './redis-address.ts'
+import { parseRedisUrl } from './lib/redis-url.ts'
 import type { Config } from './config/schema.ts'
 import type { ForwardingRules } from './http/forwarding.ts'
 import type { SocketRules } from './net/socket-limits.ts'

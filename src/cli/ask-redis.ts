@@ -1,6 +1,6 @@
 import { REDIS_URL, faultOf } from '../config/philote-environment.ts'
 import { answered } from '../philote/redis-link.ts'
-import { discard } from '../redis-client.ts'
+import { discard } from '../lib/redis-client.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { AnswerError, readAnswer } from './answer.ts'
-import { reasonOf } from '../reason.ts'
+import { reasonOf } from '../lib/reason.ts'
 
 export interface LinkOptions {
   readonly url: string

@@ -7,7 +7,7 @@ import { ConfigError } from './load.ts'
 import { mistakesInText } from './mistakes.ts'
 import { SAFE_HOST, isLoopback } from './safety.ts'
 import { Unreadable, host, redisUrl } from './values.ts'
-import { loginAdvice } from '../redis-address.ts'
+import { loginAdvice } from '../lib/redis-url.ts'
 import type { Kind } from './values.ts'
 import type { Fault } from './ini.ts'
 

@@ -4,7 +4,7 @@
  */
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
-import { REDIS_URL_FORMS, loginAdvice, parseRedisUrl } from '../redis-address.ts'
+import { REDIS_URL_FORMS, loginAdvice, parseRedisUrl } from '../lib/redis-url.ts'
 
 /** How values of one kind are read; `expected` says it in words, for faults and for the page. */
 export interface Kind<T> {

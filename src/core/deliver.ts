@@ -1,5 +1,5 @@
 import { Guest } from './guests.ts'
-import { isListed } from '../name-list.ts'
+import { isListed } from '../lib/name-list.ts'
 import { liveEvent } from './outgoing-event.ts'
 import { isChannelTopic, userTopic } from '../store/store.ts'
 import type { Listeners, LiveConnection, Subscription } from './connection.ts'

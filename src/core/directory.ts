@@ -1,5 +1,5 @@
 import { MAX_LISTED_CONNECTIONS } from '../protocol/admin.ts'
-import { sortSlowly } from './slow-sort.ts'
+import { sortSlowly } from '../lib/cooperative-sort.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import type {
   ChannelRow,
@@ -11,9 +11,9 @@ import type {
 } from '../protocol/admin.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../store/store.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Breath } from './long.ts'
-import type { Order } from './slow-sort.ts'
+import type { Order } from '../lib/cooperative-sort.ts'
 
 /** A list that was found and sorted is used for so long: people who scroll ask for it many times. */
 const VIEW_MS = 2_000

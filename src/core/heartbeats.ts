@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { LiveConnection } from './connection.ts'
 
 const MOST_SLOTS = 100

@@ -4,7 +4,7 @@ import { Outbox } from './outbox.ts'
 import { Registry } from './registry.ts'
 import { Sessions } from './sessions.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { byCodePoint } from './code-points.ts'
+import { byCodePoint } from '../lib/code-points.ts'
 import {
   Bounds,
   checkChannels,
@@ -25,7 +25,7 @@ import { overviewOf } from './overview.ts'
 import { Sweeper } from './sweeper.ts'
 import { uptimeText } from '../protocol/timestamps.ts'
 import type { Breath } from './long.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Described, LongChannelsInfo } from './describe.ts'

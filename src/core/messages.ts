@@ -4,9 +4,9 @@
  * Each function answers the request as the backend gets it back (with what was filled in) and the publications. The
  * answer echoes the caller's own `type` and `catchup`; events carry the real ones (recorded: message-own-keys-overridden).
  */
-import { isListed } from '../name-list.ts'
+import { isListed } from '../lib/name-list.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
 import type { EventBody, PhiloteForm, Publication } from '../store/store.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'

@@ -1,4 +1,4 @@
-import { isListed } from '../name-list.ts'
+import { isListed } from '../lib/name-list.ts'
 import { asInFrames } from '../protocol/timestamps.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
 import type { EventBody, PhiloteForm, StoredEvent } from '../store/store.ts'

@@ -1,5 +1,5 @@
 import { Listeners, LiveConnection } from './connection.ts'
-import { appended } from '../short-list.ts'
+import { appended } from '../lib/short-list.ts'
 import type { Guest } from './guests.ts'
 import type { Subscription } from './connection.ts'
 import type { Awaitable, Store, Topic } from '../store/store.ts'

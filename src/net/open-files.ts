@@ -1,7 +1,7 @@
 /** How many files and sockets this process may have open, and whether it can open another. */
 import { close, open, readFileSync, readdirSync } from 'node:fs'
 import { devNull } from 'node:os'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { NetLog } from './refusals.ts'
 
 export interface OpenFiles {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 
 /** Counts what each key holds, up to a limit; 0 for no limit. */
 export class Places {

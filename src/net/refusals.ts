@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 
 /** Why sockets are refused; values of the label `reason` in `/metrics`. */
 export const REFUSALS = ['total', 'open_files', 'address', 'rate'] as const

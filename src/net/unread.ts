@@ -1,4 +1,4 @@
-import { PacedQueue } from '../paced-queue.ts'
+import { PacedQueue } from '../lib/paced-queue.ts'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 

@@ -1,6 +1,6 @@
 import { FIGURES } from '../protocol/admin.ts'
 import { inBackground } from '../lib/in-background.ts'
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Reading } from '../protocol/admin.ts'
 import type { Readings } from './readings.ts'
 

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Figures } from '../store/store.ts'
 import type { Registry } from 'prom-client'
 import type { SocketFigures } from '../net/socket-limits.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { DelayMeter } from './event-loop.ts'
 import type { Figures } from '../store/store.ts'
 import type { Reading } from '../protocol/admin.ts'

@@ -7,7 +7,7 @@ import { STORE_OPTIONS } from './fixtures.ts'
 import { connect, message, settingsMap } from '../contract/fixtures.ts'
 import { breathing } from '../../src/core/long.ts'
 import { noBreath } from '../helpers/long.ts'
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import type { z } from 'zod'
 
 class Bench {

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { LongList, LongRecord, breathing, pagesOf } from '../../src/core/long.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { asWritten, noBreath } from '../helpers/long.ts'
-import { byCodePoint } from '../../src/core/code-points.ts'
-import { sortSlowly } from '../../src/core/slow-sort.ts'
+import { byCodePoint } from '../../src/lib/code-points.ts'
+import { sortSlowly } from '../../src/lib/cooperative-sort.ts'
 
 /** A clock on which every look at the time takes two milliseconds. */
 class HurriedClock extends ManualClock {

@@ -1,7 +1,7 @@
 import type { RedisServer } from './redis.ts'
 import { RedisStore } from '../../src/store/redis.ts'
-import { systemClock } from '../../src/clock.ts'
-import { parseRedisUrl } from '../../src/redis-address.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { parseRedisUrl } from '../../src/lib/redis-url.ts'
 import type { StoreLimits } from '../../src/store/store.ts'
 import type { RedisStoreOptions } from '../../src/store/redis.ts'
 

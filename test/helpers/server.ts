@@ -1,8 +1,8 @@
 import { buildApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import type { App } from '../../src/app.ts'
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 
 export interface TestServer {

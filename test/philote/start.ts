@@ -1,7 +1,7 @@
 import { buildPhilote } from '../../src/philote-app.ts'
 import { loadPhilote } from '../../src/config/philote-environment.ts'
-import { systemClock } from '../../src/clock.ts'
-import type { Clock } from '../../src/clock.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import type { PhiloteApp } from '../../src/philote-app.ts'
 
 export const SECRET = 'conformance-secret'

@@ -11,7 +11,7 @@ import { attach, connIdOf, connect, message } from '../contract/fixtures.ts'
 import { endAll } from '../helpers/ending.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 import { startServer } from '../helpers/server.ts'
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 

@@ -8,7 +8,7 @@ import { ServerProcess } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
 import { endAll } from '../helpers/ending.ts'
 import { createClient } from '@redis/client'
-import { discard } from '../../src/redis-client.ts'
+import { discard } from '../../src/lib/redis-client.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import type { AddressInfo, Server } from 'node:net'
 

@@ -1,5 +1,5 @@
 import { networkOf } from '../addresses.ts'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 const WINDOW_MS = 60_000
 const MAX_FAILURES = 10

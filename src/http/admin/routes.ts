@@ -18,7 +18,7 @@ import { named } from '../plugin-name.ts'
 import { onError } from '../reply-error.ts'
 import { ownLink } from '../forwarding.ts'
 import type { AdminSessions } from './session.ts'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type {
   FastifyPluginAsync,
   FastifyReply,

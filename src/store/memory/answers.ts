@@ -1,6 +1,6 @@
 import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
 import type { Answer, Answers, Claim } from '../answers.ts'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 export interface MemoryAnswersOptions {
   /** How long an answer is remembered. 0: only those who wait for it get it. */

@@ -1,5 +1,5 @@
 import { Deadlines } from '../deadlines.ts'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { Channel, Connection, User } from './records.ts'
 import type { StoreLimits } from '../store.ts'

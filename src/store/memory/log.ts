@@ -1,7 +1,7 @@
 import { EDITABLE, amended } from '../amended.ts'
 import { audienceOf } from '../audience.ts'
 import { formatCursor } from '../../protocol/ids.ts'
-import { isListed } from '../../name-list.ts'
+import { isListed } from '../../lib/name-list.ts'
 import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'

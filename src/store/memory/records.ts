@@ -2,7 +2,7 @@
 import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import { Floors } from './floors.ts'
 import { Ring } from '../ring.ts'
-import { appended } from '../../short-list.ts'
+import { appended } from '../../lib/short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'

@@ -3,7 +3,7 @@ import { Collector } from './collector.ts'
 import { EventLog } from './log.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { StoreLimits } from '../store.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})

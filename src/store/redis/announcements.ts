@@ -1,7 +1,7 @@
 import { StoreAway, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
 import { counted, readEvent, readPrivate } from './encoding.ts'
 import { inOneOrder } from './happenings.ts'
-import { partsOf } from './parts.ts'
+import { partsOf } from '../../lib/chunks.ts'
 import { readMissed, sincePartsOf, writeSince } from './missed.ts'
 import type { Happening } from './happenings.ts'
 import type { Installation } from './installation.ts'

@@ -1,6 +1,6 @@
 import { StoreAway, channelTopic } from '../store.ts'
 import { inBackground } from '../../lib/in-background.ts'
-import { partsOf } from './parts.ts'
+import { partsOf } from '../../lib/chunks.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
 import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { ChannelName } from '../../protocol/ids.ts'

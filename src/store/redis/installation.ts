@@ -1,5 +1,5 @@
 import { StoreAway } from '../store.ts'
-import { reasonOf } from '../../reason.ts'
+import { reasonOf } from '../../lib/reason.ts'
 import type { Keys } from './keys.ts'
 import type { Line } from './line.ts'
 import type { Link } from './link.ts'

@@ -1,6 +1,6 @@
 /** What `missed.lua` is asked, and what it answers. */
 import { isChannelTopic, nameInTopic } from '../store.ts'
-import { partsOf } from './parts.ts'
+import { partsOf } from '../../lib/chunks.ts'
 import { readEvent, readPrivate } from './encoding.ts'
 import type { Missed, Since, StoredEvent, Topic } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'

@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts'
-import type { RedisAddress } from '../../redis-address.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { RedisAddress } from '../../lib/redis-url.ts'
 import type { StoreLimits } from '../store.ts'
 
 export interface RedisStoreOptions extends StoreLimits {

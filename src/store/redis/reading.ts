@@ -1,5 +1,5 @@
 import { counted, readChannel, readUsers } from './encoding.ts'
-import { partsOf } from './parts.ts'
+import { partsOf } from '../../lib/chunks.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { Installation } from './installation.ts'
 import type { Link } from './link.ts'

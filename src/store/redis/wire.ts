@@ -1,10 +1,10 @@
 /** Connections to Redis, by way of `@redis/client`: one process, no coming back by itself. */
 import { RedisClient } from '@redis/client'
-import { discard, isRefusal } from '../../redis-client.ts'
-import { reasonOf } from '../../reason.ts'
-import { shownEndpoint } from '../../redis-address.ts'
+import { discard, isRefusal } from '../../lib/redis-client.ts'
+import { reasonOf } from '../../lib/reason.ts'
+import { shownEndpoint } from '../../lib/redis-url.ts'
 import type { RedisClientType, TypeMapping } from '@redis/client'
-import type { Endpoint, HostPort, RedisAddress } from '../../redis-address.ts'
+import type { Endpoint, HostPort, RedisAddress } from '../../lib/redis-url.ts'
 import type { Reply } from './encoding.ts'
 
 type Modules = Record<string, never>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { faultsOf, load, section } from './loading.ts'
-import { parseRedisUrl, shownAddress, shownEndpoint } from '../../src/redis-address.ts'
-import type { RedisAddress } from '../../src/redis-address.ts'
+import { faultsOf, load, section } from '../config/loading.ts'
+import { parseRedisUrl, shownAddress, shownEndpoint } from '../../src/lib/redis-url.ts'
+import type { RedisAddress } from '../../src/lib/redis-url.ts'
 
 const SINGLE: RedisAddress = {
   kind: 'single',

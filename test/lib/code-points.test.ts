@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { byCodePoint } from '../../src/core/code-points.ts'
+import { byCodePoint } from '../../src/lib/code-points.ts'
 
 /** What Python's `sorted` does, spelled out. */
 function asPython(one: string, other: string): number {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { PacedQueue } from '../src/paced-queue.ts'
+import { PacedQueue } from '../../src/lib/paced-queue.ts'
 
 /** Time passes when it is told to; turns are ended one by one. */
 class Clock {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isListed } from '../src/name-list.ts'
+import { isListed } from '../../src/lib/name-list.ts'
 
 describe('a list of names', () => {
   it('has what includes finds, however long it is', () => {
