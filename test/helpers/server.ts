@@ -1,7 +1,7 @@
-import { buildApp } from '../../src/app.ts'
+import { buildApp } from '../../src/app/server.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/app/server.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 

@@ -1,14 +1,14 @@
-import { MemoryAdminSessions } from './store/memory/admin-sessions.ts'
-import { MemoryAnswers } from './store/memory/answers.ts'
-import { MemoryStore } from './store/memory.ts'
-import { systemClock } from './lib/clock.ts'
+import { MemoryAdminSessions } from '../store/memory/admin-sessions.ts'
+import { MemoryAnswers } from '../store/memory/answers.ts'
+import { MemoryStore } from '../store/memory.ts'
+import { systemClock } from '../lib/clock.ts'
 import { ADMIN_SESSION_LIMITS, answersOptions, redisOptions, storeOptions } from './options.ts'
-import type { AdminSessionStore } from './store/admin-sessions.ts'
-import type { Answers } from './store/answers.ts'
-import type { Clock } from './lib/clock.ts'
-import type { Config } from './config/schema.ts'
+import type { AdminSessionStore } from '../store/admin-sessions.ts'
+import type { Answers } from '../store/answers.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Config } from '../config/schema.ts'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Store } from './store/store.ts'
+import type { Store } from '../store/store.ts'
 
 /** Where facts are kept that outlive a connection, or that another server must see. */
 export interface Storage {
@@ -33,7 +33,7 @@ export async function openStorage(
     }
   }
   // Only who has a Redis pays for its client.
-  const { RedisStore } = await import('./store/redis.ts')
+  const { RedisStore } = await import('../store/redis.ts')
   const store = await RedisStore.open(
     {
       ...storeOptions(config),

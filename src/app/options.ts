@@ -1,10 +1,10 @@
 /** From settings to what the parts take. */
-import { AddressList, networkOf } from './http/addresses.ts'
-import { SESSION_SECONDS } from './http/admin/session.ts'
-import { parseRedisUrl } from './lib/redis-url.ts'
-import type { Config } from './config/schema.ts'
-import type { ForwardingRules } from './http/forwarding.ts'
-import type { SocketRules } from './net/socket-limits.ts'
+import { AddressList, networkOf } from '../http/addresses.ts'
+import { SESSION_SECONDS } from '../http/admin/session.ts'
+import { parseRedisUrl } from '../lib/redis-url.ts'
+import type { Config } from '../config/schema.ts'
+import type { ForwardingRules } from '../http/forwarding.ts'
+import type { SocketRules } from '../net/socket-limits.ts'
 
 /** A megabyte in a channel at most. */
 const MAX_REMOVALS = 10_000
