@@ -18,7 +18,7 @@ const OLD_CHUNK_MS = 24 * 3600 * 1000
 
 /** What others import, and what the scripts of the documentation read. */
 const MODULES = [
-  'app.ts',
+  'app/server.ts',
   'backend/index.ts',
   'cli/make-config.ts',
   'config/schema.ts',

@@ -1,4 +1,4 @@
-import { OutgoingEvent, lateEvent, maySee } from './outgoing-event.ts'
+import { OutgoingEvent, lateEvent, maySee } from './delivery/outgoing-event.ts'
 import { channelTopic, isChannelTopic, nameInTopic, userTopic } from '../store/store.ts'
 import { formatCursor } from '../protocol/ids.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'

@@ -1,14 +1,14 @@
 import { CLOSE } from '../protocol/close-codes.ts'
 import { channelTopic, isChannelTopic, nameInTopic } from '../store/store.ts'
 import { gapEvent, inOrder } from './catchup.ts'
-import { liveEvent, maySee } from './outgoing-event.ts'
+import { liveEvent, maySee } from './delivery/outgoing-event.ts'
 import type { Awaitable, Since, Store, StoredEvent, Topic } from '../store/store.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
-import type { LiveConnection } from './connection.ts'
-import type { OutgoingEvent } from './outgoing-event.ts'
-import type { Outbox } from './outbox.ts'
-import type { Registry } from './registry.ts'
+import type { LiveConnection } from './delivery/connection.ts'
+import type { OutgoingEvent } from './delivery/outgoing-event.ts'
+import type { Outbox } from './delivery/outbox.ts'
+import type { Registry } from './delivery/registry.ts'
 
 interface Parts {
   readonly store: Pick<Store, 'epoch' | 'missed'>

@@ -1,15 +1,15 @@
-import { Batch } from './batch.ts'
-import { LiveConnection } from './connection.ts'
+import { Batch } from './delivery/batch.ts'
+import { LiveConnection } from './delivery/connection.ts'
 import { StoreAway, channelTopic } from '../store/store.ts'
 import { saidIn } from './messages.ts'
 import type { Awaitable, Store } from '../store/store.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
-import type { Outbox } from './outbox.ts'
-import type { Registry } from './registry.ts'
+import type { Outbox } from './delivery/outbox.ts'
+import type { Registry } from './delivery/registry.ts'
 import type { Said } from './messages.ts'
-import type { Sink } from './connection.ts'
+import type { Sink } from './delivery/connection.ts'
 
 const ASK_AGAIN_MS = 500
 

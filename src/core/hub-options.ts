@@ -1,5 +1,5 @@
 import type { Breath } from './long.ts'
-import type { OutboxCounts } from './outbox.ts'
+import type { OutboxCounts } from './delivery/outbox.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions.ts'

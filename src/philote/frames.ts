@@ -2,9 +2,9 @@
 import { dataOf } from './bridge.ts'
 import { textFrames } from '../transports/websocket-frames.ts'
 import { wellFormed } from './members.ts'
-import type { OutgoingEvent } from '../core/outgoing-event.ts'
+import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 import type { Payload } from './bridge.ts'
-import type { WireForm } from '../core/batch.ts'
+import type { WireForm } from '../core/delivery/batch.ts'
 import type { Written } from './incoming.ts'
 
 /** `{"issuer","channel","data"}` and a line break. Events that are no messages are not told: no bytes. */

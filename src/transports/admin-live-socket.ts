@@ -4,14 +4,14 @@ import { inBackground } from '../lib/in-background.ts'
 import { listFrames } from './websocket-frames.ts'
 import { parseLiveRequest } from '../protocol/admin.ts'
 import { stopReading } from './frame-socket.ts'
-import type { Batch } from '../core/batch.ts'
+import type { Batch } from '../core/delivery/batch.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
 import type { Guest, Guests } from '../core/guests.ts'
 import type { IncomingMessage } from 'node:http'
 import type { LiveReport } from '../protocol/admin.ts'
-import type { Sink } from '../core/connection.ts'
+import type { Sink } from '../core/delivery/connection.ts'
 
 interface Surroundings {
   readonly request: IncomingMessage

@@ -3,12 +3,12 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { destroyOnError } from '../net/destroy-on-error.ts'
 import { endSoon, throwAway } from '../net/unread.ts'
 import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
-import type { Batch } from '../core/batch.ts'
+import type { Batch } from '../core/delivery/batch.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Duplex } from 'node:stream'
 import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'ws'
-import type { Sink } from '../core/connection.ts'
+import type { Sink } from '../core/delivery/connection.ts'
 
 /** How long a client may take to answer a close before the socket is cut; a little longer for most. */
 const CLOSE_TIMEOUT_MS = 3_000

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Heartbeats } from '../../src/core/heartbeats.ts'
-import { LiveConnection } from '../../src/core/connection.ts'
+import { LiveConnection } from '../../src/core/delivery/connection.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { connIdOf, userName } from '../contract/fixtures.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DeleteRequest, EditRequest, MessageRequest } from '../../src/protocol/requests.ts'
-import { liveEvent } from '../../src/core/outgoing-event.ts'
+import { liveEvent } from '../../src/core/delivery/outgoing-event.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from '../../src/core/messages.ts'
 import { uuidOf } from '../contract/fixtures.ts'
 

@@ -11,7 +11,7 @@ import { numberOf } from './transcript.ts'
 import * as Requests from '../../src/protocol/requests.ts'
 import type { ChannelName, ConnId } from '../../src/protocol/ids.ts'
 import type { Ending } from '../../src/core/sessions.ts'
-import type { LiveConnection } from '../../src/core/connection.ts'
+import type { LiveConnection } from '../../src/core/delivery/connection.ts'
 import type { Store } from '../../src/store/store.ts'
 
 type Action = 'connect' | 'subscribe' | 'unsubscribe' | 'disconnect' | 'open' | 'close' | 'post'

@@ -1,6 +1,6 @@
 import { Batch } from './batch.ts'
-import { Pace } from './pace.ts'
-import type { Clock } from '../lib/clock.ts'
+import { Pace } from './flush-pacer.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { LiveConnection } from './connection.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 

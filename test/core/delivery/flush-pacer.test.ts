@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Pace } from '../../src/core/pace.ts'
+import { Pace } from '../../../src/core/delivery/flush-pacer.ts'
 
 /** One that has just seen a flush of `ms` milliseconds to a thousand sockets, which ended at 1000. */
 function after(ms: number): Pace {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { ArraySink } from '../helpers/sink.ts'
-import { Deliverer } from '../../src/core/deliver.ts'
-import { ManualClock } from '../helpers/clock.ts'
-import { Outbox } from '../../src/core/outbox.ts'
-import { Registry } from '../../src/core/registry.ts'
+import { ArraySink } from '../../helpers/sink.ts'
+import { Deliverer } from '../../../src/core/delivery/fan-out.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { Outbox } from '../../../src/core/delivery/outbox.ts'
+import { Registry } from '../../../src/core/delivery/registry.ts'
 import {
   channelName,
   connIdOf,
@@ -11,11 +11,11 @@ import {
   storedEvent,
   userName,
   whisper,
-} from '../contract/fixtures.ts'
-import { channelTopic, userTopic } from '../../src/store/store.ts'
-import { outgoing } from './fixtures.ts'
-import type { LiveConnection } from '../../src/core/connection.ts'
-import type { Gap, Publication, Topic } from '../../src/store/store.ts'
+} from '../../contract/fixtures.ts'
+import { channelTopic, userTopic } from '../../../src/store/store.ts'
+import { outgoing } from '../fixtures.ts'
+import type { LiveConnection } from '../../../src/core/delivery/connection.ts'
+import type { Gap, Publication, Topic } from '../../../src/store/store.ts'
 
 class Scene {
   readonly clock = new ManualClock()

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { OutgoingEvent, lateEvent, liveEvent, maySee } from '../../src/core/outgoing-event.ts'
+import {
+  OutgoingEvent,
+  lateEvent,
+  liveEvent,
+  maySee,
+} from '../../../src/core/delivery/outgoing-event.ts'
 import {
   deliveryOf,
   edit,
@@ -8,8 +13,8 @@ import {
   retraction,
   storedEvent,
   userName,
-} from '../contract/fixtures.ts'
-import type { Publication } from '../../src/store/store.ts'
+} from '../../contract/fixtures.ts'
+import type { Publication } from '../../../src/store/store.ts'
 
 const parsed = (event: OutgoingEvent) => JSON.parse(event.json) as unknown
 const live = (publication: Publication) => parsed(liveEvent(storedEvent(7, publication)))
