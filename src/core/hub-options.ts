@@ -2,7 +2,7 @@ import type { Breath } from './long.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { RequestLimits } from './limits.ts'
-import type { SessionTimes } from './sessions.ts'
+import type { SessionTimes } from './sessions/sessions.ts'
 
 export interface HubOptions extends RequestLimits, SessionTimes {
   /** JSON bytes that may wait for a connection whose client reads too slowly. */

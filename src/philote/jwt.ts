@@ -8,7 +8,7 @@ import { saidBy } from './bridge.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Dialect } from './socket.ts'
 import type { Generation, Verdict } from './server.ts'
-import type { Guests } from '../core/guests.ts'
+import type { Guests } from '../core/sessions/guests.ts'
 import type { IncomingMessage } from 'node:http'
 
 /** The version whose behaviour this is. */

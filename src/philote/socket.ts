@@ -6,7 +6,7 @@ import type { Awaitable } from '../store/store.ts'
 import type { Batch, WireForm } from '../core/delivery/batch.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
-import type { Guest, Guests } from '../core/guests.ts'
+import type { Guest, Guests } from '../core/sessions/guests.ts'
 import type { Written } from './incoming.ts'
 
 /** What the generations do differently once a socket is open. */

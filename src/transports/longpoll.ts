@@ -11,7 +11,7 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { LiveConnection, Sink } from '../core/delivery/connection.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
-import type { Sessions } from '../core/sessions.ts'
+import type { Sessions } from '../core/sessions/sessions.ts'
 
 export interface LongPollOptions {
   readonly sessions: Sessions

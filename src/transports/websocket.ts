@@ -17,7 +17,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyPluginAsync } from 'fastify'
 import type { IncomingMessage, Server } from 'node:http'
 import type { LiveConnection } from '../core/delivery/connection.ts'
-import type { Sessions } from '../core/sessions.ts'
+import type { Sessions } from '../core/sessions/sessions.ts'
 
 /** Answers a handshake. Rejects with why it is refused. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>

@@ -11,7 +11,7 @@ import type { Batch } from '../../src/core/delivery/batch.ts'
 import type { Client, Driver, Notice } from './driver.ts'
 import type { CloseReason } from '../../src/protocol/close-codes.ts'
 import type { ConnId } from '../../src/protocol/ids.ts'
-import type { Ending } from '../../src/core/sessions.ts'
+import type { Ending } from '../../src/core/sessions/sessions.ts'
 import type { LiveConnection } from '../../src/core/delivery/connection.ts'
 import type { Store, StoreLimits } from '../../src/store/store.ts'
 

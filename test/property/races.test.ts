@@ -10,7 +10,7 @@ import { MemoryStore } from '../../src/store/memory.ts'
 import { numberOf } from './transcript.ts'
 import * as Requests from '../../src/protocol/requests.ts'
 import type { ChannelName, ConnId } from '../../src/protocol/ids.ts'
-import type { Ending } from '../../src/core/sessions.ts'
+import type { Ending } from '../../src/core/sessions/sessions.ts'
 import type { LiveConnection } from '../../src/core/delivery/connection.ts'
 import type { Store } from '../../src/store/store.ts'
 

@@ -1,4 +1,4 @@
-import { Guest } from '../guests.ts'
+import { Guest } from '../sessions/guests.ts'
 import { isListed } from '../../lib/name-list.ts'
 import { liveEvent } from './outgoing-event.ts'
 import { isChannelTopic, userTopic } from '../../store/store.ts'

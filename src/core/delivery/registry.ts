@@ -1,6 +1,6 @@
 import { Listeners, LiveConnection } from './connection.ts'
 import { appended } from '../../lib/short-list.ts'
-import type { Guest } from '../guests.ts'
+import type { Guest } from '../sessions/guests.ts'
 import type { Subscription } from './connection.ts'
 import type { Awaitable, Store, Topic } from '../../store/store.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'

@@ -1,4 +1,4 @@
-import type { ConnId } from '../protocol/ids.ts'
+import type { ConnId } from '../../protocol/ids.ts'
 
 /** A client that is being attached. */
 export interface Arrival {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { ArraySink } from '../helpers/sink.ts'
-import { CLOSE } from '../../src/protocol/close-codes.ts'
-import { InfoOptions } from '../../src/protocol/requests.ts'
-import { atOnce } from '../helpers/long.ts'
-import { HUB_OPTIONS, Installation } from './fixtures.ts'
-import { channelName, channelNames, userName } from '../contract/fixtures.ts'
-import type { Guest } from '../../src/core/guests.ts'
+import { ArraySink } from '../../helpers/sink.ts'
+import { CLOSE } from '../../../src/protocol/close-codes.ts'
+import { InfoOptions } from '../../../src/protocol/requests.ts'
+import { atOnce } from '../../helpers/long.ts'
+import { HUB_OPTIONS, Installation } from '../fixtures.ts'
+import { channelName, channelNames, userName } from '../../contract/fixtures.ts'
+import type { Guest } from '../../../src/core/sessions/guests.ts'
 
 /** A guest of this name that listens to the channels and keeps them. */
 async function invite(at: Installation, name: string, ...channels: string[]) {

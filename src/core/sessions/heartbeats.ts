@@ -1,5 +1,5 @@
-import type { Cancel, Clock } from '../lib/clock.ts'
-import type { LiveConnection } from './delivery/connection.ts'
+import type { Cancel, Clock } from '../../lib/clock.ts'
+import type { LiveConnection } from '../delivery/connection.ts'
 
 const MOST_SLOTS = 100
 const FEWEST_SLOTS = 5
