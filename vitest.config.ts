@@ -12,8 +12,8 @@ const ALONE = [
 ]
 /** Tests that look at what this process has worked, or holds: what others have loaded and left would count. */
 const BY_THEMSELVES = [
-  'test/core/directory.test.ts',
-  'test/core/long.test.ts',
+  'test/core/queries/directory.test.ts',
+  'test/core/queries/paged-answer.test.ts',
   'test/http/body-reader.test.ts',
   'test/net/pipelines.test.ts',
   'test/property/memory.test.ts',

@@ -1,4 +1,4 @@
-import type { Breath } from './long.ts'
+import type { Breath } from './queries/paged-answer.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { RequestLimits } from './limits.ts'

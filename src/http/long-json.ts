@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
-import { LongList, LongRecord } from '../core/long.ts'
+import { LongList, LongRecord } from '../core/queries/paged-answer.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
-import type { Breath } from '../core/long.ts'
+import type { Breath } from '../core/queries/paged-answer.ts'
 import type { FastifySerializerCompiler } from 'fastify'
 
 /** Characters that are handed to the network at once. */

@@ -1,4 +1,4 @@
-import type { Breath } from '../core/long.ts'
+import type { Breath } from '../core/queries/paged-answer.ts'
 
 export type Order<Item> = (one: Item, other: Item) => number
 

@@ -1,9 +1,9 @@
 import { text } from 'node:stream/consumers'
-import { LongList, LongRecord } from '../../src/core/long.ts'
+import { LongList, LongRecord } from '../../src/core/queries/paged-answer.ts'
 import { longAnswers } from '../../src/http/long-json.ts'
-import type { Breath } from '../../src/core/long.ts'
+import type { Breath } from '../../src/core/queries/paged-answer.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
-import type { LongChannelsInfo } from '../../src/core/describe.ts'
+import type { LongChannelsInfo } from '../../src/core/queries/describe.ts'
 
 export const noBreath: Breath = () => undefined
 

@@ -11,7 +11,7 @@ import { RequestError } from '../../protocol/errors.ts'
 import { VERSION } from '../../version.ts'
 import { allowAdmin } from './calls.ts'
 import type { AdminSessions } from './session.ts'
-import type { Directory } from '../../core/directory.ts'
+import type { Directory } from '../../core/queries/directory.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 
 export interface ListOptions {

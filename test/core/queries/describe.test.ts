@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../helpers/clock.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
-import { STORE_OPTIONS } from './fixtures.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { MemoryStore } from '../../../src/store/memory.ts'
+import { STORE_OPTIONS } from '../fixtures.ts'
 import {
   channelName,
   channelNames,
@@ -12,13 +12,13 @@ import {
   settingsOf,
   userName,
   uuidOf,
-} from '../contract/fixtures.ts'
-import { asWritten, atOnce, noBreath } from '../helpers/long.ts'
-import { describeChannels } from '../../src/core/describe.ts'
-import type { Breath } from '../../src/core/long.ts'
-import type { ChannelsInfo } from '../../src/protocol/responses.ts'
-import type { Described } from '../../src/core/describe.ts'
-import type { Store } from '../../src/store/store.ts'
+} from '../../contract/fixtures.ts'
+import { asWritten, atOnce, noBreath } from '../../helpers/long.ts'
+import { describeChannels } from '../../../src/core/queries/describe.ts'
+import type { Breath } from '../../../src/core/queries/paged-answer.ts'
+import type { ChannelsInfo } from '../../../src/protocol/responses.ts'
+import type { Described } from '../../../src/core/queries/describe.ts'
+import type { Store } from '../../../src/store/store.ts'
 
 const OPTIONS: Described = {
   include_history: true,

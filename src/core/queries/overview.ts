@@ -1,7 +1,7 @@
-import { LongList, pagesOf } from './long.ts'
+import { LongList, pagesOf } from './paged-answer.ts'
 import { describeChannels } from './describe.ts'
-import type { Breath } from './long.ts'
-import type { Store, UserRecord } from '../store/store.ts'
+import type { Breath } from './paged-answer.ts'
+import type { Store, UserRecord } from '../../store/store.ts'
 
 /** Users whose rows are made at once. */
 const PAGE = 500

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LongList, LongRecord, breathing, pagesOf } from '../../src/core/long.ts'
-import { ManualClock } from '../helpers/clock.ts'
-import { asWritten, noBreath } from '../helpers/long.ts'
-import { byCodePoint } from '../../src/lib/code-points.ts'
-import { sortSlowly } from '../../src/lib/cooperative-sort.ts'
+import { LongList, LongRecord, breathing, pagesOf } from '../../../src/core/queries/paged-answer.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { asWritten, noBreath } from '../../helpers/long.ts'
+import { byCodePoint } from '../../../src/lib/code-points.ts'
+import { sortSlowly } from '../../../src/lib/cooperative-sort.ts'
 
 /** A clock on which every look at the time takes two milliseconds. */
 class HurriedClock extends ManualClock {
@@ -122,7 +122,7 @@ describe('long answers', () => {
         yield ['x'.repeat(10_000)]
       }
     }
-    const { longAnswers } = await import('../../src/http/long-json.ts')
+    const { longAnswers } = await import('../../../src/http/long-json.ts')
     const write = longAnswers(noBreath)({} as never) as unknown as (
       answer: unknown,
     ) => AsyncIterableIterator<string>

@@ -1,6 +1,6 @@
-import { MAX_LISTED_CONNECTIONS } from '../protocol/admin.ts'
-import { sortSlowly } from '../lib/cooperative-sort.ts'
-import { isoTimestamp } from '../protocol/timestamps.ts'
+import { MAX_LISTED_CONNECTIONS } from '../../protocol/admin.ts'
+import { sortSlowly } from '../../lib/cooperative-sort.ts'
+import { isoTimestamp } from '../../protocol/timestamps.ts'
 import type {
   ChannelRow,
   ChannelsPage,
@@ -8,12 +8,12 @@ import type {
   UserRow,
   UsersPage,
   UsersQuery,
-} from '../protocol/admin.ts'
-import type { ChannelName, UserName } from '../protocol/ids.ts'
-import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../store/store.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Breath } from './long.ts'
-import type { Order } from '../lib/cooperative-sort.ts'
+} from '../../protocol/admin.ts'
+import type { ChannelName, UserName } from '../../protocol/ids.ts'
+import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../../store/store.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Breath } from './paged-answer.ts'
+import type { Order } from '../../lib/cooperative-sort.ts'
 
 /** A list that was found and sorted is used for so long: people who scroll ask for it many times. */
 const VIEW_MS = 2_000

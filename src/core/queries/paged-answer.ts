@@ -2,7 +2,7 @@
  * Parts of an answer that are too long to be made at once: they are read from the store while they are written, page by
  * page, so that neither they nor the work for them are ever there as a whole. What changes meanwhile may be seen or not.
  */
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 /** A list; each page holds some of its elements. */
 export class LongList<Item = unknown> {
