@@ -13,7 +13,7 @@ import {
 } from '../protocol/headers.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { SIGNATURE_PARAMETER, queryOf } from './auth.ts'
-import type { Answer, Answers, Claim, Settle } from '../store/answers.ts'
+import type { Answer, Answers, Claim, Settle } from '../store/idempotency-cache.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {

@@ -17,7 +17,7 @@ import { numbers } from './numbers.ts'
 import { removals } from './removals.ts'
 import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
-import { telling } from './telling.ts'
+import { telling } from './change-events.ts'
 import { users } from './users.ts'
 import type { OpenStore } from './bench.ts'
 

@@ -1,5 +1,5 @@
-import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
-import type { Answer, Answers, Claim } from '../answers.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../idempotency-cache.ts'
+import type { Answer, Answers, Claim } from '../idempotency-cache.ts'
 import type { Clock } from '../../lib/clock.ts'
 
 export interface MemoryAnswersOptions {

@@ -1,4 +1,4 @@
-import { EDITABLE, amended } from '../amended.ts'
+import { EDITABLE, amended } from '../apply-edit.ts'
 import { audienceOf } from '../audience.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import { isListed } from '../../lib/name-list.ts'

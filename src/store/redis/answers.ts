@@ -1,6 +1,6 @@
-import { ANSWER_OVERHEAD_BYTES } from '../answers.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../idempotency-cache.ts'
 import { StoreAway } from '../store.ts'
-import type { Answer, Answers, Claim } from '../answers.ts'
+import type { Answer, Answers, Claim } from '../idempotency-cache.ts'
 import type { Installation } from './installation.ts'
 
 export interface RedisAnswersOptions {

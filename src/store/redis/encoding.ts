@@ -1,5 +1,5 @@
 /** What records look like in Redis. Names of fields are short because they are there a million times. */
-import { EDITABLE, amended } from '../amended.ts'
+import { EDITABLE, amended } from '../apply-edit.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import {
   readJson,

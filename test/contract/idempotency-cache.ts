@@ -1,8 +1,8 @@
 /** What every memory of answers promises. */
 import { describe, expect, it } from 'vitest'
-import { ANSWER_OVERHEAD_BYTES } from '../../src/store/answers.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
 import { within } from '../helpers/http.ts'
-import type { Answer, Answers, Claim, Settle } from '../../src/store/answers.ts'
+import type { Answer, Answers, Claim, Settle } from '../../src/store/idempotency-cache.ts'
 import type { Awaitable } from '../../src/store/store.ts'
 
 export const anAnswer = (text = '[]'): Answer => ({ status: 200, text })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { ANSWER_OVERHEAD_BYTES } from '../../src/store/answers.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
 import { MemoryAnswers } from '../../src/store/memory/answers.ts'
 import { ManualClock } from '../helpers/clock.ts'
-import { anAnswer, answerIn, answersContract, begin } from '../contract/answers.ts'
+import { anAnswer, answerIn, answersContract, begin } from '../contract/idempotency-cache.ts'
 
 const WINDOW_MS = 1000
 const TEXT = 'x'.repeat(100)
