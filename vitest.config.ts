@@ -18,7 +18,7 @@ const BY_THEMSELVES = [
   'test/net/pipelines.test.ts',
   'test/property/memory.test.ts',
   'test/store/lease.test.ts',
-  'test/store/memory.test.ts',
+  'test/store/memory/store.test.ts',
   'test/telemetry/event-loop.test.ts',
 ]
 /** Tests with browsers, which need a good part of a processor each. */

@@ -1,7 +1,7 @@
 import { Faults } from '../telemetry/faults.ts'
 import { Hub } from '../core/hub.ts'
 import { JwtGeneration } from '../philote/jwt.ts'
-import { MemoryStore } from '../store/memory.ts'
+import { MemoryStore } from '../store/memory/store.ts'
 import { PhiloteServer } from '../philote/server.ts'
 import { SocketLimits } from '../net/socket-limits.ts'
 import { forwardedView } from '../http/forwarding.ts'

@@ -1,6 +1,6 @@
 import { MemoryAdminSessions } from '../store/memory/admin-sessions.ts'
-import { MemoryAnswers } from '../store/memory/answers.ts'
-import { MemoryStore } from '../store/memory.ts'
+import { MemoryAnswers } from '../store/memory/idempotency-cache.ts'
+import { MemoryStore } from '../store/memory/store.ts'
 import { systemClock } from '../lib/clock.ts'
 import { ADMIN_SESSION_LIMITS, answersOptions, redisOptions, storeOptions } from './options.ts'
 import type { AdminSessionStore } from '../store/admin-sessions.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
-import { MemoryAnswers } from '../../src/store/memory/answers.ts'
+import { MemoryAnswers } from '../../src/store/memory/idempotency-cache.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { anAnswer, answerIn, answersContract, begin } from '../contract/idempotency-cache.ts'
 

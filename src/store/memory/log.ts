@@ -5,7 +5,7 @@ import { isListed } from '../../lib/name-list.ts'
 import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
-import type { Ring } from '../ring.ts'
+import type { Ring } from './replay-buffer.ts'
 
 /** Numbers events and writes them where they are kept. */
 export class EventLog {

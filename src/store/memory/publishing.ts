@@ -3,7 +3,7 @@ import { isChannelTopic, nameInTopic } from '../store.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
 import type { PacedQueue } from '../../lib/paced-queue.ts'
-import type { Ring } from '../ring.ts'
+import type { Ring } from './replay-buffer.ts'
 import type { Tables } from './tables.ts'
 
 /**

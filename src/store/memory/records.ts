@@ -1,7 +1,7 @@
 /** What the memory store holds. Changed in place by `memory.ts`; snapshots are handed out. */
 import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import { Floors } from './floors.ts'
-import { Ring } from '../ring.ts'
+import { Ring } from './replay-buffer.ts'
 import { appended } from '../../lib/short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'

@@ -1,5 +1,5 @@
 import { Channel, Connection, User } from './records.ts'
-import { Collector } from './collector.ts'
+import { Collector } from './expiry.ts'
 import { EventLog } from './log.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'

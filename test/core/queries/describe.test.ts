@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../helpers/clock.ts'
-import { MemoryStore } from '../../../src/store/memory.ts'
+import { MemoryStore } from '../../../src/store/memory/store.ts'
 import { STORE_OPTIONS } from '../fixtures.ts'
 import {
   channelName,

@@ -1,10 +1,10 @@
 import { runInNewContext } from 'node:vm'
 import { setFlagsFromString } from 'node:v8'
 import { describe, expect, it, vi } from 'vitest'
-import { CONTRACT_OPTIONS } from '../contract/bench.ts'
-import { storeContract } from '../contract/store.ts'
-import { ManualClock } from '../helpers/clock.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { CONTRACT_OPTIONS } from '../../contract/bench.ts'
+import { storeContract } from '../../contract/store.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { MemoryStore } from '../../../src/store/memory/store.ts'
 import {
   allChannels,
   connectedUsers,
@@ -19,8 +19,8 @@ import {
   textsOf,
   userName,
   whisper,
-} from '../contract/fixtures.ts'
-import { channelTopic, userTopic } from '../../src/store/store.ts'
+} from '../../contract/fixtures.ts'
+import { channelTopic, userTopic } from '../../../src/store/store.ts'
 
 storeContract('memory', (clock) => new MemoryStore(clock, CONTRACT_OPTIONS))
 

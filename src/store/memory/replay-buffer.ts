@@ -1,5 +1,5 @@
-import type { EventType } from '../protocol/events.ts'
-import type { StoredEvent } from './store.ts'
+import type { EventType } from '../../protocol/events.ts'
+import type { StoredEvent } from '../store.ts'
 
 /**
  * The last events of a topic, oldest first, for connections that return.

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Ring } from '../../src/store/ring.ts'
-import { message, notice, storedEvent, uuidOf } from '../contract/fixtures.ts'
-import type { StoredEvent } from '../../src/store/store.ts'
+import { Ring } from '../../../src/store/memory/replay-buffer.ts'
+import { message, notice, storedEvent, uuidOf } from '../../contract/fixtures.ts'
+import type { StoredEvent } from '../../../src/store/store.ts'
 
 const said = (n: number, uuid = n): StoredEvent =>
   storedEvent(n, message('room', { uuid: uuidOf(uuid) }))

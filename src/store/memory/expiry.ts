@@ -1,4 +1,4 @@
-import { Deadlines } from '../deadlines.ts'
+import { Deadlines } from './expiry-buckets.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { Channel, Connection, User } from './records.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Deadlines } from '../../src/store/deadlines.ts'
+import { Deadlines } from '../../../src/store/memory/expiry-buckets.ts'
 
 /** How late a deadline may be noticed. */
 const LATE_MS = 250
