@@ -17,7 +17,7 @@ const BY_THEMSELVES = [
   'test/http/body-reader.test.ts',
   'test/net/pipelines.test.ts',
   'test/property/memory.test.ts',
-  'test/store/lease.test.ts',
+  'test/store/redis/lease.test.ts',
   'test/store/memory/store.test.ts',
   'test/telemetry/event-loop.test.ts',
 ]

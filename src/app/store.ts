@@ -33,7 +33,7 @@ export async function openStorage(
     }
   }
   // Only who has a Redis pays for its client.
-  const { RedisStore } = await import('../store/redis.ts')
+  const { RedisStore } = await import('../store/redis/store.ts')
   const store = await RedisStore.open(
     {
       ...storeOptions(config),

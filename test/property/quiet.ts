@@ -1,6 +1,6 @@
 /** For stores across a network: time that stands still until nothing is on its way any more. */
 import { ManualClock } from '../helpers/clock.ts'
-import type { RedisStore } from '../../src/store/redis.ts'
+import type { RedisStore } from '../../src/store/redis/store.ts'
 
 /** What stores are asked, and what they announce: waits until all of it has come. */
 export class Quiet {

@@ -18,7 +18,7 @@ import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { channelTopic, userTopic } from '../../src/store/store.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 import { startServer } from '../helpers/server.ts'
-import type { RedisStore } from '../../src/store/redis.ts'
+import type { RedisStore } from '../../src/store/redis/store.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const TIMEOUT_MS = 120_000

@@ -1,5 +1,5 @@
 import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
-import type { Installation } from './installation.ts'
+import type { Installation } from './script-runner.ts'
 
 /** Sessions in Redis, for all servers of the installation. They outlive the servers, and end when Redis is restarted. */
 export class RedisAdminSessions implements AdminSessionStore {

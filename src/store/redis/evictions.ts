@@ -1,5 +1,5 @@
 import type { Eviction } from '../store.ts'
-import type { Link } from './link.ts'
+import type { Link } from './reconnecting-connection.ts'
 
 /** So often Redis is asked, at most. */
 const EVERY_MS = 10_000

@@ -1,7 +1,7 @@
 import { StoreAway } from '../store.ts'
 import { inBackground } from '../../lib/in-background.ts'
-import type { Installation } from './installation.ts'
-import type { Line } from './line.ts'
+import type { Installation } from './script-runner.ts'
+import type { Line } from './connection.ts'
 import type { SharedClock } from './shared-clock.ts'
 
 export const BEAT_MS = 1000

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { inOneOrder } from '../../src/store/redis/happenings.ts'
-import type { Happening } from '../../src/store/redis/happenings.ts'
+import { inOneOrder } from '../../../src/store/redis/happenings.ts'
+import type { Happening } from '../../../src/store/redis/happenings.ts'
 
 const events = (...numbers: number[]): Happening[] =>
   numbers.map((n) => ({ kind: 'event', n, happen: () => {} }))

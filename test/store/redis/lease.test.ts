@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { afterSilence } from '../../src/store/redis/lease.ts'
+import { afterSilence } from '../../../src/store/redis/lease.ts'
 
 describe('silence', () => {
   const onSilence = vi.fn<() => void>()

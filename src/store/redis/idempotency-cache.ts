@@ -1,7 +1,7 @@
 import { ANSWER_OVERHEAD_BYTES } from '../idempotency-cache.ts'
 import { StoreAway } from '../store.ts'
 import type { Answer, Answers, Claim } from '../idempotency-cache.ts'
-import type { Installation } from './installation.ts'
+import type { Installation } from './script-runner.ts'
 
 export interface RedisAnswersOptions {
   /** How long an answer is remembered. 0: only those who wait for it get it. */

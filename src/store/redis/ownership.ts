@@ -4,8 +4,8 @@ import { partsOf } from '../../lib/chunks.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
 import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { ChannelName } from '../../protocol/ids.ts'
-import type { Installation } from './installation.ts'
-import type { Line } from './line.ts'
+import type { Installation } from './script-runner.ts'
+import type { Line } from './connection.ts'
 
 /** Another server has so long to hand over a connection that a client opened here; then it is taken from it. */
 const HANDOVER_MS = 1000

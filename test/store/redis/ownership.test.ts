@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Holdings } from '../../src/store/redis/holdings.ts'
-import { StoreAway } from '../../src/store/store.ts'
-import { connIdOf } from '../contract/fixtures.ts'
-import type { Installation } from '../../src/store/redis/installation.ts'
-import type { Line } from '../../src/store/redis/line.ts'
+import { Holdings } from '../../../src/store/redis/ownership.ts'
+import { StoreAway } from '../../../src/store/store.ts'
+import { connIdOf } from '../../contract/fixtures.ts'
+import type { Installation } from '../../../src/store/redis/script-runner.ts'
+import type { Line } from '../../../src/store/redis/connection.ts'
 
 type Asked = readonly (string | number)[]
 

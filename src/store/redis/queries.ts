@@ -1,8 +1,8 @@
 import { counted, readChannel, readUsers } from './encoding.ts'
 import { partsOf } from '../../lib/chunks.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
-import type { Installation } from './installation.ts'
-import type { Link } from './link.ts'
+import type { Installation } from './script-runner.ts'
+import type { Link } from './reconnecting-connection.ts'
 import type { Reply } from './encoding.ts'
 import type {
   ChannelRecord,

@@ -1,9 +1,9 @@
 import { ErrorReply } from '@redis/client'
 import { StoreAway } from '../store.ts'
-import { ask } from './wire.ts'
+import { ask } from './connect.ts'
 import { isAway } from './faults.ts'
 import { reasonOf } from '../../lib/reason.ts'
-import type { Client, Wire } from './wire.ts'
+import type { Client, Wire } from './connect.ts'
 import type { Reply } from './encoding.ts'
 import type { Script } from './scripts.ts'
 

@@ -1,14 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
-import { CONTRACT_OPTIONS } from '../contract/bench.ts'
-import { ManualClock } from '../helpers/clock.ts'
-import { adminSessionsContract } from '../contract/admin-sessions.ts'
-import { anAnswer, answersContract, begin } from '../contract/idempotency-cache.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { attach, connIdOf, connect, deliveryOf, userName, whisper } from '../contract/fixtures.ts'
-import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
-import { userTopic } from '../../src/store/store.ts'
-import { storeContract } from '../contract/store.ts'
+import { ANSWER_OVERHEAD_BYTES } from '../../../src/store/idempotency-cache.ts'
+import { CONTRACT_OPTIONS } from '../../contract/bench.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { adminSessionsContract } from '../../contract/admin-sessions.ts'
+import { anAnswer, answersContract, begin } from '../../contract/idempotency-cache.ts'
+import { RedisServer } from '../../helpers/redis.ts'
+import {
+  attach,
+  connIdOf,
+  connect,
+  deliveryOf,
+  userName,
+  whisper,
+} from '../../contract/fixtures.ts'
+import { freshPrefix, openRedisStore } from '../../helpers/redis-store.ts'
+import { userTopic } from '../../../src/store/store.ts'
+import { storeContract } from '../../contract/store.ts'
 
 let redis: RedisServer
 beforeAll(async () => {
