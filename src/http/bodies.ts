@@ -1,7 +1,7 @@
 /** Which bodies are read, how much of them, and as what. */
 import { BodyReader } from './body-reader.ts'
 import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
-import { Portions } from './portions.ts'
+import { Portions } from './turn-budget.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { announcedLength } from '../net/unread-rest.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'

@@ -4,7 +4,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_FORM, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
-import { allowAdmin } from './admin/calls.ts'
+import { allowAdmin } from './admin/access.ts'
 import { explorerRoutes } from './explorer.ts'
 import { named } from './plugin-name.ts'
 import type { AdminSessions } from './admin/session.ts'

@@ -42,7 +42,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** Thrown by the core and the edges, translated into an answer in one place (`http/reply-error.ts`). */
+/** Thrown by the core and the edges, translated into an answer in one place (`http/errors.ts`). */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
   constructor(

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { LongList, LongRecord } from '../../src/core/queries/paged-answer.ts'
-import { longAnswers } from '../../src/http/long-json.ts'
+import { longAnswers } from '../../src/http/json-stream.ts'
 import type { Breath } from '../../src/core/queries/paged-answer.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { LongChannelsInfo } from '../../src/core/queries/describe.ts'

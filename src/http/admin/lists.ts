@@ -9,7 +9,7 @@ import {
 import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { VERSION } from '../../version.ts'
-import { allowAdmin } from './calls.ts'
+import { allowAdmin } from './access.ts'
 import type { AdminSessions } from './session.ts'
 import type { Directory } from '../../core/queries/directory.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Attempts } from './attempts.ts'
+import { Attempts } from './sign-in-throttle.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
 import {
   CONTENT_SECURITY_POLICY,
@@ -13,9 +13,9 @@ import { ERRORS, RequestError } from '../../protocol/errors.ts'
 import { ERROR_HEADER } from '../../protocol/headers.ts'
 import { StoreAway } from '../../store/store.ts'
 import { VERSION } from '../../version.ts'
-import { acceptsPages, isForeign, isFromBrowser } from './foreign.ts'
+import { acceptsPages, isForeign, isFromBrowser } from './csrf.ts'
 import { named } from '../plugin-name.ts'
-import { onError } from '../reply-error.ts'
+import { onError } from '../errors.ts'
 import { ownLink } from '../forwarding.ts'
 import type { AdminSessions } from './session.ts'
 import type { Clock } from '../../lib/clock.ts'

@@ -122,7 +122,7 @@ describe('long answers', () => {
         yield ['x'.repeat(10_000)]
       }
     }
-    const { longAnswers } = await import('../../../src/http/long-json.ts')
+    const { longAnswers } = await import('../../../src/http/json-stream.ts')
     const write = longAnswers(noBreath)({} as never) as unknown as (
       answer: unknown,
     ) => AsyncIterableIterator<string>

@@ -1,6 +1,6 @@
 /** Calls of the admin panel: who is signed in counts as the backend, for the panel's own requests only. */
 import { RequestError } from '../../protocol/errors.ts'
-import { isForeign } from './foreign.ts'
+import { isForeign } from './csrf.ts'
 import type { AdminSessions } from './session.ts'
 import type { Awaitable } from '../../store/store.ts'
 import type { IncomingMessage } from 'node:http'

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import { notBuiltPage, signInPage } from '../../src/http/admin/pages.ts'
+import { notBuiltPage, signInPage } from '../../../src/http/admin/pages.ts'
 
 const coloursOf = (css: string): string[] => css.match(/--[\w-]+: light-dark\([^)]+\)/g) ?? []
 
 it('the sign-in page has the colours of the panel', async () => {
   const theme = await readFile(
-    new URL('../../frontend/admin/src/theme.css', import.meta.url),
+    new URL('../../../frontend/admin/src/theme.css', import.meta.url),
     'utf8',
   )
   const own = coloursOf(signInPage('/admin/sign_in'))

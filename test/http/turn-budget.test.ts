@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Portions } from '../../src/http/portions.ts'
+import { Portions } from '../../src/http/turn-budget.ts'
 import { signature } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 

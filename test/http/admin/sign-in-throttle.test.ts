@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Attempts } from '../../src/http/admin/attempts.ts'
-import { ManualClock } from '../helpers/clock.ts'
+import { Attempts } from '../../../src/http/admin/sign-in-throttle.ts'
+import { ManualClock } from '../../helpers/clock.ts'
 
 const MINUTE_MS = 60_000
 
