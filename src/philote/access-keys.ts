@@ -1,7 +1,7 @@
 import { KEY_REFUSALS } from './refusals.ts'
-import { asInteger, asTexts, foldName, memberTextsOf, readStruct } from './members.ts'
+import { asInteger, asTexts, foldName, memberTextsOf, readStruct } from './go-json.ts'
 import type { ChannelName } from '../protocol/ids.ts'
-import type { Fields } from './members.ts'
+import type { Fields } from './go-json.ts'
 import type { Permissions } from './token.ts'
 import type { RedisLink } from './redis-link.ts'
 

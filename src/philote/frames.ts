@@ -1,9 +1,9 @@
 /** Messages as Philote's two generations write them: text frames, built once for all who get them. */
-import { dataOf } from './bridge.ts'
+import { dataOf } from './translate.ts'
 import { textFrames } from '../transports/websocket-frames.ts'
-import { wellFormed } from './members.ts'
+import { wellFormed } from './go-json.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
-import type { Payload } from './bridge.ts'
+import type { Payload } from './translate.ts'
 import type { WireForm } from '../core/delivery/batch.ts'
 import type { Written } from './incoming.ts'
 

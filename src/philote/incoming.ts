@@ -1,5 +1,5 @@
 /** What clients, and others on Redis, write: frames and what is in them. */
-import { foldName, membersOf, wellFormed } from './members.ts'
+import { foldName, membersOf, wellFormed } from './go-json.ts'
 
 /** Fields of a message. What was left out is empty, as it is on the way out. */
 export interface Written {

@@ -22,7 +22,7 @@ import type { NetLog } from '../net/refusals.ts'
 import type { Permissions } from './token.ts'
 import type { PlainAnswer } from '../net/answers.ts'
 import type { Refusal } from './refusals.ts'
-import type { ServerState } from './jwt.ts'
+import type { ServerState } from './jwt-generation.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UpgradeRequest } from '../transports/frame-socket.ts'
 

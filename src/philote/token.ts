@@ -1,8 +1,8 @@
 import { compactVerify } from 'jose'
 import { JWT_REFUSALS } from './refusals.ts'
-import { asBoolean, asInteger, asText, asTexts, membersOf, readStruct } from './members.ts'
+import { asBoolean, asInteger, asText, asTexts, membersOf, readStruct } from './go-json.ts'
 import type { ChannelName } from '../protocol/ids.ts'
-import type { Fields, Member } from './members.ts'
+import type { Fields, Member } from './go-json.ts'
 import type { Refusal } from './refusals.ts'
 
 /** What a token allows. Any text is the name of a channel here, the empty one too. */

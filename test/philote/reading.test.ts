@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { JWT_FIELDS, REDIS_FIELDS, readMessage } from '../../src/philote/incoming.ts'
-import { membersOf } from '../../src/philote/members.ts'
+import { membersOf } from '../../src/philote/go-json.ts'
 import { messageJson } from '../../src/philote/frames.ts'
 
 const read = (text: string) => {

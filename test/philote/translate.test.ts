@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dataOf, payloadOf, saidBy, saidOnRedis } from '../../src/philote/bridge.ts'
+import { dataOf, payloadOf, saidBy, saidOnRedis } from '../../src/philote/translate.ts'
 import { channelName } from '../contract/fixtures.ts'
-import type { Payload } from '../../src/philote/bridge.ts'
+import type { Payload } from '../../src/philote/translate.ts'
 
 const written = (data: string, more: object = {}) => ({
   id: '',
