@@ -1,12 +1,12 @@
 /** From what came over the line to what a call answers, or to why it does not. */
 import { ERRORS } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
-import { ExchangeFailure } from './exchange.ts'
+import { ExchangeFailure } from './http-client.ts'
 import { isJsonObject } from '../protocol/fields.ts'
 import type { Complaints } from '../protocol/complaints.ts'
 import type { ClientErrorCode } from './error.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
-import type { Reply } from './exchange.ts'
+import type { Reply } from './http-client.ts'
 import type { z } from 'zod'
 
 /**

@@ -1,13 +1,13 @@
 /** Calls of endpoints: signed, sent again where that is right, and read. */
 import { randomUUID } from 'node:crypto'
 import { CLIENT_ERRORS, ChannelstreamError, isPassing } from './error.ts'
-import { ExchangeFailure } from './exchange.ts'
+import { ExchangeFailure } from './http-client.ts'
 import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
-import { parseRetryAfter, persist } from './patience.ts'
+import { parseRetryAfter, persist } from './retry.ts'
 import { readAnswer, readRefusal } from './answer.ts'
-import type { Attempt, Patience, Verdict } from './patience.ts'
+import type { Attempt, Patience, Verdict } from './retry.ts'
 import type { Endpoint } from './endpoints.ts'
-import type { Line, Reply } from './exchange.ts'
+import type { Line, Reply } from './http-client.ts'
 import type { Signatures } from './signatures.ts'
 import type { z } from 'zod'
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Caller } from './caller.ts'
 import { ENDPOINTS } from './endpoints.ts'
-import { Line } from './exchange.ts'
+import { Line } from './http-client.ts'
 import { Signatures } from './signatures.ts'
 import { countOf, millisecondsOf, readBase, readSecret } from './options.ts'
 import type * as Requests from '../protocol/requests.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, pauseMs, persist } from '../../src/backend/patience.ts'
+import { parseRetryAfter, pauseMs, persist } from '../../src/backend/retry.ts'
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
