@@ -69,7 +69,7 @@ async function runCommand(
         await servePhilote(settings, serving)
       })
     case 'jane': {
-      const { jane } = await import('./jane.ts')
+      const { jane } = await import('./jane/jane.ts')
       const { env, stdin, stdout, stderr } = process
       return jane(command.argv, { env, streams: { stdin, stdout, stderr }, print, tell })
     }
