@@ -28,7 +28,7 @@ export function redisOptions(config: Config) {
     prefix: config.redis_prefix,
     timeoutMs: config.redis_timeout * 1000,
     orphanWaitMs: config.gc_conns_after * 1000,
-    onceMs: answersOptions(config).windowMs,
+    onceMs: idempotencyCacheOptions(config).windowMs,
   }
 }
 
@@ -85,7 +85,7 @@ export const adminCredentials = (config: Config) => ({
 /** Only who knows the password opens sessions; a program that signs in every few seconds does not end those of people. */
 export const ADMIN_SESSION_LIMITS = { lifetimeMs: SESSION_SECONDS * 1000, maxSessions: 10_000 }
 
-export const answersOptions = (config: Config) => ({
+export const idempotencyCacheOptions = (config: Config) => ({
   windowMs: Math.ceil(config.idempotency_window * 1000),
   maxBytes: config.max_idempotency_bytes,
 })

@@ -7,7 +7,7 @@ import { SocketLimits } from '../net/socket-limits.ts'
 import { forwardedView } from '../http/forwarding.ts'
 import { RedisBus } from '../philote/redis-bus.ts'
 import { RedisGeneration } from '../philote/redis-generation.ts'
-import { breathing } from '../core/queries/paged-answer.ts'
+import { createYielder } from '../core/queries/paged-answer.ts'
 import { forwardingRules, hubOptions, socketRules, storeOptions } from './options.ts'
 import { openLog } from '../telemetry/log.ts'
 import { parseConfig } from '../config/load.ts'
@@ -57,7 +57,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   const onListening = bus?.onListening
   const hub = new Hub(store, clock, {
     ...hubOptions(LIMITS),
-    breath: breathing(clock),
+    maybeYield: createYielder(clock),
     onFault,
     onListening,
   })

@@ -11,7 +11,7 @@ import { OriginRules } from '../http/origins.ts'
 import { Readings } from '../telemetry/readings.ts'
 import { admitLive, isPanelCall } from '../http/admin/access.ts'
 import { adminRoutes } from '../http/admin/routes.ts'
-import { breathing } from '../core/queries/paged-answer.ts'
+import { createYielder } from '../core/queries/paged-answer.ts'
 import { buildHttp } from '../http/server.ts'
 import { channelRoutes, infoRoutes } from '../http/routes/channels.ts'
 import { collectOpenApi, serveOpenApi } from '../http/openapi.ts'
@@ -33,7 +33,7 @@ import {
 import { isCallbackName, wrapJsonp } from '../http/jsonp.ts'
 import { listRoutes } from '../http/admin/lists.ts'
 import { loadSignatureChecker, rememberVerified } from '../http/signature-checker.ts'
-import { longAnswers } from '../http/json-stream.ts'
+import { streamPagedAnswers } from '../http/json-stream.ts'
 import { longPoll } from '../transports/long-poll.ts'
 import { measureDelay } from '../telemetry/event-loop.ts'
 import { messageRoutes } from '../http/routes/messages.ts'
@@ -41,13 +41,13 @@ import { metricsRoutes } from '../http/routes/metrics.ts'
 import { mountWebSocket, webSocketRoute } from '../transports/websocket.ts'
 import { named } from '../http/plugin-name.ts'
 import { openLog } from '../telemetry/log.ts'
-import { openStorage } from './store.ts'
+import { openStore } from './store.ts'
 import { philoteBeside, redisBus } from './philote.ts'
 import { standardError } from '../telemetry/standard-streams.ts'
 import { start, stop } from './lifecycle.ts'
 import { stripPrefix } from '../http/forwarding.ts'
 import { systemClock } from '../lib/clock.ts'
-import type { Breath } from '../core/queries/paged-answer.ts'
+import type { Yielder } from '../core/queries/paged-answer.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { FastifyInstance } from 'fastify'
@@ -78,12 +78,12 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const onFault = faults.note
   // Before there is a store, whose connections would keep a process alive that does not come up.
   const checker = await signatureChecker(config)
-  const storage = await openStorage(config, clock, logger, onFault)
-  const { store, answers, adminSessions } = storage
-  const breath = breathing(clock)
+  const storage = await openStore(config, clock, logger, onFault)
+  const { store, idempotencyCache, adminSessions } = storage
+  const maybeYield = createYielder(clock)
   const bus = redisBus(config, logger)
   const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
-  const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, breath, onFault })
+  const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, maybeYield, onFault })
   bus?.speakTo(hub)
   const forwarding = forwardingRules(config)
   const sessions = new AdminSessions(adminCredentials(config), adminSessions)
@@ -96,7 +96,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     origins,
     forwarding,
     logger,
-    answers,
+    idempotencyCache,
     secret: config.secret,
     limits,
     ...bodyLimits(config),
@@ -107,7 +107,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const edge: Edge = {
     config,
     clock,
-    breath,
+    maybeYield,
     hub,
     http,
     limits,
@@ -116,7 +116,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     faults,
     onFault,
   }
-  await mountRoutes(edge, new Directory(store, clock, breath))
+  await mountRoutes(edge, new Directory(store, clock, maybeYield))
   const adminLive = mountAdminLive(edge, openReadings)
   const webSockets = mountSockets(edge, adminLive)
   const philote = config.philote_port === 0 ? undefined : philoteBeside(edge, bus)
@@ -134,7 +134,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
 interface Edge {
   readonly config: Config
   readonly clock: Clock
-  readonly breath: Breath
+  readonly maybeYield: Yielder
   readonly hub: Hub
   readonly http: FastifyInstance
   readonly limits: SocketLimits
@@ -148,7 +148,7 @@ interface Edge {
 }
 
 async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
-  const { config, clock, breath, hub, http, origins, sessions, history, faults, onFault } = edge
+  const { config, clock, maybeYield, hub, http, origins, sessions, history, faults, onFault } = edge
   await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
@@ -158,7 +158,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     disconnectRoutes,
     healthRoutes,
   ]) {
-    await http.register(named(routes), { hub, longAnswers: longAnswers(breath) })
+    await http.register(named(routes), { hub, streamPagedAnswers: streamPagedAnswers(maybeYield) })
   }
   await http.register(named(metricsRoutes), {
     metrics: new Metrics(
@@ -192,7 +192,7 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     hub,
     sessions,
     clock,
-    longAnswers: longAnswers(breath),
+    streamPagedAnswers: streamPagedAnswers(maybeYield),
   })
   await http.register(named(listRoutes), {
     sessions,

@@ -1,34 +1,39 @@
 import { MemoryAdminSessions } from '../store/memory/admin-sessions.ts'
-import { MemoryAnswers } from '../store/memory/idempotency-cache.ts'
+import { MemoryIdempotencyCache } from '../store/memory/idempotency-cache.ts'
 import { MemoryStore } from '../store/memory/store.ts'
 import { systemClock } from '../lib/clock.ts'
-import { ADMIN_SESSION_LIMITS, answersOptions, redisOptions, storeOptions } from './options.ts'
+import {
+  ADMIN_SESSION_LIMITS,
+  idempotencyCacheOptions,
+  redisOptions,
+  storeOptions,
+} from './options.ts'
 import type { AdminSessionStore } from '../store/admin-sessions.ts'
-import type { Answers } from '../store/idempotency-cache.ts'
+import type { IdempotencyCache } from '../store/idempotency-cache.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Store } from '../store/store.ts'
 
 /** Where facts are kept that outlive a connection, or that another server must see. */
-export interface Storage {
+export interface OpenedStore {
   readonly store: Store
-  readonly answers: Answers
+  readonly idempotencyCache: IdempotencyCache
   readonly adminSessions: AdminSessionStore
 }
 
 /** In this process, or in Redis if there is a `redis_url`. Rejects if Redis cannot be used. */
-export async function openStorage(
+export async function openStore(
   config: Config,
   clock: Clock,
   logger: FastifyBaseLogger,
   onFault: (error: unknown) => void,
-): Promise<Storage> {
+): Promise<OpenedStore> {
   if (config.redis_url === '') {
     const store = new MemoryStore(clock, storeOptions(config))
     return {
       store,
-      answers: new MemoryAnswers(clock, answersOptions(config)),
+      idempotencyCache: new MemoryIdempotencyCache(clock, idempotencyCacheOptions(config)),
       adminSessions: new MemoryAdminSessions(clock, ADMIN_SESSION_LIMITS),
     }
   }
@@ -54,7 +59,7 @@ export async function openStorage(
   )
   return {
     store,
-    answers: store.answers(answersOptions(config)),
+    idempotencyCache: store.idempotencyCache(idempotencyCacheOptions(config)),
     adminSessions: store.adminSessions(ADMIN_SESSION_LIMITS),
   }
 }

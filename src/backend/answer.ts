@@ -1,7 +1,7 @@
 /** From what came over the line to what a call answers, or to why it does not. */
 import { ERRORS } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
-import { ExchangeFailure } from './http-client.ts'
+import { HttpFailure } from './http-client.ts'
 import { isJsonObject } from '../protocol/fields.ts'
 import type { Complaints } from '../protocol/complaints.ts'
 import type { ClientErrorCode } from './error.ts'
@@ -11,7 +11,7 @@ import type { z } from 'zod'
 
 /**
  * The answer, checked by its schema: a proxy that answers 200 with a page of its own, or a server that is none of
- * these, is found here and not where a field is missing later. Throws an {@link ExchangeFailure} then.
+ * these, is found here and not where a field is missing later. Throws an {@link HttpFailure} then.
  */
 export function readAnswer<Schema extends z.ZodType>(
   schema: Schema,
@@ -29,8 +29,8 @@ export function readAnswer<Schema extends z.ZodType>(
   throw badAnswer(`${fault?.path.join('.') || 'the whole'}: ${fault?.message}`)
 }
 
-const badAnswer = (detail: string): ExchangeFailure =>
-  new ExchangeFailure('BAD_ANSWER', `the answer is not one of a Channelstream server: ${detail}`)
+const badAnswer = (detail: string): HttpFailure =>
+  new HttpFailure('BAD_ANSWER', `the answer is not one of a Channelstream server: ${detail}`)
 
 function parse(text: string): unknown {
   try {

@@ -1,13 +1,13 @@
 /** Calls of endpoints: signed, sent again where that is right, and read. */
 import { randomUUID } from 'node:crypto'
 import { CLIENT_ERRORS, ChannelstreamError, isPassing } from './error.ts'
-import { ExchangeFailure } from './http-client.ts'
+import { HttpFailure } from './http-client.ts'
 import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
-import { parseRetryAfter, persist } from './retry.ts'
+import { parseRetryAfter, retry } from './retry.ts'
 import { readAnswer, readRefusal } from './answer.ts'
-import type { Attempt, Patience, Verdict } from './retry.ts'
+import type { Attempt, RetryPolicy, Verdict } from './retry.ts'
 import type { Endpoint } from './endpoints.ts'
-import type { Line, Reply } from './http-client.ts'
+import type { HttpClient, Reply } from './http-client.ts'
 import type { Signatures } from './signatures.ts'
 import type { z } from 'zod'
 
@@ -18,8 +18,8 @@ export interface CallOptions {
   readonly deadlineMs?: number
 }
 
-export interface CallerOptions extends Patience {
-  readonly line: Line
+export interface CallerOptions extends RetryPolicy {
+  readonly line: HttpClient
   readonly signatures: Signatures
   /** The path under which the server is; empty for none. */
   readonly prefix: string
@@ -53,8 +53,8 @@ export class Caller {
       key: endpoint.isRead ? undefined : `"${randomUUID()}"`, // in quotes, as the draft has it
       signal,
     }
-    const patience = { ...this.#options, deadlineMs }
-    return persist((attempt) => this.#attempt(call, attempt), judge, patience, signal)
+    const policy = { ...this.#options, deadlineMs }
+    return retry((attempt) => this.#attempt(call, attempt), judge, policy, signal)
   }
 
   async #attempt<Schema extends z.ZodType>(
@@ -82,7 +82,7 @@ export class Caller {
       if (status >= 400) throw refused(where, reply, number)
       return readAnswer(endpoint.answer, reply)
     } catch (error) {
-      if (!(error instanceof ExchangeFailure)) throw error
+      if (!(error instanceof HttpFailure)) throw error
       const { code, cause } = error
       const message = `${where}: ${CLIENT_ERRORS[code].text} (${error.message})`
       throw new ChannelstreamError(code, message, { status, attempts: number, cause })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Caller } from './caller.ts'
 import { ENDPOINTS } from './endpoints.ts'
-import { Line } from './http-client.ts'
+import { HttpClient } from './http-client.ts'
 import { Signatures } from './signatures.ts'
 import { countOf, millisecondsOf, readBase, readSecret } from './options.ts'
 import type * as Requests from '../protocol/requests.ts'
@@ -29,12 +29,12 @@ type OneOrMore<Element> = Element | readonly Element[]
  */
 export class Channelstream {
   readonly #caller: Caller
-  readonly #line: Line
+  readonly #line: HttpClient
 
   /** Opens nothing. Throws a `TypeError` or `RangeError` for options that cannot be. */
   constructor(options: ChannelstreamOptions) {
     const base = readBase(options.url)
-    this.#line = new Line({
+    this.#line = new HttpClient({
       base,
       maxSockets: countOf('maxSockets', options.maxSockets ?? 32),
       tls: options.tls ?? {},

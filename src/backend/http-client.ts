@@ -23,7 +23,7 @@ export interface Reply {
 }
 
 /** Why there is no {@link Reply}. */
-export class ExchangeFailure extends Error {
+export class HttpFailure extends Error {
   constructor(
     readonly code: ClientErrorCode,
     message: string,
@@ -33,7 +33,7 @@ export class ExchangeFailure extends Error {
   }
 }
 
-export interface LineOptions {
+export interface HttpClientOptions {
   readonly base: URL
   /** Connections open at a time; further requests wait for one. */
   readonly maxSockets: number
@@ -47,12 +47,12 @@ export interface LineOptions {
  * without a dependency, and took four times as long for small requests (Node.js 20, loopback: 3 300 a second against
  * 17 000, 32 at a time).
  */
-export class Line {
+export class HttpClient {
   readonly #agent: http.Agent
   readonly #send: typeof http.request
   readonly #base: URL
 
-  constructor({ base, maxSockets, tls }: LineOptions) {
+  constructor({ base, maxSockets, tls }: HttpClientOptions) {
     const isHttps = base.protocol === 'https:'
     // `lifo` lets what is not needed grow idle, and be closed, once a burst is over.
     const options = { keepAlive: true, maxSockets, scheduling: 'lifo' } as const
@@ -61,7 +61,7 @@ export class Line {
     this.#base = base
   }
 
-  /** Rejects with an {@link ExchangeFailure}, or with the reason of the signal. Follows no redirect. */
+  /** Rejects with an {@link HttpFailure}, or with the reason of the signal. Follows no redirect. */
   exchange({ method, path, headers, body }: Outgoing, bounds: Bounds): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const request = this.#send(this.#base, { agent: this.#agent, method, path, headers })
@@ -98,9 +98,7 @@ function limit(
     request.destroy()
   }
   const onTimeout = (): void =>
-    breakOff(
-      new ExchangeFailure('TIMEOUT', `there was no answer within ${Math.ceil(timeoutMs)} ms`),
-    )
+    breakOff(new HttpFailure('TIMEOUT', `there was no answer within ${Math.ceil(timeoutMs)} ms`))
   const onAbort = (): void => breakOff(signal?.reason)
   const timer = setTimeout(onTimeout, timeoutMs)
   signal?.addEventListener('abort', onAbort)
@@ -116,7 +114,7 @@ async function collect(response: http.IncomingMessage, maxBytes: number): Promis
   for await (const part of response as AsyncIterable<Buffer>) {
     bytes += part.length
     if (bytes > maxBytes)
-      throw new ExchangeFailure('BAD_ANSWER', `the answer is larger than ${maxBytes} bytes`)
+      throw new HttpFailure('BAD_ANSWER', `the answer is larger than ${maxBytes} bytes`)
     parts.push(part)
   }
   const { statusCode: status = 0, headers } = response
@@ -126,14 +124,14 @@ async function collect(response: http.IncomingMessage, maxBytes: number): Promis
 /** Errors of TLS that say who the server is not: to ask again would not help. */
 const WRONG_SERVER = /CERT|SELF_SIGNED|^ERR_TLS|^ERR_SSL|^EPROTO|^UNABLE_TO/
 
-function asFailure(error: unknown): ExchangeFailure {
-  if (error instanceof ExchangeFailure) return error
+function asFailure(error: unknown): HttpFailure {
+  if (error instanceof HttpFailure) return error
   const cause = error as NodeJS.ErrnoException & { rawPacket?: Buffer }
   const code = cause.code ?? ''
   if (code.startsWith('HPE_')) {
     delete cause.rawPacket // the bytes that came, in which a mirror would show the signature
-    return new ExchangeFailure('BAD_ANSWER', `the answer is not HTTP (${code})`, cause)
+    return new HttpFailure('BAD_ANSWER', `the answer is not HTTP (${code})`, cause)
   }
   const kind = WRONG_SERVER.test(code) ? 'BAD_ANSWER' : 'UNREACHABLE'
-  return new ExchangeFailure(kind, cause.message || code, cause)
+  return new HttpFailure(kind, cause.message || code, cause)
 }

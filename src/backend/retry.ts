@@ -1,7 +1,7 @@
 /** How often, and after which pauses, a request is sent again. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface Patience {
+export interface RetryPolicy {
   /** Milliseconds for all attempts and the pauses between them. */
   readonly deadlineMs: number
   /** Milliseconds for one attempt. */
@@ -41,10 +41,10 @@ export function pauseMs(attempt: number, retryAfterMs: number, random = Math.ran
  * Ends early, with that failure, if the next pause would leave less than 50 ms before the deadline: a `Retry-After` of an
  * hour is not waited for. Rejects with the reason of `signal`.
  */
-export async function persist<Value>(
+export async function retry<Value>(
   attempt: (attempt: Attempt) => Promise<Value>,
   judge: (error: unknown) => Verdict,
-  { deadlineMs, timeoutMs, maxAttempts }: Patience,
+  { deadlineMs, timeoutMs, maxAttempts }: RetryPolicy,
   signal: AbortSignal | undefined,
 ): Promise<Value> {
   const endsAt = performance.now() + deadlineMs

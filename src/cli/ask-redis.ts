@@ -1,5 +1,5 @@
 import { REDIS_URL, faultOf } from '../config/philote-environment.ts'
-import { answered } from '../philote/redis-link.ts'
+import { answered } from '../philote/redis-connection.ts'
 import { discard } from '../lib/redis-client.ts'
 
 const CONNECT_TIMEOUT_MS = 5000

@@ -1,4 +1,4 @@
-import type { Breath } from './queries/paged-answer.ts'
+import type { Yielder } from './queries/paged-answer.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { RequestLimits } from './limits.ts'
@@ -8,7 +8,7 @@ export interface HubOptions extends RequestLimits, SessionTimes {
   /** JSON bytes that may wait for a connection whose client reads too slowly. */
   readonly maxOutboxBytes: number
   /** For answers that are long. */
-  readonly breath: Breath
+  readonly maybeYield: Yielder
   /** An idle channel lasts so long in the store. */
   readonly gcChannelsMs: number
   /** Told what fails without a caller to tell. */

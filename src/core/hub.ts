@@ -1,4 +1,4 @@
-import { Deliverer } from './delivery/fan-out.ts'
+import { FanOut } from './delivery/fan-out.ts'
 import { Guest, Guests } from './sessions/guests.ts'
 import { Outbox } from './delivery/outbox.ts'
 import { Registry } from './delivery/registry.ts'
@@ -24,11 +24,11 @@ import { invalid } from '../protocol/errors.ts'
 import { overviewOf } from './queries/overview.ts'
 import { Sweeper } from './sweeper.ts'
 import { uptimeText } from '../protocol/timestamps.ts'
-import type { Breath } from './queries/paged-answer.ts'
+import type { Yielder } from './queries/paged-answer.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
-import type { Described, LongChannelsInfo } from './queries/describe.ts'
+import type { Described, PagedChannelsInfo } from './queries/describe.ts'
 import type { Posting, Said } from './messages.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Awaitable, Figures, Membership, Store } from '../store/store.ts'
@@ -44,8 +44,8 @@ export class Hub {
   readonly bounds: Bounds
   readonly #registry: Registry
   readonly #outbox: Outbox
-  readonly #deliverer: Deliverer
-  readonly #source: { readonly store: Store; readonly breath: Breath }
+  readonly #fanOut: FanOut
+  readonly #source: { readonly store: Store; readonly maybeYield: Yielder }
   /** By the clock. */
   readonly startedAt: number
   readonly #sweeper: Sweeper
@@ -58,7 +58,7 @@ export class Hub {
   ) {
     this.startedAt = clock.now()
     this.bounds = new Bounds(options)
-    this.#source = { store, breath: options.breath }
+    this.#source = { store, maybeYield: options.maybeYield }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
@@ -66,7 +66,7 @@ export class Hub {
         ? this.guests.expel(connection, CLOSE.slowReader)
         : this.sessions.expel(connection, CLOSE.slowReader),
     ))
-    this.#deliverer = new Deliverer(this.#registry, outbox)
+    this.#fanOut = new FanOut(this.#registry, outbox)
     const parts = { store, clock, registry: this.#registry, outbox, inBackground }
     this.sessions = new Sessions(parts, options)
     this.#sweeper = new Sweeper(store)
@@ -75,16 +75,16 @@ export class Hub {
 
   /** Starts listening to the store, heartbeats and sweeps. */
   start(): void {
-    this.store.onEvent((event, topics) => this.#deliverer.deliver(event, topics))
+    this.store.onEvent((event, topics) => this.#fanOut.deliver(event, topics))
     const { store, clock } = this
     this.store.onGap((gap) =>
-      this.#deliverer.tellGap(
+      this.#fanOut.tellGap(
         gap,
         (topics) => gapEvent({ store, clock }, gap.n, topics),
         (connection) => this.sessions.outdate(connection),
       ),
     )
-    this.store.onCommand((command) => this.sessions.obey(command))
+    this.store.onCommand((command) => this.sessions.onCommand(command))
     this.sessions.heartbeats.start()
     this.guests.start()
     this.#cancelSweep ??= this.clock.every(SWEEP_INTERVAL_MS, () =>
@@ -291,7 +291,7 @@ export class Hub {
     names: readonly ChannelName[] | undefined,
     options: Described,
     viewer?: UserName,
-  ): Promise<ChannelsInfo | LongChannelsInfo> {
+  ): Promise<ChannelsInfo | PagedChannelsInfo> {
     return describeChannels(this.#source, names, options, viewer)
   }
 

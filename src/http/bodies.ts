@@ -1,7 +1,7 @@
 /** Which bodies are read, how much of them, and as what. */
 import { BodyReader } from './body-reader.ts'
 import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
-import { Portions } from './turn-budget.ts'
+import { TurnBudget } from './turn-budget.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { announcedLength } from '../net/unread-rest.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -29,7 +29,7 @@ type Parsed = (error: Error | null, content?: unknown) => void
 
 export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
   const reader = new BodyReader(limits.maxHeldBytes)
-  const portions = new Portions()
+  const turnBudget = new TurnBudget()
   http.removeAllContentTypeParsers()
   http.addContentTypeParser('*', (request, payload, done) => {
     if (request.is404 || request.routeOptions.config.body === 'unread') {
@@ -43,7 +43,7 @@ export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
         body.release()
         done(fault, content)
       }
-      parse(portions, request, body.bytes, parsed)
+      parse(turnBudget, request, body.bytes, parsed)
     })
   })
 }
@@ -53,9 +53,9 @@ function mostBytes({ routeOptions, caller }: FastifyRequest, { maxBodyBytes }: B
   return caller.isBackend ? maxBodyBytes : Math.min(MAX_UNSIGNED_BYTES, maxBodyBytes)
 }
 
-function parse(portions: Portions, request: FastifyRequest, bytes: Buffer, done: Parsed): void {
+function parse(turnBudget: TurnBudget, request: FastifyRequest, bytes: Buffer, done: Parsed): void {
   const isForm = request.routeOptions.config.body === 'form'
-  if (bytes.length > LONG_BYTES && !isForm) return portions.takeSteps(parseLongJson(bytes), done)
+  if (bytes.length > LONG_BYTES && !isForm) return turnBudget.takeSteps(parseLongJson(bytes), done)
   const read = isForm ? parseForm : parseJson
   const run = (): void => {
     let content: unknown
@@ -66,7 +66,7 @@ function parse(portions: Portions, request: FastifyRequest, bytes: Buffer, done:
     }
     done(null, content)
   }
-  portions.take({ bytes: bytes.length, run })
+  turnBudget.take({ bytes: bytes.length, run })
 }
 
 const parseForm = (bytes: Buffer): unknown =>

@@ -1,7 +1,7 @@
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
 import { REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
-import { StoreAway } from '../store/store.ts'
+import { StoreUnavailable } from '../store/store.ts'
 import { bytesOf } from '../net/answers.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../protocol/errors.ts'
@@ -38,7 +38,7 @@ const plainReply = (code: ErrorCode, status: number = ERRORS[code].status): Erro
 })
 
 function requestErrorOf(error: unknown): RequestError | undefined {
-  if (error instanceof StoreAway) return new RequestError('STORE_AWAY')
+  if (error instanceof StoreUnavailable) return new RequestError('STORE_AWAY')
   const code = FASTIFY_CODES[(error as FastifyError | undefined)?.code ?? '']
   return code && new RequestError(code)
 }

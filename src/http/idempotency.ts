@@ -13,7 +13,7 @@ import {
 } from '../protocol/headers.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { SIGNATURE_PARAMETER, queryOf } from './auth.ts'
-import type { Answer, Answers, Claim, Settle } from '../store/idempotency-cache.ts'
+import type { CachedAnswer, IdempotencyCache, Claim, Settle } from '../store/idempotency-cache.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
@@ -34,7 +34,7 @@ declare module 'fastify' {
 /** For routes whose config says `isKeyed`; their answers are JSON. `GET` and `HEAD` change nothing and need no key. */
 export function answerRepeats(
   http: FastifyInstance,
-  answers: Answers,
+  idempotencyCache: IdempotencyCache,
   /** The same for all servers that share answers. */
   secret: string,
 ): void {
@@ -46,7 +46,7 @@ export function answerRepeats(
   http.addHook('preValidation', (request, reply, done) => {
     const key = request.headers[IDEMPOTENCY_HEADER]
     if (key === undefined || !isKeyed(request)) return done()
-    answerRepeat(answers, String(key), request, reply).then((fingerprint) => {
+    answerRepeat(idempotencyCache, String(key), request, reply).then((fingerprint) => {
       if (fingerprint === undefined) return
       request.keyedId = idOf(`${String(key)}\n${fingerprint}`)
       done()
@@ -79,21 +79,21 @@ const AWAY = 503
  * cannot be one, or is that of another request.
  */
 async function answerRepeat(
-  answers: Answers,
+  idempotencyCache: IdempotencyCache,
   key: string,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<string | undefined> {
   if (!IDEMPOTENCY_KEY_FORM.test(key)) throw new RequestError('BAD_IDEMPOTENCY_KEY')
   const fingerprint = fingerprintOf(request)
-  const claim: Claim = await answers.claim(key, fingerprint)
+  const claim: Claim = await idempotencyCache.claim(key, fingerprint)
   if (claim.outcome === 'reused') throw new RequestError('IDEMPOTENCY_KEY_REUSED')
   if (claim.outcome === 'first') {
     request.settle = claim.settle
     return fingerprint
   }
   const answer = await claim.answer()
-  if (!answer) return answerRepeat(answers, key, request, reply)
+  if (!answer) return answerRepeat(idempotencyCache, key, request, reply)
   const { status, text, error } = answer
   if (error !== undefined) reply.header(ERROR_HEADER, error)
   void reply.code(status).type(JSON_TYPE).header(REPLAYED_HEADER, 'true').send(text)
@@ -131,7 +131,7 @@ function fingerprintOf({ method, url, bytes }: FastifyRequest): string {
 }
 
 /** Undefined for a stream: a long answer is not kept. What has one is harmless if it is done again. */
-function answerOf(reply: FastifyReply, payload: unknown): Answer | undefined {
+function answerOf(reply: FastifyReply, payload: unknown): CachedAnswer | undefined {
   if (typeof payload !== 'string') return undefined
   const error = reply.getHeader(ERROR_HEADER)
   const answer = { status: reply.statusCode, text: payload }

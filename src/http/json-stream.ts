@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
-import { LongList, LongRecord } from '../core/queries/paged-answer.ts'
+import { PagedList, PagedRecord } from '../core/queries/paged-answer.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
-import type { Breath } from '../core/queries/paged-answer.ts'
+import type { Yielder } from '../core/queries/paged-answer.ts'
 import type { FastifySerializerCompiler } from 'fastify'
 
 /** Characters that are handed to the network at once. */
@@ -11,28 +11,28 @@ const CHUNK_LENGTH = 32_768
  * Lets Fastify write answers with long parts as streams: page by page, as fast as the client reads, with breaths in
  * between. Other answers of the route are written at once.
  */
-export const longAnswers =
-  (breath: Breath): FastifySerializerCompiler<unknown> =>
+export const streamPagedAnswers =
+  (maybeYield: Yielder): FastifySerializerCompiler<unknown> =>
   () =>
   (answer) =>
     // Fastify sends what it is given, a stream too, but its type knows only texts.
     isLong(answer)
-      ? (Readable.from(chunks(answer, breath), { objectMode: false }) as unknown as string)
+      ? (Readable.from(chunks(answer, maybeYield), { objectMode: false }) as unknown as string)
       : writeJson(answer)
 
 /** Long parts are at the top, or one or two levels down in plain objects. */
 function isLong(value: unknown, depth = 3): boolean {
-  if (value instanceof LongList || value instanceof LongRecord) return true
+  if (value instanceof PagedList || value instanceof PagedRecord) return true
   if (depth === 0 || typeof value !== 'object' || value === null || Array.isArray(value))
     return false
   return Object.values(value).some((inner) => isLong(inner, depth - 1))
 }
 
-async function* chunks(value: unknown, breath: Breath): AsyncGenerator<string> {
+async function* chunks(value: unknown, maybeYield: Yielder): AsyncGenerator<string> {
   let text = ''
   for await (const piece of pieces(value)) {
     text += piece
-    const pause = breath()
+    const pause = maybeYield()
     if (pause) await pause
     if (text.length < CHUNK_LENGTH) continue
     yield text
@@ -42,13 +42,13 @@ async function* chunks(value: unknown, breath: Breath): AsyncGenerator<string> {
 }
 
 async function* pieces(value: unknown): AsyncGenerator<string> {
-  if (value instanceof LongList) yield* list(value)
-  else if (value instanceof LongRecord) yield* record(value.pages)
+  if (value instanceof PagedList) yield* list(value)
+  else if (value instanceof PagedRecord) yield* record(value.pages)
   else if (isLong(value)) yield* record([Object.entries(value as object)])
   else yield writeJson(value)
 }
 
-async function* list({ pages }: LongList): AsyncGenerator<string> {
+async function* list({ pages }: PagedList): AsyncGenerator<string> {
   let before = '['
   for await (const page of pages) {
     for (const item of page) {

@@ -3,7 +3,7 @@ import { FIXED_CORS_HEADERS } from './origins.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { answerRepeats } from './idempotency.ts'
 import { countPassedOn } from './socket-places.ts'
-import { WebSocketUpgradesOnly } from './websocket-upgrade-filter.ts'
+import { WebSocketUpgradeFilter } from './websocket-upgrade-filter.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { onError, refusalAnswer } from './errors.ts'
 import { openServer } from '../net/server.ts'
@@ -11,7 +11,7 @@ import { readBodies } from './bodies.ts'
 import { restOf } from '../net/unread-rest.ts'
 import { validatorCompiler } from './validation.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
-import type { Answers } from '../store/idempotency-cache.ts'
+import type { IdempotencyCache } from '../store/idempotency-cache.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { BodyLimits } from './bodies.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -33,7 +33,7 @@ declare module 'fastify' {
 
 export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
-  readonly answers: Answers
+  readonly idempotencyCache: IdempotencyCache
   /** What ids are made with, the same for all servers that share answers. */
   readonly secret: string
   readonly origins: OriginRules
@@ -63,7 +63,7 @@ export const openPort = (
   handler: RequestListener,
 ): Server =>
   openServer({
-    options: { IncomingMessage: WebSocketUpgradesOnly, keepAliveTimeout: KEEP_ALIVE_MS },
+    options: { IncomingMessage: WebSocketUpgradeFilter, keepAliveTimeout: KEEP_ALIVE_MS },
     handler,
     limits,
     refusal: refusalAnswer,
@@ -100,7 +100,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   const isStopping = watchForStop(http)
   admit(http, options, isStopping)
   countPassedOn(http, options.limits)
-  answerRepeats(http, options.answers, options.secret)
+  answerRepeats(http, options.idempotencyCache, options.secret)
   answerTogether(http, isStopping)
   http.options(
     '/*',

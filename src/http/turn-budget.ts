@@ -7,7 +7,7 @@ const TURN_BYTES = 65_536
  * What a turn brings is told and answered at its end. When many callers send much at once, all of it would be turned into
  * objects first, and live long enough for the garbage collector to copy it; and nothing else would get its turn.
  */
-export class Portions {
+export class TurnBudget {
   #left = TURN_BYTES
   readonly #waiting: Work[] = []
 

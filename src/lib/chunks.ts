@@ -1,5 +1,5 @@
 /** The list in parts of at most so many elements. */
-export function partsOf<Element>(list: readonly Element[], size: number): (readonly Element[])[] {
+export function chunksOf<Element>(list: readonly Element[], size: number): (readonly Element[])[] {
   const parts: (readonly Element[])[] = []
   for (let from = 0; from < list.length; from += size) parts.push(list.slice(from, from + size))
   return parts

@@ -3,7 +3,7 @@ import { asInteger, asTexts, foldName, memberTextsOf, readStruct } from './go-js
 import type { ChannelName } from '../protocol/ids.ts'
 import type { Fields } from './go-json.ts'
 import type { Permissions } from './token.ts'
-import type { RedisLink } from './redis-link.ts'
+import type { RedisConnection } from './redis-connection.ts'
 
 export const KEY_PREFIX = 'philote:access_key:'
 
@@ -43,7 +43,7 @@ export class AccessKeys {
   /** The last use that was asked for of each limited key: one after the other, so that they need not compete. */
   readonly #turns = new Map<string, Promise<unknown>>()
 
-  constructor(private readonly redis: Pick<RedisLink, 'command'>) {}
+  constructor(private readonly redis: Pick<RedisConnection, 'command'>) {}
 
   /** What the token allows; a text is what refuses it. Rejects with what went wrong with Redis. */
   async use(token: string): Promise<Permissions | string> {

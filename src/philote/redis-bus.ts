@@ -1,6 +1,6 @@
 import { REDIS_FIELDS, readMessage } from './incoming.ts'
 import { dataOf, saidOnRedis } from './translate.ts'
-import { RedisLink, RedisSilent } from './redis-link.ts'
+import { RedisConnection, RedisTimeout } from './redis-connection.ts'
 import { inBackground } from '../lib/in-background.ts'
 import { isChannelTopic, nameInTopic } from '../store/store.ts'
 import { messageJson } from './frames.ts'
@@ -28,12 +28,12 @@ export interface RedisBusOptions {
  * somebody listens to here, and nowhere else.
  */
 export class RedisBus {
-  readonly link: RedisLink
+  readonly link: RedisConnection
   #hub: Pick<Hub, 'say'> | undefined
 
   constructor(private readonly options: RedisBusOptions) {
     const { url, log } = options
-    this.link = new RedisLink({
+    this.link = new RedisConnection({
       url,
       onAway: (error) => log.error({ err: error }, 'Redis is away'),
       onBack: () => log.warn('Redis is back'),
@@ -70,14 +70,14 @@ export class RedisBus {
   }
 
   /**
-   * Publishes what a socket wrote, as it wrote it; resolves once Redis has it. Rejects with `RedisAway` if it could not
+   * Publishes what a socket wrote, as it wrote it; resolves once Redis has it. Rejects with `RedisUnavailable` if it could not
    * be handed to Redis. What was handed over and not answered is not repeated: others could get it twice.
    */
   async say(issuer: UserName, written: Written): Promise<void> {
     try {
       await this.#publish({ ...written, issuer })
     } catch (error) {
-      if (!(error instanceof RedisSilent)) throw error
+      if (!(error instanceof RedisTimeout)) throw error
       this.#failed(error)
     }
   }

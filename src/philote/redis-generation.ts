@@ -1,7 +1,7 @@
 import { AccessKeys } from './access-keys.ts'
 import { KEY_REFUSALS, REDIS_REFUSALS } from './refusals.ts'
 import { REDIS_FIELDS, readMessage } from './incoming.ts'
-import { RedisAway, RedisSilent } from './redis-link.ts'
+import { RedisUnavailable, RedisTimeout } from './redis-connection.ts'
 import { pathOf, refuseRedisHandshake } from './handshake.ts'
 import { redisFrames } from './frames.ts'
 import type { ChannelName } from '../protocol/ids.ts'
@@ -71,7 +71,7 @@ export class RedisGeneration implements Generation {
     try {
       return await this.#keys.use(token)
     } catch (error) {
-      if (error instanceof RedisAway || error instanceof RedisSilent)
+      if (error instanceof RedisUnavailable || error instanceof RedisTimeout)
         return KEY_REFUSALS.unavailable
       if (isWrongType(error)) return KEY_REFUSALS.wrongType
       // The original passes on what Redis says. That tells strangers of its users, scripts and settings.

@@ -4,7 +4,7 @@ import type { StoredEvent } from './store.ts'
 export const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
 
 /** The message with these keys changed. */
-export function amended(
+export function applyEdit(
   { delivery, ...event }: StoredEvent,
   changes: Readonly<Partial<Record<(typeof EDITABLE)[number], unknown>>>,
 ): StoredEvent {

@@ -7,7 +7,7 @@
 import type { Awaitable } from './store.ts'
 
 /** Enough of an answer to give it again. */
-export interface Answer {
+export interface CachedAnswer {
   readonly status: number
   /** JSON, as it was sent. */
   readonly text: string
@@ -25,7 +25,7 @@ export type Claim =
    * It was asked before. `answer` resolves once there is one, and rejects with what goes wrong meanwhile. Undefined: it
    * cannot be given again, claim anew. A function: nothing is waited for, and nothing can fail, for a caller that has gone.
    */
-  | { readonly outcome: 'repeat'; readonly answer: () => Promise<Answer | undefined> }
+  | { readonly outcome: 'repeat'; readonly answer: () => Promise<CachedAnswer | undefined> }
   /** The key belongs to another request. */
   | { readonly outcome: 'reused' }
 
@@ -33,9 +33,9 @@ export type Claim =
  * Gives the answer to whoever repeats the request. With `keep` false only to those who wait for it already: what
  * comes later is asked anew. Without an answer, because it was streamed, those who wait ask anew as well.
  */
-export type Settle = (answer: Answer | undefined, keep: boolean) => Awaitable<void>
+export type Settle = (answer: CachedAnswer | undefined, keep: boolean) => Awaitable<void>
 
-export interface Answers {
+export interface IdempotencyCache {
   /**
    * Atomic: of any number of requests with one key, one is first. `fingerprint` is the same for a repeat and differs
    * for any other request.

@@ -13,7 +13,7 @@
  *   told once, in the order in which it happened, and nobody comes or goes untold.
  * - Records that are handed out are snapshots: they do not change afterwards and must not be changed.
  *
- * Calls may answer at once or with a promise; callers await. They reject with `StoreAway` while the store cannot be
+ * Calls may answer at once or with a promise; callers await. They reject with `StoreUnavailable` while the store cannot be
  * reached; such a call may still have taken effect, since the answer may be what got lost.
  */
 import type { EventType } from '../protocol/events.ts'
@@ -24,8 +24,8 @@ import type { ChannelSettings } from '../protocol/requests.ts'
 export type Awaitable<Value> = Value | Promise<Value>
 
 /** The store cannot be reached at the moment. The same call may succeed later. Without a cause nothing was asked of it. */
-export class StoreAway extends Error {
-  override readonly name = 'StoreAway'
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
   constructor(options?: ErrorOptions) {
     super('the store cannot be reached', options)
   }
@@ -357,7 +357,7 @@ export interface Store {
    * those whom that message was for, if the channel still has it or an edit or delete of it. All are kept as frames where the
    * channel keeps frames. For an unknown channel, or users that are not known, nothing happens.
    *
-   * `once` names what is published: after a rejection with `StoreAway` it may be published again under the same name, and
+   * `once` names what is published: after a rejection with `StoreUnavailable` it may be published again under the same name, and
    * is announced once, whether or not the first call had taken effect.
    */
   publish(publications: readonly Publication[], once?: string): Awaitable<void>

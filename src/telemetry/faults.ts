@@ -1,4 +1,4 @@
-import { StoreAway } from '../store/store.ts'
+import { StoreUnavailable } from '../store/store.ts'
 import type { FastifyBaseLogger } from 'fastify'
 
 /** Errors that no caller waits for. They are logged, and counted for `/metrics`. */
@@ -14,7 +14,7 @@ export class Faults {
   /** Takes the error of work in the background. */
   readonly note = (error: unknown): void => {
     // A store that is away says so itself, once.
-    if (!(error instanceof StoreAway))
+    if (!(error instanceof StoreUnavailable))
       this.#take('error', error, 'something failed in the background')
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, pauseMs, persist } from '../../src/backend/retry.ts'
+import { parseRetryAfter, pauseMs, retry } from '../../src/backend/retry.ts'
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
@@ -33,7 +33,7 @@ describe('a deadline', () => {
   it('leaves out an attempt for which there is no time', async () => {
     for (let round = 0; round < 20; round++) {
       let attempts = 0
-      const persisting = persist(
+      const retrying = retry(
         () => {
           attempts++
           return Promise.reject(new Error('lost'))
@@ -42,7 +42,7 @@ describe('a deadline', () => {
         { deadlineMs: 5, timeoutMs: 5, maxAttempts: 100 },
         undefined,
       )
-      await expect(persisting).rejects.toThrow('lost')
+      await expect(retrying).rejects.toThrow('lost')
       expect(attempts).toBe(1)
     }
   })

@@ -2,20 +2,29 @@
 import { describe, expect, it } from 'vitest'
 import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
 import { within } from '../helpers/http.ts'
-import type { Answer, Answers, Claim, Settle } from '../../src/store/idempotency-cache.ts'
+import type {
+  CachedAnswer,
+  IdempotencyCache,
+  Claim,
+  Settle,
+} from '../../src/store/idempotency-cache.ts'
 import type { Awaitable } from '../../src/store/store.ts'
 
-export const anAnswer = (text = '[]'): Answer => ({ status: 200, text })
+export const anAnswer = (text = '[]'): CachedAnswer => ({ status: 200, text })
 
 /** The right to answer. Throws if somebody else has it. */
-export async function begin(answers: Answers, key: string, fingerprint = 'f'): Promise<Settle> {
+export async function begin(
+  answers: IdempotencyCache,
+  key: string,
+  fingerprint = 'f',
+): Promise<Settle> {
   const claim = await answers.claim(key, fingerprint)
   if (claim.outcome !== 'first') throw new Error(`${key} is not first, but ${claim.outcome}`)
   return claim.settle
 }
 
 /** What a repeat is answered. Throws if it is none. */
-export function answerIn(claim: Claim): Promise<Answer | undefined> {
+export function answerIn(claim: Claim): Promise<CachedAnswer | undefined> {
   if (claim.outcome !== 'repeat') throw new Error(`not a repeat, but ${claim.outcome}`)
   return within(claim.answer(), 'the answer to a repeat')
 }
@@ -26,14 +35,14 @@ interface Wishes {
 }
 
 /** Makes a memory that nobody has used. */
-export type OpenAnswers = (wishes: Wishes) => Awaitable<Answers>
+export type OpenAnswers = (wishes: Wishes) => Awaitable<IdempotencyCache>
 
 const ROOMY = { windowMs: 10_000, maxBytes: 1_000_000 }
 const TEXT = 'x'.repeat(100)
 /** What is counted for an answer with that text. */
 const ONE = ANSWER_OVERHEAD_BYTES + TEXT.length
 
-async function remember(answers: Answers, key: string, text = TEXT): Promise<void> {
+async function remember(answers: IdempotencyCache, key: string, text = TEXT): Promise<void> {
   await (
     await begin(answers, key)
   )(anAnswer(text), true)
@@ -41,7 +50,7 @@ async function remember(answers: Answers, key: string, text = TEXT): Promise<voi
 
 export function answersContract(name: string, openWith: OpenAnswers): void {
   const open = () => openWith(ROOMY)
-  const outcomesOf = async (answers: Answers, ...keys: string[]) => {
+  const outcomesOf = async (answers: IdempotencyCache, ...keys: string[]) => {
     const outcomes: string[] = []
     for (const key of keys) outcomes.push((await answers.claim(key, 'f')).outcome)
     return outcomes

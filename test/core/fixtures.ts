@@ -6,7 +6,7 @@ import { Hub } from '../../src/core/hub.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory/store.ts'
 import { OutgoingEvent } from '../../src/core/delivery/outgoing-event.ts'
-import { noBreath } from '../helpers/long.ts'
+import { neverYield } from '../helpers/long.ts'
 import { connIdOf } from '../contract/fixtures.ts'
 import type { Attaching, Ending } from '../../src/core/sessions/sessions.ts'
 import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
@@ -38,7 +38,7 @@ export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
   maxChannelsPerRequest: 5,
   maxHistorySize: 50,
   maxStateBytes: 1000,
-  breath: noBreath,
+  maybeYield: neverYield,
 }
 
 /** A store that may be told to keep an answer to itself for a while: what it was asked for is done all the same. */
@@ -82,7 +82,7 @@ export function deferred(): { readonly promise: Promise<void>; readonly resolve:
 type ConnectWishes = Omit<Partial<z.input<typeof ConnectRequest>>, 'username' | 'channels'>
 
 /** One server with what it needs. */
-export class Installation {
+export class ScriptRunner {
   readonly clock = new ManualClock()
   readonly store: Held<MemoryStore>
   readonly hub: Hub
@@ -139,7 +139,7 @@ export class Client {
   readonly #sinks: ArraySink[] = []
 
   constructor(
-    private readonly at: Installation,
+    private readonly at: ScriptRunner,
     readonly connId: ConnId,
   ) {}
 

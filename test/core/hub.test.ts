@@ -11,7 +11,7 @@ import {
   UnsubscribeRequest,
   UserStateRequest,
 } from '../../src/protocol/requests.ts'
-import { Client, HUB_OPTIONS, Installation } from './fixtures.ts'
+import { Client, HUB_OPTIONS, ScriptRunner } from './fixtures.ts'
 import { RequestError } from '../../src/protocol/errors.ts'
 import { channelNames, connIdOf, settingsOf, userName, uuidOf } from '../contract/fixtures.ts'
 
@@ -25,10 +25,10 @@ async function refusalOf(call: Promise<unknown>): Promise<unknown> {
   return (error as RequestError).complaints
 }
 
-const unsubscribe = (at: Installation, connId: string, ...channels: string[]) =>
+const unsubscribe = (at: ScriptRunner, connId: string, ...channels: string[]) =>
   at.hub.unsubscribe(UnsubscribeRequest.parse({ conn_id: connId, channels }))
 
-const setState = (at: Installation, given: object) =>
+const setState = (at: ScriptRunner, given: object) =>
   at.hub.setUserState(UserStateRequest.parse(given))
 
 const many = (count: number, prefix: string): string[] =>
@@ -36,7 +36,7 @@ const many = (count: number, prefix: string): string[] =>
 
 describe('connect', () => {
   it('answers the connection, the user and the channels', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const answer = await at.hub.connect({
       username: userName('ann'),
       conn_id: connIdOf(5),
@@ -62,7 +62,7 @@ describe('connect', () => {
   })
 
   it('chooses an id if it is given none', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ids = [
       await at.connect('ann', [], { conn_id: undefined }),
       await at.connect('ann', [], { conn_id: undefined }),
@@ -72,7 +72,7 @@ describe('connect', () => {
   })
 
   it('refuses the id of another user’s connection', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const connId = await at.connect('ann')
     expect(await refusalOf(at.connect('bob', [], { conn_id: connId }))).toEqual({
       conn_id: ['Belongs to another user.'],
@@ -98,13 +98,13 @@ describe('connect', () => {
       { user_state: ['State is larger than 1000 bytes.'] },
     ],
   ])('refuses %s, with nothing half done', async (_, channels, wishes, complaints) => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     expect(await refusalOf(at.connect('ann', channels, wishes))).toEqual(complaints)
     expect(at.store.figures()).toMatchObject({ users: 0, connections: 0, channels: 0 })
   })
 
   it('tells the others of the first connection of a user, with the public state, and nobody of itself', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const loud = { channel_configs: { room: { notify_presence: true } } }
     const bob = await at.enter('bob', ['room', 'quiet'], loud)
     const ann = new Client(
@@ -131,7 +131,7 @@ describe('connect', () => {
   })
 
   it('lists who is there, the one who joins included, where that is asked for', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const room = { notify_presence: true, broadcast_presence_with_user_lists: true }
     const bob = await at.enter('bob', ['room'], { channel_configs: { room } })
     const ann = await at.enter('ann', ['room'])
@@ -147,7 +147,7 @@ describe('connect', () => {
 
 describe('subscribe and unsubscribe', () => {
   it('answer what changed and what there is now', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const connId = await at.connect('ann', ['b', 'x'])
     const joined = await at.subscribe(connId, 'c', 'a', 'b')
     expect(joined).toMatchObject({ channels: ['a', 'b', 'c', 'x'], subscribed_to: ['a', 'c'] })
@@ -158,7 +158,7 @@ describe('subscribe and unsubscribe', () => {
   })
 
   it('refuse a connection that nobody knows', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const complaints = { conn_id: ['Unknown connection'] }
     expect(await refusalOf(at.subscribe(connIdOf(9), 'room'))).toEqual(complaints)
     expect(await refusalOf(unsubscribe(at, connIdOf(9), 'room'))).toEqual(complaints)
@@ -166,7 +166,7 @@ describe('subscribe and unsubscribe', () => {
   })
 
   it('refuse more channels than one request may name', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const connId = await at.connect('ann')
     const complaints = { channels: ['Longer than maximum length 5.'] }
     expect(await refusalOf(at.subscribe(connId, ...many(6, 'c')))).toEqual(complaints)
@@ -174,7 +174,7 @@ describe('subscribe and unsubscribe', () => {
   })
 
   it('tell the others, once', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const loud = { channel_configs: { room: { notify_presence: true } } }
     const bob = await at.enter('bob', ['room'], loud)
     const ann = await at.enter('ann')
@@ -187,7 +187,7 @@ describe('subscribe and unsubscribe', () => {
   })
 
   it('show the user only the history that the user may see', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     await at.connect('bob', ['room'], { channel_configs: { room: { store_history: true } } })
     await at.say('room', 'to bob', { pm_users: ['bob'] })
     await at.say('room', 'to all')
@@ -208,7 +208,7 @@ describe('subscribe and unsubscribe', () => {
 
 describe('disconnect', () => {
   it('answers whether there was such a connection, and tells the others', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const loud = { channel_configs: { room: { notify_presence: true } } }
     const bob = await at.enter('bob', ['room'], loud)
     const connId = await at.connect('ann', ['room', 'quiet'])
@@ -223,7 +223,7 @@ describe('disconnect', () => {
 
 describe('channel settings', () => {
   it('are taken whole, and answered without members and history', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     await at.connect('ann', ['room'], { channel_configs: { room: { store_history: true } } })
     await at.say('room', 'a')
     const given = { room: { notify_state: true, store_history: true }, made: {} }
@@ -241,7 +241,7 @@ describe('channel settings', () => {
   })
 
   it('are refused if a history would be too large, or too many channels are named', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const large = ChannelConfigRequest.parse({ fits: {}, room: { history_size: 51 } })
     expect(await refusalOf(at.hub.configureChannels(large))).toEqual({
       history_size: ['Must be less than or equal to 50.'],
@@ -258,7 +258,7 @@ describe('channel settings', () => {
 
 describe('user state', () => {
   it('is answered, and told in channels that want to know, to the user as well', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const configs = { channel_configs: { room: { notify_state: true } } }
     const bob = await at.enter('bob', ['room'], configs)
     const ann = await at.enter('ann', ['room', 'quiet'])
@@ -292,7 +292,7 @@ describe('user state', () => {
   })
 
   it('is refused for a user that nobody knows, or if it gets too large', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     expect(await refusalOf(setState(at, { user: 'ann' }))).toEqual({ user: ['Unknown user'] })
     await at.connect('ann')
     const large = { user: 'ann', user_state: { text: 'x'.repeat(1000) } }
@@ -304,7 +304,7 @@ describe('user state', () => {
 
 describe('messages', () => {
   it('reach everyone in the channel in one write a turn, in the order of the request', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'])
     await at.saySoon('room', ['a', 'b', 'c'])
     expect(ann.sink.writes).toEqual([3])
@@ -312,7 +312,7 @@ describe('messages', () => {
   })
 
   it('are answered without those that have no target', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const given = [{ user: 'ann' }, { user: 'bob', channel: 'nowhere' }]
     const answer = await at.hub.postMessages(MessagesRequest.parse(given))
     expect(answer.map(({ user }) => user)).toEqual(['bob'])
@@ -320,7 +320,7 @@ describe('messages', () => {
   })
 
   it('are refused when there are too many in one request, edits and deletes as well', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const complaints = { _schema: ['Longer than maximum length 20.'] }
     const list = Array.from({ length: 21 }, () => ({
       user: 'ann',
@@ -336,7 +336,7 @@ describe('messages', () => {
   })
 
   it('are changed and taken back for those who are there and those who come later', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const configs = { channel_configs: { room: { store_history: true } } }
     const ann = await at.enter('ann', ['room'], configs)
     await at.say('room', 'a', { uuid: uuidOf(1) })
@@ -356,7 +356,7 @@ describe('messages', () => {
   })
 
   it('reach all connections of the users that they are for, in no channel, once', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'])
     const second = await at.enter('ann')
     const bob = await at.enter('bob', ['room'])
@@ -365,7 +365,7 @@ describe('messages', () => {
   })
 
   it('do not reach who was excluded, or is not meant, not even late', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const bob = await at.enter('bob', ['room'])
     const cem = await at.enter('cem', ['room'])
     await bob.lose('broke-off')
@@ -379,7 +379,7 @@ describe('messages', () => {
   })
 
   it('have ids that grow, the same for everyone', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const [ann, bob] = [await at.enter('ann', ['room']), await at.enter('bob', ['room'])]
     await at.saySoon('room', ['a', 'b'])
     const ids = ann.sink.take().map(({ id }) => id)
@@ -391,7 +391,7 @@ describe('messages', () => {
 
 describe('the overview for administrators', () => {
   it('shows figures, channels with their history, and connected users with public state', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     await at.connect('gone')
     await at.hub.disconnect(connIdOf(1))
     const connId = await at.connect('ann', ['room'], {
@@ -417,7 +417,7 @@ describe('the overview for administrators', () => {
 
 describe('the sweep', () => {
   it('ends connections that nobody came for, and tells the others, once', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const loud = { channel_configs: { room: { notify_presence: true } } }
     const bob = await at.enter('bob', ['room'], loud)
     await at.connect('ann', ['room'])
@@ -430,7 +430,7 @@ describe('the sweep', () => {
   })
 
   it('forgets channels and users that nobody needs', async () => {
-    const at = new Installation({ gcUsersMs: 40_000, gcChannelsMs: 20_000 })
+    const at = new ScriptRunner({ gcUsersMs: 40_000, gcChannelsMs: 20_000 })
     await at.connect('ann', ['room'])
     await at.clock.advance(HUB_OPTIONS.gcConnsMs + 1000 + 42_000)
     expect(at.store.figures()).toMatchObject({ users: 0, channels: 0, connections: 0 })
@@ -438,7 +438,7 @@ describe('the sweep', () => {
   })
 
   it('tells what went wrong, and comes again', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const sweep = at.store.sweep.bind(at.store)
     at.store.sweep = () => {
       throw new Error('no connection to the store')
@@ -454,7 +454,7 @@ describe('the sweep', () => {
 
 describe('stopping', () => {
   it('closes every sink with a code that asks to come back, and leaves no timer', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const [ann, bob] = [await at.enter('ann', ['room']), await at.enter('bob', ['room'])]
     const poll = new Client(at, await at.connect('cem'))
     await poll.open('poll')
@@ -466,7 +466,7 @@ describe('stopping', () => {
   })
 
   it('starts what is done regularly once, however often it is started', () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { pending } = at.clock
     at.hub.start()
     expect(at.clock.pending).toBe(pending)

@@ -1,15 +1,15 @@
 import { text } from 'node:stream/consumers'
-import { LongList, LongRecord } from '../../src/core/queries/paged-answer.ts'
-import { longAnswers } from '../../src/http/json-stream.ts'
-import type { Breath } from '../../src/core/queries/paged-answer.ts'
+import { PagedList, PagedRecord } from '../../src/core/queries/paged-answer.ts'
+import { streamPagedAnswers } from '../../src/http/json-stream.ts'
+import type { Yielder } from '../../src/core/queries/paged-answer.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
-import type { LongChannelsInfo } from '../../src/core/queries/describe.ts'
+import type { PagedChannelsInfo } from '../../src/core/queries/describe.ts'
 
-export const noBreath: Breath = () => undefined
+export const neverYield: Yielder = () => undefined
 
 /** What a client gets of an answer, long or not. */
-export async function asWritten(answer: unknown, breath = noBreath): Promise<unknown> {
-  const write = longAnswers(breath)({} as never) as (
+export async function asWritten(answer: unknown, maybeYield = neverYield): Promise<unknown> {
+  const write = streamPagedAnswers(maybeYield)({} as never) as (
     answer: unknown,
   ) => string | AsyncIterable<string>
   const written = write(answer)
@@ -17,13 +17,13 @@ export async function asWritten(answer: unknown, breath = noBreath): Promise<unk
 }
 
 /** Insists that an answer was made at once. */
-export function atOnce(info: ChannelsInfo | LongChannelsInfo): ChannelsInfo {
-  if (info.channels instanceof LongRecord) throw new Error('the answer is a long one')
+export function atOnce(info: ChannelsInfo | PagedChannelsInfo): ChannelsInfo {
+  if (info.channels instanceof PagedRecord) throw new Error('the answer is a long one')
   return info as ChannelsInfo
 }
 
 /** Insists that a list was made at once. */
-export function listAtOnce<Item>(list: readonly Item[] | LongList<Item>): readonly Item[] {
-  if (list instanceof LongList) throw new Error('the list is a long one')
+export function listAtOnce<Item>(list: readonly Item[] | PagedList<Item>): readonly Item[] {
+  if (list instanceof PagedList) throw new Error('the list is a long one')
   return list
 }

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Portions } from '../../src/http/turn-budget.ts'
+import { TurnBudget } from '../../src/http/turn-budget.ts'
 import { signature } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-describe('portions of work', () => {
+describe('budget of work', () => {
   const done: string[] = []
-  let portions: Portions
+  let budget: TurnBudget
   const take = (name: string, bytes: number): void =>
-    portions.take({ bytes, run: () => void done.push(name) })
+    budget.take({ bytes, run: () => void done.push(name) })
 
   beforeEach(() => {
     done.length = 0
-    portions = new Portions()
+    budget = new TurnBudget()
   })
 
   it('are done at once as long as they are small', () => {
@@ -58,8 +58,8 @@ describe('portions of work', () => {
     }
     const tell = (error: Error | null, result?: string): void =>
       void done.push(`${error?.message ?? 'no error'}, ${result ?? 'nothing'}`)
-    portions.takeSteps(work('a'), tell)
-    portions.takeSteps(work('b'), tell)
+    budget.takeSteps(work('a'), tell)
+    budget.takeSteps(work('b'), tell)
     take('small', 1)
     expect(done).toEqual(['a1'])
     for (let turn = 0; turn < 10; turn++) await nextTurn()
@@ -74,7 +74,7 @@ describe('portions of work', () => {
       yield
       throw new Error('broken')
     }
-    portions.takeSteps(failing(), (error) => void done.push(String(error?.message)))
+    budget.takeSteps(failing(), (error) => void done.push(String(error?.message)))
     await nextTurn()
     expect(done).toEqual(['broken'])
   })
@@ -94,7 +94,7 @@ describe('a server that is sent much at once', () => {
   })
   afterEach(() => server.close())
 
-  it('works on it in portions, and answers all of it', async () => {
+  it('works on it in budget, and answers all of it', async () => {
     let turn = 0
     const count = (): void => {
       turn++

@@ -1,7 +1,7 @@
 import { ArraySink } from '../helpers/sink.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { Hub } from '../../src/core/hub.ts'
-import { atOnce, noBreath } from '../helpers/long.ts'
+import { atOnce, neverYield } from '../helpers/long.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory/store.ts'
 import { RequestError } from '../../src/protocol/errors.ts'
@@ -104,7 +104,7 @@ export class HubDriver implements Driver {
   ) {
     this.clock = clock
     const onFault = (error: unknown) => this.#faults.push(error)
-    this.hub = new Hub(store, clock, { ...LIMITS, ...options, breath: noBreath, onFault })
+    this.hub = new Hub(store, clock, { ...LIMITS, ...options, maybeYield: neverYield, onFault })
     this.epoch = store.epoch
     noticeEndings(this.hub, (connId) => this.notice({ type: 'ended', connId, at: this.now }))
     this.hub.start()

@@ -53,7 +53,7 @@ export class ModelLog {
         fate === 'kept' && type === 'message' && uuid === view['uuid'],
     )
     if (target && view['type'] === 'message:delete') target.fate = 'deleted'
-    if (target && view['type'] === 'message:edit') target.view = amended(target.view, view)
+    if (target && view['type'] === 'message:edit') target.view = applyEdit(target.view, view)
     entries.push({ n, filter, view, fate: capacity > 0 ? 'kept' : 'lost' })
     const kept = entries.filter(({ fate }) => fate === 'kept')
     if (capacity > 0) for (const entry of kept.slice(0, -capacity)) entry.fate = 'lost'
@@ -91,6 +91,6 @@ export class ModelLog {
 }
 
 /** A message after an edit. */
-export function amended(message: View, edit: View): View {
+export function applyEdit(message: View, edit: View): View {
   return { ...message, message: edit['message'], edited: edit['edited'] }
 }

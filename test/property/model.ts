@@ -1,7 +1,7 @@
 /** What should be true after each operation, kept in the plainest way: everything is counted when it is asked for. */
 import { CHANNELS } from './operations.ts'
 import { ChannelSettings } from '../../src/protocol/requests.ts'
-import { ModelLog, allows, amended } from './model-log.ts'
+import { ModelLog, allows, applyEdit } from './model-log.ts'
 import type { Filter, View } from './model-log.ts'
 import type { OperationNamed } from './operations.ts'
 
@@ -267,7 +267,7 @@ export class Model {
     if (!channel) return
     const { type, uuid } = message.view
     const target = channel.history.find(({ view }) => view['uuid'] === uuid)
-    if (type === 'message:edit' && target) target.view = amended(target.view, message.view)
+    if (type === 'message:edit' && target) target.view = applyEdit(target.view, message.view)
     if (type === 'message:delete')
       channel.history = channel.history.filter((stored) => stored !== target)
     if (type !== 'message' || !channel.settings.store_history || message.noHistory) return

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { ArraySink } from '../helpers/sink.ts'
 import { CHANNELS, SLOTS, USERS, connIdOf, runs } from './operations.ts'
 import { Hub } from '../../src/core/hub.ts'
-import { noBreath } from '../helpers/long.ts'
+import { neverYield } from '../helpers/long.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { MemoryStore } from '../../src/store/memory/store.ts'
 import { numberOf } from './transcript.ts'
@@ -99,7 +99,7 @@ class Race {
     this.store = new MemoryStore(this.clock, OPTIONS, slowTurns(scheduler))
     const onFault = (error: unknown) => expect.fail(String(error))
     const late = answeringLate(this.store, scheduler, (connId) => this.#left(connId))
-    this.hub = new Hub(late, this.clock, { ...OPTIONS, breath: noBreath, onFault })
+    this.hub = new Hub(late, this.clock, { ...OPTIONS, maybeYield: neverYield, onFault })
     this.hub.start()
   }
 

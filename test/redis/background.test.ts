@@ -6,7 +6,7 @@ import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { ServerProcess } from '../helpers/process.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
-import { StoreAway } from '../../src/store/store.ts'
+import { StoreUnavailable } from '../../src/store/store.ts'
 import { anAnswer, begin } from '../contract/idempotency-cache.ts'
 import { endAll } from '../helpers/ending.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
@@ -52,7 +52,7 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
 
   it('that Redis refuses is told: an answer that is kept when Redis is back', async () => {
     const { store, proxy, faults, at, prefix } = await openStore()
-    const settle = await begin(store.answers(ROOMY), 'k')
+    const settle = await begin(store.idempotencyCache(ROOMY), 'k')
     proxy.silence()
     await until(() => at.isAway, 'the silence to be noticed', PATIENCE_MS)
     await settle(anAnswer(), true)
@@ -65,11 +65,11 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
   it('is none for the answer to a repeat that nobody waits for any more', async () => {
     const { store, prefix } = await openStore()
     const { store: other, proxy, faults, at } = await openStore(prefix)
-    await begin(store.answers(ROOMY), 'k')
-    const left = await other.answers(ROOMY).claim('k', 'f')
-    const waiting = await other.answers(ROOMY).claim('k', 'f')
+    await begin(store.idempotencyCache(ROOMY), 'k')
+    const left = await other.idempotencyCache(ROOMY).claim('k', 'f')
+    const waiting = await other.idempotencyCache(ROOMY).claim('k', 'f')
     if (left.outcome !== 'repeat' || waiting.outcome !== 'repeat') throw new Error('no repeats')
-    const refused = expect(waiting.answer()).rejects.toThrow(StoreAway)
+    const refused = expect(waiting.answer()).rejects.toThrow(StoreUnavailable)
     proxy.silence()
     await until(() => at.isAway, 'the silence to be noticed', PATIENCE_MS)
     await refused
@@ -104,7 +104,7 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
     const body = JSON.stringify(json)
     // The first request is done by another server, which never answers.
     const digest = createHash('sha256').update('POST /message?\n').update(body).digest('base64url')
-    await begin(store.answers(ROOMY), 'k', digest)
+    await begin(store.idempotencyCache(ROOMY), 'k', digest)
     const caller = new AbortController()
     const repeat = send(server, 'POST /message', {
       body,

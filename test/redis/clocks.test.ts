@@ -138,7 +138,7 @@ describe.each([
     const calendar = new Calendar()
     const prefix = freshPrefix()
     const store = await open(calendar, { prefix })
-    const answers = store.answers({ windowMs: 4000, maxBytes: 10_000 })
+    const answers = store.idempotencyCache({ windowMs: 4000, maxBytes: 10_000 })
     const sessions = store.adminSessions({ lifetimeMs: 4000, maxSessions: 10 })
     await connect(store, 'ann', { channels: ['room'] })
     const keptAt = performance.now()

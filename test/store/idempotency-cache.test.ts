@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
-import { MemoryAnswers } from '../../src/store/memory/idempotency-cache.ts'
+import { MemoryIdempotencyCache } from '../../src/store/memory/idempotency-cache.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { anAnswer, answerIn, answersContract, begin } from '../contract/idempotency-cache.ts'
 
@@ -10,10 +10,10 @@ const ONE = ANSWER_OVERHEAD_BYTES + TEXT.length
 
 function open(maxBytes = 10 * ONE, windowMs = WINDOW_MS) {
   const clock = new ManualClock()
-  return { clock, answers: new MemoryAnswers(clock, { windowMs, maxBytes }) }
+  return { clock, answers: new MemoryIdempotencyCache(clock, { windowMs, maxBytes }) }
 }
 
-async function remember(answers: MemoryAnswers, key: string, text = TEXT): Promise<void> {
+async function remember(answers: MemoryIdempotencyCache, key: string, text = TEXT): Promise<void> {
   await (
     await begin(answers, key)
   )(anAnswer(text), true)

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import { AnswerError, readAnswer } from '../answer.ts'
 import { reasonOf } from '../../lib/reason.ts'
 
-export interface LinkOptions {
+export interface JaneConnectionOptions {
   readonly url: string
   readonly token: string
   /** A frame came. */
@@ -30,7 +30,7 @@ const ROUND_MS = 100
  * A connection that comes back by itself. Pings ask how far the server has read: their answers come after what was sent
  * before them. What was not answered when a connection broke is not sent again, since it could be told twice: it is in doubt.
  */
-export class Link {
+export class JaneConnection {
   #socket: WebSocket | undefined
   #ending: Promise<string> | undefined
   #openedAt = 0
@@ -44,7 +44,7 @@ export class Link {
   readonly #events = new EventEmitter()
   readonly #closing = new AbortController()
 
-  constructor(private readonly options: LinkOptions) {}
+  constructor(private readonly options: JaneConnectionOptions) {}
 
   /** How many lines were sent of which it is not known whether the server has them. */
   get inDoubt(): number {

@@ -1,7 +1,7 @@
 /** `jane`: a chat in the terminal, with a server that speaks Philote 0.3. */
 import { constants } from 'node:os'
 import { JWT_FIELDS, readMessage } from '../../philote/incoming.ts'
-import { Link } from './connection.ts'
+import { JaneConnection } from './connection.ts'
 import { SIGNING_FLAGS, readSignature, signToken } from '../token.ts'
 import { UsageError, misuse, readFlags } from '../flags.ts'
 import { askInfo } from '../answer.ts'
@@ -93,7 +93,7 @@ async function chat({ url, token, channel, streams }: Chat): Promise<number> {
   const ending = new Ending(streams)
   const terminal = openTerminal(streams, () => ending.onSignal('SIGINT'))
   const listener = new Listener(terminal, channel)
-  const link = new Link({
+  const link = new JaneConnection({
     // This server then says what it does not take; Philote itself passes over it.
     url: `${url}/?errors=1`,
     token,

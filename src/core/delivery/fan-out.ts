@@ -10,7 +10,7 @@ import type { Gap, StoredEvent, Topic } from '../../store/store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 
 /** Hands announced events to the connections of this server that may have them. */
-export class Deliverer {
+export class FanOut {
   constructor(
     private readonly registry: Registry,
     private readonly outbox: Outbox,

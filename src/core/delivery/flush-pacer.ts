@@ -12,7 +12,7 @@ const MAX_DISTANCE_MS = 20
  * A flush to fewer sockets waits for a part of that only: it would not take as long itself.
  * Why so, and what it brings: docs/decisions/0019-flushes-keep-a-distance.md.
  */
-export class Pace {
+export class FlushPacer {
   #ended = 0
   #took = 0
   #sockets = 1

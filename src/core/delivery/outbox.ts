@@ -1,5 +1,5 @@
 import { Batch } from './batch.ts'
-import { Pace } from './flush-pacer.ts'
+import { FlushPacer } from './flush-pacer.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { LiveConnection } from './connection.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
@@ -45,7 +45,7 @@ export class Outbox {
   #due: LiveConnection[] = []
   /** Goes on in the next turn. What comes for those whom it has been to waits for the next flush. */
   #flush: Flush | undefined
-  readonly #pace = new Pace()
+  readonly #pacer = new FlushPacer()
   #events = 0
   #writes = 0
   #bytes = 0
@@ -99,7 +99,7 @@ export class Outbox {
   /** Looks again each turn: a timer would come a millisecond late, which is longer than most flushes take. */
   readonly #flushInTime = (): void => {
     const began = this.clock.now()
-    if (!this.#flush && began < this.#pace.begin(this.#due.length))
+    if (!this.#flush && began < this.#pacer.begin(this.#due.length))
       return this.clock.soon(this.#flushInTime)
     const flush = (this.#flush ??= { due: this.#due.splice(0), done: 0, tookMs: 0 })
     const ended = this.#writeUntil(flush, began + TURN_MS)
@@ -107,7 +107,7 @@ export class Outbox {
     if (flush.done < flush.due.length) return this.clock.soon(this.#flushInTime)
     this.#flush = undefined
     Batch.endFlush()
-    this.#pace.flushed(flush.due.length, ended - flush.tookMs, ended)
+    this.#pacer.flushed(flush.due.length, ended - flush.tookMs, ended)
     if (this.#due.length > 0) this.clock.soon(this.#flushInTime)
   }
 

@@ -1,10 +1,10 @@
-import { LongList, LongRecord, pagesOf } from './paged-answer.ts'
-import { RUN, sortSlowly } from '../../lib/cooperative-sort.ts'
+import { PagedList, PagedRecord, pagesOf } from './paged-answer.ts'
+import { RUN, sortCooperatively } from '../../lib/cooperative-sort.ts'
 import { byCodePoint } from '../../lib/code-points.ts'
 import { isListed } from '../../lib/name-list.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { maySee } from '../delivery/outgoing-event.ts'
-import type { Breath } from './paged-answer.ts'
+import type { Yielder } from './paged-answer.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../protocol/responses.ts'
 import type { ChannelRecord, Store, StoredEvent, UserRecord } from '../../store/store.ts'
@@ -23,20 +23,20 @@ export const NO_DETAILS: Described = {
 }
 
 /** Written like `ChannelsInfo`. */
-export interface LongChannelsInfo {
-  readonly channels: LongRecord<ChannelInfo | LongChannelInfo>
-  readonly users: LongList<ChannelsInfo['users'][number]>
+export interface PagedChannelsInfo {
+  readonly channels: PagedRecord<ChannelInfo | LongChannelInfo>
+  readonly users: PagedList<ChannelsInfo['users'][number]>
 }
 
 /** Written like `ChannelInfo`. */
 type LongChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
-  readonly users: readonly UserName[] | LongList<UserName>
-  readonly history: readonly HistoryItem[] | LongList<HistoryItem>
+  readonly users: readonly UserName[] | PagedList<UserName>
+  readonly history: readonly HistoryItem[] | PagedList<HistoryItem>
 }
 
 interface Source {
   readonly store: Pick<Store, 'channelNames' | 'channels' | 'describe' | 'users'>
-  readonly breath: Breath
+  readonly maybeYield: Yielder
 }
 
 /** Up to so many an answer is made at once, as it is for nearly all requests. */
@@ -55,7 +55,7 @@ export async function describeChannels(
   names: readonly ChannelName[] | undefined,
   options: Described,
   viewer?: UserName,
-): Promise<ChannelsInfo | LongChannelsInfo> {
+): Promise<ChannelsInfo | PagedChannelsInfo> {
   const excluded = new Set(options.exclude_channels)
   const known = names ? [...new Set(names)] : await source.store.channelNames()
   const wanted = excluded.size > 0 ? known.filter((name) => !excluded.has(name)) : known
@@ -140,28 +140,28 @@ function atLength(
   names: readonly ChannelName[],
   options: Described,
   viewer: UserName | undefined,
-): LongChannelsInfo {
+): PagedChannelsInfo {
   const users = new Set<UserName>()
   return {
-    channels: new LongRecord(channelPages()),
-    users: new LongList(userPages()),
+    channels: new PagedRecord(channelPages()),
+    users: new PagedList(userPages()),
   }
 
   async function* channelPages() {
-    for await (const page of pagesOf(names, PAGE.channels, source.breath)) {
+    for await (const page of pagesOf(names, PAGE.channels, source.maybeYield)) {
       const records = await source.store.channels(page, includeOf(options))
       for (const record of records) {
-        for await (const some of pagesOf(record.users, RUN, source.breath))
+        for await (const some of pagesOf(record.users, RUN, source.maybeYield))
           for (const user of some) users.add(user)
       }
       yield records.map(
-        (record) => [record.name, longChannelInfo(record, viewer, source.breath)] as const,
+        (record) => [record.name, longChannelInfo(record, viewer, source.maybeYield)] as const,
       )
     }
   }
 
   async function* userPages() {
-    for await (const page of pagesOf([...users], PAGE.users, source.breath))
+    for await (const page of pagesOf([...users], PAGE.users, source.maybeYield))
       yield (await source.store.users(page)).map(userRow(options))
   }
 }
@@ -169,22 +169,26 @@ function atLength(
 function longChannelInfo(
   record: ChannelRecord,
   viewer: UserName | undefined,
-  breath: Breath,
+  maybeYield: Yielder,
 ): ChannelInfo | LongChannelInfo {
   if (isShort([record])) return channelInfo(record, viewer)
   return {
     ...headOf(record),
-    history: new LongList(historyPages()),
+    history: new PagedList(historyPages()),
     ...tailOf(record),
-    users: new LongList(userPages()),
+    users: new PagedList(userPages()),
   }
 
   async function* historyPages() {
-    for await (const page of pagesOf(seenBy(viewer, record.history), PAGE.messages, breath))
+    for await (const page of pagesOf(seenBy(viewer, record.history), PAGE.messages, maybeYield))
       yield page.map((event) => historyItem(event, viewer))
   }
 
   async function* userPages() {
-    yield* pagesOf(await sortSlowly(record.users, byCodePoint, breath), PAGE.users, breath)
+    yield* pagesOf(
+      await sortCooperatively(record.users, byCodePoint, maybeYield),
+      PAGE.users,
+      maybeYield,
+    )
   }
 }

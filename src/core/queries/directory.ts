@@ -1,5 +1,5 @@
 import { MAX_LISTED_CONNECTIONS } from '../../protocol/admin.ts'
-import { sortSlowly } from '../../lib/cooperative-sort.ts'
+import { sortCooperatively } from '../../lib/cooperative-sort.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import type {
   ChannelRow,
@@ -12,7 +12,7 @@ import type {
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../../store/store.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Breath } from './paged-answer.ts'
+import type { Yielder } from './paged-answer.ts'
 import type { Order } from '../../lib/cooperative-sort.ts'
 
 /** A list that was found and sorted is used for so long: people who scroll ask for it many times. */
@@ -31,7 +31,7 @@ export class Directory {
   constructor(
     private readonly store: Pick<Store, 'scanChannels' | 'scanUsers' | 'channels' | 'users'>,
     private readonly clock: Clock,
-    private readonly breath: Breath,
+    private readonly maybeYield: Yielder,
   ) {}
 
   /** Up to two seconds old, so that pages that are asked for one after the other belong together. */
@@ -97,9 +97,9 @@ export class Directory {
     for await (const part of scan) {
       for (const row of part)
         if (wanted === '' || row.name.toLowerCase().includes(wanted)) found.set(row.name, row)
-      await this.breath()
+      await this.maybeYield()
     }
-    return sortSlowly([...found.values()], compare, this.breath)
+    return sortCooperatively([...found.values()], compare, this.maybeYield)
   }
 }
 

@@ -1,14 +1,14 @@
-import { LongList, pagesOf } from './paged-answer.ts'
+import { PagedList, pagesOf } from './paged-answer.ts'
 import { describeChannels } from './describe.ts'
-import type { Breath } from './paged-answer.ts'
+import type { Yielder } from './paged-answer.ts'
 import type { Store, UserRecord } from '../../store/store.ts'
 
 /** Users whose rows are made at once. */
 const PAGE = 500
 
 /** What admin.json answers, but for version and uptime. */
-export async function overviewOf(source: { readonly store: Store; readonly breath: Breath }) {
-  const { store, breath } = source
+export async function overviewOf(source: { readonly store: Store; readonly maybeYield: Yielder }) {
+  const { store, maybeYield } = source
   const figures = await store.figures()
   const { channels } = await describeChannels(source, undefined, EVERYTHING)
   const names = await store.connectedUserNames()
@@ -16,7 +16,7 @@ export async function overviewOf(source: { readonly store: Store; readonly breat
     (await store.users(page, { connections: true })).map(userRow)
 
   async function* userPages() {
-    for await (const page of pagesOf(names, PAGE, breath)) yield await rowsOf(page)
+    for await (const page of pagesOf(names, PAGE, maybeYield)) yield await rowsOf(page)
   }
   return {
     remembered_user_count: figures.users,
@@ -26,7 +26,7 @@ export async function overviewOf(source: { readonly store: Store; readonly breat
     total_messages: figures.deliveries,
     total_unique_messages: figures.messages,
     channels,
-    users: names.length > PAGE ? new LongList(userPages()) : await rowsOf(names),
+    users: names.length > PAGE ? new PagedList(userPages()) : await rowsOf(names),
   }
 }
 

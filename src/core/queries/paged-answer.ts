@@ -5,12 +5,12 @@
 import type { Clock } from '../../lib/clock.ts'
 
 /** A list; each page holds some of its elements. */
-export class LongList<Item = unknown> {
+export class PagedList<Item = unknown> {
   constructor(readonly pages: AsyncIterable<readonly Item[]>) {}
 }
 
 /** An object; each page holds some of its keys with their values. */
-export class LongRecord<Value = unknown> {
+export class PagedRecord<Value = unknown> {
   constructor(readonly pages: AsyncIterable<readonly (readonly [string, Value])[]>) {}
 }
 
@@ -18,13 +18,13 @@ export class LongRecord<Value = unknown> {
  * To be called between small steps of long work: answers undefined, or a promise to be awaited once the work has had
  * the event loop for long, so that others have it.
  */
-export type Breath = () => Promise<void> | undefined
+export type Yielder = () => Promise<void> | undefined
 
 /** How long all long work together may have the event loop before it lets others have it. */
 const TURN_MS = 8
 
 /** One for a whole server: several long answers share the time that is theirs. */
-export function breathing(clock: Clock): Breath {
+export function createYielder(clock: Clock): Yielder {
   let since = clock.now()
   let waiting: (() => void)[] = []
   const nextTurn = (): void => {
@@ -45,10 +45,10 @@ export function breathing(clock: Clock): Breath {
 export async function* pagesOf<Item>(
   list: readonly Item[],
   size: number,
-  breath: Breath,
+  maybeYield: Yielder,
 ): AsyncGenerator<readonly Item[]> {
   for (let from = 0; from < list.length; from += size) {
-    await breath()
+    await maybeYield()
     yield list.slice(from, from + size)
   }
 }

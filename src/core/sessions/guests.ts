@@ -1,6 +1,6 @@
 import { Batch } from '../delivery/batch.ts'
 import { LiveConnection } from '../delivery/connection.ts'
-import { StoreAway, channelTopic } from '../../store/store.ts'
+import { StoreUnavailable, channelTopic } from '../../store/store.ts'
 import { saidIn } from '../messages.ts'
 import type { Awaitable, Store } from '../../store/store.ts'
 import type { Cancel, Clock } from '../../lib/clock.ts'
@@ -159,7 +159,7 @@ export class Guests {
       try {
         return (await store.missed([])).head
       } catch (error) {
-        if (!(error instanceof StoreAway) || !this.#isHere(guest)) throw error
+        if (!(error instanceof StoreUnavailable) || !this.#isHere(guest)) throw error
         await new Promise<void>((resolve) => void clock.after(ASK_AGAIN_MS, resolve))
       }
   }

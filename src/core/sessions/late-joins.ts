@@ -33,7 +33,7 @@ interface Reading {
  * A store across a network begins to announce a channel here only some time after the joining. What is announced in
  * between is read afterwards; until then whatever else comes for the connection waits, so that it comes in order.
  */
-export class Follower {
+export class LateJoins {
   constructor(private readonly parts: Parts) {}
 
   /** Leaves all other channels as well. */

@@ -1,7 +1,7 @@
 import type { ConnId } from '../../protocol/ids.ts'
 
 /** A client that is being attached. */
-export interface Arrival {
+export interface PendingAttach {
   readonly connId: ConnId
   /** Something about the connection changed since the store was asked. */
   isStale: boolean
@@ -13,25 +13,25 @@ export interface Arrival {
  * The clients that are being attached. A store may take its time to answer: what changes meanwhile (channels joined or
  * left, an older client of the connection gone) must not be overwritten by facts from before.
  */
-export class Arrivals {
-  readonly #byId = new Map<ConnId, Set<Arrival>>()
+export class PendingAttaches {
+  readonly #byId = new Map<ConnId, Set<PendingAttach>>()
 
-  begin(connId: ConnId): Arrival {
-    const arrival = { connId, isStale: false, hasHeld: false }
+  begin(connId: ConnId): PendingAttach {
+    const pending = { connId, isStale: false, hasHeld: false }
     const known = this.#byId.get(connId)
-    if (known) known.add(arrival)
-    else this.#byId.set(connId, new Set([arrival]))
-    return arrival
+    if (known) known.add(pending)
+    else this.#byId.set(connId, new Set([pending]))
+    return pending
   }
 
-  end(arrival: Arrival): void {
-    const arrivals = this.#byId.get(arrival.connId)
-    arrivals?.delete(arrival)
-    if (arrivals?.size === 0) this.#byId.delete(arrival.connId)
+  end(pending: PendingAttach): void {
+    const pendings = this.#byId.get(pending.connId)
+    pendings?.delete(pending)
+    if (pendings?.size === 0) this.#byId.delete(pending.connId)
   }
 
   /** The facts that were asked for are not true any more. */
   changed(connId: ConnId): void {
-    for (const arrival of this.#byId.get(connId) ?? []) arrival.isStale = true
+    for (const pending of this.#byId.get(connId) ?? []) pending.isStale = true
   }
 }

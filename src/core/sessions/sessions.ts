@@ -1,12 +1,12 @@
 import { Batch } from '../delivery/batch.ts'
-import { Arrivals } from './pending-attaches.ts'
+import { PendingAttaches } from './pending-attaches.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
-import { Follower } from './late-joins.ts'
+import { LateJoins } from './late-joins.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { catchUpStart, inOrder, lateEvents, topicsJoined, topicsSince } from './catch-up.ts'
 import { channelTopic } from '../../store/store.ts'
 import { toldLate } from '../delivery/outgoing-event.ts'
-import type { Arrival } from './pending-attaches.ts'
+import type { PendingAttach } from './pending-attaches.ts'
 import type { Attachment, Awaitable, Command, Missed, Store } from '../../store/store.ts'
 import type { CatchUpStart } from './catch-up.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -47,8 +47,8 @@ interface Parts {
 /** The clients that have a connection open on this server: who holds its sink, and what happens when they go. */
 export class Sessions {
   readonly heartbeats: Heartbeats
-  readonly #arrivals = new Arrivals()
-  readonly #follower: Follower
+  readonly #pendingAttaches = new PendingAttaches()
+  readonly #lateJoins: LateJoins
   #closing: CloseReason | undefined
 
   constructor(
@@ -59,14 +59,14 @@ export class Sessions {
       this.#beat(connection),
     )
     const expel = this.expel.bind(this)
-    this.#follower = new Follower({ ...parts, expel })
+    this.#lateJoins = new LateJoins({ ...parts, expel })
   }
 
   /** A client opened the connection. It gets what it missed, then what comes. */
   async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<Attaching> {
-    const arrival = this.#arrivals.begin(connId)
+    const pending = this.#pendingAttaches.begin(connId)
     try {
-      const attaching = await this.#arrive(arrival, sink, cursor)
+      const attaching = await this.#arrive(pending, sink, cursor)
       if (this.#closing && attaching.outcome === 'attached')
         this.expel(attaching.connection, this.#closing)
       return attaching
@@ -75,38 +75,42 @@ export class Sessions {
       if (connection?.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
       throw error
     } finally {
-      this.#arrivals.end(arrival)
+      this.#pendingAttaches.end(pending)
     }
   }
 
   /** What changes while the store is asked makes its answers stale: then it is asked again, before anything is told. */
-  async #arrive(arrival: Arrival, sink: Sink, cursor: Cursor | undefined): Promise<Attaching> {
+  async #arrive(
+    pending: PendingAttach,
+    sink: Sink,
+    cursor: Cursor | undefined,
+  ): Promise<Attaching> {
     const { store, registry } = this.parts
     let returning: boolean | undefined
     for (;;) {
-      const isHeld = registry.get(arrival.connId)?.sink === sink
-      if (arrival.hasHeld && !isHeld) return { outcome: 'superseded' }
-      arrival.isStale = false
-      const attachment = await store.attach(arrival.connId, sink.kind)
-      if (arrival.isStale) continue
+      const isHeld = registry.get(pending.connId)?.sink === sink
+      if (pending.hasHeld && !isHeld) return { outcome: 'superseded' }
+      pending.isStale = false
+      const attachment = await store.attach(pending.connId, sink.kind)
+      if (pending.isStale) continue
       if (attachment === 'waits') return { outcome: 'waits' }
-      if (!attachment) return this.#turnAway(arrival.connId, sink, 'unknown')
+      if (!attachment) return this.#turnAway(pending.connId, sink, 'unknown')
       if (attachment === 'superseded') {
         sink.close(CLOSE.replaced)
-        return this.#turnAway(arrival.connId, sink, 'superseded')
+        return this.#turnAway(pending.connId, sink, 'superseded')
       }
       returning ??= attachment.returning
-      const connection = registry.open(arrival.connId, attachment.user)
+      const connection = registry.open(pending.connId, attachment.user)
       if (connection.sink !== sink) {
-        if (arrival.hasHeld) return { outcome: 'superseded' }
+        if (pending.hasHeld) return { outcome: 'superseded' }
         if (sink.kind === 'poll' && connection.sink?.kind === 'stream') return { outcome: 'waits' }
-        arrival.hasHeld = true
+        pending.hasHeld = true
         this.#hold(connection, sink, attachment.cursor)
       }
       const facts = { ...attachment, returning }
       const start = catchUpStart(store, facts, connection.cursor, cursor)
       const missed = await this.#listen(connection, facts, start)
-      if (arrival.isStale) continue
+      if (pending.isStale) continue
       if (connection.sink !== sink) return { outcome: 'superseded' }
       this.#catchUp(connection, facts, start, missed)
       return { outcome: 'attached', connection }
@@ -144,26 +148,26 @@ export class Sessions {
 
   /** What is being read for clients that open the connection is out of date, and is read again. */
   outdate(connection: LiveConnection): void {
-    this.#arrivals.changed(connection.id)
+    this.#pendingAttaches.changed(connection.id)
   }
 
   /** What a store tells the server that holds a connection. */
-  obey(command: Command): void {
+  onCommand(command: Command): void {
     const { registry, inBackground } = this.parts
     const connection = registry.get(command.connId)
-    this.#arrivals.changed(command.connId)
+    this.#pendingAttaches.changed(command.connId)
     if (!connection) return
     switch (command.type) {
       case 'joined':
         inBackground(
-          this.#follower.follow(
+          this.#lateJoins.follow(
             connection,
             command.channels.map((name) => ({ topic: channelTopic(name), after: command.since })),
           ),
         )
         break
       case 'is-in':
-        inBackground(this.#follower.followOnly(connection, command.channels))
+        inBackground(this.#lateJoins.followOnly(connection, command.channels))
         break
       case 'left':
         for (const name of command.channels) registry.unsubscribe(connection, channelTopic(name))
@@ -282,7 +286,7 @@ export class Sessions {
   #detach(connection: LiveConnection, waitMs: number): void {
     const sink = this.#forget(connection)
     connection.cursor = sink?.release() ?? connection.cursor
-    this.#arrivals.changed(connection.id)
+    this.#pendingAttaches.changed(connection.id)
     this.parts.inBackground(this.parts.store.detach(connection.id, connection.cursor, waitMs))
   }
 

@@ -1,6 +1,6 @@
 /** Calls of the admin panel: who is signed in counts as the backend, for the panel's own requests only. */
 import { RequestError } from '../../protocol/errors.ts'
-import { isForeign } from './csrf.ts'
+import { isCrossSite } from './csrf.ts'
 import type { AdminSessions } from './session.ts'
 import type { Awaitable } from '../../store/store.ts'
 import type { IncomingMessage } from 'node:http'
@@ -16,12 +16,12 @@ export const isPanelCall = (
   sessions: AdminSessions,
   request: IncomingMessage,
 ): Awaitable<boolean> =>
-  request.headers[PANEL_HEADER] === '1' && !isForeign(request) && sessions.isSignedIn(request)
+  request.headers[PANEL_HEADER] === '1' && !isCrossSite(request) && sessions.isSignedIn(request)
 
 /** Throws `FORBIDDEN` (403) unless the request comes from a page of this server, in the browser of somebody signed in. */
 export async function admitLive(sessions: AdminSessions, request: IncomingMessage): Promise<void> {
   // Cookies go along with WebSockets of every site, and no preflight asks.
-  const isOwnPage = request.headers.origin !== undefined && !isForeign(request)
+  const isOwnPage = request.headers.origin !== undefined && !isCrossSite(request)
   if (!isOwnPage || !(await sessions.isSignedIn(request))) throw new RequestError('FORBIDDEN')
 }
 

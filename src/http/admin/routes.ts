@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Attempts } from './sign-in-throttle.ts'
+import { SignInThrottle } from './sign-in-throttle.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
 import {
   CONTENT_SECURITY_POLICY,
@@ -11,9 +11,9 @@ import {
 import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
 import { ERRORS, RequestError } from '../../protocol/errors.ts'
 import { ERROR_HEADER } from '../../protocol/headers.ts'
-import { StoreAway } from '../../store/store.ts'
+import { StoreUnavailable } from '../../store/store.ts'
 import { VERSION } from '../../version.ts'
-import { acceptsPages, isForeign, isFromBrowser } from './csrf.ts'
+import { acceptsPages, isCrossSite, isFromBrowser } from './csrf.ts'
 import { named } from '../plugin-name.ts'
 import { onError } from '../errors.ts'
 import { ownLink } from '../forwarding.ts'
@@ -33,7 +33,7 @@ export interface AdminOptions {
   readonly sessions: AdminSessions
   readonly clock: Clock
   /** Writes answers that may have long parts. */
-  readonly longAnswers: FastifySerializerCompiler<unknown>
+  readonly streamPagedAnswers: FastifySerializerCompiler<unknown>
 }
 
 /** What a wrong password costs, so that guessing is slow (recorded: admin-sign-in-bad). */
@@ -61,7 +61,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
     url: '/admin/admin.json',
     config: { body: 'unread' },
     onRequest,
-    serializerCompiler: options.longAnswers,
+    serializerCompiler: options.streamPagedAnswers,
     schema: {
       tags: ['Admin API'],
       summary: 'What is on the server',
@@ -81,7 +81,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
 
 /** Signing in and out. */
 const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions, clock }) => {
-  const attempts = new Attempts(clock)
+  const throttle = new SignInThrottle(clock)
   const hidden = { schema: { hide: true }, exposeHeadRoute: true }
   const form = { schema: { hide: true }, config: { body: 'form' } } as const
 
@@ -90,17 +90,17 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
   )
   http.post('/admin/sign_in', form, async (request, reply) => {
     // A form on another site must not sign anybody in: the page they see next would be another’s.
-    if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
+    if (isCrossSite(request.raw)) throw new RequestError('FORBIDDEN')
     const { address } = request.caller.view
-    if (attempts.isBlocked(address)) return refuseForNow(request, reply)
+    if (throttle.isBlocked(address)) return refuseForNow(request, reply)
     const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
     if (!sessions.accepts(username, password)) {
-      attempts.failed(address)
+      throttle.failed(address)
       await wait(FAILURE_PAUSE_MS)
       const page = signInPage(pathTo(request, '/admin/sign_in'), 'User or password is wrong.')
       return html(reply, page)
     }
-    attempts.succeeded(address)
+    throttle.succeeded(address)
     return reply
       .header('set-cookie', await sessions.signIn(request.raw, cookiePlace(request)))
       .redirect(linkTo(request, '/admin'))
@@ -111,7 +111,7 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
       .header('set-cookie', await sessions.signOut(request.raw, cookiePlace(request)))
       .redirect(linkTo(request, '/admin/sign_in'))
   http.post('/admin/sign_out', form, async (request, reply) => {
-    if (isForeign(request.raw)) throw new RequestError('FORBIDDEN')
+    if (isCrossSite(request.raw)) throw new RequestError('FORBIDDEN')
     return signOut(request, reply)
   })
   http.get('/admin/sign_out', { schema: hidden.schema }, async (request, reply) => {
@@ -125,7 +125,7 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
 
 /** Tells people in a page that the store cannot be reached; other errors, and programs, get JSON. */
 export function onPageError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  if (!(error instanceof StoreAway) || !acceptsPages(request.raw))
+  if (!(error instanceof StoreUnavailable) || !acceptsPages(request.raw))
     return onError(error, request, reply)
   const { status, text } = ERRORS.STORE_AWAY
   void reply.code(status).headers({ [ERROR_HEADER]: 'STORE_AWAY', 'retry-after': '1' })

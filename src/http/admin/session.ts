@@ -59,7 +59,7 @@ export class AdminSessions {
     return `${cookieName(request)}=; Max-Age=0; ${attributes(place)}`
   }
 
-  /** Rejects with `StoreAway` if nobody can say. */
+  /** Rejects with `StoreUnavailable` if nobody can say. */
   isSignedIn(request: IncomingMessage): Awaitable<boolean> {
     const names = cookiesIn(request).map(({ id }) => this.#nameOf(id))
     return names.length > 0 && this.store.isAnyOpen(names)

@@ -19,7 +19,7 @@ interface Failures {
  * a hundred from anywhere, for whoever has many addresses; but not for networks from which somebody has signed in, so that
  * a guesser does not keep out those who know the password. A network is an IPv4 address or an IPv6 /64.
  */
-export class Attempts {
+export class SignInThrottle {
   readonly #failures = new Map<string, Failures>()
   readonly #trusted = new Set<string>()
   #total: Failures = { count: 0, until: 0 }

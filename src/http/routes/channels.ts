@@ -12,7 +12,7 @@ import type { FastifyRequest, preValidationHookHandler } from 'fastify'
 import type { UserName } from '../../protocol/ids.ts'
 
 export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, longAnswers: serializerCompiler } = options
+  const { hub, streamPagedAnswers: serializerCompiler } = options
   http.post('/user_state', {
     config: backend,
     preValidation: within(hub.bounds.user),
@@ -56,7 +56,7 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
 
 /** `/info`, by any method as in the Python server; GET and HEAD describe everything. */
 export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, longAnswers: serializerCompiler } = options
+  const { hub, streamPagedAnswers: serializerCompiler } = options
   const preValidation = [within(hub.bounds.info), everythingWithoutBody]
   const info = about(
     'Describe channels',

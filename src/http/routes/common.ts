@@ -11,7 +11,7 @@ import type { Hub } from '../../core/hub.ts'
 export interface ApiOptions {
   readonly hub: Hub
   /** Writes answers that may have long parts. */
-  readonly longAnswers: FastifySerializerCompiler<unknown>
+  readonly streamPagedAnswers: FastifySerializerCompiler<unknown>
 }
 
 /** What the route's serializer writes in the shape of its schema, though long parts are not of that type. */

@@ -16,7 +16,7 @@ import type { Hub } from '../../core/hub.ts'
 import type { preValidationHookHandler } from 'fastify'
 
 export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, longAnswers: serializerCompiler } = options
+  const { hub, streamPagedAnswers: serializerCompiler } = options
   http.post('/connect', {
     config: backend,
     preValidation: within(hub.bounds.channels),

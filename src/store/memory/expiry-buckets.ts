@@ -3,7 +3,7 @@
  *
  * `due` may be up to 250 ms late, never early.
  */
-export class Deadlines<Key> {
+export class ExpiryBuckets<Key> {
   readonly #at = new Map<Key, number>()
   readonly #buckets = new Map<number, Set<Key>>()
   #swept: number

@@ -1,23 +1,23 @@
-import { Deadlines } from './expiry-buckets.ts'
+import { ExpiryBuckets } from './expiry-buckets.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { Channel, Connection, User } from './records.ts'
 import type { StoreLimits } from '../store.ts'
 
 /** Knows what waits for its end: connections without a client, users without connections, channels without members. */
-export class Collector {
-  readonly #connections: Deadlines<Connection>
-  readonly #users: Deadlines<User>
-  readonly #channels: Deadlines<Channel>
+export class Expiry {
+  readonly #connections: ExpiryBuckets<Connection>
+  readonly #users: ExpiryBuckets<User>
+  readonly #channels: ExpiryBuckets<Channel>
 
   constructor(
     private readonly clock: Clock,
     private readonly limits: Pick<StoreLimits, 'gcUsersMs' | 'gcChannelsMs'>,
   ) {
     const now = clock.now()
-    this.#connections = new Deadlines(now)
-    this.#users = new Deadlines(now)
-    this.#channels = new Deadlines(now)
+    this.#connections = new ExpiryBuckets(now)
+    this.#users = new ExpiryBuckets(now)
+    this.#channels = new ExpiryBuckets(now)
   }
 
   /** The connection has no client; it is due in `waitMs`. */

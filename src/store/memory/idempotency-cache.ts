@@ -1,8 +1,8 @@
 import { ANSWER_OVERHEAD_BYTES } from '../idempotency-cache.ts'
-import type { Answer, Answers, Claim } from '../idempotency-cache.ts'
+import type { CachedAnswer, IdempotencyCache, Claim } from '../idempotency-cache.ts'
 import type { Clock } from '../../lib/clock.ts'
 
-export interface MemoryAnswersOptions {
+export interface MemoryIdempotencyCacheOptions {
   /** How long an answer is remembered. 0: only those who wait for it get it. */
   readonly windowMs: number
   /** For all of them. Beyond it the oldest are forgotten before their time. */
@@ -11,18 +11,18 @@ export interface MemoryAnswersOptions {
 
 interface Settled {
   readonly fingerprint: string
-  readonly answer: Answer
+  readonly answer: CachedAnswer
   readonly bytes: number
   readonly forgottenAt: number
 }
 
 interface Pending {
   readonly fingerprint: string
-  readonly answer: Promise<Answer | undefined>
+  readonly answer: Promise<CachedAnswer | undefined>
 }
 
 /** Answers in the memory of this process. What is too old goes with the next claim, so no timer is needed. */
-export class MemoryAnswers implements Answers {
+export class MemoryIdempotencyCache implements IdempotencyCache {
   /** As many as there are requests being handled. */
   readonly #pending = new Map<string, Pending>()
   /** In the order in which they will be forgotten. */
@@ -31,7 +31,7 @@ export class MemoryAnswers implements Answers {
 
   constructor(
     private readonly clock: Clock,
-    private readonly options: MemoryAnswersOptions,
+    private readonly options: MemoryIdempotencyCacheOptions,
   ) {}
 
   /** Bytes that answers take up, by the measure of `maxBytes`. */
@@ -48,9 +48,9 @@ export class MemoryAnswers implements Answers {
   }
 
   #begin(key: string, fingerprint: string): Claim {
-    const { promise, resolve } = withResolvers<Answer | undefined>()
+    const { promise, resolve } = withResolvers<CachedAnswer | undefined>()
     this.#pending.set(key, { fingerprint, answer: promise })
-    const settle = (answer: Answer | undefined, keep: boolean): void => {
+    const settle = (answer: CachedAnswer | undefined, keep: boolean): void => {
       this.#pending.delete(key)
       if (keep && answer) this.#remember(key, fingerprint, answer)
       resolve(answer)
@@ -58,7 +58,7 @@ export class MemoryAnswers implements Answers {
     return { outcome: 'first', settle }
   }
 
-  #remember(key: string, fingerprint: string, answer: Answer): void {
+  #remember(key: string, fingerprint: string, answer: CachedAnswer): void {
     const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer.text)
     if (bytes > this.options.maxBytes) return // rather this one is forgotten than all the others
     const forgottenAt = this.clock.now() + this.options.windowMs

@@ -1,11 +1,11 @@
-import { EDITABLE, amended } from '../apply-edit.ts'
+import { EDITABLE, applyEdit } from '../apply-edit.ts'
 import { audienceOf } from '../audience.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import { isListed } from '../../lib/name-list.ts'
 import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Channel, User } from './records.ts'
-import type { Ring } from './replay-buffer.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
 
 /** Numbers events and writes them where they are kept. */
 export class EventLog {
@@ -28,7 +28,7 @@ export class EventLog {
   }
 
   /** What these frames held, or had lost, is gone for good. */
-  forget({ newest, lostThrough }: Ring): void {
+  forget({ newest, lostThrough }: ReplayBuffer): void {
     this.#forgottenThrough = Math.max(this.#forgottenThrough, newest, lostThrough)
   }
 
@@ -82,7 +82,7 @@ const amendedBy =
   (edit: StoredEvent) =>
   (event: StoredEvent): StoredEvent => {
     const given = EDITABLE.filter((key) => edit.body[key] !== undefined)
-    return amended(event, Object.fromEntries(given.map((key) => [key, edit.body[key]])))
+    return applyEdit(event, Object.fromEntries(given.map((key) => [key, edit.body[key]])))
   }
 
 function amendHistory(channel: Channel, edit: StoredEvent): void {

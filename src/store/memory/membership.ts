@@ -35,7 +35,7 @@ export class Membership {
     user.state = state
     user.publicKeys = facts.publicKeys.length > 0 ? facts.publicKeys : NO_KEYS
     const connection = known ?? tables.makeConnection(facts.connId, user)
-    if (!connection.attached) tables.collector.connectionWaits(connection, facts.waitMs)
+    if (!connection.attached) tables.expiry.connectionWaits(connection, facts.waitMs)
     this.#join(connection, facts.channels, facts.settings)
     return { outcome: 'connected', user: user.record() }
   }
@@ -64,7 +64,7 @@ export class Membership {
   drop(connId: ConnId, onlyIfDue: boolean): boolean {
     const connection = this.tables.connections.get(connId)
     if (!connection) return false
-    if (onlyIfDue && !this.tables.collector.isConnectionDue(connection)) return false
+    if (onlyIfDue && !this.tables.expiry.isConnectionDue(connection)) return false
     const channels = [...connection.channels.keys()].sort(byCreation)
     const parted = channels.filter((channel) => this.#leave(connection, channel))
     this.tables.removeConnection(connection)
@@ -76,7 +76,7 @@ export class Membership {
   attach(connId: ConnId): Contract.Attachment | undefined {
     const connection = this.tables.connections.get(connId)
     if (!connection) return undefined
-    this.tables.collector.connectionServed(connection)
+    this.tables.expiry.connectionServed(connection)
     const { returning, cursor, user } = connection
     const channels = [...connection.channels].map(([{ name }, since]) => ({ name, since }))
     connection.returning = true
@@ -89,7 +89,7 @@ export class Membership {
     if (!connection) return
     connection.cursor = cursor
     connection.attached = false
-    this.tables.collector.connectionWaits(connection, waitMs)
+    this.tables.expiry.connectionWaits(connection, waitMs)
   }
 
   /** Answers the channels that it was not in before. */
@@ -101,7 +101,7 @@ export class Membership {
       const floor = channel.floors.joined(connection.user.name, connection.id, head)
       connection.channels.set(channel, floor)
       const isFirst = channel.add(connection.user)
-      this.tables.collector.channelChanged(channel)
+      this.tables.expiry.channelChanged(channel)
       return isFirst
     })
     // The user is not told of its own joining: in a channel without frames that would be a gap for nothing.
@@ -131,7 +131,7 @@ export class Membership {
   #leave(connection: Connection, channel: Channel): boolean {
     connection.channels.delete(channel)
     const wasLast = channel.remove(connection.user)
-    this.tables.collector.channelChanged(channel)
+    this.tables.expiry.channelChanged(channel)
     return wasLast
   }
 

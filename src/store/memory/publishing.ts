@@ -3,7 +3,7 @@ import { isChannelTopic, nameInTopic } from '../store.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
 import type { PacedQueue } from '../../lib/paced-queue.ts'
-import type { Ring } from './replay-buffer.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -63,25 +63,25 @@ export class Publishing {
 
   #inChannel(publication: Contract.Publication, now: number): void {
     const { body, delivery } = publication
-    const { channels, collector, log } = this.tables
+    const { channels, expiry, log } = this.tables
     const channel = body.channel === null ? undefined : channels.get(body.channel)
     if (!channel) return
     if (body.type === 'message') this.deliveries += audienceInChannel(channel, delivery)
     channel.lastActive = now
-    if (channel.connections === 0) collector.channelChanged(channel)
+    if (channel.connections === 0) expiry.channelChanged(channel)
     const event = log.numberIn(channel, publication)
     log.toChannel(channel, event)
     if (this.listened.has(channel.topic)) this.#announce(event, [channel.topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
-    const { collector, log } = this.tables
+    const { expiry, log } = this.tables
     const known = [...new Set(names)].flatMap((name) => this.tables.users.get(name) ?? [])
     if (known.length === 0) return
     const event = log.number(publication)
     for (const user of known) {
       if (event.body.type === 'message') this.deliveries += user.connections.length
-      if (user.connections.length === 0) collector.userChanged(user)
+      if (user.connections.length === 0) expiry.userChanged(user)
       log.toUser(user, event)
     }
     const heard = known.map(({ topic }) => topic).filter((topic) => this.listened.has(topic))
@@ -92,7 +92,7 @@ export class Publishing {
     this.announcements.run(() => this.announce(event, topics))
   }
 
-  #framesOf(topic: Contract.Topic): Ring | undefined {
+  #framesOf(topic: Contract.Topic): ReplayBuffer | undefined {
     const name = nameInTopic(topic)
     const { channels, users } = this.tables
     return (isChannelTopic(topic) ? channels.get(name as ChannelName) : users.get(name as UserName))

@@ -1,7 +1,7 @@
 /** What the memory store holds. Changed in place by `memory.ts`; snapshots are handed out. */
 import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import { Floors } from './floors.ts'
-import { Ring } from './replay-buffer.ts'
+import { ReplayBuffer } from './replay-buffer.ts'
 import { appended } from '../../lib/short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
@@ -26,14 +26,14 @@ export class User {
   #connections: Connection[] = []
   readonly topic: Topic
   /** Private messages. */
-  readonly frames: Ring
+  readonly frames: ReplayBuffer
 
   constructor(
     readonly name: UserName,
     lostThrough: number,
   ) {
     this.topic = userTopic(name)
-    this.frames = new Ring(lostThrough)
+    this.frames = new ReplayBuffer(lostThrough)
   }
 
   get state(): State {
@@ -133,7 +133,7 @@ export class Channel {
   /** Wall time in milliseconds since 1970. */
   lastActive: number
   readonly topic: Topic
-  readonly frames: Ring
+  readonly frames: ReplayBuffer
   readonly floors = new Floors()
   history: StoredEvent[] = []
 
@@ -143,7 +143,7 @@ export class Channel {
     readonly made: ChannelOrigin,
   ) {
     this.topic = channelTopic(name)
-    this.frames = new Ring(made.lostThrough)
+    this.frames = new ReplayBuffer(made.lostThrough)
     this.lastActive = made.at
   }
 

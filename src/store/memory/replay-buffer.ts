@@ -6,7 +6,7 @@ import type { StoredEvent } from '../store.ts'
  *
  * Knows how far back it reaches: `lostThrough` is the number of the newest event that it no longer has (or never had).
  */
-export class Ring {
+export class ReplayBuffer {
   #events: StoredEvent[] = NONE
   #lostThrough: number
 

@@ -107,7 +107,7 @@ export class MemoryStore implements Contract.Store {
     if (isTooLarge(state, this.#tables.options.maxStateBytes)) return 'state-too-large'
     user.state = state
     if (publicKeys) user.publicKeys = publicKeys
-    this.#tables.collector.userChanged(user)
+    this.#tables.expiry.userChanged(user)
     if (changed.length > 0) this.#tellState(user, changed)
     return { user: user.record(), changed }
   }
@@ -117,14 +117,14 @@ export class MemoryStore implements Contract.Store {
       const channel = this.#tables.channel(name, wanted)
       channel.settings = wanted
       channel.trimHistory()
-      this.#tables.collector.channelChanged(channel)
+      this.#tables.expiry.channelChanged(channel)
     }
   }
 
   ensure(channels: readonly ChannelName[]): number {
     for (const name of channels) {
       const channel = this.#tables.channel(name)
-      this.#tables.collector.channelChanged(channel)
+      this.#tables.expiry.channelChanged(channel)
     }
     return this.#tables.log.head
   }

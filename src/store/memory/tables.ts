@@ -1,5 +1,5 @@
 import { Channel, Connection, User } from './records.ts'
-import { Collector } from './expiry.ts'
+import { Expiry } from './expiry.ts'
 import { EventLog } from './log.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
@@ -14,7 +14,7 @@ export class Tables {
   readonly channels = new Map<ChannelName, Channel>()
   readonly connections = new Map<ConnId, Connection>()
   readonly log: EventLog
-  readonly collector: Collector
+  readonly expiry: Expiry
   connectedUsers = 0
   #channelsMade = 0
 
@@ -24,7 +24,7 @@ export class Tables {
     epoch: string,
   ) {
     this.log = new EventLog(epoch, options)
-    this.collector = new Collector(clock, options)
+    this.expiry = new Expiry(clock, options)
   }
 
   makeUser(name: UserName): User {
@@ -38,7 +38,7 @@ export class Tables {
     this.connections.set(id, connection)
     if (user.connections.length === 0) this.connectedUsers++
     user.add(connection)
-    this.collector.userChanged(user)
+    this.expiry.userChanged(user)
     return connection
   }
 
@@ -47,8 +47,8 @@ export class Tables {
     this.connections.delete(id)
     user.remove(connection)
     if (user.connections.length === 0) this.connectedUsers--
-    this.collector.connectionServed(connection)
-    this.collector.userChanged(user)
+    this.expiry.connectionServed(connection)
+    this.expiry.userChanged(user)
   }
 
   /** The channel, made with these settings if it is not known. */
@@ -67,7 +67,7 @@ export class Tables {
 
   /** Forgets users and channels that were idle for long enough; answers the connections that are due. */
   collect(): ConnId[] {
-    const due = this.collector.due()
+    const due = this.expiry.due()
     for (const user of due.users) {
       this.users.delete(user.name)
       this.log.forget(user.frames)

@@ -24,13 +24,13 @@ export class UnfitRedis extends Error {
   override readonly name = 'UnfitRedis'
 }
 
-export interface Wire {
+export interface ClientPair {
   readonly commands: Client
   /**
    * Listens, and nothing else: Redis ends a connection that listens when too much waits for it, and answers to commands
    * may be long.
    */
-  readonly announcements: Client
+  readonly subscriber: Client
   /** Changes when Redis is started anew, and with the machine. */
   readonly run: string
   readonly where: string
@@ -44,19 +44,19 @@ interface Limit {
 }
 
 /** Finds the process that serves the installation at the moment, and connects to it. Each endpoint has `timeoutMs` for that. */
-export async function connectWire(
+export async function connectClients(
   address: RedisAddress,
   rootKey: string,
   timeoutMs: number,
-): Promise<Wire> {
+): Promise<ClientPair> {
   let firstError: unknown
   for (const endpoint of address.endpoints)
     try {
       const limit = { ms: Math.ceil(timeoutMs), until: performance.now() + timeoutMs }
-      if (address.kind === 'single') return await openWire(endpoint, address, limit)
+      if (address.kind === 'single') return await openClients(endpoint, address, limit)
       if (address.kind === 'cluster')
         return await followCluster(endpoint, address, { rootKey, limit })
-      return await openWire(await askSentinel(endpoint, address, limit), address, limit)
+      return await openClients(await askSentinel(endpoint, address, limit), address, limit)
     } catch (error) {
       firstError ??= new Error(`${shownEndpoint(endpoint)}: ${reasonOf(error)}`, { cause: error })
       if (error instanceof UnfitRedis) throw error
@@ -64,9 +64,13 @@ export async function connectWire(
   throw firstError
 }
 
-async function openWire(endpoint: Endpoint, address: RedisAddress, limit: Limit): Promise<Wire> {
+async function openClients(
+  endpoint: Endpoint,
+  address: RedisAddress,
+  limit: Limit,
+): Promise<ClientPair> {
   const client = await openClient(endpoint, address, limit)
-  let announcements: Client | undefined
+  let subscriber: Client | undefined
   try {
     const [server, replication] = await inTime(
       limit,
@@ -82,13 +86,13 @@ async function openWire(endpoint: Endpoint, address: RedisAddress, limit: Limit)
     if (parseInt(version, 10) < NEEDED.major)
       throw new UnfitRedis(`is Redis ${version}; ${NEEDED.text} or newer is needed`)
     if (fact('role') === 'slave') throw new Error('is a replica, to which nothing can be written')
-    announcements = await openClient(endpoint, address, limit)
-    const again = await inTime(limit, announcements.sendCommand(['INFO', 'server']))
+    subscriber = await openClient(endpoint, address, limit)
+    const again = await inTime(limit, subscriber.sendCommand(['INFO', 'server']))
     if (!textIn(again).includes(fact('run_id')))
       throw new Error('is another process than a moment ago')
-    return { commands: client, announcements, run: fact('run_id'), where: shownEndpoint(endpoint) }
+    return { commands: client, subscriber, run: fact('run_id'), where: shownEndpoint(endpoint) }
   } catch (error) {
-    if (announcements) discard(announcements)
+    if (subscriber) discard(subscriber)
     discard(client)
     throw error
   }
@@ -166,7 +170,7 @@ async function followCluster(
   seed: Endpoint,
   address: RedisAddress,
   { rootKey, limit }: { readonly rootKey: string; readonly limit: Limit },
-): Promise<Wire> {
+): Promise<ClientPair> {
   let endpoint = seed
   for (let hop = 0; hop < MAX_HOPS; hop++) {
     const client = await openClient(endpoint, address, limit)
@@ -180,7 +184,7 @@ async function followCluster(
         },
       )
       .finally(() => discard(client))
-    if (!moved) return openWire(endpoint, address, limit)
+    if (!moved) return openClients(endpoint, address, limit)
     endpoint = moved
   }
   throw new Error(`no node says that it has the slot of ${rootKey}`)

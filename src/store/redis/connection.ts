@@ -1,30 +1,30 @@
 import { ErrorReply } from '@redis/client'
-import { StoreAway } from '../store.ts'
+import { StoreUnavailable } from '../store.ts'
 import { ask } from './connect.ts'
 import { isAway } from './faults.ts'
 import { reasonOf } from '../../lib/reason.ts'
-import type { Client, Wire } from './connect.ts'
+import type { Client, ClientPair } from './connect.ts'
 import type { Reply } from './encoding.ts'
 import type { Script } from './scripts.ts'
 
 /** One connection, while it lasts. */
-export class Line {
-  readonly #wire: Wire
+export class Connection {
+  readonly #clients: ClientPair
   #announced: Promise<void> | undefined
   #why: Error | undefined
   /** Resolves when one of the two connections has ended, which are of no use without each other. */
   readonly ended: Promise<unknown>
 
   constructor(
-    wire: Wire,
+    clients: ClientPair,
     private readonly onMessage: (text: string, topic: string) => void,
   ) {
-    this.#wire = wire
+    this.#clients = clients
     // Redis takes the topics of a slot away from a machine that serves it no more.
-    wire.announcements.on('sharded-channel-moved', () =>
-      this.cut(new Error(`${wire.where} does not serve the slot any more`)),
+    clients.subscriber.on('sharded-channel-moved', () =>
+      this.cut(new Error(`${clients.where} does not serve the slot any more`)),
     )
-    this.ended = Promise.race([wire.commands, wire.announcements].map(endOf))
+    this.ended = Promise.race([clients.commands, clients.subscriber].map(endOf))
     const cut = (): void => this.cut()
     this.ended.then(cut, cut)
   }
@@ -35,16 +35,16 @@ export class Line {
   }
 
   get where(): string {
-    return this.#wire.where
+    return this.#clients.where
   }
 
   get run(): string {
-    return this.#wire.run
+    return this.#clients.run
   }
 
   async command(args: readonly string[]): Promise<Reply> {
     try {
-      return await ask(this.#wire.commands, args)
+      return await ask(this.#clients.commands, args)
     } catch (error) {
       throw this.#meant(error)
     }
@@ -53,10 +53,10 @@ export class Line {
   /** Undefined if Redis does not allow the command, which changes nothing otherwise. */
   async allowed(args: readonly string[]): Promise<Reply | undefined> {
     try {
-      return await ask(this.#wire.commands, args)
+      return await ask(this.#clients.commands, args)
     } catch (error) {
       if (error instanceof ErrorReply) return undefined
-      throw new StoreAway({ cause: error })
+      throw new StoreUnavailable({ cause: error })
     }
   }
 
@@ -67,7 +67,7 @@ export class Line {
 
   async script({ sha, text }: Script, args: readonly string[]): Promise<Reply> {
     try {
-      return await ask(this.#wire.commands, ['EVALSHA', sha, ...args])
+      return await ask(this.#clients.commands, ['EVALSHA', sha, ...args])
     } catch (error) {
       if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#meant(error)
       // Somebody has made Redis forget its scripts.
@@ -77,7 +77,7 @@ export class Line {
 
   async subscribe(topics: readonly string[]): Promise<void> {
     try {
-      await this.#wire.announcements.sSubscribe([...topics], this.onMessage)
+      await this.#clients.subscriber.sSubscribe([...topics], this.onMessage)
     } catch (error) {
       throw this.#meant(error)
     }
@@ -85,7 +85,7 @@ export class Line {
 
   async unsubscribe(topics: readonly string[]): Promise<void> {
     try {
-      await this.#wire.announcements.sUnsubscribe([...topics], this.onMessage)
+      await this.#clients.subscriber.sUnsubscribe([...topics], this.onMessage)
     } catch (error) {
       throw this.#meant(error)
     }
@@ -100,7 +100,7 @@ export class Line {
     await Promise.resolve()
     this.#announced = undefined
     try {
-      await ask(this.#wire.announcements, ['PING'])
+      await ask(this.#clients.subscriber, ['PING'])
     } catch (error) {
       throw this.#meant(error)
     }
@@ -121,15 +121,15 @@ export class Line {
 
   cut(why?: unknown): void {
     if (why instanceof Error) this.#why ??= why
-    for (const client of [this.#wire.commands, this.#wire.announcements])
+    for (const client of [this.#clients.commands, this.#clients.subscriber])
       if (client.isOpen) client.destroy()
   }
 
   #meant(error: unknown): unknown {
-    if (!(error instanceof ErrorReply)) return new StoreAway({ cause: error })
+    if (!(error instanceof ErrorReply)) return new StoreUnavailable({ cause: error })
     if (!isAway(error)) return error
     this.cut(error)
-    return new StoreAway({ cause: error })
+    return new StoreUnavailable({ cause: error })
   }
 }
 

@@ -1,5 +1,5 @@
 /** What records look like in Redis. Names of fields are short because they are there a million times. */
-import { EDITABLE, amended } from '../apply-edit.ts'
+import { EDITABLE, applyEdit } from '../apply-edit.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import {
   readJson,
@@ -195,7 +195,7 @@ export function readEvent(text: string, epoch: string): StoredEvent {
   const body = (MADE_BY_SCRIPTS.has(type) ? readJson : readQuickly)(bodyText) as EventBody
   const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
   const event = { n, id: formatCursor({ epoch, n }), body, delivery }
-  return edited.length === 0 ? event : amended(event, readEdit(edited))
+  return edited.length === 0 ? event : applyEdit(event, readEdit(edited))
 }
 
 /** An event on the topics of these users. */

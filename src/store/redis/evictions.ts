@@ -1,11 +1,11 @@
 import type { Eviction } from '../store.ts'
-import type { Link } from './reconnecting-connection.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
 
 /** So often Redis is asked, at most. */
 const EVERY_MS = 10_000
 
 interface Parts {
-  readonly link: Link
+  readonly redis: ReconnectingConnection
   /** Milliseconds that only ever grow. */
   readonly now: () => number
   /** What is to be said about it to whoever runs the server: once when it may happen, once when it does. */
@@ -29,12 +29,15 @@ export class Evictions {
     return this.#policy !== '' && this.#policy !== 'noeviction'
   }
 
-  /** Resolves with true if keys were taken away since the last time. Rejects with `StoreAway`. */
+  /** Resolves with true if keys were taken away since the last time. Rejects with `StoreUnavailable`. */
   async look(): Promise<boolean> {
-    const { now, link } = this.parts
+    const { now, redis } = this.parts
     if (now() - this.#lookedAt < EVERY_MS) return false
     this.#lookedAt = now()
-    const facts = await Promise.all([link.allowed('INFO', 'memory'), link.allowed('INFO', 'stats')])
+    const facts = await Promise.all([
+      redis.allowed('INFO', 'memory'),
+      redis.allowed('INFO', 'stats'),
+    ])
     const fact = (name: string): string =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(facts.join('\n'))?.[1] ?? ''
     this.#notePolicy(fact('maxmemory_policy'))

@@ -1,6 +1,6 @@
 /** What Redis answers while it cannot do its work, and what its operator can do about it. */
 import { ErrorReply } from '@redis/client'
-import { StoreAway } from '../store.ts'
+import { StoreUnavailable } from '../store.ts'
 import { reasonOf } from '../../lib/reason.ts'
 
 const MOVES = 'A slot of the Cluster moves to another node. This passes by itself.'
@@ -43,7 +43,7 @@ export const isAway = (error: ErrorReply): boolean => firstWordOf(error) in ADVI
 
 /** What Redis said, or what happened to the connection, behind an error that callers get. */
 export const causeOf = (error: unknown): unknown =>
-  error instanceof StoreAway && error.cause !== undefined ? error.cause : error
+  error instanceof StoreUnavailable && error.cause !== undefined ? error.cause : error
 
 /** What can be done about it, for the log; undefined if there is nothing to say beyond the error. */
 export function adviceOn(error: unknown): string | undefined {

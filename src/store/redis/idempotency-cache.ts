@@ -1,9 +1,9 @@
 import { ANSWER_OVERHEAD_BYTES } from '../idempotency-cache.ts'
-import { StoreAway } from '../store.ts'
-import type { Answer, Answers, Claim } from '../idempotency-cache.ts'
-import type { Installation } from './script-runner.ts'
+import { StoreUnavailable } from '../store.ts'
+import type { CachedAnswer, IdempotencyCache, Claim } from '../idempotency-cache.ts'
+import type { ScriptRunner } from './script-runner.ts'
 
-export interface RedisAnswersOptions {
+export interface RedisIdempotencyCacheOptions {
   /** How long an answer is remembered. 0: only those who wait for it get it. */
   readonly windowMs: number
   /** Of all answers of the installation; an answer counts with `ANSWER_OVERHEAD_BYTES` more than its text. */
@@ -29,15 +29,15 @@ interface OwnClaim {
 }
 
 /** Answers in Redis, for all servers of the installation. */
-export class RedisAnswers implements Answers {
+export class RedisIdempotencyCache implements IdempotencyCache {
   /** What Redis is told of a claim when it is back. Until then whoever repeats the request finds no store either. */
   readonly #owed = new Map<OwnClaim, { readonly text: string; readonly size: number }>()
   /** Requests that are being done somewhere, and what is to be called with their answer. */
   readonly #waiting = new Map<string, Set<(text: string | undefined) => void>>()
 
   constructor(
-    private readonly installation: Installation,
-    private readonly options: RedisAnswersOptions,
+    private readonly runner: ScriptRunner,
+    private readonly options: RedisIdempotencyCacheOptions,
   ) {}
 
   async claim(key: string, fingerprint: string): Promise<Claim> {
@@ -77,7 +77,7 @@ export class RedisAnswers implements Answers {
     for (const tell of this.#waiting.get(key) ?? []) tell(message.slice(end + 1))
   }
 
-  async #settle(own: OwnClaim, answer: Answer | undefined, keep: boolean): Promise<void> {
+  async #settle(own: OwnClaim, answer: CachedAnswer | undefined, keep: boolean): Promise<void> {
     const text = answer ? JSON.stringify(answer) : ''
     const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer?.text ?? '')
     const isKept = keep && answer && bytes <= this.options.maxBytes
@@ -88,9 +88,9 @@ export class RedisAnswers implements Answers {
     const { windowMs, maxBytes } = this.options
     const { key, fingerprint, id } = own
     try {
-      await this.installation.run('settle', key, fingerprint, id, text, windowMs, size, maxBytes)
+      await this.runner.run('settle', key, fingerprint, id, text, windowMs, size, maxBytes)
     } catch (error) {
-      if (!(error instanceof StoreAway)) throw error
+      if (!(error instanceof StoreUnavailable)) throw error
       // What was asked for is done, and its answer is owed to those who repeat the request.
       this.#owed.set(own, { text, size })
     }
@@ -101,7 +101,7 @@ export class RedisAnswers implements Answers {
     key: string,
     fingerprint: string,
     told: Promise<string | undefined>,
-  ): Promise<Answer | undefined> {
+  ): Promise<CachedAnswer | undefined> {
     const text = await told
     if (text !== undefined) return readAnswer(text)
     const { told: toldLater, cancel } = this.#notice(key)
@@ -112,7 +112,7 @@ export class RedisAnswers implements Answers {
   }
 
   /** What a claim would find, without making one. */
-  async #look(own: OwnClaim): Promise<Answer | 'pending' | undefined> {
+  async #look(own: OwnClaim): Promise<CachedAnswer | 'pending' | undefined> {
     const reply = await this.#ask(own)
     if (reply[0] === 'answered') return readAnswer(reply[1])
     if (reply[0] === 'pending') return 'pending'
@@ -124,11 +124,11 @@ export class RedisAnswers implements Answers {
   async #ask(own: OwnClaim): Promise<ClaimReply> {
     const { key, fingerprint, id } = own
     try {
-      const reply = await this.installation.run('claim', key, fingerprint, id, PENDING_MS)
+      const reply = await this.runner.run('claim', key, fingerprint, id, PENDING_MS)
       return reply as unknown as ClaimReply
     } catch (error) {
       // Redis may have been asked and have made the claim, though nobody does what it was made for.
-      if (error instanceof StoreAway && error.cause !== undefined)
+      if (error instanceof StoreUnavailable && error.cause !== undefined)
         this.#owed.set(own, { text: '', size: 0 })
       throw error
     }
@@ -156,5 +156,5 @@ const newClaim = (key: string, fingerprint: string): OwnClaim => ({
   id: crypto.randomUUID(),
 })
 
-const readAnswer = (text: string): Answer | undefined =>
-  text === '' ? undefined : (JSON.parse(text) as Answer)
+const readAnswer = (text: string): CachedAnswer | undefined =>
+  text === '' ? undefined : (JSON.parse(text) as CachedAnswer)

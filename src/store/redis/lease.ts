@@ -1,7 +1,7 @@
-import { StoreAway } from '../store.ts'
+import { StoreUnavailable } from '../store.ts'
 import { inBackground } from '../../lib/in-background.ts'
-import type { Installation } from './script-runner.ts'
-import type { Line } from './connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
+import type { Connection } from './connection.ts'
 import type { SharedClock } from './shared-clock.ts'
 
 export const BEAT_MS = 1000
@@ -11,7 +11,7 @@ export const LEASE_MS = 6000
 export const PATIENCE_MS = 3000
 
 interface Parts {
-  readonly installation: Installation
+  readonly runner: ScriptRunner
   readonly clock: SharedClock
   /** The calendar in milliseconds; 0 for Redis's own, which is the same for all servers. */
   readonly calendar: () => number
@@ -59,13 +59,13 @@ export class Lease {
   }
 
   /** On a new connection. If others took this server for dead meanwhile it has another name now. */
-  async begin(line: Line): Promise<void> {
-    const { installation, calendar } = this.parts
+  async begin(connection: Connection): Promise<void> {
+    const { runner, calendar } = this.parts
     const wasKnown = this.#last > 0
     const isForgotten =
-      wasKnown && !this.#note(await installation.runOn(line, 'beat', 0, calendar()))
-    if (isForgotten) installation.rename()
-    this.#note(await installation.runOn(line, 'beat', 1, calendar()))
+      wasKnown && !this.#note(await runner.runOn(connection, 'beat', 0, calendar()))
+    if (isForgotten) runner.rename()
+    this.#note(await runner.runOn(connection, 'beat', 1, calendar()))
     this.#schedule()
   }
 
@@ -74,9 +74,9 @@ export class Lease {
     clearTimeout(this.#timer)
     const cancel = this.#cutAfterSilence()
     try {
-      await this.parts.installation.run('exit')
+      await this.parts.runner.run('exit')
     } catch (error) {
-      if (!(error instanceof StoreAway)) throw error // else its lease runs out
+      if (!(error instanceof StoreUnavailable)) throw error // else its lease runs out
     } finally {
       cancel()
     }
@@ -90,10 +90,10 @@ export class Lease {
   }
 
   async #beat(): Promise<void> {
-    const { installation, calendar, announced, onFailure, onForgotten, onHead } = this.parts
+    const { runner, calendar, announced, onFailure, onForgotten, onHead } = this.parts
     const cancel = this.#cutAfterSilence()
     try {
-      const reply = await installation.run('beat', 0, calendar())
+      const reply = await runner.run('beat', 0, calendar())
       await announced()
       onHead((reply as readonly number[])[1] ?? 0)
       if (!this.#note(reply)) onForgotten()
@@ -101,7 +101,7 @@ export class Lease {
     } catch (error) {
       // The link has lost Redis, and begins again when it is back. Anything else that Redis has against a beat it has
       // against the first one of a new connection too, and the link tells it.
-      if (!(error instanceof StoreAway)) onFailure(error)
+      if (!(error instanceof StoreUnavailable)) onFailure(error)
     } finally {
       cancel()
     }

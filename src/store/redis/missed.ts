@@ -1,6 +1,6 @@
 /** What `missed.lua` is asked, and what it answers. */
 import { isChannelTopic, nameInTopic } from '../store.ts'
-import { partsOf } from '../../lib/chunks.ts'
+import { chunksOf } from '../../lib/chunks.ts'
 import { readEvent, readPrivate } from './encoding.ts'
 import type { Missed, Since, StoredEvent, Topic } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
@@ -22,8 +22,8 @@ export interface Reading extends Missed {
 }
 
 /** At least one, which may be empty: the head is asked for in any case. */
-export const sincePartsOf = (since: readonly Since[]): (readonly Since[])[] =>
-  since.length === 0 ? [[]] : partsOf(since, AT_ONCE)
+export const sinceChunksOf = (since: readonly Since[]): (readonly Since[])[] =>
+  since.length === 0 ? [[]] : chunksOf(since, AT_ONCE)
 
 export const writeSince = (since: readonly Since[]): (string | number)[] => [
   since.length,

@@ -1,11 +1,11 @@
-import { StoreAway, channelTopic } from '../store.ts'
+import { StoreUnavailable, channelTopic } from '../store.ts'
 import { inBackground } from '../../lib/in-background.ts'
-import { partsOf } from '../../lib/chunks.ts'
+import { chunksOf } from '../../lib/chunks.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
 import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { ChannelName } from '../../protocol/ids.ts'
-import type { Installation } from './script-runner.ts'
-import type { Line } from './connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
+import type { Connection } from './connection.ts'
 
 /** Another server has so long to hand over a connection that a client opened here; then it is taken from it. */
 const HANDOVER_MS = 1000
@@ -14,13 +14,13 @@ const AT_ONCE = 200
 /** Leaves the cursor of a connection as it is. */
 const AS_IT_WAS = -1
 
-interface Held {
+interface HeldConnection {
   readonly kind: SinkKind
   /** Which attachment this is, of all in the installation. */
   readonly turn: number
 }
 
-interface Owed {
+interface PendingRelease {
   /** 0: unknown. */
   readonly turn: number
   readonly cursor: number
@@ -28,7 +28,7 @@ interface Owed {
 }
 
 /** Of a connection that may be attached here, though nobody knows. */
-const UNKNOWN: Owed = { turn: 0, cursor: AS_IT_WAS, waitMs: 0 }
+const UNKNOWN: PendingRelease = { turn: 0, cursor: AS_IT_WAS, waitMs: 0 }
 
 type Reclaimed = readonly ['dropped' | 'moved' | 'is-in', ConnId, channels: readonly string[]]
 
@@ -43,15 +43,15 @@ type AttachReply =
  * The connections that clients have open on this server, as far as Redis has to know. What could not be told while Redis
  * was away is told when it is back.
  */
-export class Holdings {
-  readonly #held = new Map<ConnId, Held>()
-  readonly #owed = new Map<ConnId, Owed>()
+export class Ownership {
+  readonly #held = new Map<ConnId, HeldConnection>()
+  readonly #pendingReleases = new Map<ConnId, PendingRelease>()
   readonly #awaited = new Map<ConnId, Set<() => void>>()
   /** Connections that are being asked for, with those of their requests that are not answered. */
   readonly #asking = new Map<ConnId, Set<Promise<unknown>>>()
 
   constructor(
-    private readonly installation: Installation,
+    private readonly runner: ScriptRunner,
     /** How long a connection waits whose client did not say whether it comes back. */
     private readonly orphanWaitMs: number,
     private readonly command: (command: Command) => void,
@@ -67,7 +67,7 @@ export class Holdings {
       if (reply[0] === 'unknown') return undefined
       if (reply[0] === 'superseded') return 'superseded'
       if (reply[0] !== 'attached') return 'waits'
-      this.#owed.delete(connId)
+      this.#pendingReleases.delete(connId)
       const [, user, cursor, returning, channels, turn] = reply
       const isStream = kind === 'stream' || this.#held.get(connId)?.kind === 'stream'
       this.#held.set(connId, { kind: isStream ? 'stream' : 'poll', turn })
@@ -79,9 +79,13 @@ export class Holdings {
       }
     } catch (error) {
       // Redis may have done it, though nobody holds the connection here.
-      if (error instanceof StoreAway && !this.#held.has(connId)) {
-        const { turn, cursor, waitMs } = this.#owed.get(connId) ?? UNKNOWN
-        this.#owed.set(connId, { turn, cursor, waitMs: Math.max(waitMs, this.orphanWaitMs) })
+      if (error instanceof StoreUnavailable && !this.#held.has(connId)) {
+        const { turn, cursor, waitMs } = this.#pendingReleases.get(connId) ?? UNKNOWN
+        this.#pendingReleases.set(connId, {
+          turn,
+          cursor,
+          waitMs: Math.max(waitMs, this.orphanWaitMs),
+        })
       }
       throw error
     }
@@ -91,15 +95,15 @@ export class Holdings {
     const turn = this.#held.get(connId)?.turn ?? 0
     this.#held.delete(connId)
     try {
-      await this.installation.run('detach', 1, connId, turn, cursor, waitMs)
+      await this.runner.run('detach', 1, connId, turn, cursor, waitMs)
     } catch (error) {
-      if (!(error instanceof StoreAway)) throw error
-      this.#owed.set(connId, { turn, cursor, waitMs })
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#pendingReleases.set(connId, { turn, cursor, waitMs })
     }
   }
 
   /** What other servers, or this one, did to a connection here. */
-  told(type: string, connId: ConnId, since: number, channels: readonly ChannelName[]): void {
+  onMessage(type: string, connId: ConnId, since: number, channels: readonly ChannelName[]): void {
     switch (type) {
       case 'free':
         for (const ask of this.#awaited.get(connId) ?? []) ask()
@@ -121,11 +125,11 @@ export class Holdings {
   }
 
   /** Redis is back: what was done to connections here, and could not be told, is found out. */
-  async settle(line: Line): Promise<void> {
-    await this.#payOwed((...args) => this.installation.runOn(line, 'detach', ...args))
-    for (const part of partsOf([...this.#held], AT_ONCE)) {
+  async settle(connection: Connection): Promise<void> {
+    await this.#payOwed((...args) => this.runner.runOn(connection, 'detach', ...args))
+    for (const part of chunksOf([...this.#held], AT_ONCE)) {
       const args = part.flatMap(([connId, { kind, turn }]) => [connId, kind, turn])
-      const reply = await this.installation.runOn(line, 'reclaim', part.length, ...args)
+      const reply = await this.runner.runOn(connection, 'reclaim', part.length, ...args)
       for (const [type, connId, channels] of reply as unknown as readonly Reclaimed[])
         if (type === 'is-in') this.command({ type, connId, channels: sinceOf(channels) })
         else this.#gone(type, connId)
@@ -135,25 +139,25 @@ export class Holdings {
   /** What clients did while everything else was being found out is told as well. */
   async resume(): Promise<void> {
     try {
-      await this.#payOwed((...args) => this.installation.run('detach', ...args))
+      await this.#payOwed((...args) => this.runner.run('detach', ...args))
     } catch (error) {
       // Away again: it stays owed.
-      if (!(error instanceof StoreAway)) throw error
+      if (!(error instanceof StoreUnavailable)) throw error
     }
   }
 
   async #payOwed(detach: (...args: (string | number)[]) => Promise<unknown>): Promise<void> {
-    for (const part of partsOf([...this.#owed], AT_ONCE)) {
+    for (const part of chunksOf([...this.#pendingReleases], AT_ONCE)) {
       // Who is being attached again is not owed any more once that is answered.
       const due = part.filter(
-        ([connId, owed]) => this.#owed.get(connId) === owed && !this.#asking.has(connId),
+        ([connId, owed]) => this.#pendingReleases.get(connId) === owed && !this.#asking.has(connId),
       )
       const args = due.flatMap(([connId, { turn, cursor, waitMs }]) => [
         ...[connId, turn, cursor, waitMs],
       ])
       if (due.length > 0) await detach(due.length, ...args)
       for (const [connId, owed] of due)
-        if (this.#owed.get(connId) === owed) this.#owed.delete(connId)
+        if (this.#pendingReleases.get(connId) === owed) this.#pendingReleases.delete(connId)
     }
   }
 
@@ -192,7 +196,7 @@ export class Holdings {
     kind: SinkKind,
     attempt: 'first' | 'told' | 'late',
   ): Promise<AttachReply> {
-    const asked = this.installation.run('attach', connId, kind, attempt)
+    const asked = this.runner.run('attach', connId, kind, attempt)
     const remove = addTo(this.#asking, connId, asked)
     try {
       return (await asked) as unknown as AttachReply

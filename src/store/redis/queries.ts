@@ -1,8 +1,8 @@
 import { counted, readChannel, readUsers } from './encoding.ts'
-import { partsOf } from '../../lib/chunks.ts'
+import { chunksOf } from '../../lib/chunks.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
-import type { Installation } from './script-runner.ts'
-import type { Link } from './reconnecting-connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { Reply } from './encoding.ts'
 import type {
   ChannelRecord,
@@ -23,14 +23,14 @@ type ChannelsReply = readonly [channels: readonly Reply[], users: Reply, isWhole
 type SummaryReply = readonly [ChannelName, string, number, number, string]
 
 /** What is known, for those who ask. The calls of the contract, see `../store.ts`. */
-export class Reading {
+export class RedisQueries {
   constructor(
-    private readonly installation: Installation,
-    private readonly link: Link,
+    private readonly runner: ScriptRunner,
+    private readonly redis: ReconnectingConnection,
   ) {}
 
   async channels(names: readonly ChannelName[], include: Include): Promise<ChannelRecord[]> {
-    const parts = partsOf([...new Set(names)], AT_ONCE)
+    const parts = chunksOf([...new Set(names)], AT_ONCE)
     const replies = await Promise.all(parts.map((part) => this.#channels(part, include, 0)))
     return replies.flatMap(([channels]) => this.#readChannels(channels))
   }
@@ -49,26 +49,26 @@ export class Reading {
 
   async users(names: Iterable<UserName>, connections: boolean): Promise<UserRecord[]> {
     const replies = await Promise.all(
-      partsOf([...names], AT_ONCE).map((part) =>
-        this.installation.run('users', connections ? 1 : 0, ...counted(part)),
+      chunksOf([...names], AT_ONCE).map((part) =>
+        this.runner.run('users', connections ? 1 : 0, ...counted(part)),
       ),
     )
     return replies.flatMap(readUsers)
   }
 
   async hasConnection(connId: ConnId): Promise<boolean> {
-    return (await this.link.command('EXISTS', this.installation.keys.connection(connId))) === 1
+    return (await this.redis.command('EXISTS', this.runner.keys.connection(connId))) === 1
   }
 
   async hasUser(user: UserName): Promise<boolean> {
-    return (await this.link.command('HEXISTS', this.installation.keys.user(user), 'i')) === 1
+    return (await this.redis.command('HEXISTS', this.runner.keys.user(user), 'i')) === 1
   }
 
   async channelNames(): Promise<ChannelName[]> {
     const names: ChannelName[] = []
-    const { channels } = this.installation.keys
+    const { channels } = this.runner.keys
     for (let from = '0'; ;) {
-      const page = (await this.link.command(
+      const page = (await this.redis.command(
         ...['ZRANGE', channels, `(${from}`, '+inf', 'BYSCORE'],
         ...['LIMIT', '0', String(NAMES_AT_ONCE), 'WITHSCORES'],
       )) as unknown as readonly (readonly [ChannelName, number])[]
@@ -88,7 +88,7 @@ export class Reading {
 
   async *scanChannels(): AsyncGenerator<ChannelSummary[], void> {
     for (let from = '0'; ;) {
-      const reply = await this.installation.run('summaries', from, AT_ONCE)
+      const reply = await this.runner.run('summaries', from, AT_ONCE)
       const [next, found] = reply as unknown as readonly [string, readonly SummaryReply[]]
       if (found.length > 0) yield found.map(summaryOf)
       if (found.length < AT_ONCE) return
@@ -97,16 +97,16 @@ export class Reading {
   }
 
   async *scanUsers(): AsyncGenerator<UserSummary[], void> {
-    const { users } = this.installation.keys
+    const { users } = this.runner.keys
     let cursor = '0'
     do {
-      const reply = await this.link.command(
+      const reply = await this.redis.command(
         ...['HSCAN', users, cursor, 'COUNT', String(NAMES_AT_ONCE / 2)],
       )
       const [next, flat] = reply as unknown as readonly [string, readonly string[]]
       // Redis may answer more than it was asked for.
-      for (const part of partsOf(flat, 2 * NAMES_AT_ONCE))
-        yield partsOf(part, 2).map(([name, count]) => ({
+      for (const part of chunksOf(flat, 2 * NAMES_AT_ONCE))
+        yield chunksOf(part, 2).map(([name, count]) => ({
           name: name as UserName,
           connections: Number(count),
         }))
@@ -115,7 +115,7 @@ export class Reading {
   }
 
   async figures(): Promise<Figures> {
-    const counts = (await this.installation.run('figures')) as readonly (string | number)[]
+    const counts = (await this.runner.run('figures')) as readonly (string | number)[]
     const [
       connectedUsers = 0,
       connections = 0,
@@ -133,12 +133,12 @@ export class Reading {
     mostUsers: number,
   ): Promise<ChannelsReply> {
     const flags = [users, history].map((flag) => (flag ? 1 : 0))
-    const reply = await this.installation.run('channels', ...flags, mostUsers, ...counted(names))
+    const reply = await this.runner.run('channels', ...flags, mostUsers, ...counted(names))
     return reply as unknown as ChannelsReply
   }
 
   #readChannels(replies: readonly Reply[]): ChannelRecord[] {
-    return replies.map((reply) => readChannel(reply, this.installation.epoch))
+    return replies.map((reply) => readChannel(reply, this.runner.epoch))
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StoreAway } from '../store.ts'
-import { Line } from './connection.ts'
-import { UnfitRedis, connectWire } from './connect.ts'
+import { StoreUnavailable } from '../store.ts'
+import { Connection } from './connection.ts'
+import { UnfitRedis, connectClients } from './connect.ts'
 import { adviceOn, causeOf } from './faults.ts'
 import { inBackground } from '../../lib/in-background.ts'
 import { reasonOf } from '../../lib/reason.ts'
@@ -10,14 +10,14 @@ import type { RedisAddress } from '../../lib/redis-url.ts'
 import type { Reply } from './encoding.ts'
 import type { Script } from './scripts.ts'
 
-export interface LinkOptions {
+export interface ReconnectingConnectionOptions {
   readonly address: RedisAddress
   /** The key whose slot counts on a Cluster. */
   readonly rootKey: string
   /** How long Redis may take to answer. After that the connection counts as lost. */
   readonly timeoutMs: number
   /** What has to be done on a new connection before anything else; the link is ready when it resolves. */
-  readonly onConnected: (line: Line) => Promise<void>
+  readonly onConnected: (connection: Connection) => Promise<void>
   /** From now on commands are taken. */
   readonly onReady: () => void
   /**
@@ -43,15 +43,15 @@ const SETTLING = 4
  * What connects a server to Redis: one connection for commands, one for announcements, and both or none. It comes back by
  * itself, to whichever machine serves by then.
  */
-export class Link {
-  #line: Line | undefined
+export class ReconnectingConnection {
+  #connection: Connection | undefined
   #isStopped = false
   #isAway = false
   /** The advice that was given, since Redis went away. */
   readonly #advised = new Set<string | undefined>()
   #wake: (() => void) | undefined
 
-  constructor(private readonly options: LinkOptions) {}
+  constructor(private readonly options: ReconnectingConnectionOptions) {}
 
   /** Resolves once the link is ready. Rejects with why it is not within `patienceMs`, and gives up. */
   async start(patienceMs: number): Promise<void> {
@@ -63,8 +63,8 @@ export class Link {
       const leftMs = (deadline - performance.now()) / address.endpoints.length
       const allowedMs = Math.max(1, Math.min(timeoutMs, leftMs))
       try {
-        const line = await this.#connect(allowedMs, deadline)
-        inBackground(this.#hold(line), this.options.onFault)
+        const connection = await this.#connect(allowedMs, deadline)
+        inBackground(this.#hold(connection), this.options.onFault)
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis
@@ -84,17 +84,17 @@ export class Link {
 
   stop(): void {
     this.#isStopped = true
-    this.#line?.cut()
-    this.#line = undefined
+    this.#connection?.cut()
+    this.#connection = undefined
     this.#wake?.()
   }
 
-  /** Rejects with `StoreAway`, or with what Redis has against it. */
+  /** Rejects with `StoreUnavailable`, or with what Redis has against it. */
   async command(...args: readonly string[]): Promise<Reply> {
     return this.#ready().command(args)
   }
 
-  /** Undefined if Redis does not allow it. Rejects with `StoreAway`. */
+  /** Undefined if Redis does not allow it. Rejects with `StoreUnavailable`. */
   async allowed(...args: readonly string[]): Promise<Reply | undefined> {
     return this.#ready().allowed(args)
   }
@@ -119,55 +119,58 @@ export class Link {
 
   /** Ends the connection, so that it is made anew. */
   cut(why: unknown): void {
-    this.#line?.cut(why)
+    this.#connection?.cut(why)
   }
 
-  #ready(): Line {
-    if (!this.#line) throw new StoreAway()
-    return this.#line
+  #ready(): Connection {
+    if (!this.#connection) throw new StoreUnavailable()
+    return this.#connection
   }
 
   /** Connects, does what has to be done first, and is ready. */
-  async #connect(connectMs = this.options.timeoutMs, deadline = Infinity): Promise<Line> {
+  async #connect(connectMs = this.options.timeoutMs, deadline = Infinity): Promise<Connection> {
     const { address, rootKey, timeoutMs, onConnected, onMessage } = this.options
-    const line = new Line(await connectWire(address, rootKey, connectMs), onMessage)
+    const connection = new Connection(await connectClients(address, rootKey, connectMs), onMessage)
     try {
       const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
-      await line.guarded(onConnected(line), Math.min(timeoutMs * SETTLING, leftMs))
+      await connection.guarded(onConnected(connection), Math.min(timeoutMs * SETTLING, leftMs))
     } catch (error) {
-      line.cut()
-      throw line.why ?? error
+      connection.cut()
+      throw connection.why ?? error
     }
-    if (this.#isStopped) line.cut()
+    if (this.#isStopped) connection.cut()
     else {
-      this.#line = line
+      this.#connection = connection
       this.options.onReady()
     }
-    return line
+    return connection
   }
 
   /** Waits for the end of a connection, then makes the next one; again and again. */
-  async #hold(first: Line): Promise<void> {
-    let line = first
+  async #hold(first: Connection): Promise<void> {
+    let connection = first
     while (!this.#isStopped) {
-      await line.ended
-      this.#line = undefined
+      await connection.ended
+      this.#connection = undefined
       if (this.#isStopped) return
-      this.#noteAway(line.why ?? new Error(`the connection to ${line.where} is lost`), 0)
+      this.#noteAway(
+        connection.why ?? new Error(`the connection to ${connection.where} is lost`),
+        0,
+      )
       const next = await this.#reconnect()
       if (!next) return
-      line = next
+      connection = next
     }
   }
 
-  async #reconnect(): Promise<Line | undefined> {
+  async #reconnect(): Promise<Connection | undefined> {
     for (let attempt = 0; !this.#isStopped; attempt++)
       try {
-        const line = await this.#connect()
+        const connection = await this.#connect()
         this.#isAway = false
         this.#advised.clear()
-        if (!this.#isStopped) this.options.onBack(line.where)
-        return line
+        if (!this.#isStopped) this.options.onBack(connection.where)
+        return connection
       } catch (error) {
         this.#noteAway(error, attempt)
         await Promise.race([

@@ -1,14 +1,14 @@
-import { StoreAway } from '../store.ts'
+import { StoreUnavailable } from '../store.ts'
 import { reasonOf } from '../../lib/reason.ts'
 import type { Keys } from './keys.ts'
-import type { Line } from './connection.ts'
-import type { Link } from './reconnecting-connection.ts'
+import type { Connection } from './connection.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { Reply } from './encoding.ts'
 import type { SharedClock } from './shared-clock.ts'
 import type { Script, ScriptName } from './scripts.ts'
 
 interface Parts {
-  readonly link: Link
+  readonly redis: ReconnectingConnection
   readonly keys: Keys
   readonly scripts: Readonly<Record<ScriptName, Script>>
   /** What deadlines are by, and what people are shown. */
@@ -16,7 +16,7 @@ interface Parts {
 }
 
 /** What all servers on one Redis share, as seen by one of them: runs scripts there. */
-export class Installation {
+export class ScriptRunner {
   #server = newName()
   /** Known after `enter`. */
   epoch = ''
@@ -37,33 +37,37 @@ export class Installation {
     return this.parts.keys
   }
 
-  /** Rejects with `StoreAway` while Redis is not there, or has forgotten what this server relies on. */
+  /** Rejects with `StoreUnavailable` while Redis is not there, or has forgotten what this server relies on. */
   async run(name: ScriptName, ...args: readonly (string | number)[]): Promise<Reply> {
-    const { link, scripts } = this.parts
+    const { redis, scripts } = this.parts
     try {
-      return await link.script(scripts[name], this.#full(args))
+      return await redis.script(scripts[name], this.#full(args))
     } catch (error) {
       if (!reasonOf(error).startsWith('EPOCH')) throw error
-      link.cut(error)
-      throw new StoreAway({ cause: error })
+      redis.cut(error)
+      throw new StoreUnavailable({ cause: error })
     }
   }
 
   /** On a connection that is not ready for everybody yet. */
-  async runOn(line: Line, name: ScriptName, ...args: readonly (string | number)[]): Promise<Reply> {
-    return line.script(this.parts.scripts[name], this.#full(args))
+  async runOn(
+    connection: Connection,
+    name: ScriptName,
+    ...args: readonly (string | number)[]
+  ): Promise<Reply> {
+    return connection.script(this.parts.scripts[name], this.#full(args))
   }
 
   /** A connection is made. Answers the number of the newest event, and whether this is another epoch than before. */
   async enter(
-    line: Line,
+    connection: Connection,
     known: number,
   ): Promise<{ readonly head: number; readonly isNew: boolean }> {
     const fresh = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
     const { scripts, keys } = this.parts
-    await line.load(Object.values(scripts))
-    const args = ['1', keys.root, line.run, fresh, this.epoch, String(known)]
-    const [epoch, head] = (await line.script(scripts.enter, args)) as [string, number]
+    await connection.load(Object.values(scripts))
+    const args = ['1', keys.root, connection.run, fresh, this.epoch, String(known)]
+    const [epoch, head] = (await connection.script(scripts.enter, args)) as [string, number]
     const isNew = this.epoch !== '' && this.epoch !== epoch
     this.epoch = epoch
     return { head, isNew }

@@ -1,13 +1,13 @@
 import { constantsOf } from './constants.ts'
-import { Announcements } from './subscriptions.ts'
-import { Holdings } from './ownership.ts'
-import { Installation } from './script-runner.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Ownership } from './ownership.ts'
+import { ScriptRunner } from './script-runner.ts'
 import { Keys } from './keys.ts'
 import { Lease } from './lease.ts'
-import { Link } from './reconnecting-connection.ts'
+import { ReconnectingConnection } from './reconnecting-connection.ts'
 import { RedisAdminSessions } from './admin-sessions.ts'
-import { RedisAnswers } from './idempotency-cache.ts'
-import { Reading } from './queries.ts'
+import { RedisIdempotencyCache } from './idempotency-cache.ts'
+import { RedisQueries } from './queries.ts'
 import { SharedClock } from './shared-clock.ts'
 import { Upkeep } from './upkeep.ts'
 import { inBackground } from '../../lib/in-background.ts'
@@ -25,8 +25,8 @@ import {
 import type { AdminSessionLimits } from '../admin-sessions.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
-import type { Line } from './connection.ts'
-import type { RedisAnswersOptions } from './idempotency-cache.ts'
+import type { Connection } from './connection.ts'
+import type { RedisIdempotencyCacheOptions } from './idempotency-cache.ts'
 import type { Reply } from './encoding.ts'
 import type { RedisStoreOptions } from './options.ts'
 import type { TellingScript } from './scripts.ts'
@@ -36,28 +36,28 @@ export type { RedisStoreOptions }
 
 /** Keeps everything in Redis, for any number of servers. What each call does there is in `redis/lua`. */
 export class RedisStore implements Contract.Store {
-  readonly #installation: Installation
-  readonly #link: Link
-  readonly #announcements: Announcements
-  readonly #holdings: Holdings
+  readonly #runner: ScriptRunner
+  readonly #redis: ReconnectingConnection
+  readonly #subscriptions: Subscriptions
+  readonly #ownership: Ownership
   readonly #lease: Lease
-  readonly #reading: Reading
+  readonly #queries: RedisQueries
   readonly #upkeep: Upkeep
-  #answers: RedisAnswers | undefined
+  #idempotencyCache: RedisIdempotencyCache | undefined
   #onCommand: (command: Contract.Command) => void = () => {}
 
   private constructor(private readonly options: RedisStoreOptions) {
     const keys = new Keys(options.prefix, options.address.database)
-    this.#link = new Link({
+    this.#redis = new ReconnectingConnection({
       address: options.address,
       rootKey: keys.root,
       timeoutMs: options.timeoutMs,
-      onConnected: (line) => this.#begin(line),
+      onConnected: (connection) => this.#begin(connection),
       onReady: () => {
-        this.#announcements.resume()
+        this.#subscriptions.resume()
         // A new connection begins with the same, and tells why it fails.
-        this.#holdings.resume().catch((error: unknown) => this.#link.cut(error))
-        inBackground(this.#answers?.resume(), options.onFault)
+        this.#ownership.resume().catch((error: unknown) => this.#redis.cut(error))
+        inBackground(this.#idempotencyCache?.resume(), options.onFault)
       },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
@@ -65,52 +65,52 @@ export class RedisStore implements Contract.Store {
       onFault: options.onFault,
     })
     const clock = new SharedClock(() => options.clock.now(), options.now)
-    this.#installation = new Installation({
-      link: this.#link,
+    this.#runner = new ScriptRunner({
+      redis: this.#redis,
       keys,
       scripts: loadScripts(constantsOf(options)),
       clock,
     })
     const command = (said: Contract.Command): void => this.#onCommand(said)
-    this.#announcements = new Announcements(this.#installation, this.#link)
+    this.#subscriptions = new Subscriptions(this.#runner, this.#redis)
     const { orphanWaitMs, onFault } = options
-    this.#holdings = new Holdings(this.#installation, orphanWaitMs, command, onFault)
+    this.#ownership = new Ownership(this.#runner, orphanWaitMs, command, onFault)
     this.#lease = new Lease({
-      installation: this.#installation,
+      runner: this.#runner,
       clock,
       calendar: options.now ?? (() => 0),
-      onFailure: (why) => this.#link.cut(why),
+      onFailure: (why) => this.#redis.cut(why),
       onForgotten: () =>
-        this.#link.cut(new Error('other servers took this one for dead, which it was not')),
-      announced: () => this.#link.announced(),
-      onHead: (head) => this.#announcements.noteHead(head),
+        this.#redis.cut(new Error('other servers took this one for dead, which it was not')),
+      announced: () => this.#redis.announced(),
+      onHead: (head) => this.#subscriptions.noteHead(head),
       timeoutMs: options.timeoutMs,
       onFault: options.onFault,
     })
-    this.#reading = new Reading(this.#installation, this.#link)
-    const [link, installation, lease] = [this.#link, this.#installation, this.#lease]
+    this.#queries = new RedisQueries(this.#runner, this.#redis)
+    const [redis, runner, lease] = [this.#redis, this.#runner, this.#lease]
     const tell = this.#tell.bind(this)
-    this.#upkeep = new Upkeep({ link, installation, lease, options, tell })
+    this.#upkeep = new Upkeep({ redis, runner, lease, options, tell })
   }
 
   /** Connects. Rejects with which address and why, if Redis cannot be used within `patienceMs`. */
   static async open(options: RedisStoreOptions, patienceMs: number): Promise<RedisStore> {
     const store = new RedisStore(options)
-    await store.#link.start(patienceMs)
+    await store.#redis.start(patienceMs)
     await store.#upkeep.begin()
     return store
   }
 
   get epoch(): string {
-    return this.#installation.epoch
+    return this.#runner.epoch
   }
 
   onEvent(listener: Parameters<Contract.Store['onEvent']>[0]): void {
-    this.#announcements.listeners.onEvent = listener
+    this.#subscriptions.listeners.onEvent = listener
   }
 
   onGap(listener: Parameters<Contract.Store['onGap']>[0]): void {
-    this.#announcements.listeners.onGap = listener
+    this.#subscriptions.listeners.onGap = listener
   }
 
   onCommand(listener: Parameters<Contract.Store['onCommand']>[0]): void {
@@ -118,11 +118,11 @@ export class RedisStore implements Contract.Store {
   }
 
   listen(topic: Contract.Topic): Promise<void> {
-    return this.#announcements.listen(topic)
+    return this.#subscriptions.listen(topic)
   }
 
   unlisten(topic: Contract.Topic): Promise<void> {
-    return this.#announcements.unlisten(topic)
+    return this.#subscriptions.unlisten(topic)
   }
 
   async connect(facts: Contract.ConnectFacts): Promise<Contract.Connected> {
@@ -158,15 +158,15 @@ export class RedisStore implements Contract.Store {
   }
 
   hasConnection(connId: ConnId): Promise<boolean> {
-    return this.#reading.hasConnection(connId)
+    return this.#queries.hasConnection(connId)
   }
 
   attach(connId: ConnId, kind: Contract.SinkKind) {
-    return this.#holdings.attach(connId, kind)
+    return this.#ownership.attach(connId, kind)
   }
 
   detach(connId: ConnId, cursor: number, waitMs: number): Promise<void> {
-    return this.#holdings.detach(connId, cursor, waitMs)
+    return this.#ownership.detach(connId, cursor, waitMs)
   }
 
   async setUserState(
@@ -186,57 +186,57 @@ export class RedisStore implements Contract.Store {
   }
 
   async configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Promise<void> {
-    await this.#installation.run('configure', ...writeChannels([...settings.keys()], settings))
+    await this.#runner.run('configure', ...writeChannels([...settings.keys()], settings))
   }
 
   async ensure(channels: readonly ChannelName[]): Promise<number> {
-    return Number(await this.#installation.run('ensure', ...writeChannels(channels, new Map())))
+    return Number(await this.#runner.run('ensure', ...writeChannels(channels, new Map())))
   }
 
   async publish(publications: readonly Contract.Publication[], once = ''): Promise<void> {
     if (publications.length === 0) return
     const written = publications.flatMap(writePublication)
-    await this.#installation.run('publish', once, publications.length, ...written)
+    await this.#runner.run('publish', once, publications.length, ...written)
   }
 
   missed(since: readonly Contract.Since[]): Promise<Contract.Missed> {
-    return this.#announcements.missed(since)
+    return this.#subscriptions.missed(since)
   }
 
   channelNames(): Promise<readonly ChannelName[]> {
-    return this.#reading.channelNames()
+    return this.#queries.channelNames()
   }
 
   channels(names: readonly ChannelName[], include: Contract.Include) {
-    return this.#reading.channels(names, include)
+    return this.#queries.channels(names, include)
   }
 
   describe(names: readonly ChannelName[], include: Contract.Include, mostUsers: number) {
-    return this.#reading.describe(names, include, mostUsers)
+    return this.#queries.describe(names, include, mostUsers)
   }
 
   users(names: Iterable<UserName>, include = { connections: false }) {
-    return this.#reading.users(names, include.connections)
+    return this.#queries.users(names, include.connections)
   }
 
   connectedUserNames(): Promise<readonly UserName[]> {
-    return this.#reading.connectedUserNames()
+    return this.#queries.connectedUserNames()
   }
 
   hasUser(user: UserName): Promise<boolean> {
-    return this.#reading.hasUser(user)
+    return this.#queries.hasUser(user)
   }
 
   scanChannels() {
-    return this.#reading.scanChannels()
+    return this.#queries.scanChannels()
   }
 
   scanUsers() {
-    return this.#reading.scanUsers()
+    return this.#queries.scanUsers()
   }
 
   async figures(): Promise<Contract.Figures> {
-    return { ...(await this.#reading.figures()), eviction: this.#upkeep.eviction }
+    return { ...(await this.#queries.figures()), eviction: this.#upkeep.eviction }
   }
 
   sweep(): Promise<readonly ConnId[]> {
@@ -244,59 +244,59 @@ export class RedisStore implements Contract.Store {
   }
 
   /** Answers to requests that may be sent twice, for all servers. */
-  answers(options: RedisAnswersOptions): RedisAnswers {
-    return (this.#answers ??= new RedisAnswers(this.#installation, options))
+  idempotencyCache(options: RedisIdempotencyCacheOptions): RedisIdempotencyCache {
+    return (this.#idempotencyCache ??= new RedisIdempotencyCache(this.#runner, options))
   }
 
   /** Sessions of the admin pages, for all servers. */
   adminSessions(limits: AdminSessionLimits): RedisAdminSessions {
-    return new RedisAdminSessions(this.#installation, limits)
+    return new RedisAdminSessions(this.#runner, limits)
   }
 
   /** Waits for what is being done, so that connections that were let go of are let go of. */
   async stop(): Promise<void> {
-    this.#announcements.stop()
+    this.#subscriptions.stop()
     await this.#lease.end()
-    this.#link.stop()
+    this.#redis.stop()
   }
 
   /** Runs a script that tells what it changes. */
   #tell(name: TellingScript, ...args: readonly (string | number)[]): Promise<Reply> {
     const now = isoTimestamp(this.options.clock.wallTime())
-    return this.#installation.run(name, now, crypto.randomUUID(), ...args)
+    return this.#runner.run(name, now, crypto.randomUUID(), ...args)
   }
 
   /** On every new connection, before anything else. */
-  async #begin(line: Line): Promise<void> {
-    const announcements = this.#announcements
-    announcements.hold()
-    const { head, isNew } = await this.#installation.enter(line, announcements.heardThrough)
-    if (isNew) announcements.forget(head)
-    await this.#lease.begin(line)
+  async #begin(connection: Connection): Promise<void> {
+    const subscriptions = this.#subscriptions
+    subscriptions.hold()
+    const { head, isNew } = await this.#runner.enter(connection, subscriptions.heardThrough)
+    if (isNew) subscriptions.forget(head)
+    await this.#lease.begin(connection)
     // Before anything is asked about connections: what is done to one of them afterwards is told here, and only once. And
     // who is not heard is taken for dead, so that what it holds is taken from it.
-    await announcements.listenForItself(line)
+    await subscriptions.listenForItself(connection)
     // Before events are read: they are not for those who have left meanwhile.
-    await this.#holdings.settle(line)
-    await announcements.recover(line)
+    await this.#ownership.settle(connection)
+    await subscriptions.recover(connection)
   }
 
   #receive(text: string, topic: string): void {
-    const { keys, server } = this.#installation
-    if (topic !== keys.server(server)) return this.#announcements.inChannel(topic, text)
+    const { keys, server } = this.#runner
+    if (topic !== keys.server(server)) return this.#subscriptions.inChannel(topic, text)
     const [type = '', ...lines] = text.split('\n')
     if (type === 'epoch')
-      return this.#link.cut(new Error('Redis has lost some of what was announced'))
+      return this.#redis.cut(new Error('Redis has lost some of what was announced'))
     if (type === 'event') {
       const [users = '[]', ...event] = lines
-      return this.#announcements.toUsers(JSON.parse(users) as UserName[], event.join('\n'))
+      return this.#subscriptions.toUsers(JSON.parse(users) as UserName[], event.join('\n'))
     }
-    if (type === 'settled') return this.#answers?.settled(lines.join('\n'))
+    if (type === 'settled') return this.#idempotencyCache?.settled(lines.join('\n'))
     const [connId, number, channels = '[]'] = lines
     // Zero is what older servers say where the number of the newest event is said by now.
     const n = type === 'moved' ? undefined : Number(number) || undefined
-    this.#announcements.command(n, () =>
-      this.#holdings.told(
+    this.#subscriptions.command(n, () =>
+      this.#ownership.onMessage(
         type,
         connId as ConnId,
         Number(number),

@@ -1,12 +1,12 @@
-import { StoreAway, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
+import { StoreUnavailable, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
 import { counted, readEvent, readPrivate } from './encoding.ts'
 import { inOneOrder } from './happenings.ts'
-import { partsOf } from '../../lib/chunks.ts'
-import { readMissed, sincePartsOf, writeSince } from './missed.ts'
+import { chunksOf } from '../../lib/chunks.ts'
+import { readMissed, sinceChunksOf, writeSince } from './missed.ts'
 import type { Happening } from './happenings.ts'
-import type { Installation } from './script-runner.ts'
-import type { Line } from './connection.ts'
-import type { Link } from './reconnecting-connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
+import type { Connection } from './connection.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { Missed, Since, Store, StoredEvent, Topic } from '../store.ts'
 import type { MissedReply } from './missed.ts'
@@ -31,7 +31,7 @@ interface Recovered {
  * What is announced to this server: asks Redis for the topics that are listened to here, and hands on what comes in the
  * order of its numbers. What was announced while Redis could not be heard is read afterwards.
  */
-export class Announcements {
+export class Subscriptions {
   readonly listeners: Listeners = { onEvent: () => {}, onGap: () => {} }
   readonly #wanted = new Set<Topic>()
   /** Not wanted any more, but what was announced before is still on its way. */
@@ -52,8 +52,8 @@ export class Announcements {
   #recovery = deferred()
 
   constructor(
-    private readonly installation: Installation,
-    private readonly link: Link,
+    private readonly runner: ScriptRunner,
+    private readonly redis: ReconnectingConnection,
   ) {}
 
   get heardThrough(): number {
@@ -74,7 +74,7 @@ export class Announcements {
         await this.#ask(topic, true)
         isHeard = true
       } catch (error) {
-        if (!(error instanceof StoreAway)) throw error
+        if (!(error instanceof StoreUnavailable)) throw error
         isHeard = (await this.#recovery.promise).has(topic)
       }
   }
@@ -85,10 +85,10 @@ export class Announcements {
     this.#ending.add(topic)
     try {
       await this.#ask(topic, false)
-      await this.link.announced()
+      await this.redis.announced()
     } catch (error) {
       // With the connection everything is gone that was listened to, and only what is wanted is asked for again.
-      if (!(error instanceof StoreAway)) throw error
+      if (!(error instanceof StoreUnavailable)) throw error
     } finally {
       this.#ending.delete(topic)
     }
@@ -96,20 +96,20 @@ export class Announcements {
 
   /** Nobody waits for Redis any more. */
   stop(): void {
-    this.#recovery.reject(new StoreAway())
+    this.#recovery.reject(new StoreUnavailable())
     this.#wanted.clear()
   }
 
   /** An event in a channel. */
   inChannel(name: string, text: string): void {
-    const topic = this.installation.keys.channelTopicOf(name)
-    this.#hear(text, () => [readEvent(text, this.installation.epoch), [topic]])
+    const topic = this.runner.keys.channelTopicOf(name)
+    this.#hear(text, () => [readEvent(text, this.runner.epoch), [topic]])
   }
 
   /** An event for users. */
   toUsers(names: readonly UserName[], text: string): void {
     const topics = names.map(userTopic)
-    this.#hear(text, () => [readPrivate(text, this.installation.epoch, names), topics])
+    this.#hear(text, () => [readPrivate(text, this.runner.epoch, names), topics])
   }
 
   /** Something is done to a connection. `n`: the number of the newest event then; undefined if it is not known. */
@@ -119,19 +119,19 @@ export class Announcements {
 
   async missed(since: readonly Since[]): Promise<Missed> {
     const replies = await Promise.all(
-      sincePartsOf(since).map((part) => this.installation.run('missed', ...writeSince(part))),
+      sinceChunksOf(since).map((part) => this.runner.run('missed', ...writeSince(part))),
     )
-    const missed = readMissed(since, replies as unknown as MissedReply[], this.installation.epoch)
+    const missed = readMissed(since, replies as unknown as MissedReply[], this.runner.epoch)
     // What was read here is announced as well: whoever asked has to have it all, to tell each event once.
-    await this.link.announced()
+    await this.redis.announced()
     this.noteHead(missed.head)
     return missed
   }
 
   /** What concerns this server alone is heard on this connection from now on. */
-  async listenForItself(line: Line): Promise<void> {
-    const { server, keys } = this.installation
-    await line.subscribe([keys.server(server)])
+  async listenForItself(connection: Connection): Promise<void> {
+    const { server, keys } = this.runner
+    await connection.subscribe([keys.server(server)])
   }
 
   /** From now on what comes is held, until `resume` has told what came before. */
@@ -146,14 +146,14 @@ export class Announcements {
   }
 
   /** Listens anew on a new connection, and reads what was announced since the last one was lost. */
-  async recover(line: Line): Promise<void> {
+  async recover(connection: Connection): Promise<void> {
     const topics = [...this.#wanted]
     const channels = topics.filter(isChannelTopic).map((topic) => this.#nameOf(topic))
     const users = topics.filter((topic) => !isChannelTopic(topic)).map(nameInTopic)
-    for (const part of partsOf(channels, AT_ONCE)) await line.subscribe(part)
-    for (const part of partsOf(users, AT_ONCE))
-      await this.installation.runOn(line, 'listen', ...counted(part), 0)
-    this.#recovered = await this.#readMissed(line, topics)
+    for (const part of chunksOf(channels, AT_ONCE)) await connection.subscribe(part)
+    for (const part of chunksOf(users, AT_ONCE))
+      await this.runner.runOn(connection, 'listen', ...counted(part), 0)
+    this.#recovered = await this.#readMissed(connection, topics)
   }
 
   /** The connection is ready: tells what was missed, and what was held meanwhile. */
@@ -169,14 +169,14 @@ export class Announcements {
     this.#recovery = deferred()
   }
 
-  async #readMissed(line: Line, topics: readonly Topic[]): Promise<Recovered> {
+  async #readMissed(connection: Connection, topics: readonly Topic[]): Promise<Recovered> {
     const since = topics.map((topic) => ({ topic, after: this.#heardThrough }))
     const replies: MissedReply[] = []
-    for (const part of sincePartsOf(since))
-      replies.push((await this.installation.runOn(line, 'missed', ...writeSince(part))) as never)
+    for (const part of sinceChunksOf(since))
+      replies.push((await this.runner.runOn(connection, 'missed', ...writeSince(part))) as never)
     // Parts were read one after the other: what came after the first of them is heard as well.
-    await line.announced()
-    const missed = readMissed(since, replies, this.installation.epoch)
+    await connection.announced()
+    const missed = readMissed(since, replies, this.runner.epoch)
     const events = missed.events.map((event): Happening => {
       const heard = missed.topics.get(event.n) ?? []
       return { kind: 'event', n: event.n, happen: () => this.#announce(event, heard) }
@@ -213,7 +213,7 @@ export class Announcements {
   }
 
   #nameOf(topic: Topic): string {
-    return this.installation.keys.topicOf(nameInTopic(topic) as ChannelName)
+    return this.runner.keys.topicOf(nameInTopic(topic) as ChannelName)
   }
 
   async #ask(topic: Topic, isWanted: boolean): Promise<void> {
@@ -231,7 +231,7 @@ export class Announcements {
   #askForChannel(topic: Topic, isWanted: boolean): Promise<void> {
     const names = [this.#nameOf(topic)]
     const ask = (): Promise<void> =>
-      isWanted ? this.link.subscribe(names) : this.link.unsubscribe(names)
+      isWanted ? this.redis.subscribe(names) : this.redis.unsubscribe(names)
     const asked = this.#asked.get(topic)?.then(ask, ask) ?? ask()
     const done = (): void => {
       if (this.#asked.get(topic) === asked) this.#asked.delete(topic)
@@ -248,10 +248,10 @@ export class Announcements {
     this.#users = new Map()
     this.#usersAsked = undefined
     await Promise.all(
-      partsOf(users, AT_ONCE).map((part) => {
+      chunksOf(users, AT_ONCE).map((part) => {
         const named = (isWanted: boolean) =>
           part.filter((user) => user[1] === isWanted).map(([name]) => name)
-        return this.installation.run('listen', ...counted(named(true)), ...counted(named(false)))
+        return this.runner.run('listen', ...counted(named(true)), ...counted(named(false)))
       }),
     )
   }

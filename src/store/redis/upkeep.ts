@@ -1,11 +1,11 @@
 import { Audit } from './audit.ts'
 import { Evictions } from './evictions.ts'
-import { StoreAway } from '../store.ts'
+import { StoreUnavailable } from '../store.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { Eviction } from '../store.ts'
-import type { Installation } from './script-runner.ts'
+import type { ScriptRunner } from './script-runner.ts'
 import type { Lease } from './lease.ts'
-import type { Link } from './reconnecting-connection.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { RedisStoreOptions } from './options.ts'
 import type { Reply } from './encoding.ts'
 import type { TellingScript } from './scripts.ts'
@@ -14,8 +14,8 @@ import type { TellingScript } from './scripts.ts'
 const SWEPT_AT_ONCE = 200
 
 interface Parts {
-  readonly link: Link
-  readonly installation: Installation
+  readonly redis: ReconnectingConnection
+  readonly runner: ScriptRunner
   readonly lease: Lease
   readonly options: Pick<RedisStoreOptions, 'clock' | 'orphanWaitMs' | 'onEvicting'>
   /** Runs a script that tells what it changes. */
@@ -28,9 +28,9 @@ export class Upkeep {
   readonly #audit: Audit
 
   constructor(private readonly parts: Parts) {
-    const { link, options, tell } = parts
+    const { redis, options, tell } = parts
     const { clock, orphanWaitMs, onEvicting } = options
-    this.#evictions = new Evictions({ link, now: () => clock.now(), onEvicting })
+    this.#evictions = new Evictions({ redis, now: () => clock.now(), onEvicting })
     this.#audit = new Audit(this.#evictions, (most, isUrgent) =>
       tell('audit', most, orphanWaitMs, isUrgent ? 1 : 0),
     )
@@ -46,16 +46,16 @@ export class Upkeep {
     try {
       await this.#evictions.look()
     } catch (error) {
-      if (!(error instanceof StoreAway)) throw error // it is looked for again when Redis is back
+      if (!(error instanceof StoreUnavailable)) throw error // it is looked for again when Redis is back
     }
   }
 
   /** Some of what is due, as soon as there is any. */
   async sweep(): Promise<readonly ConnId[]> {
-    const { installation, lease, options } = this.parts
+    const { runner, lease, options } = this.parts
     for (let more = 1; more > 0;) {
       const args = [options.orphanWaitMs, SWEPT_AT_ONCE, ...lease.steadiness]
-      const reply = await installation.run('sweep', ...args)
+      const reply = await runner.run('sweep', ...args)
       const [connections, isMore] = reply as unknown as readonly [readonly ConnId[], number]
       if (connections.length > 0) return connections
       more = isMore

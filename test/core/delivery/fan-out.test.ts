@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ArraySink } from '../../helpers/sink.ts'
-import { Deliverer } from '../../../src/core/delivery/fan-out.ts'
+import { FanOut } from '../../../src/core/delivery/fan-out.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 import { Outbox } from '../../../src/core/delivery/outbox.ts'
 import { Registry } from '../../../src/core/delivery/registry.ts'
@@ -21,7 +21,7 @@ class Scene {
   readonly clock = new ManualClock()
   readonly registry = new Registry({ listen() {}, unlisten() {} }, () => {})
   readonly sinks = new Map<string, ArraySink>()
-  readonly #deliverer: Deliverer
+  readonly #fanOut: FanOut
   #numbers = 0
 
   constructor(maxOutboxBytes = 1_000_000) {
@@ -29,7 +29,7 @@ class Scene {
       connection.sink = undefined
       this.registry.close(connection)
     }
-    this.#deliverer = new Deliverer(this.registry, new Outbox(this.clock, maxOutboxBytes, giveUp))
+    this.#fanOut = new FanOut(this.registry, new Outbox(this.clock, maxOutboxBytes, giveUp))
   }
 
   /** A connection of `user` that listens to its own topic and to these channels. */
@@ -47,20 +47,20 @@ class Scene {
   async inChannel(publication: Publication): Promise<void> {
     const { channel } = publication.body
     if (channel === null) throw new Error('has no channel')
-    this.#deliverer.deliver(storedEvent(++this.#numbers, publication), [channelTopic(channel)])
+    this.#fanOut.deliver(storedEvent(++this.#numbers, publication), [channelTopic(channel)])
     await this.clock.endTurn()
   }
 
   async toUsers(publication: Publication): Promise<void> {
     const topics = (publication.users ?? []).map(userTopic)
-    this.#deliverer.deliver(storedEvent(++this.#numbers, publication), topics)
+    this.#fanOut.deliver(storedEvent(++this.#numbers, publication), topics)
     await this.clock.endTurn()
   }
 
   /** Whoever is told gets the topics. */
   async loses(gap: Gap): Promise<void> {
     const tell = (topics: readonly Topic[]) => outgoing(gap.n, { type: 'gap', topics })
-    this.#deliverer.tellGap(gap, tell, () => {})
+    this.#fanOut.tellGap(gap, tell, () => {})
     await this.clock.endTurn()
   }
 

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { Pace } from '../../../src/core/delivery/flush-pacer.ts'
+import { FlushPacer } from '../../../src/core/delivery/flush-pacer.ts'
 
 /** One that has just seen a flush of `ms` milliseconds to a thousand sockets, which ended at 1000. */
-function after(ms: number): Pace {
-  const pace = new Pace()
+function after(ms: number): FlushPacer {
+  const pace = new FlushPacer()
   pace.flushed(1000, 1000 - ms, 1000)
   return pace
 }
 
 describe('the pace of flushes', () => {
   it('keeps nobody waiting at first', () => {
-    expect(new Pace().begin(1000)).toBe(0)
+    expect(new FlushPacer().begin(1000)).toBe(0)
   })
 
   it('leaves a quarter of the time that the last flush took before one that is as large', () => {

@@ -13,9 +13,9 @@ import {
   userName,
   uuidOf,
 } from '../../contract/fixtures.ts'
-import { asWritten, atOnce, noBreath } from '../../helpers/long.ts'
+import { asWritten, atOnce, neverYield } from '../../helpers/long.ts'
 import { describeChannels } from '../../../src/core/queries/describe.ts'
-import type { Breath } from '../../../src/core/queries/paged-answer.ts'
+import type { Yielder } from '../../../src/core/queries/paged-answer.ts'
 import type { ChannelsInfo } from '../../../src/protocol/responses.ts'
 import type { Described } from '../../../src/core/queries/describe.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -45,7 +45,7 @@ async function open() {
     viewer?: string,
   ): Promise<ChannelsInfo> =>
     describeChannels(
-      { store, breath: noBreath },
+      { store, maybeYield: neverYield },
       names?.map(channelName),
       { ...OPTIONS, ...options },
       viewer === undefined ? undefined : userName(viewer),
@@ -213,19 +213,19 @@ describe('a description that is long', () => {
       message('all', { text: `text ${n}`, ...(n % 2 === 0 && { pmUsers: ['user 7'] }) })
     await store.publish(Array.from({ length: 400 }, (_, n) => say(n)))
     const describe = (
-      breath: Breath,
+      maybeYield: Yielder,
       ...rest: Parameters<typeof describeChannels> extends [unknown, ...infer Rest] ? Rest : never
-    ) => describeChannels({ store, breath }, ...rest)
+    ) => describeChannels({ store, maybeYield }, ...rest)
     return { store, describe }
   }
 
   it('says what a short one says of each channel', async () => {
     const { describe } = await crowded()
-    const whole = (await asWritten(await describe(noBreath, undefined, OPTIONS))) as ChannelsInfo
+    const whole = (await asWritten(await describe(neverYield, undefined, OPTIONS))) as ChannelsInfo
     expect(Object.keys(whole.channels)).toHaveLength(151)
     expect(whole.users).toHaveLength(2_500)
     expect(new Set(whole.users.map(({ user }) => user)).size).toBe(2_500)
-    const rooms = await describe(noBreath, channelNames('room 3', 'room 4'), OPTIONS)
+    const rooms = await describe(neverYield, channelNames('room 3', 'room 4'), OPTIONS)
     const { 'room 3': third, 'room 4': fourth } = whole.channels
     expect(await asWritten(rooms)).toMatchObject({
       channels: { 'room 3': third, 'room 4': fourth },
@@ -243,7 +243,7 @@ describe('a description that is long', () => {
   it('shows a user only what the user may see', async () => {
     const { describe } = await crowded()
     const seen = async (viewer: string) => {
-      const answer = await describe(noBreath, channelNames('all'), OPTIONS, userName(viewer))
+      const answer = await describe(neverYield, channelNames('all'), OPTIONS, userName(viewer))
       return ((await asWritten(answer)) as ChannelsInfo).channels['all']?.history ?? []
     }
     expect(await seen('user 7')).toHaveLength(400)
@@ -255,14 +255,14 @@ describe('a description that is long', () => {
   it('shows each channel once, however often it was asked for', async () => {
     const { describe } = await crowded()
     const names = Array.from({ length: 150 }, () => channelName('room 3'))
-    const { channels } = await describe(noBreath, names, OPTIONS)
+    const { channels } = await describe(neverYield, names, OPTIONS)
     expect(Object.keys(channels)).toEqual(['room 3'])
   })
 
   it('leaves out what was excluded, and what is gone when its page is read', async () => {
     const { store, describe } = await crowded()
     const options = { ...OPTIONS, exclude_channels: channelNames('all', 'room 1') }
-    const answer = await describe(noBreath, undefined, options)
+    const answer = await describe(neverYield, undefined, options)
     const channelsOf = store.channels.bind(store)
     store.channels = (names, include) =>
       channelsOf(
@@ -276,8 +276,8 @@ describe('a description that is long', () => {
   it('is made with breaths in between', async () => {
     const { describe } = await crowded()
     let breaths = 0
-    const breath = () => Promise.resolve(void breaths++)
-    await asWritten(await describe(breath, undefined, OPTIONS), breath)
+    const maybeYield = () => Promise.resolve(void breaths++)
+    await asWritten(await describe(maybeYield, undefined, OPTIONS), maybeYield)
     expect(breaths).toBeGreaterThan(200)
   })
 })

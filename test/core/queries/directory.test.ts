@@ -5,15 +5,15 @@ import { ManualClock } from '../../helpers/clock.ts'
 import { MemoryStore } from '../../../src/store/memory/store.ts'
 import { STORE_OPTIONS } from '../fixtures.ts'
 import { connect, message, settingsMap } from '../../contract/fixtures.ts'
-import { breathing } from '../../../src/core/queries/paged-answer.ts'
-import { noBreath } from '../../helpers/long.ts'
+import { createYielder } from '../../../src/core/queries/paged-answer.ts'
+import { neverYield } from '../../helpers/long.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import type { z } from 'zod'
 
 class Bench {
   readonly clock = new ManualClock()
   readonly store = new MemoryStore(this.clock, STORE_OPTIONS)
-  readonly directory = new Directory(this.store, this.clock, noBreath)
+  readonly directory = new Directory(this.store, this.clock, neverYield)
 
   channels(query: z.input<typeof ChannelsQuery> = {}) {
     return this.directory.channels(ChannelsQuery.parse(query))
@@ -119,7 +119,7 @@ async function quietest(store: MemoryStore, query: z.input<typeof ChannelsQuery>
 }
 
 async function timed(store: MemoryStore, query: z.input<typeof ChannelsQuery>) {
-  const directory = new Directory(store, systemClock, breathing(systemClock))
+  const directory = new Directory(store, systemClock, createYielder(systemClock))
   let longest = 0
   let last = worked()
   const look = (): void => {

@@ -1,10 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LongList, LongRecord, breathing, pagesOf } from '../../../src/core/queries/paged-answer.ts'
+import {
+  PagedList,
+  PagedRecord,
+  createYielder,
+  pagesOf,
+} from '../../../src/core/queries/paged-answer.ts'
 import { ManualClock } from '../../helpers/clock.ts'
-import { asWritten, noBreath } from '../../helpers/long.ts'
+import { asWritten, neverYield } from '../../helpers/long.ts'
 import { byCodePoint } from '../../../src/lib/code-points.ts'
-import { sortSlowly } from '../../../src/lib/cooperative-sort.ts'
+import { sortCooperatively } from '../../../src/lib/cooperative-sort.ts'
 
 /** A clock on which every look at the time takes two milliseconds. */
 class HurriedClock extends ManualClock {
@@ -26,8 +31,8 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, n
 describe('long work', () => {
   it('lets others have their turn again and again, and not at each step', async () => {
     const clock = new HurriedClock()
-    const breath = breathing(clock)
-    for (let step = 0; step < 100; step++) await breath()
+    const maybeYield = createYielder(clock)
+    for (let step = 0; step < 100; step++) await maybeYield()
     expect(clock.turns).toBeGreaterThan(10)
     expect(clock.turns).toBeLessThan(50)
   })
@@ -38,7 +43,7 @@ describe('long work', () => {
       now: () => now,
       soon: (task: () => void) => void setImmediate(task),
     })
-    const breath = breathing(clock)
+    const maybeYield = createYielder(clock)
     let longest = 0
     let since = 0
     const endOfTurn = (): void => {
@@ -49,7 +54,7 @@ describe('long work', () => {
     const work = async (): Promise<void> => {
       for (let step = 0; step < 50; step++) {
         now++
-        await breath()
+        await maybeYield()
       }
     }
     let isDone = false
@@ -70,7 +75,9 @@ describe('long work', () => {
         fc.integer({ min: 1, max: 400 }),
         async (some, times) => {
           const list = Array.from({ length: times }, () => some).flat()
-          expect(await sortSlowly(list, byCodePoint, noBreath)).toEqual([...list].sort(byCodePoint))
+          expect(await sortCooperatively(list, byCodePoint, neverYield)).toEqual(
+            [...list].sort(byCodePoint),
+          )
         },
       ),
       { numRuns: 40 },
@@ -79,19 +86,19 @@ describe('long work', () => {
 
   it('sorts a long list with breaths in between, and keeps equals in their places', async () => {
     let breaths = 0
-    const breath = () => Promise.resolve(void breaths++)
+    const maybeYield = () => Promise.resolve(void breaths++)
     const list = numbers(30_000).map((n) => ({ key: (n * 7919) % 100, n }))
     const order = (one: { key: number }, other: { key: number }): number => one.key - other.key
-    expect(await sortSlowly(list, order, breath)).toEqual([...list].sort(order))
+    expect(await sortCooperatively(list, order, maybeYield)).toEqual([...list].sort(order))
     expect(breaths).toBeGreaterThan(30)
   })
 })
 
 describe('long answers', () => {
   const listOf = (items: readonly unknown[], size = 3) =>
-    new LongList(pagesOf(items, size, noBreath))
+    new PagedList(pagesOf(items, size, neverYield))
   const recordOf = (entries: Readonly<Record<string, unknown>>, size = 3) =>
-    new LongRecord(pagesOf(Object.entries(entries), size, noBreath))
+    new PagedRecord(pagesOf(Object.entries(entries), size, neverYield))
 
   it('are written like lists and objects, wherever they are', async () => {
     const inner = { plain: [1, 'two'], users: listOf(numbers(10)), left: undefined }
@@ -122,11 +129,11 @@ describe('long answers', () => {
         yield ['x'.repeat(10_000)]
       }
     }
-    const { longAnswers } = await import('../../../src/http/json-stream.ts')
-    const write = longAnswers(noBreath)({} as never) as unknown as (
+    const { streamPagedAnswers } = await import('../../../src/http/json-stream.ts')
+    const write = streamPagedAnswers(neverYield)({} as never) as unknown as (
       answer: unknown,
     ) => AsyncIterableIterator<string>
-    const iterator = write({ list: new LongList(pages()) })[Symbol.asyncIterator]()
+    const iterator = write({ list: new PagedList(pages()) })[Symbol.asyncIterator]()
     await iterator.next()
     await new Promise((resolve) => setImmediate(resolve))
     expect(read).toBeLessThan(30)

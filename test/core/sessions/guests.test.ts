@@ -3,12 +3,12 @@ import { ArraySink } from '../../helpers/sink.ts'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { InfoOptions } from '../../../src/protocol/requests.ts'
 import { atOnce } from '../../helpers/long.ts'
-import { HUB_OPTIONS, Installation } from '../fixtures.ts'
+import { HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import { channelName, channelNames, userName } from '../../contract/fixtures.ts'
 import type { Guest } from '../../../src/core/sessions/guests.ts'
 
 /** A guest of this name that listens to the channels and keeps them. */
-async function invite(at: Installation, name: string, ...channels: string[]) {
+async function invite(at: ScriptRunner, name: string, ...channels: string[]) {
   const sink = new ArraySink()
   const guest = at.hub.guests.open(userName(name), sink)
   await at.hub.guests.keep(guest, channelNames(...channels))
@@ -19,11 +19,11 @@ async function invite(at: Installation, name: string, ...channels: string[]) {
 const textsOf = (sink: ArraySink): unknown[] =>
   sink.events.map((event) => event.type === 'message' && event.message?.['text'])
 
-const infoOf = async (at: Installation) => atOnce(await at.hub.info(InfoOptions.parse({})))
+const infoOf = async (at: ScriptRunner) => atOnce(await at.hub.info(InfoOptions.parse({})))
 
 describe('guests', () => {
   it('get what is said in channels that nobody made before', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { sink } = await invite(at, 'guest', 'room')
     await at.saySoon('room', ['one', 'two'])
     await at.saySoon('elsewhere', 'three')
@@ -32,7 +32,7 @@ describe('guests', () => {
   })
 
   it('are no users, and nobody is told that they come and go', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'], {
       channel_configs: { room: { notify_presence: true } },
     })
@@ -45,7 +45,7 @@ describe('guests', () => {
   })
 
   it('get a private message only if it is theirs and they listen to its channel', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { sink: one } = await invite(at, 'one', 'room')
     const { sink: two } = await invite(at, 'two', 'room')
     const { sink: three } = await invite(at, 'three', 'elsewhere')
@@ -57,7 +57,7 @@ describe('guests', () => {
   })
 
   it('have a name of their own', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { guest } = await invite(at, 'guest', 'room')
     expect(() => at.hub.guests.open(userName('guest'), new ArraySink())).toThrow(/is here already/)
     at.hub.guests.close(guest)
@@ -67,7 +67,7 @@ describe('guests', () => {
   })
 
   it('keep their channels from being forgotten, until they go', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { guest, sink } = await invite(at, 'guest', 'room')
     await at.clock.advance(10 * HUB_OPTIONS.gcChannelsMs)
     await at.saySoon('room', 'still there')
@@ -78,14 +78,14 @@ describe('guests', () => {
   })
 
   it('do not make channels by listening, nor keep them', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const guest = at.hub.guests.open(userName('guest'), new ArraySink())
     await at.hub.guests.listen(guest, channelNames('room'))
     expect((await infoOf(at)).channels).toEqual({})
   })
 
   it('hear no more of a channel once they have stopped to listen to it', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { guest, sink } = await invite(at, 'guest', 'room', 'other')
     await at.say('room', 'last')
     at.hub.guests.unlisten(guest, channelNames('room'))
@@ -96,7 +96,7 @@ describe('guests', () => {
   })
 
   it('are sent away if they read too slowly, and cost nobody else anything', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { guest, sink: slow } = await invite(at, 'slow', 'room')
     const { sink: quick } = await invite(at, 'quick', 'room')
     slow.writable = false
@@ -108,7 +108,7 @@ describe('guests', () => {
   })
 
   it('get what waited for them once the network has taken the rest', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { guest, sink } = await invite(at, 'guest', 'room')
     sink.writable = false
     await at.saySoon('room', 'waits')
@@ -118,7 +118,7 @@ describe('guests', () => {
   })
 
   it('are told when the server stops, and leave nothing behind', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const { sink } = await invite(at, 'guest', 'room')
     await at.say('room', 'goodbye')
     await at.hub.stop()
@@ -129,7 +129,7 @@ describe('guests', () => {
   })
 
   it('that went while the store was asked are not brought back', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const guest = at.hub.guests.open(userName('guest'), new ArraySink())
     const release = at.store.hold('ensure')
     const kept = at.hub.guests.keep(guest, [channelName('room')])
@@ -143,5 +143,5 @@ describe('guests', () => {
   })
 })
 
-const gone = (at: Installation, guest: Guest): boolean =>
+const gone = (at: ScriptRunner, guest: Guest): boolean =>
   at.hub.guests.size === 1 && guest.sink === undefined && guest.subscriptions.length === 0

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { ArraySink } from '../../helpers/sink.ts'
-import { Client, HUB_OPTIONS, Installation } from '../fixtures.ts'
+import { Client, HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import {
   ChannelConfigRequest,
   DeletesRequest,
@@ -18,26 +18,26 @@ const SWEEP_MS = 750
 
 /** ann, and bob who watches her come and go, in a room that announces presence. */
 async function gather(options = {}) {
-  const at = new Installation(options)
+  const at = new ScriptRunner(options)
   const bob = await at.enter('bob', ['room'], PRESENCE)
   const ann = await at.enter('ann', ['room'])
   bob.heard()
   return { at, ann, bob }
 }
 
-const unsubscribe = (at: Installation, connId: ConnId, ...channels: string[]) =>
+const unsubscribe = (at: ScriptRunner, connId: ConnId, ...channels: string[]) =>
   at.hub.unsubscribe(UnsubscribeRequest.parse({ conn_id: connId, channels }))
 
 describe('a client that opens a connection', () => {
   it('is told of one that nobody knows', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const nobody = new Client(at, connIdOf(77))
     expect(await nobody.attempt()).toEqual({ outcome: 'unknown' })
     expect(at.hub.openConnections).toBe(0)
   })
 
   it('gets what was said since it was connected, then what comes', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     await at.connect('somebody', ['room'])
     await at.say('room', 'too early')
     const ann = new Client(at, await at.connect('ann', ['room']))
@@ -51,7 +51,7 @@ describe('a client that opens a connection', () => {
   })
 
   it('gets nothing twice that is said while it is being caught up, and nothing late after live', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     await at.say('room', 'before')
     const answer = at.store.hold('missed')
@@ -64,7 +64,7 @@ describe('a client that opens a connection', () => {
   })
 
   it('gets once what is said before the missed is read, and after it listens', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const answer = at.store.hold('listen')
     const opening = ann.open()
@@ -76,7 +76,7 @@ describe('a client that opens a connection', () => {
   })
 
   it('gets what is said meanwhile in a channel that keeps no frames', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const configs = { channel_configs: { room: { store_frames: false } } }
     const ann = new Client(at, await at.connect('ann', ['room'], configs))
     const answer = at.store.hold('listen')
@@ -90,7 +90,7 @@ describe('a client that opens a connection', () => {
   })
 
   it('gets what it missed as late, in its place, where only a part of it can be read', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const configs = { channel_configs: { quiet: { store_frames: false } } }
     const ann = new Client(at, await at.connect('ann', ['room', 'quiet'], configs))
     const answer = at.store.hold('listen')
@@ -105,7 +105,7 @@ describe('a client that opens a connection', () => {
   })
 
   it('gets what is said meanwhile, also if it names a cursor that is ahead', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const answer = at.store.hold('missed')
     const opening = ann.open('stream', { epoch: at.store.epoch, n: 1000 })
@@ -117,7 +117,7 @@ describe('a client that opens a connection', () => {
   })
 
   it('lets go of the sink when what was missed cannot be read, and may come again', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const missed = at.store.missed.bind(at.store)
     const fault = new Error('no connection to the store')
@@ -143,7 +143,7 @@ describe('a client that names a cursor', () => {
     expect(ann.heard()).toEqual(['b (late)', 'c (late)'])
   })
 
-  it.each<[string, (at: Installation) => Cursor]>([
+  it.each<[string, (at: ScriptRunner) => Cursor]>([
     ['of another epoch', () => ({ epoch: 'before', n: 1 })],
     ['that is ahead of everything', (at) => ({ epoch: at.store.epoch, n: 9999 })],
   ])('%s is told that everything may be missing', async (_, cursorOf) => {
@@ -156,7 +156,7 @@ describe('a client that names a cursor', () => {
   })
 
   it('is told of a gap where the frames do not reach back, even if it opens for the first time', async () => {
-    const at = new Installation({ channelFrames: 2 })
+    const at = new ScriptRunner({ channelFrames: 2 })
     const ann = new Client(at, await at.connect('ann', ['room']))
     await at.say('room', ['a', 'b', 'c'])
     await ann.open('stream', { epoch: at.store.epoch, n: 0 })
@@ -388,7 +388,7 @@ describe('a second stream', () => {
   })
 
   it('takes over also from one that is still being caught up', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const answer = at.store.hold('missed')
     await at.say('room', 'a')
@@ -418,7 +418,7 @@ describe('polls', () => {
   })
 
   it('take over from an older poll, which is released', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const older = await ann.open('poll')
     await ann.open('poll')
@@ -429,7 +429,7 @@ describe('polls', () => {
   })
 
   it('give way to a stream', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const poll = await ann.open('poll')
     const stream = await ann.open('stream')
@@ -441,7 +441,7 @@ describe('polls', () => {
   })
 
   it('go on where the one before was answered', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     await ann.open('poll')
     await at.saySoon('room', 'a')
@@ -455,7 +455,7 @@ describe('polls', () => {
   })
 
   it('get no heartbeats', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     await ann.open('poll')
     await at.clock.advance(30_000)
@@ -463,7 +463,7 @@ describe('polls', () => {
   })
 
   it('end the connection when no further one comes', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     await ann.open('poll')
     await at.clock.advance(60_000)
@@ -477,7 +477,7 @@ describe('polls', () => {
 
 describe('a client that shows no life', () => {
   it('shows it by opening the connection, however long the server has been running', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     await at.clock.advance(10 * HUB_OPTIONS.gcConnsMs)
     const ann = await at.enter('ann', ['room'])
     await at.clock.advance(5000)
@@ -485,7 +485,7 @@ describe('a client that shows no life', () => {
   })
 
   it('gets heartbeats for as long as it answers', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'])
     for (let beat = 1; beat <= 20; beat++) {
       await at.clock.advance(5000)
@@ -518,7 +518,7 @@ describe('a client that shows no life', () => {
   })
 
   it('is not blamed for a time in which the server itself was paused', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'])
     await at.clock.advance(5000)
     if (ann.connection) at.hub.sessions.seen(ann.connection)
@@ -541,7 +541,7 @@ describe('a client that shows no life', () => {
   it.each(['listen', 'missed'] as const)(
     'is abandoned also while the store takes its time to say what it missed (%s)',
     async (method) => {
-      const at = new Installation()
+      const at = new ScriptRunner()
       const ann = new Client(at, await at.connect('ann', ['room']))
       const answer = at.store.hold(method)
       const opening = ann.attempt()
@@ -556,7 +556,7 @@ describe('a client that shows no life', () => {
   )
 
   it('was never there, and its connection ends', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const connId = await at.connect('ann', ['room'])
     await at.clock.advance(HUB_OPTIONS.gcConnsMs - 1)
     expect(await at.hub.hasConnection(connId)).toBe(true)
@@ -591,7 +591,7 @@ describe('a client that reads too slowly', () => {
   })
 
   it('takes nothing from the others when it is sent away', async () => {
-    const at = new Installation({ channelFrames: 100 })
+    const at = new ScriptRunner({ channelFrames: 100 })
     const slow = await at.enter('slow', ['room'])
     const others = [
       await at.enter('one', ['room']),
@@ -632,7 +632,7 @@ describe('a connection that is ended by the backend', () => {
   it.each(['attach', 'listen', 'missed'] as const)(
     'is closed too if a client is just opening it (%s)',
     async (method) => {
-      const at = new Installation()
+      const at = new ScriptRunner()
       const ann = new Client(at, await at.connect('ann', ['room']))
       const answer = at.store.hold(method)
       const opening = ann.attempt()
@@ -663,7 +663,7 @@ describe('a server that stops', () => {
 
 describe('a connection that is ended in the very turn in which a client opens it', () => {
   it('is not open afterwards', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = new Client(at, await at.connect('ann', ['room']))
     const opening = ann.attempt()
     expect(await at.hub.disconnect(ann.connId)).toBe(true)
@@ -694,7 +694,7 @@ describe('channels that change while a client has the connection open', () => {
   it.each(['attach', 'listen', 'missed'] as const)(
     'are heard from the joining on if they are joined while the client is just coming back (%s)',
     async (method) => {
-      const at = new Installation()
+      const at = new ScriptRunner()
       const ann = await at.enter('ann', ['room'])
       await ann.lose('broke-off')
       await at.connect('somebody', ['more'])
@@ -781,7 +781,7 @@ describe('channels that change while a client has the connection open', () => {
   it.each(['attach', 'listen', 'missed'] as const)(
     'are not heard any more if they are left while the client is just opening it (%s)',
     async (method) => {
-      const at = new Installation()
+      const at = new ScriptRunner()
       const ann = new Client(at, await at.connect('ann', ['room']))
       await at.connect('somebody', ['room'])
       const answer = at.store.hold(method)
@@ -799,7 +799,7 @@ describe('channels that change while a client has the connection open', () => {
 
 describe('what fails in the background', () => {
   it('is told, and stops nobody', async () => {
-    const at = new Installation()
+    const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'])
     const fault = new Error('no connection to the store')
     at.store.drop = (() => Promise.reject(fault)) as never

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { Attempts } from '../../../src/http/admin/sign-in-throttle.ts'
+import { SignInThrottle } from '../../../src/http/admin/sign-in-throttle.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 
 const MINUTE_MS = 60_000
 
 function open() {
   const clock = new ManualClock()
-  const attempts = new Attempts(clock)
+  const attempts = new SignInThrottle(clock)
   const fail = (address: string, times: number): void => {
     for (let time = 0; time < times; time++) attempts.failed(address)
   }

@@ -1,33 +1,33 @@
 import { describe, expect, it } from 'vitest'
-import { Holdings } from '../../../src/store/redis/ownership.ts'
-import { StoreAway } from '../../../src/store/store.ts'
+import { Ownership } from '../../../src/store/redis/ownership.ts'
+import { StoreUnavailable } from '../../../src/store/store.ts'
 import { connIdOf } from '../../contract/fixtures.ts'
-import type { Installation } from '../../../src/store/redis/script-runner.ts'
-import type { Line } from '../../../src/store/redis/connection.ts'
+import type { ScriptRunner } from '../../../src/store/redis/script-runner.ts'
+import type { Connection } from '../../../src/store/redis/connection.ts'
 
 type Asked = readonly (string | number)[]
 
 const ORPHAN_WAIT_MS = 9000
-const LINE = {} as Line
+const LINE = {} as Connection
 const [ANN, BOB] = [connIdOf(1), connIdOf(2)]
 const attachedIn = (turn: number) => ['attached', 'ann', '7', 1, [], turn]
 
-/** Holdings of a server whose Redis answers what it is told to, or is away. */
+/** Ownership of a server whose Redis answers what it is told to, or is away. */
 function open() {
   const asked: Asked[] = []
   const at = { isAway: false, onLine: () => {}, answer: [] as unknown }
   const run = (...args: Asked): Promise<unknown> => {
-    if (at.isAway) return Promise.reject(new StoreAway())
+    if (at.isAway) return Promise.reject(new StoreUnavailable())
     asked.push(args)
     return Promise.resolve(at.answer)
   }
-  const runOn = (_line: Line, ...args: Asked): Promise<unknown> => {
+  const runOn = (_line: Connection, ...args: Asked): Promise<unknown> => {
     asked.push(args)
     at.onLine()
     return Promise.resolve([])
   }
-  const installation = { run, runOn } as unknown as Installation
-  const holdings = new Holdings(
+  const installation = { run, runOn } as unknown as ScriptRunner
+  const ownership = new Ownership(
     installation,
     ORPHAN_WAIT_MS,
     () => {},
@@ -35,58 +35,58 @@ function open() {
   )
   const attach = async (turn: number) => {
     at.answer = attachedIn(turn)
-    await holdings.attach(ANN, 'stream')
+    await ownership.attach(ANN, 'stream')
   }
   const detached = () => asked.filter(([script]) => script === 'detach')
-  return { at, holdings, attach, detached }
+  return { at, ownership, attach, detached }
 }
 
 describe('what a server owes Redis', () => {
   it('is told when Redis is back, with the attachment that it is about', async () => {
-    const { at, holdings, attach, detached } = open()
+    const { at, ownership, attach, detached } = open()
     await attach(41)
     at.isAway = true
-    await holdings.detach(ANN, 12, 500)
-    await holdings.settle(LINE)
+    await ownership.detach(ANN, 12, 500)
+    await ownership.settle(LINE)
     expect(detached()).toEqual([['detach', 1, ANN, 41, 12, 500]])
     at.isAway = false
-    await holdings.resume()
+    await ownership.resume()
     expect(detached().at(-1)).toEqual(['detach', 1, ANN, 41, 12, 500])
     expect(detached()).toHaveLength(1)
   })
 
   it('because a client went while everything was being found out is told then', async () => {
-    const { at, holdings, attach, detached } = open()
+    const { at, ownership, attach, detached } = open()
     await attach(41)
     at.isAway = true
-    at.onLine = () => void holdings.detach(ANN, 12, 0)
-    await holdings.settle(LINE)
+    at.onLine = () => void ownership.detach(ANN, 12, 0)
+    await ownership.settle(LINE)
     await Promise.resolve()
     expect(detached()).toEqual([])
     at.isAway = false
-    await holdings.resume()
+    await ownership.resume()
     expect(detached()).toEqual([['detach', 1, ANN, 41, 12, 0]])
   })
 
   it('stays owed if Redis is away again', async () => {
-    const { at, holdings, attach, detached } = open()
+    const { at, ownership, attach, detached } = open()
     await attach(41)
     at.isAway = true
-    await holdings.detach(ANN, 12, 0)
-    await holdings.resume()
+    await ownership.detach(ANN, 12, 0)
+    await ownership.resume()
     at.isAway = false
-    await holdings.resume()
+    await ownership.resume()
     expect(detached()).toHaveLength(1)
   })
 
   it('keeps where a client was that could not come back, and lets it wait as one that may', async () => {
-    const { at, holdings, attach, detached } = open()
+    const { at, ownership, attach, detached } = open()
     await attach(41)
     at.isAway = true
-    await holdings.detach(ANN, 12, 0)
-    await expect(holdings.attach(ANN, 'stream')).rejects.toThrow(StoreAway)
-    await expect(holdings.attach(BOB, 'stream')).rejects.toThrow(StoreAway)
-    await holdings.settle(LINE)
+    await ownership.detach(ANN, 12, 0)
+    await expect(ownership.attach(ANN, 'stream')).rejects.toThrow(StoreUnavailable)
+    await expect(ownership.attach(BOB, 'stream')).rejects.toThrow(StoreUnavailable)
+    await ownership.settle(LINE)
     const [ann, bob] = [
       [ANN, 41, 12, ORPHAN_WAIT_MS],
       [BOB, 0, -1, ORPHAN_WAIT_MS],
@@ -95,15 +95,15 @@ describe('what a server owes Redis', () => {
   })
 
   it('is not told of who is coming back at this moment', async () => {
-    const { at, holdings, attach, detached } = open()
+    const { at, ownership, attach, detached } = open()
     await attach(41)
     at.isAway = true
-    await holdings.detach(ANN, 12, 500)
+    await ownership.detach(ANN, 12, 500)
     at.isAway = false
     const coming = attach(42)
-    await holdings.resume()
+    await ownership.resume()
     await coming
-    await holdings.resume()
+    await ownership.resume()
     expect(detached()).toEqual([])
   })
 })

@@ -30,7 +30,7 @@ storeContract('Redis', (clock) =>
 answersContract('in Redis', async (wishes) => {
   const store = await openRedisStore(redis, CONTRACT_OPTIONS)
   onTestFinished(() => store.stop())
-  return store.answers(wishes)
+  return store.idempotencyCache(wishes)
 })
 
 adminSessionsContract('in Redis', async (clock, limits) => {
@@ -66,7 +66,7 @@ describe('what is kept in Redis', () => {
 
   it('of answers is given back when they are forgotten', async () => {
     const { store, clock, prefix } = await openByHand()
-    const answers = store.answers({ windowMs: 1000, maxBytes: 10_000 })
+    const answers = store.idempotencyCache({ windowMs: 1000, maxBytes: 10_000 })
     const admin = await redis.client()
     const held = () => admin.hGet(`{${prefix}}`, 'answers')
     for (const key of ['a', 'b']) await (await begin(answers, key))(anAnswer('[]'), true)
@@ -82,7 +82,7 @@ describe('what is kept in Redis', () => {
   it('of a request that is being done is not forgotten with an older one of its key', async () => {
     const { store, clock } = await openByHand()
     const one = ANSWER_OVERHEAD_BYTES + 2
-    const answers = store.answers({ windowMs: 1000, maxBytes: 600 * one })
+    const answers = store.idempotencyCache({ windowMs: 1000, maxBytes: 600 * one })
     const keys = Array.from({ length: 520 }, (_, index) => `k${index}`)
     for (const key of keys) await (await begin(answers, key))(anAnswer('[]'), true)
     await clock.advance(1001)

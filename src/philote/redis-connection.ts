@@ -16,22 +16,22 @@ const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
 
 /** A command could not be handed to Redis. */
-export class RedisAway extends Error {
-  override readonly name = 'RedisAway'
+export class RedisUnavailable extends Error {
+  override readonly name = 'RedisUnavailable'
   constructor(options?: ErrorOptions) {
     super('Redis cannot be reached', options)
   }
 }
 
 /** A command was handed to Redis, and no answer came: it may have taken effect, or not. */
-export class RedisSilent extends Error {
-  override readonly name = 'RedisSilent'
+export class RedisTimeout extends Error {
+  override readonly name = 'RedisTimeout'
   constructor(options?: ErrorOptions) {
     super('Redis did not answer', options)
   }
 }
 
-export interface RedisLinkOptions {
+export interface RedisConnectionOptions {
   readonly url: string
   /** A message came on a channel that is subscribed to. */
   readonly onMessage: (channel: string, text: string) => void
@@ -52,14 +52,14 @@ interface Subscription {
  * Two connections to Redis, however many sockets there are: one listens, the other does everything else. Both come back
  * by themselves, and what was subscribed to is subscribed to again.
  */
-export class RedisLink {
+export class RedisConnection {
   readonly #subscriptions = new Map<string, Subscription>()
   #library: typeof Library | undefined
   #clients: readonly [commands: Client, listening: Client] | undefined
   #isStarted = false
   #isAway = false
 
-  constructor(private readonly options: RedisLinkOptions) {}
+  constructor(private readonly options: RedisConnectionOptions) {}
 
   get #commands(): Client | undefined {
     return this.#clients?.[0]
@@ -135,18 +135,18 @@ export class RedisLink {
     for (const client of clients ?? []) discard(client)
   }
 
-  /** The answer to a command. Rejects with what Redis says against it, `RedisAway` or `RedisSilent`. */
+  /** The answer to a command. Rejects with what Redis says against it, `RedisUnavailable` or `RedisTimeout`. */
   async command(...args: readonly string[]): Promise<unknown> {
-    if (!this.#commands?.isOpen) throw new RedisAway()
+    if (!this.#commands?.isOpen) throw new RedisUnavailable()
     const { ErrorReply, TimeoutError } = this.#library as typeof Library
     try {
       return await answered(this.#commands.sendCommand([...args]))
     } catch (error) {
-      if (error instanceof ErrorReply || error instanceof RedisSilent) throw error
+      if (error instanceof ErrorReply || error instanceof RedisTimeout) throw error
       // The client times what waits to be sent, and nothing else.
       throw error instanceof TimeoutError
-        ? new RedisAway({ cause: error })
-        : new RedisSilent({ cause: error })
+        ? new RedisUnavailable({ cause: error })
+        : new RedisTimeout({ cause: error })
     }
   }
 
@@ -227,11 +227,11 @@ const retryDelay = (retries: number): number =>
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => void setTimeout(resolve, ms).unref())
 
-/** Redis may be there and say nothing: rejects with `RedisSilent` when it takes too long. */
+/** Redis may be there and say nothing: rejects with `RedisTimeout` when it takes too long. */
 export async function answered<Answer>(work: Promise<Answer>): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RedisSilent()), ANSWER_TIMEOUT_MS)
+    timer = setTimeout(() => reject(new RedisTimeout()), ANSWER_TIMEOUT_MS)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
