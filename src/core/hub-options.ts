@@ -1,4 +1,4 @@
-import type { Yielder } from './queries/paged-answer.ts'
+import type { Yielder } from '../lib/yielder.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { RequestLimits } from './limits.ts'

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { PagedList, PagedRecord } from '../core/queries/paged-answer.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
-import type { Yielder } from '../core/queries/paged-answer.ts'
+import type { Yielder } from '../lib/yielder.ts'
 import type { FastifySerializerCompiler } from 'fastify'
 
 /** Characters that are handed to the network at once. */

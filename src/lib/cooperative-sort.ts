@@ -1,4 +1,4 @@
-import type { Yielder } from '../core/queries/paged-answer.ts'
+import type { Yielder } from './yielder.ts'
 
 export type Order<Item> = (one: Item, other: Item) => number
 

@@ -12,7 +12,7 @@ import type {
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../../store/store.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Yielder } from './paged-answer.ts'
+import type { Yielder } from '../../lib/yielder.ts'
 import type { Order } from '../../lib/cooperative-sort.ts'
 
 /** A list that was found and sorted is used for so long: people who scroll ask for it many times. */

@@ -1,6 +1,6 @@
 import { PagedList, pagesOf } from './paged-answer.ts'
 import { describeChannels } from './describe.ts'
-import type { Yielder } from './paged-answer.ts'
+import type { Yielder } from '../../lib/yielder.ts'
 import type { Store, UserRecord } from '../../store/store.ts'
 
 /** Users whose rows are made at once. */

@@ -15,7 +15,7 @@ import {
 } from '../../contract/fixtures.ts'
 import { asWritten, atOnce, neverYield } from '../../helpers/long.ts'
 import { describeChannels } from '../../../src/core/queries/describe.ts'
-import type { Yielder } from '../../../src/core/queries/paged-answer.ts'
+import type { Yielder } from '../../../src/lib/yielder.ts'
 import type { ChannelsInfo } from '../../../src/protocol/responses.ts'
 import type { Described } from '../../../src/core/queries/describe.ts'
 import type { Store } from '../../../src/store/store.ts'

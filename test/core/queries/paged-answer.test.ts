@@ -1,11 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  PagedList,
-  PagedRecord,
-  createYielder,
-  pagesOf,
-} from '../../../src/core/queries/paged-answer.ts'
+import { PagedList, PagedRecord, pagesOf } from '../../../src/core/queries/paged-answer.ts'
+import { createYielder } from '../../../src/lib/yielder.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 import { asWritten, neverYield } from '../../helpers/long.ts'
 import { byCodePoint } from '../../../src/lib/code-points.ts'
