@@ -1,4 +1,5 @@
 import js from '@eslint/js'
+import perfectionist from 'eslint-plugin-perfectionist'
 import tseslint from 'typescript-eslint'
 
 const outOfBounds = (files, pattern) => ({
@@ -156,6 +157,24 @@ const SIZES = {
   'max-params': ['error', 4],
 }
 
+/** One order, so that nobody has to think of it: Node, packages, this project; values before types. */
+const IMPORT_ORDER = [
+  'error',
+  {
+    groups: [
+      'side-effect',
+      'value-builtin',
+      'value-external',
+      ['value-parent', 'value-sibling', 'value-index'],
+      'type-builtin',
+      'type-external',
+      ['type-parent', 'type-sibling', 'type-index'],
+    ],
+    newlinesBetween: 0,
+    partitionByComment: true,
+  },
+]
+
 /** What pages of the demos use of the browser. */
 const BROWSER_GLOBALS = Object.fromEntries(
   [
@@ -180,9 +199,10 @@ export default tseslint.config(
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {
+    plugins: { perfectionist },
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.js'] },
+        projectService: { allowDefaultProject: ['*.js', '.*.mjs'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -194,6 +214,7 @@ export default tseslint.config(
         { considerDefaultExhaustiveForUnions: true },
       ],
       eqeqeq: 'error',
+      'perfectionist/sort-imports': IMPORT_ORDER,
       '@typescript-eslint/no-floating-promises': ['error', NO_DETACHED_PROMISES],
     },
   },
@@ -225,7 +246,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['*.js', 'scripts/*.mjs'],
+    files: ['*.js', '.*.mjs', 'scripts/*.mjs'],
     ...tseslint.configs.disableTypeChecked,
     languageOptions: {
       ...tseslint.configs.disableTypeChecked.languageOptions,

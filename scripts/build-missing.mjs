@@ -3,8 +3,8 @@
  *
  * `node scripts/build-missing.mjs [part …]`: these parts; without any, all that a running server needs.
  */
-import { createHash } from 'node:crypto'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, stat } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { replaceFile } from './replace-file.mjs'

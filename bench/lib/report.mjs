@@ -1,6 +1,6 @@
 /** The outcome of a run, as one table in text or Markdown. */
-import { FIGURES } from '../scenarios.mjs'
 import { faultsOf } from '../goals.mjs'
+import { FIGURES } from '../scenarios.mjs'
 
 /**
  * One row per scenario and figure, one column per peer.

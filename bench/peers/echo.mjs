@@ -4,8 +4,8 @@
  * The first of them does not look into it. The others show what part of the distance to it is that of reading and
  * writing JSON, which every server of this API has to do, and that of the framework.
  */
-import { nodePeer } from './node-peer.mjs'
 import { requests } from './channelstream.mjs'
+import { nodePeer } from './node-peer.mjs'
 
 const echo = (name, about, script) => ({
   name,

@@ -1,9 +1,9 @@
 /** This server on a Redis of the bench's own: alone, two that share the work, and two of which one publishes. */
-import { createClient } from '@redis/client'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createClient } from '@redis/client'
 import { freePort, startServer } from '../lib/processes.mjs'
 import { missing as missingServer, running, startChannelstream } from './channelstream.mjs'
 

@@ -1,10 +1,10 @@
 /** How many servers and Redis it takes, played out from recorded costs. `npm run bench:simulate -- --help` */
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { asText } from '../lib/report.mjs'
 import { recordCosts } from './costs.mjs'
 import { DEMANDS, mostOnOneRedis, plan } from './plan.mjs'
 import { costTable, limitText, planTable, writePage } from './report.mjs'
-import { asText } from '../lib/report.mjs'
 
 const RECORDED = new URL('recorded.json', import.meta.url)
 

@@ -3,8 +3,8 @@
  * believes whatever this backend signs.
  */
 import { Archive } from './archive.mjs'
-import { Pace } from './pace.mjs'
 import * as read from './input.mjs'
+import { Pace } from './pace.mjs'
 
 /** What everybody is told about a channel's people: who comes and goes, with colours, and changes of those. */
 const CHANNEL = {

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { Channelstream, ChannelstreamError } from 'channelstream/backend'
+import { chatActions } from './actions.mjs'
 import { Refusal, userName } from './input.mjs'
 import { Sessions } from './sessions.mjs'
-import { chatActions } from './actions.mjs'
 
 const {
   PORT = 6543,

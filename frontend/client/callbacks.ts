@@ -1,6 +1,6 @@
 import { Settings } from './settings.ts'
-import type { ChannelstreamRequest } from './request.ts'
 import type { ServerEvent } from './events.ts'
+import type { ChannelstreamRequest } from './request.ts'
 
 /**
  * What pages overwrite to be told. As they stand they do nothing, or log what they are given if `debug` is set. What

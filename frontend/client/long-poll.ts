@@ -1,9 +1,9 @@
 import { ChannelstreamError } from './errors.ts'
-import { addressOf, cannotOpen } from './transport.ts'
-import { idly, pause } from './timing.ts'
 import { newRequest, send } from './request.ts'
-import type { Ears, Ending, Next, Place, Transport, TransportSettings } from './transport.ts'
+import { idly, pause } from './timing.ts'
+import { addressOf, cannotOpen } from './transport.ts'
 import type { ChannelstreamRequest } from './request.ts'
+import type { Ears, Ending, Next, Place, Transport, TransportSettings } from './transport.ts'
 
 /** A poll that was not refused for so long is taken as open: its answer may take a while. */
 const OPEN_AFTER_MS = 1_000

@@ -1,9 +1,9 @@
+import { retryDelayMs } from './backoff.ts'
 import { ChannelstreamError, report } from './errors.ts'
 import { Position } from './position.ts'
 import { isOffline, onWake } from './timing.ts'
-import { retryDelayMs } from './backoff.ts'
-import type { Ears, Ending, Transport, TransportSettings, WebSocketLike } from './transport.ts'
 import type { ServerEvent, StatusEvent } from './events.ts'
+import type { Ears, Ending, Transport, TransportSettings, WebSocketLike } from './transport.ts'
 
 /** After a WebSocket that did not work where polling does, it is tried again so much later, then twice as late, … */
 const FIRST_REST_MS = 60_000

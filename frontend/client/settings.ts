@@ -1,5 +1,5 @@
-import type { Fetch, TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
 import type { Mutator } from './request.ts'
+import type { Fetch, TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
 
 export type MutatorType =
   | 'connect'

@@ -1,7 +1,7 @@
 import { ChannelstreamError } from './errors.ts'
+import { parsed } from './request.ts'
 import { Watchdog, idly, idlyEvery } from './timing.ts'
 import { addressOf, cannotOpen } from './transport.ts'
-import { parsed } from './request.ts'
 import type { Ears, Ending, Next, Place, Transport } from './transport.ts'
 import type { TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
 

@@ -1,16 +1,16 @@
 /** In which order the parts of a server start and stop. */
-import { CLOSE } from '../protocol/close-codes.ts'
 import { listen } from '../http/listen.ts'
 import { openPort } from '../http/server.ts'
-import type { AdminLive } from '../transports/admin-live.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Config } from '../config/schema.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
 import type { FastifyInstance } from 'fastify'
-import type { FiguresHistory } from '../telemetry/history.ts'
+import type { Config } from '../config/schema.ts'
 import type { Hub } from '../core/hub.ts'
-import type { PhiloteServer } from '../philote/server.ts'
-import type { RedisBus } from '../philote/redis-bus.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
+import type { RedisBus } from '../philote/redis-bus.ts'
+import type { PhiloteServer } from '../philote/server.ts'
+import type { FiguresHistory } from '../telemetry/history.ts'
+import type { AdminLive } from '../transports/admin-live.ts'
 import type { WebSockets } from '../transports/websocket.ts'
 
 /** REST is served without the Redis of Philote as well, which is waited for that long. */

@@ -1,18 +1,18 @@
+import { systemClock } from '../lib/clock.ts'
 import { MemoryAdminSessions } from '../store/memory/admin-sessions.ts'
 import { MemoryIdempotencyCache } from '../store/memory/idempotency-cache.ts'
 import { MemoryStore } from '../store/memory/store.ts'
-import { systemClock } from '../lib/clock.ts'
 import {
   ADMIN_SESSION_LIMITS,
   idempotencyCacheOptions,
   redisOptions,
   storeOptions,
 } from './options.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config/schema.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { AdminSessionStore } from '../store/admin-sessions.ts'
 import type { IdempotencyCache } from '../store/idempotency-cache.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Config } from '../config/schema.ts'
-import type { FastifyBaseLogger } from 'fastify'
 import type { Store } from '../store/store.ts'
 
 /** Where facts are kept that outlive a connection, or that another server must see. */

@@ -1,13 +1,13 @@
 /** From what came over the line to what a call answers, or to why it does not. */
 import { ERRORS } from '../protocol/errors.ts'
+import { isJsonObject } from '../protocol/fields.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
 import { HttpFailure } from './http-client.ts'
-import { isJsonObject } from '../protocol/fields.ts'
-import type { Complaints } from '../protocol/complaints.ts'
-import type { ClientErrorCode } from './error.ts'
-import type { ErrorCode } from '../protocol/errors.ts'
-import type { Reply } from './http-client.ts'
 import type { z } from 'zod'
+import type { Complaints } from '../protocol/complaints.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
+import type { ClientErrorCode } from './error.ts'
+import type { Reply } from './http-client.ts'
 
 /**
  * The answer, checked by its schema: a proxy that answers 200 with a page of its own, or a server that is none of

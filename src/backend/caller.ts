@@ -1,15 +1,15 @@
 /** Calls of endpoints: signed, sent again where that is right, and read. */
 import { randomUUID } from 'node:crypto'
+import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
+import { readAnswer, readRefusal } from './answer.ts'
 import { CLIENT_ERRORS, ChannelstreamError, isPassing } from './error.ts'
 import { HttpFailure } from './http-client.ts'
-import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { parseRetryAfter, retry } from './retry.ts'
-import { readAnswer, readRefusal } from './answer.ts'
-import type { Attempt, RetryPolicy, Verdict } from './retry.ts'
+import type { z } from 'zod'
 import type { Endpoint } from './endpoints.ts'
 import type { HttpClient, Reply } from './http-client.ts'
+import type { Attempt, RetryPolicy, Verdict } from './retry.ts'
 import type { Signatures } from './signatures.ts'
-import type { z } from 'zod'
 
 export interface CallOptions {
   /** Ends the call; it then rejects with the reason of the signal. What was sent may have been done. */

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { Caller } from './caller.ts'
 import { ENDPOINTS } from './endpoints.ts'
 import { HttpClient } from './http-client.ts'
-import { Signatures } from './signatures.ts'
 import { countOf, millisecondsOf, readBase, readSecret } from './options.ts'
+import { Signatures } from './signatures.ts'
+import type { z } from 'zod'
 import type * as Requests from '../protocol/requests.ts'
 import type { CallOptions } from './caller.ts'
 import type { ChannelstreamOptions } from './options.ts'
-import type { z } from 'zod'
 
 /** What an endpoint takes, as the server's own schema has it. */
 type Sent<Schema extends z.ZodType> = z.input<Schema>

@@ -1,7 +1,7 @@
 /** What a server answers by HTTP: to the API, and to handshakes that it refuses. */
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 
 export interface Answer {

@@ -1,6 +1,6 @@
 import { REDIS_URL, faultOf } from '../config/philote-environment.ts'
-import { answered } from '../philote/redis-connection.ts'
 import { discard } from '../lib/redis-client.ts'
+import { answered } from '../philote/redis-connection.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 

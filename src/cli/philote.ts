@@ -1,5 +1,5 @@
-import { VERSION } from '../version.ts'
 import { SHUTDOWN_GRACE_SECONDS, buildPhilote } from '../app/philote.ts'
+import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
 import { shownAddress } from './running.ts'
 import type { LoadedPhilote } from '../config/philote-environment.ts'

@@ -1,5 +1,5 @@
-import { VERSION } from '../version.ts'
 import { buildApp } from '../app/server.ts'
+import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
 import { shownAddress } from './running.ts'
 import type { LoadedConfig } from '../config/load.ts'

@@ -3,8 +3,8 @@
  * unknown or cannot be read stops the start, and all of it is told at once. An empty value says nothing.
  */
 import { closest, distance } from 'fastest-levenshtein'
-import { hostFaults, SAFE_HOST, warnings, withSafeHost } from './safety.ts'
 import { isQuoted, mistakeNotes, QUOTES } from './mistakes.ts'
+import { hostFaults, SAFE_HOST, warnings, withSafeHost } from './safety.ts'
 import {
   ConfigSchema,
   OLD_SETTINGS,

@@ -2,8 +2,8 @@
  * Values that can be read and are probably not meant so: their users get refusals that say nothing of the reason, such as
  * 401 for a secret in quotes. Nothing is taken away, because Python's `configparser` takes nothing away either.
  */
-import { faultIn, type Values } from './sources.ts'
 import { SETTING_BY_NAME } from './schema.ts'
+import { faultIn, type Values } from './sources.ts'
 
 /** Zero width, or a byte order mark: pasted from a page, or written by an editor. */
 const INVISIBLE = /[\u00AD\u200B-\u200F\u2060\uFEFF]/

@@ -3,13 +3,13 @@
  * set but empty is not unset, and is read like any other value.
  */
 import { parseArgs } from 'node:util'
+import { loginAdvice } from '../lib/redis-url.ts'
 import { ConfigError } from './load.ts'
 import { mistakesInText } from './mistakes.ts'
 import { SAFE_HOST, isLoopback } from './safety.ts'
 import { Unreadable, host, redisUrl } from './values.ts'
-import { loginAdvice } from '../lib/redis-url.ts'
-import type { Kind } from './values.ts'
 import type { Fault } from './ini.ts'
+import type { Kind } from './values.ts'
 
 export interface PhiloteSettings {
   /** Undefined for every address. */

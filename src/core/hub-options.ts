@@ -1,6 +1,6 @@
 import type { Yielder } from '../lib/yielder.ts'
-import type { OutboxCounts } from './delivery/outbox.ts'
 import type { Publication, Topic } from '../store/store.ts'
+import type { OutboxCounts } from './delivery/outbox.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions/sessions.ts'
 

@@ -1,7 +1,7 @@
 /** What one request may ask for. Past it: a 422 that names the field, and nothing is done. */
-import { COMPLAINT, isJsonObject } from '../protocol/fields.ts'
 import { complaint, told } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
+import { COMPLAINT, isJsonObject } from '../protocol/fields.ts'
 import type { Fault } from '../protocol/complaints.ts'
 import type { ChannelSettings, InfoOptions } from '../protocol/requests.ts'
 

@@ -7,9 +7,9 @@
 import { isListed } from '../lib/name-list.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
 import type { EventBody, PhiloteForm, Publication } from '../store/store.ts'
-import type { ChannelName, UserName } from '../protocol/ids.ts'
 
 export interface Posting<Answer> {
   readonly answer: Answer

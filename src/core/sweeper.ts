@@ -1,5 +1,5 @@
-import type { Store } from '../store/store.ts'
 import type { ConnId } from '../protocol/ids.ts'
+import type { Store } from '../store/store.ts'
 
 /** Connections that are ended at the same time: each takes a store across a network a round trip. */
 const ENDED_AT_ONCE = 64

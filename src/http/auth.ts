@@ -1,12 +1,12 @@
 import { RequestError } from '../protocol/errors.ts'
 import { SIGNATURE_HEADER } from '../protocol/headers.ts'
-import { coversPath } from './signature.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
-import type { AddressList } from './addresses.ts'
-import type { Awaitable } from '../store/store.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { ForwardedView, ForwardingRules } from './forwarding.ts'
+import { coversPath } from './signature.ts'
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../lib/clock.ts'
+import type { Awaitable } from '../store/store.ts'
+import type { AddressList } from './addresses.ts'
+import type { ForwardedView, ForwardingRules } from './forwarding.ts'
 import type { SignatureChecker } from './signature.ts'
 
 export interface AuthRules {

@@ -1,9 +1,9 @@
 /** Which bodies are read, how much of them, and as what. */
+import { announcedLength } from '../net/unread-rest.ts'
+import { RequestError } from '../protocol/errors.ts'
 import { BodyReader } from './body-reader.ts'
 import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
 import { TurnBudget } from './turn-budget.ts'
-import { RequestError } from '../protocol/errors.ts'
-import { announcedLength } from '../net/unread-rest.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {

@@ -1,8 +1,8 @@
 /** From what a socket brings to the bytes of a body, with little more memory than the body has. */
-import { RequestError } from '../protocol/errors.ts'
-import { announcedLength } from '../net/unread-rest.ts'
 import { grown, grownSize } from '../net/grown.ts'
 import { paceReading } from '../net/paced-reading.ts'
+import { announcedLength } from '../net/unread-rest.ts'
+import { RequestError } from '../protocol/errors.ts'
 import type { IncomingMessage } from 'node:http'
 
 /** A body that came whole. It counts as held until it is released. */

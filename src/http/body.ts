@@ -1,7 +1,9 @@
 /** From bytes to JSON, for whoever sends it under whichever content type (recorded: http-content-type-ignored). */
 import { isUtf8 } from 'node:buffer'
+import { complaint, told } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { MAX_EXACT_NUMBERS, TooManyExactNumbers, parserFor } from '../protocol/exact-numbers.ts'
+import { parseInPieces } from '../protocol/json-pieces.ts'
 import {
   MAX_CONTAINERS,
   MAX_JSON_DEPTH,
@@ -9,8 +11,6 @@ import {
   prototypeKeyIn,
   surveyOf,
 } from '../protocol/json.ts'
-import { complaint, told } from '../protocol/complaints.ts'
-import { parseInPieces } from '../protocol/json-pieces.ts'
 import type { Parse } from '../protocol/exact-numbers.ts'
 
 /** Longer bodies are better read with `parseLongJson`. */

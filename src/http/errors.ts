@@ -1,11 +1,11 @@
+import { bytesOf } from '../net/answers.ts'
+import { REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
 import { ERRORS, RequestError } from '../protocol/errors.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
-import { REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
 import { StoreUnavailable } from '../store/store.ts'
-import { bytesOf } from '../net/answers.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorCode } from '../protocol/errors.ts'
 import type { PlainAnswer } from '../net/answers.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
 
 export interface ErrorReply {
   readonly code: ErrorCode

@@ -1,11 +1,11 @@
 /** The API explorer, for those who are signed in to admin (recorded: others get the form). */
 import { readFile } from 'node:fs/promises'
-import { RequestError } from '../protocol/errors.ts'
 import { PACKAGE_ROOT } from '../lib/package-root.ts'
+import { RequestError } from '../protocol/errors.ts'
 import { onPageError, requireAdmin } from './admin/routes.ts'
 import { ownLink } from './forwarding.ts'
-import type { AdminSessions } from './admin/session.ts'
 import type { FastifyInstance } from 'fastify'
+import type { AdminSessions } from './admin/session.ts'
 
 /** Made by `scripts/build-explorer.mjs`. */
 const FOLDER = new URL('dist/frontend/explorer/', PACKAGE_ROOT)

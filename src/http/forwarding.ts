@@ -4,10 +4,10 @@
  * Headers that tell it are believed only of proxies that are trusted, because anybody can send them. A
  * trusted proxy has to set or remove each of them.
  */
-import type { IncomingMessage } from 'node:http'
 import { isIP, isIPv4 } from 'node:net'
 import proxyAddress from '@fastify/proxy-addr'
 import { AddressList, plainAddress } from './addresses.ts'
+import type { IncomingMessage } from 'node:http'
 
 export type Scheme = 'http' | 'https'
 

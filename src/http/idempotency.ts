@@ -5,16 +5,16 @@
  * nothing is done twice. Only signed requests are remembered. Why so: docs/decisions/0013-idempotency-keys.md.
  */
 import { createHash, createHmac } from 'node:crypto'
+import { RequestError } from '../protocol/errors.ts'
 import {
   ERROR_HEADER,
   IDEMPOTENCY_HEADER,
   IDEMPOTENCY_KEY_FORM,
   REPLAYED_HEADER,
 } from '../protocol/headers.ts'
-import { RequestError } from '../protocol/errors.ts'
 import { SIGNATURE_PARAMETER, queryOf } from './auth.ts'
-import type { CachedAnswer, IdempotencyCache, Claim, Settle } from '../store/idempotency-cache.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { CachedAnswer, IdempotencyCache, Claim, Settle } from '../store/idempotency-cache.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { PagedList, PagedRecord } from '../core/queries/paged-answer.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
-import type { Yielder } from '../lib/yielder.ts'
 import type { FastifySerializerCompiler } from 'fastify'
+import type { Yielder } from '../lib/yielder.ts'
 
 /** Characters that are handed to the network at once. */
 const CHUNK_LENGTH = 32_768

@@ -1,7 +1,7 @@
 import { lookup as askSystem } from 'node:dns/promises'
 import { once } from 'node:events'
-import type { FastifyInstance } from 'fastify'
 import type { RequestListener, Server } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 
 const EVERY_LOOPBACK = 'localhost'
 

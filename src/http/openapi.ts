@@ -1,14 +1,14 @@
 import swagger from '@fastify/swagger'
-import { z } from 'zod'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { IDEMPOTENCY_HEADER, IDEMPOTENCY_KEY_FORM, SIGNATURE_HEADER } from '../protocol/headers.ts'
-import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import { VERSION } from '../version.ts'
 import { allowAdmin } from './admin/access.ts'
 import { explorerRoutes } from './explorer.ts'
 import { named } from './plugin-name.ts'
-import type { AdminSessions } from './admin/session.ts'
+import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import type { FastifyInstance } from 'fastify'
+import type { AdminSessions } from './admin/session.ts'
 
 /** Collects the routes that are registered after it into an OpenAPI 3.1 document, made from their schemas. */
 export async function collectOpenApi(http: FastifyInstance): Promise<void> {

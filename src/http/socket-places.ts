@@ -1,6 +1,6 @@
 import { RequestError } from '../protocol/errors.ts'
-import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import type { Refusal } from '../net/refusals.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 

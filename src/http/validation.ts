@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { MAX_COMPLAINTS } from '../protocol/fields.ts'
 import { complaintsOf } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
+import { MAX_COMPLAINTS } from '../protocol/fields.ts'
 import type { FastifySchemaCompiler } from 'fastify'
 
 type Result<Value> = { readonly value: Value } | { readonly error: Error }

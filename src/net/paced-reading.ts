@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream'
 import { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 
 /** Bytes that are read in one turn of the event loop from all sockets together whose reading is paced. */

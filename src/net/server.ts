@@ -1,12 +1,12 @@
 import { createServer } from 'node:http'
 import { bytesOf, sendLast } from './answers.ts'
+import { isWellFormed } from './messages.ts'
 import { PacedResponse, limitPipelines } from './pipelines.ts'
 import { cutIdle, windUp } from './unread.ts'
-import { isWellFormed } from './messages.ts'
-import type { NetLog } from './refusals.ts'
-import type { PlainAnswer } from './answers.ts'
 import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Socket } from 'node:net'
+import type { PlainAnswer } from './answers.ts'
+import type { NetLog } from './refusals.ts'
 import type { SocketLimits } from './socket-limits.ts'
 
 export interface ServerParts {

@@ -1,13 +1,13 @@
+import { bytesOf } from './answers.ts'
 import { FileProbe, readOpenFiles } from './open-files.ts'
 import { Places, Rate } from './places.ts'
-import { bytesOf } from './answers.ts'
 import { Refusals } from './refusals.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { NetLog, Refusal, RefusalCounts } from './refusals.ts'
-import type { OpenFiles } from './open-files.ts'
-import type { PlainAnswer } from './answers.ts'
 import type { Socket } from 'node:net'
+import type { Clock } from '../lib/clock.ts'
+import type { PlainAnswer } from './answers.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { NetLog, Refusal, RefusalCounts } from './refusals.ts'
 
 export interface SocketRules {
   /** Sockets of all ports together; 0 for as many as the limit of open files allows. */

@@ -1,6 +1,6 @@
 /** Bodies that nobody reads, because their request is answered from its head, or was refused in the middle. */
-import { endSoon, throwAway } from './unread.ts'
 import { paceReading } from './paced-reading.ts'
+import { endSoon, throwAway } from './unread.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 

@@ -1,6 +1,6 @@
 import { PacedQueue } from '../lib/paced-queue.ts'
-import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** How long a client may take to read what it was answered, while it still sends. */
 const LINGER_MS = 1000

@@ -1,9 +1,9 @@
-import { KEY_REFUSALS } from './refusals.ts'
 import { asInteger, asTexts, foldName, memberTextsOf, readStruct } from './go-json.ts'
+import { KEY_REFUSALS } from './refusals.ts'
 import type { ChannelName } from '../protocol/ids.ts'
 import type { Fields } from './go-json.ts'
-import type { Permissions } from './token.ts'
 import type { RedisConnection } from './redis-connection.ts'
+import type { Permissions } from './token.ts'
 
 export const KEY_PREFIX = 'philote:access_key:'
 

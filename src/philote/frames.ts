@@ -1,11 +1,11 @@
 /** Messages as Philote's two generations write them: text frames, built once for all who get them. */
-import { dataOf } from './translate.ts'
 import { textFrames } from '../transports/websocket-frames.ts'
 import { wellFormed } from './go-json.ts'
-import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
-import type { Payload } from './translate.ts'
+import { dataOf } from './translate.ts'
 import type { WireForm } from '../core/delivery/batch.ts'
+import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 import type { Written } from './incoming.ts'
+import type { Payload } from './translate.ts'
 
 /** `{"issuer","channel","data"}` and a line break. Events that are no messages are not told: no bytes. */
 export const jwtFrames: WireForm = formOf((written) => `${jwtJson(written)}\n`)

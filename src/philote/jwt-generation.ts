@@ -1,15 +1,15 @@
 import { availableParallelism } from 'node:os'
+import { jwtFrames } from './frames.ts'
+import { bearerOf, pathOf, refuseJwtHandshake } from './handshake.ts'
 import { JWT_FIELDS, readMessage } from './incoming.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { TokenChecker } from './token.ts'
-import { bearerOf, pathOf, refuseJwtHandshake } from './handshake.ts'
-import { jwtFrames } from './frames.ts'
 import { saidBy } from './translate.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Dialect } from './socket.ts'
-import type { Generation, Verdict } from './server.ts'
-import type { Guests } from '../core/sessions/guests.ts'
 import type { IncomingMessage } from 'node:http'
+import type { Guests } from '../core/sessions/guests.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Generation, ServerState, Verdict } from './generation.ts'
+import type { Dialect } from './socket.ts'
 
 /** The version whose behaviour this is. */
 const PHILOTE_VERSION = '0.3.1'
@@ -23,12 +23,6 @@ export interface JwtOptions {
   /** Told by the API, and nothing else: what they tune in the original is Node's business here. */
   readonly readBufferSize: number
   readonly writeBufferSize: number
-}
-
-/** What the API has to know of the server. */
-export interface ServerState {
-  readonly port: number
-  readonly connections: number
 }
 
 /** Philote 0.3: permissions in a signed token. */

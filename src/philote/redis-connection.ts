@@ -1,5 +1,5 @@
-import { discard, isRefusal } from '../lib/redis-client.ts'
 import { reasonOf } from '../lib/reason.ts'
+import { discard, isRefusal } from '../lib/redis-client.ts'
 import type * as Library from '@redis/client'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 

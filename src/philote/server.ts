@@ -1,49 +1,29 @@
 import { STATUS_CODES } from 'node:http'
-import { CLOSE } from '../protocol/close-codes.ts'
-import { Handshakes, refuseUpgrade } from '../transports/frame-socket.ts'
-import { JWT_REFUSALS } from './refusals.ts'
-import { PhiloteSocket } from './socket.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { bytesOf } from '../net/answers.ts'
 import { destroyOnError } from '../net/destroy-on-error.ts'
-import { inBackground } from '../lib/in-background.ts'
+import { requestsWithUpgrades } from '../net/messages.ts'
 import { isWaiting } from '../net/pipelines.ts'
 import { openServer } from '../net/server.ts'
-import { queryOf } from './handshake.ts'
 import { REFUSAL_STATUS, REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
-import { requestsWithUpgrades } from '../net/messages.ts'
 import { restOf } from '../net/unread-rest.ts'
-import type { Awaitable } from '../store/store.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Dialect } from './socket.ts'
-import type { ChannelName, UserName } from '../protocol/ids.ts'
-import type { Guest, Guests } from '../core/sessions/guests.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
+import { Handshakes, refuseUpgrade } from '../transports/frame-socket.ts'
+import { queryOf } from './handshake.ts'
+import { JWT_REFUSALS } from './refusals.ts'
+import { PhiloteSocket } from './socket.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { NetLog } from '../net/refusals.ts'
-import type { Permissions } from './token.ts'
+import type { Guest } from '../core/delivery/guest.ts'
+import type { Guests } from '../core/sessions/guests.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { PlainAnswer } from '../net/answers.ts'
-import type { Refusal } from './refusals.ts'
-import type { ServerState } from './jwt-generation.ts'
+import type { NetLog } from '../net/refusals.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
+import type { UserName } from '../protocol/ids.ts'
 import type { UpgradeRequest } from '../transports/frame-socket.ts'
-
-/** What becomes of a request. */
-export type Verdict =
-  | { readonly answer: Refusal }
-  /** A handshake. What the client may do is known. */
-  | { readonly permissions: Permissions }
-  /** A handshake. What the client may do is found out behind it; a text is the last that a refused client hears. */
-  | { readonly findPermissions: () => Promise<Permissions | string> }
-
-/** One of Philote's two generations, which share little more than the idea. */
-export interface Generation {
-  readonly dialect: Dialect
-  /** Sockets open at a time. */
-  readonly maxConnections: number
-  judge(request: IncomingMessage, server: ServerState): Awaitable<Verdict>
-  pickProtocol(offered: ReadonlySet<string>): string | false
-  /** Resolves once what is said elsewhere in these channels, which somebody listens to, comes here. */
-  ready?(channels: readonly ChannelName[]): Promise<void>
-}
+import type { Generation, Verdict } from './generation.ts'
+import type { Refusal } from './refusals.ts'
+import type { Permissions } from './token.ts'
 
 export interface PhiloteOptions {
   readonly generation: Generation

@@ -1,12 +1,13 @@
+import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { FrameSocket } from '../transports/frame-socket.ts'
-import { inBackground } from '../lib/in-background.ts'
 import { textFrames } from '../transports/websocket-frames.ts'
-import type { Awaitable } from '../store/store.ts'
 import type { Batch, WireForm } from '../core/delivery/batch.ts'
+import type { Guest } from '../core/delivery/guest.ts'
+import type { Guests } from '../core/sessions/guests.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
-import type { Guest, Guests } from '../core/sessions/guests.ts'
+import type { Awaitable } from '../store/store.ts'
 import type { Written } from './incoming.ts'
 
 /** What the generations do differently once a socket is open. */

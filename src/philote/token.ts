@@ -1,6 +1,6 @@
 import { compactVerify } from 'jose'
-import { JWT_REFUSALS } from './refusals.ts'
 import { asBoolean, asInteger, asText, asTexts, membersOf, readStruct } from './go-json.ts'
+import { JWT_REFUSALS } from './refusals.ts'
 import type { ChannelName } from '../protocol/ids.ts'
 import type { Fields, Member } from './go-json.ts'
 import type { Refusal } from './refusals.ts'

@@ -3,13 +3,13 @@
  *
  * Text that spells an object is that object; any other text is `{"data": text}`.
  */
-import { isJsonObject } from '../protocol/fields.ts'
 import { parserFor, writeJson } from '../protocol/exact-numbers.ts'
-import { prototypeKeyIn, surveyOf } from '../protocol/json.ts'
+import { isJsonObject } from '../protocol/fields.ts'
 import { UserNameSchema } from '../protocol/ids.ts'
+import { prototypeKeyIn, surveyOf } from '../protocol/json.ts'
+import type { Said } from '../core/messages.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { PhiloteForm } from '../store/store.ts'
-import type { Said } from '../core/messages.ts'
 import type { Written } from './incoming.ts'
 
 export type Payload = Readonly<Record<string, unknown>>

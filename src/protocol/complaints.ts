@@ -5,8 +5,8 @@
  * field; under a list the index, under a map the key and then `value`, under an object its fields; `_schema` where the
  * whole is of the wrong type. Source: recorded (connect-several-errors-at-once and others).
  */
-import type { z } from 'zod'
 import { COMPLAINT, MAX_COMPLAINTS } from './fields.ts'
+import type { z } from 'zod'
 
 export type Complaints = { [field: string]: string[] | Complaints }
 

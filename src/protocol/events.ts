@@ -7,8 +7,8 @@
  */
 import { z } from 'zod'
 import { EXAMPLES } from './examples.ts'
-import { ChannelNameSchema, UserNameSchema } from './ids.ts'
 import { payload, scalar } from './fields.ts'
+import { ChannelNameSchema, UserNameSchema } from './ids.ts'
 
 const id = z
   .string()

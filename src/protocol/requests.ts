@@ -3,6 +3,7 @@
  * Source of every default and rule: recorded behaviour of Channelstream 0.7.1, unless a field says otherwise.
  */
 import { z } from 'zod'
+import { EXAMPLES } from './examples.ts'
 import {
   COMPLAINT,
   MAX_COMPLAINTS,
@@ -20,7 +21,6 @@ import {
   uuid,
   isUnicode,
 } from './fields.ts'
-import { EXAMPLES } from './examples.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 
 const object = <Shape extends z.ZodRawShape>(shape: Shape) =>

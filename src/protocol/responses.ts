@@ -1,8 +1,8 @@
 /** What callers are answered. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
 import { z } from 'zod'
+import { ERRORS } from './errors.ts'
 import { EXAMPLES } from './examples.ts'
 import { scalar } from './fields.ts'
-import { ERRORS } from './errors.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 import { ChannelSettings, DeleteRequest, EditRequest, MessageRequest } from './requests.ts'
 import type { ErrorCode } from './errors.ts'

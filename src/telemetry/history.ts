@@ -1,5 +1,5 @@
-import { FIGURES } from '../protocol/admin.ts'
 import { inBackground } from '../lib/in-background.ts'
+import { FIGURES } from '../protocol/admin.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Reading } from '../protocol/admin.ts'
 import type { Readings } from './readings.ts'

@@ -1,8 +1,8 @@
-import type { Cancel, Clock } from '../lib/clock.ts'
-import type { Figures } from '../store/store.ts'
 import type { Registry } from 'prom-client'
-import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Traffic } from '../core/hub-options.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { SocketFigures } from '../net/socket-limits.ts'
+import type { Figures } from '../store/store.ts'
 
 /** Where the figures come from; asked whenever somebody reads them, so that counting costs nothing in between. */
 export interface MetricSources {

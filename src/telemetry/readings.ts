@@ -1,8 +1,8 @@
-import type { Clock } from '../lib/clock.ts'
-import type { DelayMeter } from './event-loop.ts'
-import type { Figures } from '../store/store.ts'
-import type { Reading } from '../protocol/admin.ts'
 import type { Traffic } from '../core/hub-options.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Reading } from '../protocol/admin.ts'
+import type { Figures } from '../store/store.ts'
+import type { DelayMeter } from './event-loop.ts'
 
 export interface ReadingSources {
   traffic(): Traffic

@@ -1,16 +1,16 @@
 import { WebSocketServer } from 'ws'
-import { AdminLiveSocket } from './admin-live-socket.ts'
+import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { RequestError } from '../protocol/errors.ts'
-import { inBackground } from '../lib/in-background.ts'
+import { AdminLiveSocket } from './admin-live-socket.ts'
 import { readFrames } from './frame-socket.ts'
-import type { Cancel, Clock } from '../lib/clock.ts'
-import type { CloseReason } from '../protocol/close-codes.ts'
-import type { Duplex } from 'node:stream'
-import type { Guests } from '../core/sessions/guests.ts'
 import type { IncomingMessage } from 'node:http'
-import type { LiveReport, Reading } from '../protocol/admin.ts'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { Guests } from '../core/sessions/guests.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { LiveReport, Reading } from '../protocol/admin.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
 
 /** Takes figures for as long as somebody looks at them. */
 export interface FiguresFeed {

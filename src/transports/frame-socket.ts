@@ -1,14 +1,14 @@
 /** What every WebSocket of this server shares: the handshake, and ready frames that are written as they are. */
 import { WebSocket, WebSocketServer } from 'ws'
 import { destroyOnError } from '../net/destroy-on-error.ts'
-import { endSoon, throwAway } from '../net/unread.ts'
 import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
-import type { Batch } from '../core/delivery/batch.ts'
-import type { CloseReason } from '../protocol/close-codes.ts'
-import type { Duplex } from 'node:stream'
+import { endSoon, throwAway } from '../net/unread.ts'
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { ServerOptions } from 'ws'
+import type { Batch } from '../core/delivery/batch.ts'
 import type { Sink } from '../core/delivery/connection.ts'
+import type { CloseReason } from '../protocol/close-codes.ts'
 
 /** How long a client may take to answer a close before the socket is cut; a little longer for most. */
 const CLOSE_TIMEOUT_MS = 3_000

@@ -1,8 +1,8 @@
-import { RequestError, invalid } from '../protocol/errors.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { RequestError, invalid } from '../protocol/errors.ts'
 import { parseCursor } from '../protocol/ids.ts'
-import type { Cursor } from '../protocol/ids.ts'
 import type { IncomingMessage } from 'node:http'
+import type { Cursor } from '../protocol/ids.ts'
 
 /** Whether a request may open a sink at all. Throws a `RequestError` if not; answers the path without a prefix. */
 export type Admission = (request: IncomingMessage) => { readonly url: string }

@@ -2,8 +2,8 @@
  * WebSocket frames from server to client (RFC 6455, section 5.2), built whole: what thousands of sockets get is
  * written once and handed to each of them as it is.
  */
-import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 import type { WireForm } from '../core/delivery/batch.ts'
+import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 
 const FIN = 0x80
 const TEXT = 0x1

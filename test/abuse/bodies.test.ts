@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send, signature, signedHead } from '../helpers/http.ts'
-import { RawClient, closeClients } from '../helpers/websocket.ts'
-import { expectNothingDone, expectRefusal } from './refusal.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { RawClient, closeClients } from '../helpers/websocket.ts'
+import { expectNothingDone, expectRefusal } from './refusal.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 /** Every route that reads a body as JSON, with a body that it takes but for the one fault that a test adds. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, send, signature, until } from '../helpers/http.ts'
-import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
-import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
-import { expectNothingDone, expectRefusal } from './refusal.ts'
 import { signText } from '../conformance/signing.ts'
+import { Backend, send, signature, until } from '../helpers/http.ts'
+import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
+import { expectNothingDone, expectRefusal } from './refusal.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const now = (): number => Math.floor(Date.now() / 1000)

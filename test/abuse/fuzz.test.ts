@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener, RawClient, clientFrame, closeClients } from '../helpers/websocket.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, clientFrame, closeClients } from '../helpers/websocket.ts'
 import type { Answer } from '../helpers/http.ts'
 import type { TestServer } from '../helpers/server.ts'
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener, OPCODE, RawClient, clientFrame, closeClients } from '../helpers/websocket.ts'
-import { expectNothingDone, expectRefusal } from './refusal.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, OPCODE, RawClient, clientFrame, closeClients } from '../helpers/websocket.ts'
+import { expectNothingDone, expectRefusal } from './refusal.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `c${i}`)

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send, until } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
-import { SECRET, startPhilote } from '../philote/start.ts'
 import { refuseCrashes } from '../helpers/process.ts'
-import { signToken } from '../philote/client.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
+import { signToken } from '../philote/client.ts'
+import { SECRET, startPhilote } from '../philote/start.ts'
 import type { Address } from '../helpers/http.ts'
-import type { PhiloteTestServer } from '../philote/start.ts'
 import type { TestServer } from '../helpers/server.ts'
+import type { PhiloteTestServer } from '../philote/start.ts'
 
 const UNREADABLE = { request: 'The request cannot be read.' }
 

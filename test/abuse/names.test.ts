@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 /** Names that are special somewhere between here and the browser: to JavaScript, HTTP, HTML, terminals, Unicode. */

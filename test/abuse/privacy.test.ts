@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const KEPT = { store_history: true, history_size: 50, notify_presence: true, notify_state: true }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send } from '../helpers/http.ts'
-import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
-import { expectNothingDone, expectRefusal } from './refusal.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
+import { expectNothingDone, expectRefusal } from './refusal.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'

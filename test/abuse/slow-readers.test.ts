@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, send, signedHead, until, within } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 
 const MEGABYTE = 1_048_576
 const LARGE = 'x'.repeat(500_000)

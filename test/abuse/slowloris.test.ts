@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, pause, signedHead, until } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 
 const SOCKETS = 60
 

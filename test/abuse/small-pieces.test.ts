@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { Backend, send, signedHead, until } from '../helpers/http.ts'
-import { OPCODE, RawClient, clientFrame, closeClients, handshake } from '../helpers/websocket.ts'
-import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
+import { OPCODE, RawClient, clientFrame, closeClients, handshake } from '../helpers/websocket.ts'
 import { signToken } from '../philote/client.ts'
 
 /** Little that is sent, and much to look at: as much of it as may come in one turn of the event loop. */

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Backend, send, signedHead, until } from '../helpers/http.ts'
-import { RawClient, closeClients } from '../helpers/websocket.ts'
-import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
+import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { RawClient, closeClients } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const MEGABYTE = 1_048_576

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, pause, send, until, within } from '../helpers/http.ts'
+import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
+import { startServer } from '../helpers/server.ts'
 import {
   Listener,
   OPCODE,
@@ -9,10 +11,8 @@ import {
   closeClients,
   handshake,
 } from '../helpers/websocket.ts'
-import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
-import { startServer } from '../helpers/server.ts'
-import type { FrameParts } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
+import type { FrameParts } from '../helpers/websocket.ts'
 
 const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 const MEGABYTE = 1_048_576

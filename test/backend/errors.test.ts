@@ -2,10 +2,10 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Channelstream } from '../../src/backend/index.ts'
-import { SECRET, aClient, errorOf, headerOf, json, listen, reply, startFake } from './fakes.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { SECRET, aClient, errorOf, headerOf, json, listen, reply, startFake } from './fakes.ts'
 import type { ErrorCode } from '../../src/protocol/errors.ts'
 
 refuseCrashes()

@@ -1,12 +1,12 @@
 import net from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
+import { until } from '../helpers/http.ts'
+import { startServer } from '../helpers/server.ts'
 import { Listener, closeClients } from '../helpers/websocket.ts'
 import { aClient, listen } from './fakes.ts'
-import { startServer } from '../helpers/server.ts'
-import { until } from '../helpers/http.ts'
-import type { Address } from '../helpers/http.ts'
 import type { Socket } from 'node:net'
+import type { Address } from '../helpers/http.ts'
 
 afterEach(closeClients)
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { until } from '../helpers/http.ts'
+import { startServer } from '../helpers/server.ts'
 import { Listener } from '../helpers/websocket.ts'
 import { aClient, errorOf, headerOf, json, reply, startFake } from './fakes.ts'
-import { startServer } from '../helpers/server.ts'
-import { until } from '../helpers/http.ts'
 import type { Misbehaviour } from './fakes.ts'
 
 const MESSAGE = { user: 'bob', channel: 'lobby', message: { text: 'hello' } }

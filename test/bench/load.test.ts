@@ -1,11 +1,11 @@
 import { createServer } from 'node:http'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
 import { createSigner } from '../../src/http/signature.ts'
+import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
 import { ensureCompiler } from './compiler.ts'
-import type { AddressInfo } from 'node:net'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
 
 type Report = Readonly<Record<string, number>>
 type Load = (options: object) => Promise<Report>

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { ensureCompiler } from './compiler.ts'
 import { INSTALL_TIMEOUT_MS, ensurePackages } from '../helpers/debian-packages.ts'
+import { ensureCompiler } from './compiler.ts'
 
 const RUN = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url))
 const RUN_TIMEOUT_MS = 120_000

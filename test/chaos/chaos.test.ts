@@ -5,14 +5,14 @@
  * `npm run test:chaos` lets it go on for ten minutes. `CHAOS_SECONDS` says how long, `CHAOS_SEED` what happens.
  */
 import { afterAll, describe, expect, it } from 'vitest'
-import { Chance } from './random.ts'
+import { endAll } from '../helpers/ending.ts'
+import { until } from '../helpers/http.ts'
+import { letThingsGoWrong } from './faults.ts'
 import { Fleet } from './fleet.ts'
 import { ROOMS, dropIn, enter, say, settleFirst, speak, visit } from './people.ts'
+import { Chance } from './random.ts'
 import { Record } from './record.ts'
-import { endAll } from '../helpers/ending.ts'
 import { faultsOf, faultsOfPresence } from './verdict.ts'
-import { letThingsGoWrong } from './faults.ts'
-import { until } from '../helpers/http.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { ChaosClient } from './client.ts'
 import type { Scene } from './people.ts'

@@ -1,8 +1,8 @@
 import { WebSocket } from 'ws'
 import { pause, send } from '../helpers/http.ts'
-import type { Chance } from './random.ts'
-import type { Fleet } from './fleet.ts'
 import type { ReceivedEvent } from '../helpers/websocket.ts'
+import type { Fleet } from './fleet.ts'
+import type { Chance } from './random.ts'
 
 /** Heartbeats come every second; a server that is silent for so long is given up, as the client library does. */
 const SILENCE_MS = 4_000

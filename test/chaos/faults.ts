@@ -1,6 +1,6 @@
 import { pause } from '../helpers/http.ts'
-import type { Chance } from './random.ts'
 import type { Fleet, Member } from './fleet.ts'
+import type { Chance } from './random.ts'
 
 type Fault = (chance: Chance) => Promise<void>
 

@@ -1,7 +1,7 @@
 import { Backend, pause } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import { ON_DISK, RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import type { Answer } from '../helpers/http.ts'
 import type { Chance } from './random.ts'

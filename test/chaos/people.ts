@@ -1,9 +1,9 @@
 import { pause, until } from '../helpers/http.ts'
 import { ChaosClient } from './client.ts'
 import { BEGINNING, answered } from './record.ts'
-import type { Chance } from './random.ts'
-import type { Fleet } from './fleet.ts'
 import type { Kind } from './client.ts'
+import type { Fleet } from './fleet.ts'
+import type { Chance } from './random.ts'
 import type { Posted, Record, Stay } from './record.ts'
 
 export const ROOMS = ['hall', 'kitchen', 'garden'] as const

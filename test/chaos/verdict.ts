@@ -1,6 +1,6 @@
+import type { ReceivedEvent } from '../helpers/websocket.ts'
 import type { ChaosClient } from './client.ts'
 import type { Record } from './record.ts'
-import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 /** Everything that is wrong with what a client was told, a line each. */
 export function faultsOf(client: ChaosClient, record: Record): string[] {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
-import { TokenChecker } from '../../src/philote/token.ts'
 import { helpText } from '../../src/cli/arguments.ts'
+import { TokenChecker } from '../../src/philote/token.ts'
+import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { RedisServer } from '../helpers/redis.ts'
 
 afterAll(killProcesses)
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { faultsOf, load, SECRETS, section, type Sources } from './loading.ts'
 import { loadPhilote } from '../../src/config/philote-environment.ts'
 import { SETTINGS } from '../../src/config/schema.ts'
+import { faultsOf, load, SECRETS, section, type Sources } from './loading.ts'
 
 const QUOTES = 'the quotes around the value are part of it'
 const SPACE = 'the white space around the value is part of it'

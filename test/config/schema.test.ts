@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { renderIni } from '../../src/cli/make-config.ts'
 import { helpText } from '../../src/cli/arguments.ts'
+import { renderIni } from '../../src/cli/make-config.ts'
 import { ConfigSchema, OLD_SETTINGS, SETTINGS } from '../../src/config/schema.ts'
 
 describe('ConfigSchema', () => {

@@ -1,7 +1,7 @@
 import http from 'node:http'
+import { signText } from './signing.ts'
 import type { Bindings } from './bindings.ts'
 import type { RequestParts, Signing } from './scenario.ts'
-import { signText } from './signing.ts'
 
 const PATIENCE_MS = 20_000
 

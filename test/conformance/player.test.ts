@@ -1,8 +1,8 @@
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { play } from './player.ts'
+import type { AddressInfo } from 'node:net'
 import type { Scenario, Step } from './scenario.ts'
 
 interface Fake {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Mismatch, show } from './matcher.ts'
-import type { Scenario } from './scenario.ts'
 import { Session } from './session.ts'
 import { playStep, refuseLeftovers, titleOf } from './steps.ts'
+import type { Scenario } from './scenario.ts'
 
 /** How long a message that nobody asked for is given to arrive. */
 const LEFTOVERS_MS = 120

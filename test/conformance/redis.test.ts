@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
-import { loadScenarios, settingsOf } from './scenario.ts'
 import { play } from './player.ts'
+import { loadScenarios, settingsOf } from './scenario.ts'
 
 vi.setConfig({ maxConcurrency: 8 })
 

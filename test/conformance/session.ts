@@ -1,8 +1,8 @@
 import { Bindings } from './bindings.ts'
 import { Client, type Answer, type Target } from './client.ts'
 import { match } from './matcher.ts'
-import type { Json } from './scenario.ts'
 import { Socket } from './socket.ts'
+import type { Json } from './scenario.ts'
 
 /** What one run of a scenario has going. */
 export class Session {

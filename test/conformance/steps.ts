@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Answer } from './client.ts'
 import { Mismatch } from './matcher.ts'
+import type { Answer } from './client.ts'
 import type { RequestParts, Step, StepKind, StepKinds } from './scenario.ts'
 import type { Session } from './session.ts'
 import type { Socket } from './socket.ts'

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { parseCursor } from '../../src/protocol/ids.ts'
+import { channelTopic, userTopic } from '../../src/store/store.ts'
 import {
   allChannels,
   channelName,
@@ -17,8 +19,6 @@ import {
   uuidOf,
   whisper,
 } from './fixtures.ts'
-import { channelTopic, userTopic } from '../../src/store/store.ts'
-import { parseCursor } from '../../src/protocol/ids.ts'
 import type { OpenBench } from './bench.ts'
 
 const ROOM = channelTopic(channelName('room'))

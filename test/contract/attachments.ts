@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { channelTopic } from '../../src/store/store.ts'
 import {
   attach,
   channelName,
@@ -8,9 +9,8 @@ import {
   message,
   settingsMap,
 } from './fixtures.ts'
-import { channelTopic } from '../../src/store/store.ts'
-import type { OpenBench } from './bench.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 const NO_SETTINGS = settingsMap({})
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { channelTopic } from '../../src/store/store.ts'
 import {
   channelName,
   connect,
@@ -10,10 +11,9 @@ import {
   settingsMap,
   uuidOf,
 } from './fixtures.ts'
-import { channelTopic } from '../../src/store/store.ts'
-import type { EventWishes } from './fixtures.ts'
-import type { OpenBench } from './bench.ts'
 import type { Publication } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
+import type { EventWishes } from './fixtures.ts'
 
 const ROOM = channelTopic(channelName('room'))
 const UUID = uuidOf(7)

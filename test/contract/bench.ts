@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
-import { Heard } from './fixtures.ts'
 import { ManualClock } from '../helpers/clock.ts'
+import { Heard } from './fixtures.ts'
 import type { Awaitable, Store } from '../../src/store/store.ts'
 
 /** The limits that a store under test has to be opened with. */

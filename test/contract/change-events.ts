@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { channelTopic } from '../../src/store/store.ts'
 import {
   channelName,
   channelNames,
@@ -9,9 +10,8 @@ import {
   settingsMap,
   userName,
 } from './fixtures.ts'
-import { channelTopic } from '../../src/store/store.ts'
-import type { Bench, OpenBench } from './bench.ts'
 import type { State, StoredEvent } from '../../src/store/store.ts'
+import type { Bench, OpenBench } from './bench.ts'
 
 const LOUD = { notify_presence: true }
 const LISTING = { notify_presence: true, broadcast_presence_with_user_lists: true }

@@ -10,8 +10,8 @@ import {
   settingsMap,
   whisper,
 } from './fixtures.ts'
-import type { OpenBench } from './bench.ts'
 import type { Publication, Store } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 /** Two connections of ann and one of bob in `room`, cem elsewhere. */
 async function gather(store: Store): Promise<void> {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { channelTopic, userTopic } from '../../src/store/store.ts'
+import { CONTRACT_OPTIONS } from './bench.ts'
 import {
   allChannels,
   connectedUsers,
@@ -17,10 +19,8 @@ import {
   uuidOf,
   whisper,
 } from './fixtures.ts'
-import { CONTRACT_OPTIONS } from './bench.ts'
-import { channelTopic, userTopic } from '../../src/store/store.ts'
-import type { Bench, OpenBench } from './bench.ts'
 import type { Missed, Store } from '../../src/store/store.ts'
+import type { Bench, OpenBench } from './bench.ts'
 
 const ROOM = channelTopic(channelName('room'))
 const OTHER = channelTopic(channelName('other'))

@@ -13,9 +13,9 @@ import {
   uuidOf,
   whisper,
 } from './fixtures.ts'
-import type { OpenBench } from './bench.ts'
 import type { ChannelSettings } from '../../src/protocol/requests.ts'
 import type { Store, StoredEvent } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 async function historyOf(store: Store, channel = 'room'): Promise<readonly StoredEvent[]> {
   const [record] = await store.channels(channelNames(channel), { users: false, history: true })

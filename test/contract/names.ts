@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { channelTopic, userTopic } from '../../src/store/store.ts'
 import {
   allChannels,
   channelName,
@@ -12,7 +13,6 @@ import {
   uuidOf,
   whisper,
 } from './fixtures.ts'
-import { channelTopic, userTopic } from '../../src/store/store.ts'
 import type { OpenBench } from './bench.ts'
 
 const ALL = { users: true, history: true }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { readJson, writeJson } from '../../src/protocol/exact-numbers.ts'
+import { channelTopic } from '../../src/store/store.ts'
 import {
   allChannels,
   channelName,
@@ -9,10 +11,8 @@ import {
   userName,
   uuidOf,
 } from './fixtures.ts'
-import { readJson, writeJson } from '../../src/protocol/exact-numbers.ts'
-import { channelTopic } from '../../src/store/store.ts'
-import type { OpenBench } from './bench.ts'
 import type { State, Store } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 /** Numbers that do not fit a double. */
 const NUMBERS = [

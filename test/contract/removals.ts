@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CONTRACT_OPTIONS } from './bench.ts'
 import {
   attach,
   channelName,
@@ -9,10 +10,9 @@ import {
   settingsMap,
   userName,
 } from './fixtures.ts'
-import { CONTRACT_OPTIONS } from './bench.ts'
 import type { ConnId } from '../../src/protocol/ids.ts'
-import type { OpenBench } from './bench.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 const NO_SETTINGS = settingsMap({})
 const ROOM = channelNames('room')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { channelNames, connIdOf, connect, message, settingsMap, userNames } from './fixtures.ts'
-import type { OpenBench } from './bench.ts'
 import type { Scan } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 const MANY = 2500
 const MAX_PART = 1000

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CONTRACT_OPTIONS } from './bench.ts'
 import {
   allChannels,
   attach,
@@ -10,7 +11,6 @@ import {
   userName,
   whisper,
 } from './fixtures.ts'
-import { CONTRACT_OPTIONS } from './bench.ts'
 import type { Bench, OpenBench } from './bench.ts'
 
 /** How late a deadline may be noticed. */

@@ -8,8 +8,8 @@ import {
   connectFacts,
   userName,
 } from './fixtures.ts'
-import type { OpenBench } from './bench.ts'
 import type { State, Store, UserRecord } from '../../src/store/store.ts'
+import type { OpenBench } from './bench.ts'
 
 async function userOf(store: Store, name: string): Promise<UserRecord | undefined> {
   return (await store.users([userName(name)]))[0]

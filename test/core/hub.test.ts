@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { atOnce } from '../helpers/long.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
+import { RequestError } from '../../src/protocol/errors.ts'
 import {
   ChannelConfigRequest,
   ConnectRequest,
@@ -11,9 +11,9 @@ import {
   UnsubscribeRequest,
   UserStateRequest,
 } from '../../src/protocol/requests.ts'
-import { Client, HUB_OPTIONS, ScriptRunner } from './fixtures.ts'
-import { RequestError } from '../../src/protocol/errors.ts'
 import { channelNames, connIdOf, settingsOf, userName, uuidOf } from '../contract/fixtures.ts'
+import { atOnce } from '../helpers/long.ts'
+import { Client, HUB_OPTIONS, ScriptRunner } from './fixtures.ts'
 
 /** The complaints that a call is refused with. */
 async function refusalOf(call: Promise<unknown>): Promise<unknown> {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { RequestError } from '../../src/protocol/errors.ts'
 import {
   Bounds,
   checkList,
@@ -7,6 +6,7 @@ import {
   checkSettings,
   stateTooLarge,
 } from '../../src/core/limits.ts'
+import { RequestError } from '../../src/protocol/errors.ts'
 import { settingsOf } from '../contract/fixtures.ts'
 
 const LIMITS = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { DeleteRequest, EditRequest, MessageRequest } from '../../src/protocol/requests.ts'
 import { liveEvent } from '../../src/core/delivery/outgoing-event.ts'
 import { hasTarget, postDelete, postEdit, postMessage } from '../../src/core/messages.ts'
+import { DeleteRequest, EditRequest, MessageRequest } from '../../src/protocol/requests.ts'
 import { uuidOf } from '../contract/fixtures.ts'
 
 const NOW = '2030-01-01T00:00:00.000000'

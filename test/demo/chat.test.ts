@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Demo, Person, beginIn, useChat } from './demo.ts'
-import { VIEWPORT, useBrowser } from '../helpers/browser.ts'
 import { expectAccessible } from '../helpers/axe.ts'
-import { killProcesses } from '../helpers/process.ts'
+import { VIEWPORT, useBrowser } from '../helpers/browser.ts'
 import { until } from '../helpers/http.ts'
+import { killProcesses } from '../helpers/process.ts'
+import { Demo, Person, beginIn, useChat } from './demo.ts'
 import type { TestPage } from '../helpers/browser.ts'
 
 const browser = useBrowser()

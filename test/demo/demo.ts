@@ -1,9 +1,9 @@
 /** The chat as people run it, and people who use it. */
 import { fileURLToPath } from 'node:url'
 import { beforeAll, onTestFinished } from 'vitest'
-import { ServerProcess } from '../helpers/process.ts'
 import { start } from '../docs/running.ts'
 import { until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import type { Locator } from 'playwright-core'
 import type { PageOptions, TestBrowser, TestPage } from '../helpers/browser.ts'
 

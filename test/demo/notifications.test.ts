@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Demo, demoFile } from './demo.ts'
 import { expectAccessible } from '../helpers/axe.ts'
-import { DEBIAN_PYTHON } from '../helpers/debian-packages.ts'
 import { VIEWPORT, useBrowser } from '../helpers/browser.ts'
+import { DEBIAN_PYTHON } from '../helpers/debian-packages.ts'
 import { killProcesses } from '../helpers/process.ts'
+import { Demo, demoFile } from './demo.ts'
 
 const browser = useBrowser()
 afterAll(killProcesses)

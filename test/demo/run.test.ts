@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { demoFile } from './demo.ts'
 import { until, within } from '../helpers/http.ts'
+import { demoFile } from './demo.ts'
 import type { AddressInfo } from 'node:net'
 
 /** What `npm run demo` runs, once everything is built. */

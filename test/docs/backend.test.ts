@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { CLIENT_ERRORS } from '../../src/backend/index.ts'
 import { Channelstream } from '../../src/backend/channelstream.ts'
+import { CLIENT_ERRORS } from '../../src/backend/index.ts'
+import { startServer } from '../helpers/server.ts'
 import { ROOT, fencesIn, readPage, sectionOf } from './markdown.ts'
 import { at, run } from './running.ts'
-import { startServer } from '../helpers/server.ts'
 
 const page = await readPage('docs/backend.md')
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import * as protocol from '../../src/protocol/index.ts'
 import { SETTINGS } from '../../src/config/schema.ts'
+import * as protocol from '../../src/protocol/index.ts'
 import { readPage } from './markdown.ts'
 
 interface Script {

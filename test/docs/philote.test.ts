@@ -1,8 +1,8 @@
 import { afterAll, expect, it } from 'vitest'
+import { TokenChecker } from '../../src/philote/token.ts'
 import { MAIN, ServerProcess, killProcesses } from '../helpers/process.ts'
 import { fencesIn, readPage, sectionOf } from './markdown.ts'
 import { run, runShell } from './running.ts'
-import { TokenChecker } from '../../src/philote/token.ts'
 
 afterAll(killProcesses)
 

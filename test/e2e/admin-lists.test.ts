@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Admin } from '../helpers/admin.ts'
-import { Backend, send } from '../helpers/http.ts'
 import { ChannelsPage, FiguresResponse, UsersPage } from '../../src/protocol/admin.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { Admin } from '../helpers/admin.ts'
 import { ManualClock } from '../helpers/clock.ts'
+import { Backend, send } from '../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
 
 let server: ServerProcess

@@ -4,8 +4,8 @@ import { Backend, send, until, within } from '../helpers/http.ts'
 import { Panel, closePanels } from '../helpers/live-panel.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
-import type { Address } from '../helpers/http.ts'
 import type { LiveReport } from '../../src/protocol/admin.ts'
+import type { Address } from '../helpers/http.ts'
 
 let server: ServerProcess
 let admin: Admin

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { Backend, send } from '../helpers/http.ts'
-import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startServer } from '../helpers/server.ts'
+import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import type { Answer } from '../helpers/http.ts'
 import type { TestServer } from '../helpers/server.ts'
 

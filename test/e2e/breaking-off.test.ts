@@ -1,10 +1,10 @@
 /** Clients whose network ends in the very moment in which something is told: what was not handed over is told later. */
 import { stat } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, until } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import { MessagesRequest } from '../../src/protocol/requests.ts'
+import { Backend, until } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import type { Socket } from 'node:net'
 import type { TestServer } from '../helpers/server.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { RawClient, closeClients } from '../helpers/websocket.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { RawClient, closeClients } from '../helpers/websocket.ts'
 
 afterAll(async () => {
   closeClients()

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 
 describe('from post to socket', () => {
   let server: ServerProcess

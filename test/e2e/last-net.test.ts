@@ -1,9 +1,9 @@
 /** Faults that no code of the server was there for. */
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, send, until, within } from '../helpers/http.ts'
 import { FAULTY, provoke } from '../helpers/faulty-checker.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
+import { Backend, send, until, within } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import type { StartOptions } from '../helpers/process.ts'
 
 const PATIENCE_MS = 30_000

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, pause, send, until } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 
 const HEARTBEAT_S = 0.1
 const GC_S = 0.6

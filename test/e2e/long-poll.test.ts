@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/lib/clock.ts'
 import { Backend, pause, send, until } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import type { Answer } from '../helpers/http.ts'
 import type { Clock } from '../../src/lib/clock.ts'
+import type { Answer } from '../helpers/http.ts'
 import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 const WAKE_S = 0.8

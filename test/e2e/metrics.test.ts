@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import { METRICS } from '../../src/telemetry/metrics.ts'
+import { Backend, send, until } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import type { Address } from '../helpers/http.ts'
 import type { TestServer } from '../helpers/server.ts'
 

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, send, until } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import { MAIN, ServerProcess, killProcesses } from '../helpers/process.ts'
+import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import type { Address } from '../helpers/http.ts'
 import type { StartOptions } from '../helpers/process.ts'
 

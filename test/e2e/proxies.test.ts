@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, send, signature, signedHead } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import { startServer } from '../helpers/server.ts'
-import type { Answer } from '../helpers/http.ts'
+import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
+import type { Answer } from '../helpers/http.ts'
 
 /** Runs `use` with a server of its own. */
 async function withServer(

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConnectRequest } from '../../src/protocol/requests.ts'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { send, signature, until } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'

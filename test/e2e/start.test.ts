@@ -1,5 +1,5 @@
-import { connect } from 'node:net'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, send } from '../helpers/http.ts'

@@ -1,9 +1,9 @@
 import http from 'node:http'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, send, signedHead, until, within } from '../helpers/http.ts'
-import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 
 const GRACE = 1.5
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, expect, inject, onTestFinished } from 'vitest'
-import { INSTALL_TIMEOUT_MS } from './debian-packages.ts'
 import { launch } from './browser-server.ts'
+import { INSTALL_TIMEOUT_MS } from './debian-packages.ts'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))

@@ -1,8 +1,8 @@
 import { WebSocket } from 'ws'
 import { LiveReport } from '../../src/protocol/admin.ts'
 import { until, within } from './http.ts'
-import type { Address } from './http.ts'
 import type { Admin } from './admin.ts'
+import type { Address } from './http.ts'
 import type { ReceivedEvent } from './websocket.ts'
 
 const panels: Panel[] = []

@@ -1,9 +1,9 @@
-import type { RedisServer } from './redis.ts'
-import { RedisStore } from '../../src/store/redis/store.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { parseRedisUrl } from '../../src/lib/redis-url.ts'
-import type { StoreLimits } from '../../src/store/store.ts'
+import { RedisStore } from '../../src/store/redis/store.ts'
 import type { RedisStoreOptions } from '../../src/store/redis/store.ts'
+import type { StoreLimits } from '../../src/store/store.ts'
+import type { RedisServer } from './redis.ts'
 
 /** Each installation of the tests has names of its own, so that one Redis serves them all. */
 let installations = 0

@@ -2,8 +2,8 @@ import { buildApp } from '../../src/app/server.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { App } from '../../src/app/server.ts'
-import type { Clock } from '../../src/lib/clock.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 
 export interface TestServer {
   readonly app: App

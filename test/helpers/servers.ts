@@ -1,5 +1,5 @@
-import { startServer } from './server.ts'
 import { freshPrefix } from './redis-store.ts'
+import { startServer } from './server.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { RedisServer } from './redis.ts'
 import type { TestServer } from './server.ts'

@@ -1,7 +1,7 @@
 import type { Batch } from '../../src/core/delivery/batch.ts'
+import type { Sink } from '../../src/core/delivery/connection.ts'
 import type { CloseReason } from '../../src/protocol/close-codes.ts'
 import type { Event } from '../../src/protocol/events.ts'
-import type { Sink } from '../../src/core/delivery/connection.ts'
 
 /** A sink that writes into an array: what a client would have received, event by event. */
 export class ArraySink implements Sink {

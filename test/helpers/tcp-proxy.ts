@@ -1,5 +1,5 @@
-import { createServer, connect } from 'node:net'
 import { once } from 'node:events'
+import { createServer, connect } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
 /** Stands between two programs on loopback, and can be cut. */

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import { PROBED, TurnProbe } from './turn-probe.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ServerProcess, killProcesses } from './process.ts'
+import { PROBED, TurnProbe } from './turn-probe.ts'
 
 const SUBJECT = new URL('./turn-probe-subject.mjs', import.meta.url).pathname
 

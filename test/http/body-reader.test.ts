@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
-import { Socket } from 'node:net'
 import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
 import { BodyReader } from '../../src/http/body-reader.ts'
 import type { Body } from '../../src/http/body-reader.ts'
 import type { RequestError } from '../../src/protocol/errors.ts'

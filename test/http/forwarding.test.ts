@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request as httpRequest } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AddressList } from '../../src/http/addresses.ts'
@@ -13,6 +12,7 @@ import {
   type Scheme,
   stripPrefix,
 } from '../../src/http/forwarding.ts'
+import type { AddressInfo } from 'node:net'
 
 const PROXY = '10.0.0.1'
 const CLIENT = '203.0.113.9'

@@ -1,17 +1,17 @@
-import net from 'node:net'
 import { randomUUID } from 'node:crypto'
+import net from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, send, signature, signedHead, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { IDEMPOTENCY_KEY_FORM } from '../../src/protocol/headers.ts'
 import { ManualClock } from '../helpers/clock.ts'
+import { Backend, send, signature, signedHead, until } from '../helpers/http.ts'
 import { refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { z } from 'zod'
-import type * as Responses from '../../src/protocol/responses.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
+import type * as Responses from '../../src/protocol/responses.ts'
 
 refuseCrashes()
 afterEach(closeClients)

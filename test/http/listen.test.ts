@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import { buildApp } from '../../src/app/server.ts'
+import { parseConfig } from '../../src/config/load.ts'
 import { listen } from '../../src/http/listen.ts'
 import { openPort } from '../../src/http/server.ts'
-import { parseConfig } from '../../src/config/load.ts'
 import { send } from '../helpers/http.ts'
+import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
 import type { App } from '../../src/app/server.ts'
 import type { Address } from '../helpers/http.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { faultsOf, load, section } from '../config/loading.ts'
 import { parseRedisUrl, shownAddress, shownEndpoint } from '../../src/lib/redis-url.ts'
+import { faultsOf, load, section } from '../config/loading.ts'
 import type { RedisAddress } from '../../src/lib/redis-url.ts'
 
 const SINGLE: RedisAddress = {

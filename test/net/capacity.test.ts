@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { capacityOf } from '../../src/net/socket-limits.ts'
 import { readOpenFiles } from '../../src/net/open-files.ts'
+import { capacityOf } from '../../src/net/socket-limits.ts'
 
 describe('the number of sockets', () => {
   it('is that of the setting where the limit of open files leaves room for them', () => {

@@ -1,12 +1,12 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
-import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { CompactRequest } from '../../src/net/compact-request.ts'
 import { until } from '../helpers/http.ts'
-import type { AddressInfo, Socket } from 'node:net'
 import type { Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 
 const BYTES = 40_000
 const HEAD = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'

@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { connect, createServer } from 'node:net'
 import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
 import { paceReading } from '../../src/net/paced-reading.ts'
 import { pause, until } from '../helpers/http.ts'
 import type { AddressInfo, Server, Socket } from 'node:net'

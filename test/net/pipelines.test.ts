@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { connect } from 'node:net'
-import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
 import { PacedRequest, PacedResponse, isWaiting, limitPipelines } from '../../src/net/pipelines.ts'
 import { pause, until } from '../helpers/http.ts'
-import type { AddressInfo, Socket } from 'node:net'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 
 /** As many as one read of the network holds, and more. */
 const MANY = 5000

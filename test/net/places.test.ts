@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../helpers/clock.ts'
 import { Places, Rate } from '../../src/net/places.ts'
+import { ManualClock } from '../helpers/clock.ts'
 
 describe('places', () => {
   it('are as many for each key as the limit says', () => {

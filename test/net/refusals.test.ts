@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../helpers/clock.ts'
 import { Refusals } from '../../src/net/refusals.ts'
+import { ManualClock } from '../helpers/clock.ts'
 
 interface Line {
   readonly reason?: string

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../helpers/clock.ts'
 import { SocketLimits } from '../../src/net/socket-limits.ts'
+import { ManualClock } from '../helpers/clock.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SocketRules } from '../../src/net/socket-limits.ts'
 

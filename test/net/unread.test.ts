@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
 import { cutIdle } from '../../src/net/unread.ts'
 import { until } from '../helpers/http.ts'
 

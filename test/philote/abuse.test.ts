@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Client, signToken } from './client.ts'
-import { SECRET, startPhilote } from './start.ts'
 import { pause, until } from '../helpers/http.ts'
 import { refuseCrashes } from '../helpers/process.ts'
+import { Client, signToken } from './client.ts'
+import { SECRET, startPhilote } from './start.ts'
 import type { PhiloteTestServer } from './start.ts'
 
 refuseCrashes()

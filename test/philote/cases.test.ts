@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { ConfigError } from '../../src/config/load.ts'
-import { SECRET, startPhilote } from './start.ts'
-import { loadCases } from './cases.ts'
 import { loadPhilote } from '../../src/config/philote-environment.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { loadCases } from './cases.ts'
 import { play } from './player.ts'
+import { SECRET, startPhilote } from './start.ts'
 import type { Case } from './cases.ts'
 
 // They mostly wait, so that many fit side by side.

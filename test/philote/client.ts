@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
-import type http from 'node:http'
 import { WebSocket } from 'ws'
 import { until } from '../helpers/http.ts'
+import type http from 'node:http'
 import type { Socket } from 'node:net'
 
 const PATIENCE_MS = 30_000

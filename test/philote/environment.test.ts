@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { loadPhilote } from '../../src/config/philote-environment.ts'
 import { until } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
-import { loadPhilote } from '../../src/config/philote-environment.ts'
 
 afterAll(killProcesses)
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { JWT_FIELDS, REDIS_FIELDS, readMessage } from '../../src/philote/incoming.ts'
-import { membersOf } from '../../src/philote/go-json.ts'
 import { messageJson } from '../../src/philote/frames.ts'
+import { membersOf } from '../../src/philote/go-json.ts'
+import { JWT_FIELDS, REDIS_FIELDS, readMessage } from '../../src/philote/incoming.ts'
 
 const read = (text: string) => {
   const message = readMessage(text, JWT_FIELDS)

@@ -1,10 +1,10 @@
 import { expect } from 'vitest'
-import { match } from './matching.ts'
-import { asText } from './cases.ts'
 import { pause, until } from '../helpers/http.ts'
-import type { Issuers } from './matching.ts'
+import { asText } from './cases.ts'
+import { match } from './matching.ts'
 import type { RedisClient, RedisServer } from '../helpers/redis.ts'
 import type { Step } from './cases.ts'
+import type { Issuers } from './matching.ts'
 
 const QUIET_MS = 150
 

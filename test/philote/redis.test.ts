@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Backend, until } from '../helpers/http.ts'
-import { Client } from './client.ts'
 import { INSTALL_TIMEOUT_MS } from '../helpers/debian-packages.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
+import { Backend, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { refuseCrashes } from '../helpers/process.ts'
-import { startPhilote } from './start.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
+import { Client } from './client.ts'
+import { startPhilote } from './start.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 refuseCrashes()

@@ -1,8 +1,8 @@
 import { buildPhilote } from '../../src/app/philote.ts'
 import { loadPhilote } from '../../src/config/philote-environment.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import type { Clock } from '../../src/lib/clock.ts'
 import type { PhiloteApp } from '../../src/app/philote.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 
 export const SECRET = 'conformance-secret'
 

@@ -1,8 +1,8 @@
 /** What a backend asks for, on the driver and on the model; each answer is compared. */
 import { expect } from 'vitest'
-import { checkAddressee } from './transcript.ts'
 import { expectedInfo, shownInfo } from './expected-info.ts'
 import { writtenOut } from './operations.ts'
+import { checkAddressee } from './transcript.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { Clients } from './clients.ts'
 import type { Driver, Posted } from './driver.ts'

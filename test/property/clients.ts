@@ -1,13 +1,13 @@
 /** The clients that have a connection open, on the driver and on the model. */
 import { expect } from 'vitest'
-import { Transcript } from './transcript.ts'
 import { compareEvents, hasAll, isCurrent } from './listening.ts'
-import { connIdOf } from './operations.ts'
 import { detach, flush, open } from './model-sessions.ts'
+import { connIdOf } from './operations.ts'
+import { Transcript } from './transcript.ts'
 import type { Client, Driver, Notice } from './driver.ts'
-import type { CursorChoice, OperationNamed } from './operations.ts'
-import type { Listener, Model, ModelConnection } from './model.ts'
 import type { Listening } from './listening.ts'
+import type { Listener, Model, ModelConnection } from './model.ts'
+import type { CursorChoice, OperationNamed } from './operations.ts'
 
 /** Silence is noticed at a heartbeat, of which there is one every 5 s, up to a fifth late. */
 const SILENCE_NOTICED_WITHIN_MS = 7_000

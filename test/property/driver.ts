@@ -1,7 +1,7 @@
 /** Two ways to play operations: on a hub alone, and over HTTP and WebSocket. */
-import type { ChannelsInfo } from '../../src/protocol/responses.ts'
-import type { Event } from '../../src/protocol/events.ts'
 import type { Hub } from '../../src/core/hub.ts'
+import type { Event } from '../../src/protocol/events.ts'
+import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { ModelOptions } from './model.ts'
 import type { OperationNamed } from './operations.ts'
 

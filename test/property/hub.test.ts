@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HubDriver } from './hub-driver.ts'
-import { World } from './world.ts'
 import { hubOptions, operations, runs } from './operations.ts'
+import { World } from './world.ts'
 
 describe('a hub over a memory store', () => {
   it('does what the model says, whatever the order of operations', { timeout: 600_000 }, () =>

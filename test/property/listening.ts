@@ -1,8 +1,8 @@
 /** One client: what it has, compared with what it should have. */
 import { expect } from 'vitest'
 import { numberOf } from './transcript.ts'
-import type { Client } from './driver.ts'
 import type { Event } from '../../src/protocol/events.ts'
+import type { Client } from './driver.ts'
 import type { Expected, Listener, ModelConnection } from './model.ts'
 import type { Transcript } from './transcript.ts'
 

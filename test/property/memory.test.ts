@@ -1,10 +1,10 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { runInNewContext } from 'node:vm'
-import { setFlagsFromString } from 'node:v8'
 import { HubDriver } from './hub-driver.ts'
-import { World } from './world.ts'
 import { connIdOf, hubOptions, operations, runs } from './operations.ts'
+import { World } from './world.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -1,7 +1,7 @@
 /** What should be true after each operation, kept in the plainest way: everything is counted when it is asked for. */
-import { CHANNELS } from './operations.ts'
 import { ChannelSettings } from '../../src/protocol/requests.ts'
 import { ModelLog, allows, applyEdit } from './model-log.ts'
+import { CHANNELS } from './operations.ts'
 import type { Filter, View } from './model-log.ts'
 import type { OperationNamed } from './operations.ts'
 

@@ -1,19 +1,19 @@
 /** The same rules on Redis: for a hub alone, for one server, and for three of which each request asks another one. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { HubDriver, storeLimits } from './hub-driver.ts'
-import { OPTIONS, ServerDriver, SocketClock, settingsOf } from './server-driver.ts'
-import { QuietClock, Quiet } from './quiet.ts'
-import { RedisServer } from '../helpers/redis.ts'
 import { RedisStore } from '../../src/store/redis/store.ts'
-import { World } from './world.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
-import { hubOptions, operations, runs } from './operations.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
-import type { Driver } from './driver.ts'
-import type { Ground } from './server-driver.ts'
-import type { Operation } from './operations.ts'
+import { HubDriver, storeLimits } from './hub-driver.ts'
+import { hubOptions, operations, runs } from './operations.ts'
+import { QuietClock, Quiet } from './quiet.ts'
+import { OPTIONS, ServerDriver, SocketClock, settingsOf } from './server-driver.ts'
+import { World } from './world.ts'
 import type { RedisClient } from '../helpers/redis.ts'
+import type { Driver } from './driver.ts'
+import type { Operation } from './operations.ts'
+import type { Ground } from './server-driver.ts'
 
 const PATIENCE_MS = 3_600_000
 

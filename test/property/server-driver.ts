@@ -1,11 +1,11 @@
 import { WebSocket } from 'ws'
-import { ManualClock } from '../helpers/clock.ts'
 import { createSigner } from '../../src/http/signature.ts'
-import { noticeEndings } from './hub-driver.ts'
+import { ManualClock } from '../helpers/clock.ts'
 import { startServer } from '../helpers/server.ts'
-import type { Client, Driver, Notice } from './driver.ts'
+import { noticeEndings } from './hub-driver.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import type { TestServer } from '../helpers/server.ts'
+import type { Client, Driver, Notice } from './driver.ts'
 
 const SECRET = 'of the property tests'
 const POLL_SECONDS = 0.05

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { operations, runs } from './operations.ts'
 import { ServerDriver } from './server-driver.ts'
 import { World } from './world.ts'
-import { operations, runs } from './operations.ts'
 
 describe('a server, over HTTP and WebSocket', () => {
   it('does what the model says, whatever the order of operations', { timeout: 120_000 }, () =>

@@ -3,13 +3,13 @@ import { expect } from 'vitest'
 import { listAtOnce } from '../helpers/long.ts'
 import { Backend } from './backend.ts'
 import { Clients } from './clients.ts'
-import { Model } from './model.ts'
-import { SLOTS, USERS, connIdOf } from './operations.ts'
 import { expectedInfo, shownInfo } from './expected-info.ts'
 import { flush } from './model-sessions.ts'
+import { Model } from './model.ts'
+import { SLOTS, USERS, connIdOf } from './operations.ts'
+import type { UserName } from '../../src/protocol/ids.ts'
 import type { Driver } from './driver.ts'
 import type { Operation } from './operations.ts'
-import type { UserName } from '../../src/protocol/ids.ts'
 
 /** Sweeps come every half second, deadlines are up to a quarter late. */
 const COLLECTED_WITHIN_MS = 1_000

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { addComplaint, complaint, complaintsOf } from '../../src/protocol/complaints.ts'
 import {
   ChannelConfigRequest,
   ConnectRequest,
@@ -8,9 +9,8 @@ import {
   SubscribeRequest,
   UserStateRequest,
 } from '../../src/protocol/requests.ts'
-import { addComplaint, complaint, complaintsOf } from '../../src/protocol/complaints.ts'
-import type { Complaints } from '../../src/protocol/complaints.ts'
 import type { z } from 'zod'
+import type { Complaints } from '../../src/protocol/complaints.ts'
 
 /** The body of the 422 that `value` is answered with; undefined if it is right. */
 function refusal(schema: z.ZodType, value: unknown): unknown {

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { z } from 'zod'
 import {
   COMPLAINT,
   MAX_COMPLAINTS,
@@ -18,6 +17,7 @@ import {
   text,
   uuid,
 } from '../../src/protocol/fields.ts'
+import type { z } from 'zod'
 
 /** The texts of what is wrong with `value`; none if it is right. */
 const wrong = (schema: z.ZodType, value: unknown): string[] =>

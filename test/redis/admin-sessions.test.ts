@@ -1,13 +1,13 @@
 /** Sessions of the admin pages, at several servers that share a Redis. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
-import { Panel, closePanels } from '../helpers/live-panel.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { endAll } from '../helpers/ending.ts'
-import { freshPrefix } from '../helpers/redis-store.ts'
 import { send, until, within } from '../helpers/http.ts'
+import { Panel, closePanels } from '../helpers/live-panel.ts'
+import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { TestServer } from '../helpers/server.ts'
 

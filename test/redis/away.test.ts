@@ -1,12 +1,12 @@
 /** Redis goes away and comes back, while servers hold sockets and are asked to post. */
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, pause, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { ON_DISK, RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, pause, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { ON_DISK, RedisServer } from '../helpers/redis.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener } from '../helpers/websocket.ts'
 
 const CLIENTS = 20
 const PATIENCE_MS = 30_000

@@ -1,15 +1,15 @@
 /** What fails while nobody waits for it. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, pause, send, signature, until } from '../helpers/http.ts'
-import { CONTRACT_OPTIONS } from '../contract/bench.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
+import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { anAnswer, begin } from '../contract/idempotency-cache.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, pause, send, signature, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 const PATIENCE_MS = 30_000

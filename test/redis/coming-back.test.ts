@@ -1,10 +1,7 @@
 /** What is done while a server comes back to Redis: at each step of its way. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ArraySink } from '../helpers/sink.ts'
-import { Backend, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { channelTopic, userTopic } from '../../src/store/store.ts'
+import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import {
   Heard,
   channelName,
@@ -14,10 +11,13 @@ import {
   userName,
   whisper,
 } from '../contract/fixtures.ts'
-import { CONTRACT_OPTIONS } from '../contract/bench.ts'
-import { channelTopic, userTopic } from '../../src/store/store.ts'
+import { Backend, until } from '../helpers/http.ts'
 import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { ArraySink } from '../helpers/sink.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { RedisStore } from '../../src/store/redis/store.ts'
 import type { TestServer } from '../helpers/server.ts'
 

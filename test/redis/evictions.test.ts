@@ -1,12 +1,12 @@
 /** A Redis that makes room by itself, and one that does not say whether it does. */
 import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, send, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { Address } from '../helpers/http.ts'
 import type { RedisSettings } from '../helpers/redis.ts'
 

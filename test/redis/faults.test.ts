@@ -1,11 +1,11 @@
 /** What is worse than one server or one Redis that stops: under load, and more than one at once. */
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, pause, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, pause, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Listener } from '../helpers/websocket.ts'
 
 const PATIENCE_MS = 20_000
 

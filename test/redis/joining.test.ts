@@ -1,13 +1,13 @@
 /** From where on a client hears a channel, when its server hears Redis late. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ArraySink } from '../helpers/sink.ts'
-import { Backend, until } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { channelName, userName } from '../contract/fixtures.ts'
+import { Backend, until } from '../helpers/http.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { ArraySink } from '../helpers/sink.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { TestServer } from '../helpers/server.ts'
 

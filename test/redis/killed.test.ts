@@ -1,11 +1,11 @@
 /** A server that is killed, with all the sockets on it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Listener } from '../helpers/websocket.ts'
 
 const SOCKETS = 500
 const STAYING = 50

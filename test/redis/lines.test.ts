@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend } from '../helpers/http.ts'
-import { Listener, closeClients } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { freePort } from '../helpers/ports.ts'
+import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Listener, closeClients } from '../helpers/websocket.ts'
 
 let directory: string
 let redis: RedisServer

@@ -1,11 +1,11 @@
 /** Redis on other machines than before: a fail-over by Sentinels, and a slot that moves within a Cluster. */
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 const PATIENCE_MS = 30_000

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, send, until } from '../helpers/http.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
 
 afterAll(endAll)
 

@@ -3,13 +3,13 @@
  * a channel, by way of this server or another one.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, pause, send, signature, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, pause, send, signature, until } from '../helpers/http.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const STEP_MS = 20

@@ -1,12 +1,12 @@
 /** A client that opens its connection at one server after the other. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
-import { Listener } from '../helpers/websocket.ts'
+import { endAll } from '../helpers/ending.ts'
+import { Backend, send, until } from '../helpers/http.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
+import { Listener } from '../helpers/websocket.ts'
 import { numberOf } from '../property/transcript.ts'
-import { endAll } from '../helpers/ending.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const ROUNDS = 8

@@ -1,10 +1,10 @@
 /** Why Redis is away, as the log and a start that fails say it, and as callers do not get to know it. */
 import { afterAll, describe, expect, it } from 'vitest'
-import { Backend, until } from '../helpers/http.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 const PATIENCE_MS = 30_000

@@ -1,10 +1,10 @@
 /** A Redis that is there, and does not do what it is asked. */
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, send, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 
 afterAll(endAll)
 

@@ -1,12 +1,12 @@
 /** Requests that are sent again, to another server or after an answer that was lost. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, until } from '../helpers/http.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 
 describe('a request that is sent again', () => {

@@ -1,13 +1,13 @@
 /** Servers that are stopped and started under load, as when a new version is rolled out. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, pause, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, pause, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
-import type { ReceivedEvent } from '../helpers/websocket.ts'
+import { RedisServer } from '../helpers/redis.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { Sending } from '../helpers/http.ts'
+import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 const CLIENTS = 24
 const ROUNDS = 6

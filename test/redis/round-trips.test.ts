@@ -1,10 +1,10 @@
 /** How often Redis is asked for one request. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { uuidOf } from '../contract/fixtures.ts'
+import { endAll } from '../helpers/ending.ts'
 import { Backend } from '../helpers/http.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
-import { endAll } from '../helpers/ending.ts'
-import { uuidOf } from '../contract/fixtures.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 /** So many that what a server asks by itself, some commands in a second, does not count. */

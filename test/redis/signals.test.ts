@@ -1,12 +1,12 @@
 /** Signals that come while a server starts, or while the Redis says nothing that it needs to stop. */
-import { createServer } from 'node:net'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { MAIN, ServerProcess } from '../helpers/process.ts'
-import { RedisServer } from '../helpers/redis.ts'
 import { endAll } from '../helpers/ending.ts'
-import { freshPrefix } from '../helpers/redis-store.ts'
 import { until, within } from '../helpers/http.ts'
+import { MAIN, ServerProcess } from '../helpers/process.ts'
+import { freshPrefix } from '../helpers/redis-store.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import type { AddressInfo } from 'node:net'
 import type { StartOptions } from '../helpers/process.ts'
 

@@ -1,13 +1,13 @@
 /** A server for which Redis is far away: answers come late, and what is announced comes on another connection. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { pause } from '../helpers/http.ts'
+import { channelTopic } from '../../src/store/store.ts'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
 import { Heard, channelName, message, settingsMap } from '../contract/fixtures.ts'
+import { pause } from '../helpers/http.ts'
+import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
-import { channelTopic } from '../../src/store/store.ts'
 import { closeClients } from '../helpers/websocket.ts'
-import { freshPrefix, openRedisStore } from '../helpers/redis-store.ts'
 
 const TIMEOUT_MS = 60_000
 const DELAY_MS = 100

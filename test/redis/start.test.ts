@@ -1,15 +1,15 @@
 /** What a server says that cannot start because of its Redis, and what it logs when Redis goes away. */
 import { createServer } from 'node:net'
-import { afterAll, describe, expect, it, vi } from 'vitest'
-import { Backend, send, until, within } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { ON_DISK, RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
-import { freePort } from '../helpers/ports.ts'
-import { endAll } from '../helpers/ending.ts'
 import { createClient } from '@redis/client'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { discard } from '../../src/lib/redis-client.ts'
+import { endAll } from '../helpers/ending.ts'
+import { Backend, send, until, within } from '../helpers/http.ts'
+import { freePort } from '../helpers/ports.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
+import { ON_DISK, RedisServer } from '../helpers/redis.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { AddressInfo, Server } from 'node:net'
 
 const CONNECT_SECONDS = 1

@@ -1,19 +1,19 @@
 /** A client that comes to another server because the one that held its connection is dead, or cut off from Redis. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, send, until } from '../helpers/http.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
-import { Listener } from '../helpers/websocket.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { ServerProcess } from '../helpers/process.ts'
-import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import { endAll } from '../helpers/ending.ts'
+import { Backend, send, until } from '../helpers/http.ts'
+import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
-import { numberOf } from '../property/transcript.ts'
+import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
+import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener } from '../helpers/websocket.ts'
+import { numberOf } from '../property/transcript.ts'
 import type { Address } from '../helpers/http.ts'
-import type { ReceivedEvent } from '../helpers/websocket.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 import type { TestServer } from '../helpers/server.ts'
+import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 const PATIENCE_MS = 30_000
 

@@ -1,11 +1,11 @@
 /** What reaches a server: Redis tells it of a channel while one of its sockets wants it, and of nothing else. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { endAll } from '../helpers/ending.ts'
 import { Backend, until } from '../helpers/http.ts'
-import { Listener } from '../helpers/websocket.ts'
+import { freshPrefix } from '../helpers/redis-store.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
-import { endAll } from '../helpers/ending.ts'
-import { freshPrefix } from '../helpers/redis-store.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 import type { TestServer } from '../helpers/server.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
 import { MemoryIdempotencyCache } from '../../src/store/memory/idempotency-cache.ts'
-import { ManualClock } from '../helpers/clock.ts'
 import { anAnswer, answerIn, answersContract, begin } from '../contract/idempotency-cache.ts'
+import { ManualClock } from '../helpers/clock.ts'
 
 const WINDOW_MS = 1000
 const TEXT = 'x'.repeat(100)

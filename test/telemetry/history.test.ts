@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { CAPACITY, FiguresHistory, INTERVAL_MS } from '../../src/telemetry/history.ts'
 import { FIGURES } from '../../src/protocol/admin.ts'
-import { ManualClock } from '../helpers/clock.ts'
+import { CAPACITY, FiguresHistory, INTERVAL_MS } from '../../src/telemetry/history.ts'
 import { Readings } from '../../src/telemetry/readings.ts'
+import { ManualClock } from '../helpers/clock.ts'
 import type { DelayMeter } from '../../src/telemetry/event-loop.ts'
 import type { ReadingSources } from '../../src/telemetry/readings.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../helpers/clock.ts'
 import { Metrics } from '../../src/telemetry/metrics.ts'
+import { ManualClock } from '../helpers/clock.ts'
 import type { Figures } from '../../src/store/store.ts'
 import type { MetricSources } from '../../src/telemetry/metrics.ts'
 

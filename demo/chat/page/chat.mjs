@@ -1,13 +1,13 @@
 /** The page of the chat: signs in, keeps a connection, and puts the parts together. */
-import { ChannelstreamConnection } from './channelstream.js'
-import { Banner } from './banner.mjs'
-import { Conversations, channelKey, directKey } from './conversations.mjs'
-import { MessageList } from './messages.mjs'
-import { Typing } from './typing.mjs'
 import { ask } from './backend.mjs'
-import { element, find, nameOf } from './elements.mjs'
+import { Banner } from './banner.mjs'
+import { ChannelstreamConnection } from './channelstream.js'
+import { Conversations, channelKey, directKey } from './conversations.mjs'
 import { prepareDialogs, prepareJoining, prepareStatus } from './dialogs.mjs'
+import { element, find, nameOf } from './elements.mjs'
+import { MessageList } from './messages.mjs'
 import { showMe, showPeople, showPlaces } from './sidebars.mjs'
+import { Typing } from './typing.mjs'
 
 const STARTING_CHANNELS = ['lobby', 'random']
 /** So many the backend takes at once, as when a page comes back with all of them. */

@@ -1,6 +1,6 @@
 /** Dialogs: joining a channel, one's status, the keys. The browser keeps the focus in them and gives it back. */
-import { COLOURS, element, find, nameOf, statusDot } from './elements.mjs'
 import { ask } from './backend.mjs'
+import { COLOURS, element, find, nameOf, statusDot } from './elements.mjs'
 
 export function prepareDialogs() {
   for (const dialog of document.querySelectorAll('dialog')) {

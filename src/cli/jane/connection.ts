@@ -2,8 +2,8 @@
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import { AnswerError, readAnswer } from '../answer.ts'
 import { reasonOf } from '../../lib/reason.ts'
+import { AnswerError, readAnswer } from '../answer.ts'
 
 export interface JaneConnectionOptions {
   readonly url: string

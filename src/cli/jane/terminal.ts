@@ -1,6 +1,6 @@
 /** Where jane's lines come from and go to: an editor on a terminal, plain lines on pipes and files. */
-import { clearScreenDown, createInterface, cursorTo, moveCursor } from 'node:readline'
 import { on } from 'node:events'
+import { clearScreenDown, createInterface, cursorTo, moveCursor } from 'node:readline'
 import type { Interface } from 'node:readline'
 
 export interface Terminal {

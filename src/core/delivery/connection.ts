@@ -1,8 +1,8 @@
 import { Batch } from './batch.ts'
-import type { OutgoingEvent } from './outgoing-event.ts'
-import type { Awaitable, Since, SinkKind, Topic } from '../../store/store.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
+import type { Awaitable, Since, SinkKind, Topic } from '../../store/store.ts'
+import type { OutgoingEvent } from './outgoing-event.ts'
 
 /** What carries bytes to a client. Calls never throw; failure ends in a call of `Hub.lost`. */
 export interface Sink {

@@ -1,13 +1,13 @@
-import { Guest } from '../sessions/guests.ts'
 import { isListed } from '../../lib/name-list.ts'
-import { liveEvent } from './outgoing-event.ts'
 import { isChannelTopic, userTopic } from '../../store/store.ts'
+import { Guest } from './guest.ts'
+import { liveEvent } from './outgoing-event.ts'
+import type { UserName } from '../../protocol/ids.ts'
+import type { Gap, StoredEvent, Topic } from '../../store/store.ts'
 import type { Listeners, LiveConnection, Subscription } from './connection.ts'
-import type { Registry } from './registry.ts'
 import type { Outbox } from './outbox.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
-import type { Gap, StoredEvent, Topic } from '../../store/store.ts'
-import type { UserName } from '../../protocol/ids.ts'
+import type { Registry } from './registry.ts'
 
 /** Hands announced events to the connections of this server that may have them. */
 export class FanOut {

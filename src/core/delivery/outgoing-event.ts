@@ -1,8 +1,8 @@
 import { isListed } from '../../lib/name-list.ts'
-import { asInFrames } from '../../protocol/timestamps.ts'
 import { writeJson } from '../../protocol/exact-numbers.ts'
-import type { EventBody, PhiloteForm, StoredEvent } from '../../store/store.ts'
+import { asInFrames } from '../../protocol/timestamps.ts'
 import type { UserName } from '../../protocol/ids.ts'
+import type { EventBody, PhiloteForm, StoredEvent } from '../../store/store.ts'
 
 /**
  * An event on its way to this server's clients, with the text that all of them share.

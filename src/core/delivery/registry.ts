@@ -1,9 +1,9 @@
-import { Listeners, LiveConnection } from './connection.ts'
 import { appended } from '../../lib/short-list.ts'
-import type { Guest } from '../sessions/guests.ts'
-import type { Subscription } from './connection.ts'
-import type { Awaitable, Store, Topic } from '../../store/store.ts'
+import { Listeners, LiveConnection } from './connection.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
+import type { Awaitable, Store, Topic } from '../../store/store.ts'
+import type { Subscription } from './connection.ts'
+import type { Guest } from './guest.ts'
 
 /** This server's live connections, by id and by topic. Tells the store which topics are wanted here. */
 export class Registry {

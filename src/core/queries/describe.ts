@@ -1,14 +1,14 @@
-import { PagedList, PagedRecord, pagesOf } from './paged-answer.ts'
-import { RUN, sortCooperatively } from '../../lib/cooperative-sort.ts'
 import { byCodePoint } from '../../lib/code-points.ts'
+import { RUN, sortCooperatively } from '../../lib/cooperative-sort.ts'
 import { isListed } from '../../lib/name-list.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { maySee } from '../delivery/outgoing-event.ts'
+import { PagedList, PagedRecord, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
+import type { InfoOptions } from '../../protocol/requests.ts'
 import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../protocol/responses.ts'
 import type { ChannelRecord, Store, StoredEvent, UserRecord } from '../../store/store.ts'
-import type { InfoOptions } from '../../protocol/requests.ts'
 
 export type Described = Pick<
   InfoOptions,

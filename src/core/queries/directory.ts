@@ -1,6 +1,9 @@
-import { MAX_LISTED_CONNECTIONS } from '../../protocol/admin.ts'
 import { sortCooperatively } from '../../lib/cooperative-sort.ts'
+import { MAX_LISTED_CONNECTIONS } from '../../protocol/admin.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Order } from '../../lib/cooperative-sort.ts'
+import type { Yielder } from '../../lib/yielder.ts'
 import type {
   ChannelRow,
   ChannelsPage,
@@ -11,9 +14,6 @@ import type {
 } from '../../protocol/admin.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../../store/store.ts'
-import type { Clock } from '../../lib/clock.ts'
-import type { Yielder } from '../../lib/yielder.ts'
-import type { Order } from '../../lib/cooperative-sort.ts'
 
 /** A list that was found and sorted is used for so long: people who scroll ask for it many times. */
 const VIEW_MS = 2_000

@@ -1,5 +1,5 @@
-import { PagedList, pagesOf } from './paged-answer.ts'
 import { describeChannels } from './describe.ts'
+import { PagedList, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { Store, UserRecord } from '../../store/store.ts'
 

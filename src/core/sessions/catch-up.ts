@@ -1,10 +1,10 @@
-import { OutgoingEvent, lateEvent, maySee } from '../delivery/outgoing-event.ts'
-import { channelTopic, isChannelTopic, nameInTopic, userTopic } from '../../store/store.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
+import { channelTopic, isChannelTopic, nameInTopic, userTopic } from '../../store/store.ts'
+import { OutgoingEvent, lateEvent, maySee } from '../delivery/outgoing-event.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Attachment, Missed, Since, Store, Topic } from '../../store/store.ts'
 import type { Cursor } from '../../protocol/ids.ts'
+import type { Attachment, Missed, Since, Store, Topic } from '../../store/store.ts'
 
 /** From where a connection has to be caught up. */
 export interface CatchUpStart {

@@ -1,32 +1,17 @@
-import { Batch } from '../delivery/batch.ts'
-import { LiveConnection } from '../delivery/connection.ts'
 import { StoreUnavailable, channelTopic } from '../../store/store.ts'
+import { Batch } from '../delivery/batch.ts'
+import { Guest } from '../delivery/guest.ts'
 import { saidIn } from '../messages.ts'
-import type { Awaitable, Store } from '../../store/store.ts'
 import type { Cancel, Clock } from '../../lib/clock.ts'
-import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
+import type { ChannelName, UserName } from '../../protocol/ids.ts'
+import type { Awaitable, Store } from '../../store/store.ts'
+import type { Sink } from '../delivery/connection.ts'
 import type { Outbox } from '../delivery/outbox.ts'
 import type { Registry } from '../delivery/registry.ts'
 import type { Said } from '../messages.ts'
-import type { Sink } from '../delivery/connection.ts'
 
 const ASK_AGAIN_MS = 500
-
-/** Someone who listens to channels without being in them. */
-export class Guest extends LiveConnection {
-  /** Channels that are kept for it while it is here. */
-  readonly keeps = new Set<ChannelName>()
-
-  constructor(
-    /** What filters and messages call it. Nobody else's, for as long as it is here. */
-    name: UserName,
-    sink: Sink,
-  ) {
-    super(crypto.randomUUID() as ConnId, name)
-    this.sink = sink
-  }
-}
 
 interface Parts {
   readonly store: Pick<Store, 'ensure' | 'missed' | 'publish'>

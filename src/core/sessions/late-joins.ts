@@ -1,13 +1,13 @@
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { channelTopic, isChannelTopic, nameInTopic } from '../../store/store.ts'
-import { gapEvent, inOrder } from './catch-up.ts'
 import { liveEvent, maySee } from '../delivery/outgoing-event.ts'
-import type { Awaitable, Since, Store, StoredEvent, Topic } from '../../store/store.ts'
+import { gapEvent, inOrder } from './catch-up.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
+import type { Awaitable, Since, Store, StoredEvent, Topic } from '../../store/store.ts'
 import type { LiveConnection } from '../delivery/connection.ts'
-import type { OutgoingEvent } from '../delivery/outgoing-event.ts'
 import type { Outbox } from '../delivery/outbox.ts'
+import type { OutgoingEvent } from '../delivery/outgoing-event.ts'
 import type { Registry } from '../delivery/registry.ts'
 
 interface Parts {

@@ -1,10 +1,10 @@
 /** Calls of the admin panel: who is signed in counts as the backend, for the panel's own requests only. */
 import { RequestError } from '../../protocol/errors.ts'
 import { isCrossSite } from './csrf.ts'
-import type { AdminSessions } from './session.ts'
-import type { Awaitable } from '../../store/store.ts'
 import type { IncomingMessage } from 'node:http'
 import type { onRequestAsyncHookHandler } from 'fastify'
+import type { Awaitable } from '../../store/store.ts'
+import type { AdminSessions } from './session.ts'
 
 /**
  * What the panel sends with each call. Other sites’ pages cannot: browsers ask first (a CORS preflight), and the answer

@@ -6,13 +6,13 @@ import {
   UsersPage,
   UsersQuery,
 } from '../../protocol/admin.ts'
-import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
 import { RequestError } from '../../protocol/errors.ts'
+import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
 import { VERSION } from '../../version.ts'
 import { allowAdmin } from './access.ts'
-import type { AdminSessions } from './session.ts'
-import type { Directory } from '../../core/queries/directory.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Directory } from '../../core/queries/directory.ts'
+import type { AdminSessions } from './session.ts'
 
 export interface ListOptions {
   readonly sessions: AdminSessions

@@ -1,6 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { SignInThrottle } from './sign-in-throttle.ts'
+import { ERRORS, RequestError } from '../../protocol/errors.ts'
+import { ERROR_HEADER } from '../../protocol/headers.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
+import { StoreUnavailable } from '../../store/store.ts'
+import { VERSION } from '../../version.ts'
+import { onError } from '../errors.ts'
+import { ownLink } from '../forwarding.ts'
+import { named } from '../plugin-name.ts'
+import { acceptsPages, isCrossSite, isFromBrowser } from './csrf.ts'
 import {
   CONTENT_SECURITY_POLICY,
   faultPage,
@@ -9,16 +16,7 @@ import {
   signOutPage,
 } from './pages.ts'
 import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
-import { ERRORS, RequestError } from '../../protocol/errors.ts'
-import { ERROR_HEADER } from '../../protocol/headers.ts'
-import { StoreUnavailable } from '../../store/store.ts'
-import { VERSION } from '../../version.ts'
-import { acceptsPages, isCrossSite, isFromBrowser } from './csrf.ts'
-import { named } from '../plugin-name.ts'
-import { onError } from '../errors.ts'
-import { ownLink } from '../forwarding.ts'
-import type { AdminSessions } from './session.ts'
-import type { Clock } from '../../lib/clock.ts'
+import { SignInThrottle } from './sign-in-throttle.ts'
 import type {
   FastifyPluginAsync,
   FastifyReply,
@@ -27,6 +25,8 @@ import type {
   onRequestAsyncHookHandler,
 } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { AdminSessions } from './session.ts'
 
 export interface AdminOptions {
   readonly hub: Hub

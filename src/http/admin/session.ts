@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { AdminSessionStore } from '../../store/admin-sessions.ts'
 import type { Awaitable } from '../../store/store.ts'
-import type { IncomingMessage } from 'node:http'
 
 export interface AdminCredentials {
   readonly user: string

@@ -1,15 +1,15 @@
 /** Users’ state, channels’ settings, and what there is. Source: recorded behaviour of Channelstream 0.7.1. */
-import { ERROR_RESPONSES, about, backend, refuseFaults, within, written } from './common.ts'
-import { RequestError, invalid } from '../../protocol/errors.ts'
 import { addComplaint } from '../../protocol/complaints.ts'
+import { RequestError, invalid } from '../../protocol/errors.ts'
 import { COMPLAINT, isJsonObject } from '../../protocol/fields.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import type { ApiOptions } from './common.ts'
-import type { Complaints } from '../../protocol/complaints.ts'
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { ERROR_RESPONSES, about, backend, refuseFaults, within, written } from './common.ts'
 import type { FastifyRequest, preValidationHookHandler } from 'fastify'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Complaints } from '../../protocol/complaints.ts'
 import type { UserName } from '../../protocol/ids.ts'
+import type { ApiOptions } from './common.ts'
 
 export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
   const { hub, streamPagedAnswers: serializerCompiler } = options

@@ -1,12 +1,12 @@
 /** What the routes of the backend API have in common. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { LONG_BYTES } from '../body.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import * as Responses from '../../protocol/responses.ts'
-import type { Complaints } from '../../protocol/complaints.ts'
+import { LONG_BYTES } from '../body.ts'
 import type { FastifyRequest, FastifySerializerCompiler, preValidationHookHandler } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
+import type { Complaints } from '../../protocol/complaints.ts'
 
 export interface ApiOptions {
   readonly hub: Hub

@@ -2,18 +2,18 @@
  * Connections and their channels. Each route parses, lets the hub act, and answers.
  * Source: recorded behaviour of Channelstream 0.7.1.
  */
-import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults, within, written } from './common.ts'
 import { addComplaint } from '../../protocol/complaints.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import { parseConnId } from '../../protocol/ids.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import type { ApiOptions } from './common.ts'
-import type { ConnId } from '../../protocol/ids.ts'
-import type { Complaints } from '../../protocol/complaints.ts'
+import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults, within, written } from './common.ts'
+import type { preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Hub } from '../../core/hub.ts'
-import type { preValidationHookHandler } from 'fastify'
+import type { Complaints } from '../../protocol/complaints.ts'
+import type { ConnId } from '../../protocol/ids.ts'
+import type { ApiOptions } from './common.ts'
 
 export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
   const { hub, streamPagedAnswers: serializerCompiler } = options

@@ -1,11 +1,11 @@
-import { lastOf } from './common.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import { ConnIdQuery, DisconnectRequest } from '../../protocol/requests.ts'
 import { DisconnectResponse, invalidAnswer } from '../../protocol/responses.ts'
 import { parseAs } from '../validation.ts'
-import type { ApiOptions } from './common.ts'
+import { lastOf } from './common.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ApiOptions } from './common.ts'
 
 const about = {
   tags: ['Client API'],

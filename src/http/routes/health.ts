@@ -1,6 +1,6 @@
 import { HealthResponse } from '../../protocol/responses.ts'
-import type { ApiOptions } from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ApiOptions } from './common.ts'
 
 /** `GET /health`: for load balancers. 503 while the server stops. Not in Channelstream. */
 export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {

@@ -1,8 +1,8 @@
-import { ERROR_RESPONSES, about, backend, unhurried, within } from './common.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import type { ApiOptions } from './common.ts'
+import { ERROR_RESPONSES, about, backend, unhurried, within } from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ApiOptions } from './common.ts'
 
 /** Messages: a list in; out comes the same list with what was filled in. */
 export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { RequestError } from '../../protocol/errors.ts'
 import { errorAnswer } from '../../protocol/responses.ts'
 import { provenAddress } from '../forwarding.ts'
-import type { AddressList } from '../addresses.ts'
 import type { FastifyPluginAsync } from 'fastify'
+import type { AddressList } from '../addresses.ts'
 import type { ForwardingRules } from '../forwarding.ts'
 
 const FIGURES = z.string().meta({ examples: ['channelstream_connections 1'] })

@@ -1,5 +1,5 @@
-import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
 
 /** Sessions in the memory of this process: all of them end with it. */
 export class MemoryAdminSessions implements AdminSessionStore {

@@ -1,8 +1,8 @@
 import { ExpiryBuckets } from './expiry-buckets.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ConnId } from '../../protocol/ids.ts'
-import type { Channel, Connection, User } from './records.ts'
 import type { StoreLimits } from '../store.ts'
+import type { Channel, Connection, User } from './records.ts'
 
 /** Knows what waits for its end: connections without a client, users without connections, channels without members. */
 export class Expiry {

@@ -1,6 +1,6 @@
 import { ANSWER_OVERHEAD_BYTES } from '../idempotency-cache.ts'
-import type { CachedAnswer, IdempotencyCache, Claim } from '../idempotency-cache.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { CachedAnswer, IdempotencyCache, Claim } from '../idempotency-cache.ts'
 
 export interface MemoryIdempotencyCacheOptions {
   /** How long an answer is remembered. 0: only those who wait for it get it. */

@@ -1,9 +1,9 @@
+import { isListed } from '../../lib/name-list.ts'
+import { formatCursor } from '../../protocol/ids.ts'
 import { EDITABLE, applyEdit } from '../apply-edit.ts'
 import { audienceOf } from '../audience.ts'
-import { formatCursor } from '../../protocol/ids.ts'
-import { isListed } from '../../lib/name-list.ts'
-import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
+import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { Channel, User } from './records.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 

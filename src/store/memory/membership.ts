@@ -1,13 +1,13 @@
-import { NO_KEYS, NO_STATE, changesOf, isTooLarge, withChanges } from './state.ts'
-import { byCreation } from './records.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { presence } from '../change-events.ts'
-import type { Channel, Connection, User } from './records.ts'
+import { byCreation } from './records.ts'
+import { NO_KEYS, NO_STATE, changesOf, isTooLarge, withChanges } from './state.ts'
 import type { ChannelName, ConnId } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
-import type * as Contract from '../store.ts'
 import type { Present } from '../change-events.ts'
+import type * as Contract from '../store.ts'
 import type { Publishing } from './publishing.ts'
+import type { Channel, Connection, User } from './records.ts'
 import type { Tables } from './tables.ts'
 
 type Settings = ReadonlyMap<ChannelName, ChannelSettings>

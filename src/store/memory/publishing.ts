@@ -1,8 +1,8 @@
-import { audienceInChannel } from './log.ts'
 import { isChannelTopic, nameInTopic } from '../store.ts'
+import { audienceInChannel } from './log.ts'
+import type { PacedQueue } from '../../lib/paced-queue.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
-import type { PacedQueue } from '../../lib/paced-queue.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 import type { Tables } from './tables.ts'
 

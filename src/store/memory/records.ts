@@ -1,9 +1,9 @@
 /** What the memory store holds. Changed in place by `memory.ts`; snapshots are handed out. */
-import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
-import { Floors } from './floors.ts'
-import { ReplayBuffer } from './replay-buffer.ts'
 import { appended } from '../../lib/short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
+import { Floors } from './floors.ts'
+import { ReplayBuffer } from './replay-buffer.ts'
+import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type {

@@ -1,9 +1,9 @@
-import { Channel, Connection, User } from './records.ts'
+import { ChannelSettings } from '../../protocol/requests.ts'
 import { Expiry } from './expiry.ts'
 import { EventLog } from './log.ts'
-import { ChannelSettings } from '../../protocol/requests.ts'
-import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import { Channel, Connection, User } from './records.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { StoreLimits } from '../store.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})

@@ -1,5 +1,5 @@
-import type { Evictions } from './evictions.ts'
 import type { Reply } from './encoding.ts'
+import type { Evictions } from './evictions.ts'
 
 /** Keys that one look is at, about: a script holds up everybody else. */
 const AT_ONCE = 50

@@ -1,7 +1,7 @@
 /** Connections to Redis, by way of `@redis/client`: one process, no coming back by itself. */
 import { RedisClient } from '@redis/client'
-import { discard, isRefusal } from '../../lib/redis-client.ts'
 import { reasonOf } from '../../lib/reason.ts'
+import { discard, isRefusal } from '../../lib/redis-client.ts'
 import { shownEndpoint } from '../../lib/redis-url.ts'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 import type { Endpoint, HostPort, RedisAddress } from '../../lib/redis-url.ts'

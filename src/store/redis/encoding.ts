@@ -1,15 +1,15 @@
 /** What records look like in Redis. Names of fields are short because they are there a million times. */
-import { EDITABLE, applyEdit } from '../apply-edit.ts'
-import { formatCursor } from '../../protocol/ids.ts'
 import {
   readJson,
   readQuickly,
   writeForQuickReading,
   writeJson,
 } from '../../protocol/exact-numbers.ts'
-import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import { formatCursor } from '../../protocol/ids.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
+import { EDITABLE, applyEdit } from '../apply-edit.ts'
 import type { Scalar } from '../../protocol/fields.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type {
   ChannelRecord,
   Changed,

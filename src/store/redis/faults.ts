@@ -1,7 +1,7 @@
 /** What Redis answers while it cannot do its work, and what its operator can do about it. */
 import { ErrorReply } from '@redis/client'
-import { StoreUnavailable } from '../store.ts'
 import { reasonOf } from '../../lib/reason.ts'
+import { StoreUnavailable } from '../store.ts'
 
 const MOVES = 'A slot of the Cluster moves to another node. This passes by itself.'
 

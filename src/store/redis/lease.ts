@@ -1,7 +1,7 @@
-import { StoreUnavailable } from '../store.ts'
 import { inBackground } from '../../lib/in-background.ts'
-import type { ScriptRunner } from './script-runner.ts'
+import { StoreUnavailable } from '../store.ts'
 import type { Connection } from './connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
 import type { SharedClock } from './shared-clock.ts'
 
 export const BEAT_MS = 1000

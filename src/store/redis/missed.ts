@@ -1,9 +1,9 @@
 /** What `missed.lua` is asked, and what it answers. */
-import { isChannelTopic, nameInTopic } from '../store.ts'
 import { chunksOf } from '../../lib/chunks.ts'
+import { isChannelTopic, nameInTopic } from '../store.ts'
 import { readEvent, readPrivate } from './encoding.ts'
-import type { Missed, Since, StoredEvent, Topic } from '../store.ts'
 import type { UserName } from '../../protocol/ids.ts'
+import type { Missed, Since, StoredEvent, Topic } from '../store.ts'
 
 /** Topics that are asked for in one command: a script holds up everybody else. */
 const AT_ONCE = 100

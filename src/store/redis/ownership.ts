@@ -1,11 +1,11 @@
-import { StoreUnavailable, channelTopic } from '../store.ts'
-import { inBackground } from '../../lib/in-background.ts'
 import { chunksOf } from '../../lib/chunks.ts'
+import { inBackground } from '../../lib/in-background.ts'
+import { StoreUnavailable, channelTopic } from '../store.ts'
 import type { ConnId, UserName } from '../../protocol/ids.ts'
-import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { ChannelName } from '../../protocol/ids.ts'
-import type { ScriptRunner } from './script-runner.ts'
+import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { Connection } from './connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
 
 /** Another server has so long to hand over a connection that a client opened here; then it is taken from it. */
 const HANDOVER_MS = 1000

@@ -1,9 +1,6 @@
-import { counted, readChannel, readUsers } from './encoding.ts'
 import { chunksOf } from '../../lib/chunks.ts'
+import { counted, readChannel, readUsers } from './encoding.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
-import type { ScriptRunner } from './script-runner.ts'
-import type { ReconnectingConnection } from './reconnecting-connection.ts'
-import type { Reply } from './encoding.ts'
 import type {
   ChannelRecord,
   ChannelSummary,
@@ -13,6 +10,9 @@ import type {
   UserRecord,
   UserSummary,
 } from '../store.ts'
+import type { Reply } from './encoding.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
 
 /** Records that are read in one command: a script holds up everybody else. */
 const AT_ONCE = 250

@@ -1,11 +1,11 @@
-import { StoreUnavailable } from '../store.ts'
 import { reasonOf } from '../../lib/reason.ts'
-import type { Keys } from './keys.ts'
+import { StoreUnavailable } from '../store.ts'
 import type { Connection } from './connection.ts'
-import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { Reply } from './encoding.ts'
-import type { SharedClock } from './shared-clock.ts'
+import type { Keys } from './keys.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { Script, ScriptName } from './scripts.ts'
+import type { SharedClock } from './shared-clock.ts'
 
 interface Parts {
   readonly redis: ReconnectingConnection

@@ -1,18 +1,7 @@
-import { constantsOf } from './constants.ts'
-import { Subscriptions } from './subscriptions.ts'
-import { Ownership } from './ownership.ts'
-import { ScriptRunner } from './script-runner.ts'
-import { Keys } from './keys.ts'
-import { Lease } from './lease.ts'
-import { ReconnectingConnection } from './reconnecting-connection.ts'
-import { RedisAdminSessions } from './admin-sessions.ts'
-import { RedisIdempotencyCache } from './idempotency-cache.ts'
-import { RedisQueries } from './queries.ts'
-import { SharedClock } from './shared-clock.ts'
-import { Upkeep } from './upkeep.ts'
 import { inBackground } from '../../lib/in-background.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
-import { loadScripts } from './scripts.ts'
+import { RedisAdminSessions } from './admin-sessions.ts'
+import { constantsOf } from './constants.ts'
 import {
   counted,
   readChanges,
@@ -22,15 +11,26 @@ import {
   writePublication,
   writeState,
 } from './encoding.ts'
-import type { AdminSessionLimits } from '../admin-sessions.ts'
-import type { ChannelSettings } from '../../protocol/requests.ts'
+import { RedisIdempotencyCache } from './idempotency-cache.ts'
+import { Keys } from './keys.ts'
+import { Lease } from './lease.ts'
+import { Ownership } from './ownership.ts'
+import { RedisQueries } from './queries.ts'
+import { ReconnectingConnection } from './reconnecting-connection.ts'
+import { ScriptRunner } from './script-runner.ts'
+import { loadScripts } from './scripts.ts'
+import { SharedClock } from './shared-clock.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Upkeep } from './upkeep.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import type { ChannelSettings } from '../../protocol/requests.ts'
+import type { AdminSessionLimits } from '../admin-sessions.ts'
+import type * as Contract from '../store.ts'
 import type { Connection } from './connection.ts'
-import type { RedisIdempotencyCacheOptions } from './idempotency-cache.ts'
 import type { Reply } from './encoding.ts'
+import type { RedisIdempotencyCacheOptions } from './idempotency-cache.ts'
 import type { RedisStoreOptions } from './options.ts'
 import type { TellingScript } from './scripts.ts'
-import type * as Contract from '../store.ts'
 
 export type { RedisStoreOptions }
 

@@ -1,15 +1,15 @@
+import { chunksOf } from '../../lib/chunks.ts'
 import { StoreUnavailable, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
 import { counted, readEvent, readPrivate } from './encoding.ts'
 import { inOneOrder } from './happenings.ts'
-import { chunksOf } from '../../lib/chunks.ts'
 import { readMissed, sinceChunksOf, writeSince } from './missed.ts'
-import type { Happening } from './happenings.ts'
-import type { ScriptRunner } from './script-runner.ts'
-import type { Connection } from './connection.ts'
-import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { Missed, Since, Store, StoredEvent, Topic } from '../store.ts'
+import type { Connection } from './connection.ts'
+import type { Happening } from './happenings.ts'
 import type { MissedReply } from './missed.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
 
 /** Topics that are asked for in one command: a script holds up everybody else. */
 const AT_ONCE = 100

@@ -1,13 +1,13 @@
+import { StoreUnavailable } from '../store.ts'
 import { Audit } from './audit.ts'
 import { Evictions } from './evictions.ts'
-import { StoreUnavailable } from '../store.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { Eviction } from '../store.ts'
-import type { ScriptRunner } from './script-runner.ts'
-import type { Lease } from './lease.ts'
-import type { ReconnectingConnection } from './reconnecting-connection.ts'
-import type { RedisStoreOptions } from './options.ts'
 import type { Reply } from './encoding.ts'
+import type { Lease } from './lease.ts'
+import type { RedisStoreOptions } from './options.ts'
+import type { ReconnectingConnection } from './reconnecting-connection.ts'
+import type { ScriptRunner } from './script-runner.ts'
 import type { TellingScript } from './scripts.ts'
 
 /** Records that one sweep handles: a script holds up everybody else. */

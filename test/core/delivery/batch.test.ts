@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Batch } from '../../../src/core/delivery/batch.ts'
 import { outgoing } from '../fixtures.ts'
-import type { OutgoingEvent } from '../../../src/core/delivery/outgoing-event.ts'
 import type { WireForm } from '../../../src/core/delivery/batch.ts'
+import type { OutgoingEvent } from '../../../src/core/delivery/outgoing-event.ts'
 
 /** Writes events one after the other, and counts how often it was asked to. */
 class CountingForm implements WireForm {

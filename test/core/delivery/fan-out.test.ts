@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { ArraySink } from '../../helpers/sink.ts'
 import { FanOut } from '../../../src/core/delivery/fan-out.ts'
-import { ManualClock } from '../../helpers/clock.ts'
 import { Outbox } from '../../../src/core/delivery/outbox.ts'
 import { Registry } from '../../../src/core/delivery/registry.ts'
+import { channelTopic, userTopic } from '../../../src/store/store.ts'
 import {
   channelName,
   connIdOf,
@@ -12,7 +11,8 @@ import {
   userName,
   whisper,
 } from '../../contract/fixtures.ts'
-import { channelTopic, userTopic } from '../../../src/store/store.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { ArraySink } from '../../helpers/sink.ts'
 import { outgoing } from '../fixtures.ts'
 import type { LiveConnection } from '../../../src/core/delivery/connection.ts'
 import type { Gap, Publication, Topic } from '../../../src/store/store.ts'

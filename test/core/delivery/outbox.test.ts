@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { ArraySink } from '../../helpers/sink.ts'
 import { Batch } from '../../../src/core/delivery/batch.ts'
 import { LiveConnection } from '../../../src/core/delivery/connection.ts'
-import { ManualClock } from '../../helpers/clock.ts'
 import { Outbox } from '../../../src/core/delivery/outbox.ts'
 import { connIdOf, userName } from '../../contract/fixtures.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { ArraySink } from '../../helpers/sink.ts'
 import { outgoing } from '../fixtures.ts'
 import type { OutgoingEvent } from '../../../src/core/delivery/outgoing-event.ts'
 

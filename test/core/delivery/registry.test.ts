@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Registry } from '../../../src/core/delivery/registry.ts'
+import { channelTopic } from '../../../src/store/store.ts'
 import { channelName, connIdOf, userName } from '../../contract/fixtures.ts'
 import { deferred } from '../fixtures.ts'
-import { channelTopic } from '../../../src/store/store.ts'
 import type { Awaitable, Topic } from '../../../src/store/store.ts'
 
 const ROOM = channelTopic(channelName('room'))

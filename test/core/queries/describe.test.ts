@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../../helpers/clock.ts'
+import { describeChannels } from '../../../src/core/queries/describe.ts'
 import { MemoryStore } from '../../../src/store/memory/store.ts'
-import { STORE_OPTIONS } from '../fixtures.ts'
 import {
   channelName,
   channelNames,
@@ -13,11 +12,12 @@ import {
   userName,
   uuidOf,
 } from '../../contract/fixtures.ts'
+import { ManualClock } from '../../helpers/clock.ts'
 import { asWritten, atOnce, neverYield } from '../../helpers/long.ts'
-import { describeChannels } from '../../../src/core/queries/describe.ts'
+import { STORE_OPTIONS } from '../fixtures.ts'
+import type { Described } from '../../../src/core/queries/describe.ts'
 import type { Yielder } from '../../../src/lib/yielder.ts'
 import type { ChannelsInfo } from '../../../src/protocol/responses.ts'
-import type { Described } from '../../../src/core/queries/describe.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 const OPTIONS: Described = {

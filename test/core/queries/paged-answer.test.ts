@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PagedList, PagedRecord, pagesOf } from '../../../src/core/queries/paged-answer.ts'
+import { byCodePoint } from '../../../src/lib/code-points.ts'
+import { sortCooperatively } from '../../../src/lib/cooperative-sort.ts'
 import { createYielder } from '../../../src/lib/yielder.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 import { asWritten, neverYield } from '../../helpers/long.ts'
-import { byCodePoint } from '../../../src/lib/code-points.ts'
-import { sortCooperatively } from '../../../src/lib/cooperative-sort.ts'
 
 /** A clock on which every look at the time takes two milliseconds. */
 class HurriedClock extends ManualClock {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../../helpers/clock.ts'
 import { catchUpStart, lateEvents, topicsSince } from '../../../src/core/sessions/catch-up.ts'
-import { channelName, message, storedEvent, userName } from '../../contract/fixtures.ts'
 import { channelTopic, userTopic } from '../../../src/store/store.ts'
-import type { Attachment, Missed } from '../../../src/store/store.ts'
+import { channelName, message, storedEvent, userName } from '../../contract/fixtures.ts'
+import { ManualClock } from '../../helpers/clock.ts'
 import type { CatchUpStart } from '../../../src/core/sessions/catch-up.ts'
+import type { Attachment, Missed } from '../../../src/store/store.ts'
 
 const ROOM = channelTopic(channelName('room'))
 const OTHER = channelTopic(channelName('other'))

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { ArraySink } from '../../helpers/sink.ts'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { InfoOptions } from '../../../src/protocol/requests.ts'
-import { atOnce } from '../../helpers/long.ts'
-import { HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import { channelName, channelNames, userName } from '../../contract/fixtures.ts'
-import type { Guest } from '../../../src/core/sessions/guests.ts'
+import { atOnce } from '../../helpers/long.ts'
+import { ArraySink } from '../../helpers/sink.ts'
+import { HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
+import type { Guest } from '../../../src/core/delivery/guest.ts'
 
 /** A guest of this name that listens to the channels and keeps them. */
 async function invite(at: ScriptRunner, name: string, ...channels: string[]) {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Heartbeats } from '../../../src/core/sessions/heartbeats.ts'
 import { LiveConnection } from '../../../src/core/delivery/connection.ts'
-import { ManualClock } from '../../helpers/clock.ts'
+import { Heartbeats } from '../../../src/core/sessions/heartbeats.ts'
 import { connIdOf, userName } from '../../contract/fixtures.ts'
+import { ManualClock } from '../../helpers/clock.ts'
 
 const INTERVAL_MS = 5000
 

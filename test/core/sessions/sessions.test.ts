@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
-import { ArraySink } from '../../helpers/sink.ts'
-import { Client, HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import {
   ChannelConfigRequest,
   DeletesRequest,
   EditsRequest,
   UnsubscribeRequest,
 } from '../../../src/protocol/requests.ts'
-import { channelName, connIdOf } from '../../contract/fixtures.ts'
 import { channelTopic } from '../../../src/store/store.ts'
+import { channelName, connIdOf } from '../../contract/fixtures.ts'
+import { ArraySink } from '../../helpers/sink.ts'
+import { Client, HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import type { ConnId, Cursor } from '../../../src/protocol/ids.ts'
 
 const PRESENCE = { channel_configs: { room: { notify_presence: true } } }

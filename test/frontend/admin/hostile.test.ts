@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend } from '../../helpers/http.ts'
-import { HOSTILE, expectSound, goTo, signIn } from './panel.ts'
-import { PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
-import { ServerProcess, killProcesses } from '../../helpers/process.ts'
-import { linkTo } from '../../../frontend/admin/src/services/routes.ts'
 import { decodeName, encodeName, visible } from '../../../frontend/admin/src/services/names.ts'
+import { linkTo } from '../../../frontend/admin/src/services/routes.ts'
+import { PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
+import { Backend } from '../../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../../helpers/process.ts'
+import { HOSTILE, expectSound, goTo, signIn, filledIn } from './panel.ts'
 import type { Page } from 'playwright-core'
 import type { PageOptions, TestPage } from '../../helpers/browser.ts'
 
@@ -81,7 +81,7 @@ describe('text from users', () => {
       await expectSound(page)
 
       await page.locator('cs-history-list').getByRole('button', { name: 'Edit' }).first().click()
-      const draft = await page.getByLabel('Message, as JSON').inputValue()
+      const draft = await filledIn(page.getByLabel('Message, as JSON'))
       expect([{ text }, { [text]: text }]).toContainEqual(JSON.parse(draft))
       await page.getByRole('button', { name: 'Cancel' }).first().click()
 

@@ -2,8 +2,8 @@
 import { expect } from 'vitest'
 import { Backend, until } from '../../helpers/http.ts'
 import { Listener } from '../../helpers/websocket.ts'
+import type { Locator, Page } from 'playwright-core'
 import type { Address } from '../../helpers/http.ts'
-import type { Page } from 'playwright-core'
 
 /** Text that would do something, or break something, if it were taken for anything but text. */
 export const HOSTILE = [
@@ -35,6 +35,12 @@ export const isLive = (page: Page): Promise<void> =>
 
 export async function goTo(page: Page, hash: string): Promise<void> {
   await page.evaluate((wanted) => void (location.hash = wanted), hash)
+}
+
+/** The text of a field that the panel fills in. */
+export async function filledIn(field: Locator): Promise<string> {
+  await until(async () => (await field.inputValue()) !== '', 'the field to be filled in')
+  return field.inputValue()
 }
 
 /** A channel that keeps messages, with one member. */

@@ -1,9 +1,9 @@
 /** What different people need of the panel: those who use a keyboard, a screen reader, a phone, the dark. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, until } from '../../helpers/http.ts'
-import { DESKTOP, PHONE, useBrowser } from '../../helpers/browser.ts'
-import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { expectAccessible } from '../../helpers/axe.ts'
+import { DESKTOP, PHONE, useBrowser } from '../../helpers/browser.ts'
+import { Backend, until } from '../../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { expectSound, goTo, signIn } from './panel.ts'
 import type { Page } from 'playwright-core'
 import type { TestPage } from '../../helpers/browser.ts'

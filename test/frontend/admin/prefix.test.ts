@@ -1,10 +1,10 @@
 import http from 'node:http'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { useBrowser } from '../../helpers/browser.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { goTo, makeRoom, signIn } from './panel.ts'
-import { useBrowser } from '../../helpers/browser.ts'
-import type { AddressInfo } from 'node:net'
 import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Socket } from 'node:net'
 
 const browser = useBrowser()

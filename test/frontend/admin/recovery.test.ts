@@ -1,12 +1,12 @@
 import net from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Backend } from '../../helpers/http.ts'
-import { ServerProcess, killProcesses } from '../../helpers/process.ts'
-import { goTo, isLive, makeRoom, signIn } from './panel.ts'
 import { PHONE, screenshot, useBrowser } from '../../helpers/browser.ts'
 import { INSTALL_TIMEOUT_MS } from '../../helpers/debian-packages.ts'
-import { RedisServer } from '../../helpers/redis.ts'
+import { Backend } from '../../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { freshPrefix } from '../../helpers/redis-store.ts'
+import { RedisServer } from '../../helpers/redis.ts'
+import { goTo, isLive, makeRoom, signIn } from './panel.ts'
 
 const browser = useBrowser()
 /** Sessions of the panel outlive a server there, and nowhere else. */

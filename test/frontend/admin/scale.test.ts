@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { screenshot, useBrowser } from '../../helpers/browser.ts'
 import { Backend, until } from '../../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { goTo, signIn } from './panel.ts'
-import { screenshot, useBrowser } from '../../helpers/browser.ts'
 import type { Page } from 'playwright-core'
 
 const CHANNELS = 100_000

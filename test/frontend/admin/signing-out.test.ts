@@ -1,9 +1,9 @@
 /** Signing in and out in a browser, also where it says nothing of where requests come from: over plain http, by a name. */
 import http from 'node:http'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { useBrowser } from '../../helpers/browser.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 import { expectSound, isLive, signIn } from './panel.ts'
-import { useBrowser } from '../../helpers/browser.ts'
 import type { AddressInfo } from 'node:net'
 
 const browser = useBrowser()

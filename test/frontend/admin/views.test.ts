@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ServerProcess, killProcesses } from '../../helpers/process.ts'
-import { connectedClient, goTo, hears, makeRoom, signIn } from './panel.ts'
-import { closeClients } from '../../helpers/websocket.ts'
 import { screenshot, useBrowser } from '../../helpers/browser.ts'
 import { until } from '../../helpers/http.ts'
+import { ServerProcess, killProcesses } from '../../helpers/process.ts'
+import { closeClients } from '../../helpers/websocket.ts'
+import { connectedClient, goTo, hears, makeRoom, signIn, filledIn } from './panel.ts'
 import type { TestPage } from '../../helpers/browser.ts'
 import type { Backend } from '../../helpers/http.ts'
 
@@ -153,7 +153,7 @@ describe('a channel', () => {
     const history = page.locator('cs-history-list')
     await history.getByRole('button', { name: 'Edit' }).click()
     const draft = history.getByLabel('Message, as JSON')
-    expect(JSON.parse(await draft.inputValue())).toEqual({ text: 'to be changed' })
+    expect(JSON.parse(await filledIn(draft))).toEqual({ text: 'to be changed' })
     await draft.fill('{"text": ')
     await history.getByRole('button', { name: 'Save' }).click()
     await history.getByRole('alert').getByText('This is not JSON').waitFor()
@@ -175,7 +175,7 @@ describe('a channel', () => {
     await history.getByText(id).waitFor()
     await history.getByRole('button', { name: 'Edit' }).click()
     const draft = history.getByLabel('Message, as JSON')
-    await draft.fill((await draft.inputValue()).replace('"x"', '1e400'))
+    await draft.fill((await filledIn(draft)).replace('"x"', '1e400'))
     await history.getByRole('button', { name: 'Save' }).click()
     await hears(client, { type: 'message:edit' })
     expect(client.frames.join()).toContain(`"message":{"id":${id},"text":1e400}`)

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Backend, until } from '../../helpers/http.ts'
-import { Network } from './network.ts'
-import { PageBackend, openPage } from './page-backend.ts'
 import { refuseCrashes } from '../../helpers/process.ts'
 import { startServer } from '../../helpers/server.ts'
+import { Network } from './network.ts'
+import { PageBackend, openPage } from './page-backend.ts'
 
 refuseCrashes()
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { useBrowser } from '../../helpers/browser.ts'
 import { Backend, until } from '../../helpers/http.ts'
+import { startServer } from '../../helpers/server.ts'
 import { Network } from './network.ts'
 import { PageBackend, addresses } from './page-backend.ts'
-import { startServer } from '../../helpers/server.ts'
-import { useBrowser } from '../../helpers/browser.ts'
-import type { Address } from '../../helpers/http.ts'
-import type { ChannelstreamConnection, ServerEvent } from '../../../frontend/client/index.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ChannelstreamConnection, ServerEvent } from '../../../frontend/client/index.ts'
 import type { PageOptions } from '../../helpers/browser.ts'
+import type { Address } from '../../helpers/http.ts'
 import type { TestServer } from '../../helpers/server.ts'
 
 const BUNDLE = new URL('../../../dist/frontend/client/channelstream.js', import.meta.url)

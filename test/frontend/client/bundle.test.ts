@@ -8,9 +8,9 @@ import { gzipSync } from 'node:zlib'
 import ts from 'typescript'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ROOT } from '../../docs/markdown.ts'
-import { PageBackend, addresses } from './page-backend.ts'
 import { BUILD_TIMEOUT_MS, buildTypes } from '../../helpers/build.ts'
 import { startServer } from '../../helpers/server.ts'
+import { PageBackend, addresses } from './page-backend.ts'
 
 const run = promisify(execFile)
 const BUNDLE = new URL('dist/frontend/client/channelstream.js', ROOT)

@@ -2,9 +2,9 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
 import { Event } from '../../../src/protocol/events.ts'
 import { FakeSocket, fakePage, settled } from './fakes.ts'
+import type { z } from 'zod'
 import type { GapEvent, MessageEvent, ServerEvent } from '../../../frontend/client/index.ts'
 import type { Event as ReceivedEvent } from '../../../src/protocol/events.ts'
-import type { z } from 'zod'
 
 /** As it stands on the wire, without the brands that the server puts on names. */
 type WireEvent = z.input<typeof Event>

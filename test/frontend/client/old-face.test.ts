@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as client from '../../../frontend/client/index.ts'
-import { FakeSocket, fakeFetch, fakePage, newMessage, settled, unanswered } from './fakes.ts'
 import { readPage } from '../../docs/markdown.ts'
+import { FakeSocket, fakeFetch, fakePage, newMessage, settled, unanswered } from './fakes.ts'
 import type { ConnectionOptions } from '../../../frontend/client/index.ts'
 
 const { ChannelStreamConnection } = client

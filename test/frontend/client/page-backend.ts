@@ -4,10 +4,10 @@ import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
 import { Backend } from '../../helpers/http.ts'
-import type { AddressInfo } from 'node:net'
-import type { Address } from '../../helpers/http.ts'
-import type { ConnectionOptions, ServerEvent } from '../../../frontend/client/index.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ConnectionOptions, ServerEvent } from '../../../frontend/client/index.ts'
+import type { Address } from '../../helpers/http.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
 

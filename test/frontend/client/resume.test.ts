@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until, within } from '../../helpers/http.ts'
-import { Network } from './network.ts'
-import { PageBackend, openPage } from './page-backend.ts'
 import { ServerProcess, killProcesses, refuseCrashes } from '../../helpers/process.ts'
 import { startServer } from '../../helpers/server.ts'
+import { Network } from './network.ts'
+import { PageBackend, openPage } from './page-backend.ts'
 import type { ConnectionOptions } from '../../../frontend/client/index.ts'
 import type { TestServer } from '../../helpers/server.ts'
 

@@ -1,10 +1,9 @@
-import { runInNewContext } from 'node:vm'
 import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it, vi } from 'vitest'
-import { CONTRACT_OPTIONS } from '../../contract/bench.ts'
-import { storeContract } from '../../contract/store.ts'
-import { ManualClock } from '../../helpers/clock.ts'
 import { MemoryStore } from '../../../src/store/memory/store.ts'
+import { channelTopic, userTopic } from '../../../src/store/store.ts'
+import { CONTRACT_OPTIONS } from '../../contract/bench.ts'
 import {
   allChannels,
   connectedUsers,
@@ -20,7 +19,8 @@ import {
   userName,
   whisper,
 } from '../../contract/fixtures.ts'
-import { channelTopic, userTopic } from '../../../src/store/store.ts'
+import { storeContract } from '../../contract/store.ts'
+import { ManualClock } from '../../helpers/clock.ts'
 
 storeContract('memory', (clock) => new MemoryStore(clock, CONTRACT_OPTIONS))
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { Ownership } from '../../../src/store/redis/ownership.ts'
 import { StoreUnavailable } from '../../../src/store/store.ts'
 import { connIdOf } from '../../contract/fixtures.ts'
-import type { ScriptRunner } from '../../../src/store/redis/script-runner.ts'
 import type { Connection } from '../../../src/store/redis/connection.ts'
+import type { ScriptRunner } from '../../../src/store/redis/script-runner.ts'
 
 type Asked = readonly (string | number)[]
 

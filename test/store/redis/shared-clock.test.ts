@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../../helpers/clock.ts'
 import { SharedClock } from '../../../src/store/redis/shared-clock.ts'
+import { ManualClock } from '../../helpers/clock.ts'
 
 function start() {
   const steady = new ManualClock()

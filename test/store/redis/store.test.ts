@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ANSWER_OVERHEAD_BYTES } from '../../../src/store/idempotency-cache.ts'
-import { CONTRACT_OPTIONS } from '../../contract/bench.ts'
-import { ManualClock } from '../../helpers/clock.ts'
+import { userTopic } from '../../../src/store/store.ts'
 import { adminSessionsContract } from '../../contract/admin-sessions.ts'
-import { anAnswer, answersContract, begin } from '../../contract/idempotency-cache.ts'
-import { RedisServer } from '../../helpers/redis.ts'
+import { CONTRACT_OPTIONS } from '../../contract/bench.ts'
 import {
   attach,
   connIdOf,
@@ -13,9 +11,11 @@ import {
   userName,
   whisper,
 } from '../../contract/fixtures.ts'
-import { freshPrefix, openRedisStore } from '../../helpers/redis-store.ts'
-import { userTopic } from '../../../src/store/store.ts'
+import { anAnswer, answersContract, begin } from '../../contract/idempotency-cache.ts'
 import { storeContract } from '../../contract/store.ts'
+import { ManualClock } from '../../helpers/clock.ts'
+import { freshPrefix, openRedisStore } from '../../helpers/redis-store.ts'
+import { RedisServer } from '../../helpers/redis.ts'
 
 let redis: RedisServer
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { LitElement, css, html, nothing } from 'lit'
-import { base } from './style.ts'
 import { customElement, property, query, state } from 'lit/decorators.js'
+import { base } from './style.ts'
 
 /** Asks before something is done. What is asked about stands between the tags; `act` does it, and may fail. */
 @customElement('cs-dialog')

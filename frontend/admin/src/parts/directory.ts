@@ -1,7 +1,7 @@
 import { Pages } from '../services/pages.ts'
 import { Refresh } from '../services/watch.ts'
-import type { Page } from '../services/pages.ts'
 import type { ReactiveController, ReactiveControllerHost } from 'lit'
+import type { Page } from '../services/pages.ts'
 import type { Sorting } from './virtual-list.ts'
 
 export interface Wish {

@@ -1,13 +1,13 @@
 import { LitElement, css, html, nothing } from 'lit'
-import { Watch } from '../services/watch.ts'
-import { base } from './style.ts'
 import { customElement, property, state } from 'lit/decorators.js'
-import { live } from '../services/live.ts'
-import { messageStyle } from './message-style.ts'
-import { messageText, named, timeTag } from './user-text.ts'
 import { repeat } from 'lit/directives/repeat.js'
-import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
+import { live } from '../services/live.ts'
+import { Watch } from '../services/watch.ts'
+import { messageStyle } from './message-style.ts'
+import { base } from './style.ts'
+import { messageText, named, timeTag } from './user-text.ts'
 import type { PropertyValues, TemplateResult } from 'lit'
+import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
 
 /** Events that stay in sight; older ones go. */
 const MAX_SHOWN = 200

@@ -1,7 +1,7 @@
-import * as api from '../services/api.ts'
 import { LitElement, css, html, nothing } from 'lit'
-import { base } from './style.ts'
 import { customElement, property, state } from 'lit/decorators.js'
+import * as api from '../services/api.ts'
+import { base } from './style.ts'
 import type { ChannelSettings } from '../services/api.ts'
 
 type Switch = {

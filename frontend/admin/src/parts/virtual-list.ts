@@ -1,10 +1,10 @@
 import { LitElement, html, nothing } from 'lit'
-import { base } from './style.ts'
-import { inBackground } from '../services/background.ts'
 import { customElement, property, state } from 'lit/decorators.js'
+import { inBackground } from '../services/background.ts'
+import { base } from './style.ts'
 import { virtualListStyle } from './virtual-list-style.ts'
-import type { Pages } from '../services/pages.ts'
 import type { PropertyValues, TemplateResult } from 'lit'
+import type { Pages } from '../services/pages.ts'
 
 export interface Column<Row> {
   /** Also what is sorted by, if it can be. */

@@ -9,9 +9,9 @@ import type {
   UsersPage,
   UsersQuery,
 } from '../../../../src/protocol/admin.ts'
-import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../../../src/protocol/responses.ts'
-import type { ChannelSettings } from '../../../../src/protocol/requests.ts'
 import type { Scalar } from '../../../../src/protocol/fields.ts'
+import type { ChannelSettings } from '../../../../src/protocol/requests.ts'
+import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../../../src/protocol/responses.ts'
 
 export type {
   ChannelInfo,

@@ -2,9 +2,9 @@ import * as api from './api.ts'
 import { BackOff } from './back-off.ts'
 import { inBackground } from './background.ts'
 import { readJson } from './json.ts'
+import type { LiveReport, LiveRequest } from '../../../../src/protocol/admin.ts'
 import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
 import type { FiguresResponse, Reading } from './api.ts'
-import type { LiveReport, LiveRequest } from '../../../../src/protocol/admin.ts'
 
 /** `lost`: the server cannot be reached; the panel tries again by itself. */
 export type Connection = 'connecting' | 'live' | 'lost'

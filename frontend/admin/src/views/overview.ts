@@ -1,11 +1,11 @@
-import { LitElement, css, html } from 'lit'
-import { Watch } from '../services/watch.ts'
-import { BASE } from '../services/api.ts'
-import { base } from '../parts/style.ts'
-import { bytes, count, counted, duration, milliseconds, rate } from '../services/format.ts'
-import { customElement } from 'lit/decorators.js'
-import { live } from '../services/live.ts'
 import '../parts/line-chart.ts'
+import { LitElement, css, html } from 'lit'
+import { customElement } from 'lit/decorators.js'
+import { base } from '../parts/style.ts'
+import { BASE } from '../services/api.ts'
+import { bytes, count, counted, duration, milliseconds, rate } from '../services/format.ts'
+import { live } from '../services/live.ts'
+import { Watch } from '../services/watch.ts'
 import type { Reading } from '../services/api.ts'
 
 interface Figure {

@@ -1,10 +1,10 @@
-import * as api from '../services/api.ts'
 import { LitElement, css, html, nothing } from 'lit'
-import { base } from '../parts/style.ts'
 import { customElement, property, state } from 'lit/decorators.js'
-import { linkTo } from '../services/routes.ts'
+import { base } from '../parts/style.ts'
 import { named } from '../parts/user-text.ts'
+import * as api from '../services/api.ts'
 import { readJson } from '../services/json.ts'
+import { linkTo } from '../services/routes.ts'
 import type { Sending } from '../services/api.ts'
 
 type Audience = 'channel' | 'users'
