@@ -13,21 +13,14 @@ const outOfBounds = (files, pattern) => ({
 })
 
 /** Whoever uses a store knows the contract only. */
-const STORES = [
-  '**/store/memory*',
-  '**/store/memory/**',
-  '**/store/redis*',
-  '**/store/redis/**',
-  '**/storage.ts',
-]
+const STORES = ['**/store/memory/**', '**/store/redis/**']
 
 const OUTSIDE_OF_STORES = [
   '**/core/**',
   '**/http/**',
   '**/transports/**',
   '**/config/**',
-  '**/app.ts',
-  '**/storage.ts',
+  '**/app/**',
   'fastify*',
   'ws',
 ]
@@ -48,7 +41,7 @@ const arrows = [
       '../config/**',
       '../cli/**',
       '../telemetry/**',
-      '../app.ts',
+      '../app/**',
       'fastify*',
       'ws',
       'node:*',
@@ -60,8 +53,8 @@ const arrows = [
     patterns: OUTSIDE_OF_STORES,
   },
   {
-    files: ['src/store/memory*', 'src/store/memory/**'],
-    patterns: ['**/redis*', '**/redis/**', '@redis/*', ...OUTSIDE_OF_STORES],
+    files: ['src/store/memory/**'],
+    patterns: ['**/redis/**', '@redis/*', ...OUTSIDE_OF_STORES],
   },
   {
     // After the rule for its folder, which it replaces.
@@ -70,11 +63,11 @@ const arrows = [
   },
   {
     files: ['src/http/**'],
-    patterns: ['**/transports/**', ...STORES, '**/app.ts', 'ws'],
+    patterns: ['**/transports/**', ...STORES, '**/app/**', 'ws'],
   },
   {
     files: ['src/transports/**'],
-    patterns: ['**/http/**', '**/store/**', '**/app.ts', '**/config/**'],
+    patterns: ['**/http/**', '**/store/**', '**/app/**', '**/config/**'],
   },
   {
     files: ['src/philote/**'],
@@ -82,14 +75,18 @@ const arrows = [
       '**/http/**',
       ...STORES,
       '**/transports/websocket.ts',
-      '**/transports/longpoll.ts',
+      '**/transports/long-poll.ts',
       '**/config/**',
       '**/cli/**',
-      '**/app.ts',
+      '**/app/**',
       'fastify*',
       'ws',
       'pino',
     ],
+  },
+  {
+    files: ['src/lib/**'],
+    patterns: ['../*/**', '../*.ts', 'fastify*', 'ws'],
   },
   {
     files: ['src/net/**'],
@@ -103,7 +100,7 @@ const arrows = [
       '**/store/**',
       '**/transports/**',
       '**/philote/**',
-      '**/app.ts',
+      '**/app/**',
     ],
   },
 ].map(({ files, patterns }) => outOfBounds(files, { group: patterns }))

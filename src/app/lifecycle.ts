@@ -2,6 +2,7 @@
 import { listen } from '../http/listen.ts'
 import { openPort } from '../http/server.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
+import { terminateWebSockets } from '../transports/upgrades.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
 import type { Hub } from '../core/hub.ts'
@@ -11,7 +12,6 @@ import type { RedisBus } from '../philote/redis-bus.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { FiguresHistory } from '../telemetry/history.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
-import type { WebSockets } from '../transports/websocket.ts'
 
 /** REST is served without the Redis of Philote as well, which is waited for that long. */
 const PHILOTE_REDIS_PATIENCE_MS = 1000
@@ -55,18 +55,15 @@ export async function start(
 }
 
 interface Sockets extends PhiloteParts {
-  readonly webSockets: WebSockets
   readonly adminLive: AdminLive
 }
 
 /** Stops accepting, asks clients to come back later, and cuts what is left after `shutdown_grace`. */
-export async function stop(
-  edge: Startable,
-  { webSockets, adminLive, bus, philote }: Sockets,
-): Promise<void> {
+export async function stop(edge: Startable, { adminLive, bus, philote }: Sockets): Promise<void> {
   const { config, clock, hub, http, limits, history } = edge
   const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
-    for (const sockets of [webSockets, adminLive, philote]) sockets?.terminate()
+    terminateWebSockets(http)
+    philote?.terminate()
     http.server.closeAllConnections()
   })
   history.stop()

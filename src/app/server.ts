@@ -7,7 +7,6 @@ import { adminRoutes } from '../http/admin/routes.ts'
 import { AdminSessions } from '../http/admin/session.ts'
 import { Auth } from '../http/auth.ts'
 import { errorReply, rawReply } from '../http/errors.ts'
-import { stripPrefix } from '../http/forwarding.ts'
 import { streamPagedAnswers } from '../http/json-stream.ts'
 import { isCallbackName, wrapJsonp } from '../http/jsonp.ts'
 import { collectOpenApi, serveOpenApi } from '../http/openapi.ts'
@@ -22,7 +21,6 @@ import { metricsRoutes } from '../http/routes/metrics.ts'
 import { buildHttp } from '../http/server.ts'
 import { loadSignatureChecker, rememberVerified } from '../http/signature-checker.ts'
 import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from '../http/signature.ts'
-import { countWebSocket } from '../http/socket-places.ts'
 import { systemClock } from '../lib/clock.ts'
 import { createYielder } from '../lib/yielder.ts'
 import { SocketLimits } from '../net/socket-limits.ts'
@@ -35,7 +33,8 @@ import { Readings } from '../telemetry/readings.ts'
 import { standardError } from '../telemetry/standard-streams.ts'
 import { AdminLive } from '../transports/admin-live.ts'
 import { longPoll } from '../transports/long-poll.ts'
-import { mountWebSocket, webSocketRoute } from '../transports/websocket.ts'
+import { acceptWebSockets } from '../transports/upgrades.ts'
+import { webSocketRoute } from '../transports/websocket.ts'
 import { start, stop } from './lifecycle.ts'
 import {
   adminCredentials,
@@ -47,7 +46,6 @@ import {
 } from './options.ts'
 import { philoteBeside, redisBus } from './philote.ts'
 import { openStore } from './store.ts'
-import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
@@ -55,7 +53,7 @@ import type { SignatureChecker } from '../http/signature.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Yielder } from '../lib/yielder.ts'
 import type { PhiloteServer } from '../philote/server.ts'
-import type { WebSockets } from '../transports/websocket.ts'
+import type { UpgradeOptions } from '../transports/upgrades.ts'
 
 export interface App {
   readonly http: FastifyInstance
@@ -91,7 +89,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const auth = new Auth({ ...rules, isPanelCall: (call) => isPanelCall(sessions, call) }, clock)
   const origins = new OriginRules(config.allow_cors)
   const limits = new SocketLimits(socketRules(config, forwarding), clock, logger)
-  const http = buildHttp({
+  const http = await buildHttp({
     auth,
     origins,
     forwarding,
@@ -100,11 +98,12 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     secret: config.secret,
     limits,
     ...bodyLimits(config),
+    acceptWebSockets: (server) => acceptWebSockets(server, upgradeOptions(config)),
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
   const history = new FiguresHistory(openReadings, clock, onFault)
   const access = { auth, origins, forwarding, sessions }
-  const edge: Edge = {
+  const deps: ServerDeps = {
     config,
     clock,
     maybeYield,
@@ -116,22 +115,22 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     faults,
     onFault,
   }
-  await mountRoutes(edge, new Directory(store, clock, maybeYield))
-  const adminLive = mountAdminLive(edge, openReadings)
-  const webSockets = mountSockets(edge, adminLive)
-  const philote = config.philote_port === 0 ? undefined : philoteBeside(edge, bus)
+  const adminLive = openAdminLive(deps, openReadings)
+  await mountRoutes(deps, new Directory(store, clock, maybeYield), adminLive)
+  const philote = config.philote_port === 0 ? undefined : philoteBeside(deps, bus)
   return {
     http,
     hub,
     philote,
     faults,
     limits,
-    start: () => start(edge, { bus, philote }),
-    stop: () => stop(edge, { webSockets, adminLive, bus, philote }),
+    start: () => start(deps, { bus, philote }),
+    stop: () => stop(deps, { adminLive, bus, philote }),
   }
 }
 
-interface Edge {
+/** What the routes and sockets are given. */
+interface ServerDeps {
   readonly config: Config
   readonly clock: Clock
   readonly maybeYield: Yielder
@@ -147,8 +146,12 @@ interface Edge {
   readonly onFault: (error: unknown) => void
 }
 
-async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
-  const { config, clock, maybeYield, hub, http, origins, sessions, history, faults, onFault } = edge
+async function mountRoutes(
+  deps: ServerDeps,
+  directory: Directory,
+  adminLive: AdminLive,
+): Promise<void> {
+  const { config, clock, maybeYield, hub, http, sessions, history, faults, onFault } = deps
   await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
@@ -166,14 +169,34 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
         traffic: () => hub.traffic(),
         figures: () => hub.figures(),
         process: () => ({ faults: faults.count, droppedLines: standardError().dropped }),
-        sockets: () => edge.limits.figures,
+        sockets: () => deps.limits.figures,
       },
       clock,
       onFault,
     ),
     allowFrom: new AddressList(config.allow_metrics_from),
-    forwarding: edge.forwarding,
+    forwarding: deps.forwarding,
   })
+  await mountTransports(deps, adminLive)
+  await http.register(named(adminRoutes), {
+    hub,
+    sessions,
+    clock,
+    streamPagedAnswers: streamPagedAnswers(maybeYield),
+  })
+  await http.register(named(listRoutes), {
+    sessions,
+    directory,
+    history,
+    uptimeSeconds: uptimeOf(deps),
+  })
+  await serveOpenApi(http, sessions)
+}
+
+async function mountTransports(
+  { config, clock, hub, http, origins, onFault }: ServerDeps,
+  adminLive: AdminLive,
+): Promise<void> {
   await http.register(named(longPoll), {
     sessions: hub.sessions,
     clock,
@@ -187,58 +210,35 @@ async function mountRoutes(edge: Edge, directory: Directory): Promise<void> {
     maxGatheredBytes: config.max_outbox_bytes,
     onFault,
   })
-  await http.register(named(webSocketRoute))
-  await http.register(named(adminRoutes), {
-    hub,
-    sessions,
-    clock,
-    streamPagedAnswers: streamPagedAnswers(maybeYield),
+  await http.register(named(webSocketRoute), {
+    sessions: hub.sessions,
+    origins,
+    maxFramesPerHeartbeat: Math.ceil(
+      config.max_client_messages_per_second * config.heartbeat_interval,
+    ),
+    onFault,
   })
-  await http.register(named(listRoutes), {
-    sessions,
-    directory,
-    history,
-    uptimeSeconds: uptimeOf(edge),
-  })
-  await serveOpenApi(http, sessions)
+  await http.register(adminLive.route)
 }
 
-function mountAdminLive(edge: Edge, openFigures: () => Readings): AdminLive {
-  const { config, clock, hub, sessions, onFault } = edge
+function openAdminLive(deps: ServerDeps, openFigures: () => Readings): AdminLive {
+  const { config, clock, hub, sessions, onFault } = deps
   return new AdminLive({
     guests: hub.guests,
     clock,
     admit: (request) => admitLive(sessions, request),
     isSignedIn: (request) => sessions.isSignedIn(request),
     openFigures,
-    uptimeSeconds: uptimeOf(edge),
-    maxFrameBytes: config.max_frame_bytes,
+    uptimeSeconds: uptimeOf(deps),
     maxFramesPerSecond: config.max_client_messages_per_second,
     onFault,
   })
 }
 
-function mountSockets(
-  { config, hub, http, limits, auth, origins, onFault }: Edge,
-  adminLive: AdminLive,
-): WebSockets {
-  return mountWebSocket(http.server, {
-    sessions: hub.sessions,
-    origins,
-    refusal: (error) => rawReply(errorReply(error)),
-    admit(request: IncomingMessage) {
-      const { address, prefix } = auth.view(request)
-      countWebSocket(limits, request, address)
-      return { url: stripPrefix(request.url ?? '/', prefix) }
-    },
-    maxFrameBytes: config.max_frame_bytes,
-    maxFramesPerHeartbeat: Math.ceil(
-      config.max_client_messages_per_second * config.heartbeat_interval,
-    ),
-    others: new Map([['/admin/live', adminLive.upgrade]]),
-    onFault,
-  })
-}
+const upgradeOptions = ({ max_frame_bytes: maxFrameBytes }: Config): UpgradeOptions => ({
+  maxFrameBytes,
+  refusal: (error) => rawReply(errorReply(error)),
+})
 
 async function signatureChecker(config: Config): Promise<SignatureChecker> {
   const { secret, signature_checker: module } = config
@@ -251,7 +251,7 @@ async function signatureChecker(config: Config): Promise<SignatureChecker> {
 }
 
 const uptimeOf =
-  ({ hub, clock }: Edge) =>
+  ({ hub, clock }: ServerDeps) =>
   (): number =>
     (clock.now() - hub.startedAt) / 1000
 

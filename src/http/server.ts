@@ -40,6 +40,8 @@ export interface HttpOptions extends BodyLimits {
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
   readonly limits: SocketLimits
+  /** Routes upgrades. Called before any hook is added. */
+  readonly acceptWebSockets: (http: FastifyInstance) => Promise<void>
 }
 
 /**
@@ -71,7 +73,7 @@ export const openPort = (
   })
 
 /** The web server without routes: who calls, what they may, how bodies are read and errors answered. */
-export function buildHttp(options: HttpOptions): FastifyInstance {
+export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> {
   const http = fastify({
     loggerInstance: options.logger,
     // Requests are not logged: their urls may hold signatures. Nor does each get a logger of its own.
@@ -85,6 +87,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
     frameworkErrors(error, request, reply) {
       // Hooks do not run for what Fastify refuses before it knows the route.
       setFixedHeaders(request, reply, options.origins)
+      if ('upgrade' in request.raw && request.raw.upgrade === true) endWithAnswer(request, reply)
       onError(error, request, reply)
     },
     // `openServer` answers them.
@@ -96,6 +99,7 @@ export function buildHttp(options: HttpOptions): FastifyInstance {
   http.setNotFoundHandler(() => {
     throw new RequestError('NOT_FOUND')
   })
+  await options.acceptWebSockets(http)
   readBodies(http, options)
   const isStopping = watchForStop(http)
   admit(http, options, isStopping)
@@ -138,7 +142,12 @@ function admit(
     // Whatever it says, the body is JSON (recorded: http-content-type-ignored), also where it says nothing readable.
     if (request.raw.headers['content-type'] !== undefined)
       request.raw.headers['content-type'] = JSON_TYPE
+    if (request.ws) endWithAnswer(request, reply)
     if (isStopping()) throw new RequestError('STOPPING')
+    if (request.ws) {
+      admitWebSocket(request, auth)
+      return done()
+    }
     const caller = auth.identify(request.raw)
     if (!(caller instanceof Promise)) {
       letIn(request, caller)
@@ -152,6 +161,18 @@ function setFixedHeaders(request: FastifyRequest, reply: FastifyReply, origins: 
   const allowed = origins.allowHeader(request.headers.origin)
   if (allowed) reply.header('access-control-allow-origin', allowed)
   reply.headers(FIXED_HEADERS)
+}
+
+/** A WebSocket that is refused is no connection for another request. */
+function endWithAnswer({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.header('connection', 'close')
+  reply.raw.once('finish', () => raw.socket.destroySoon())
+}
+
+/** Throws `NOT_FOUND` (404) where no WebSocket is served. A signature means nothing there, as recorded. */
+function admitWebSocket(request: FastifyRequest, auth: Auth): void {
+  request.caller = { view: auth.view(request.raw), isBackend: false }
+  if (request.routeOptions.config?.acceptsWebSocket !== true) throw new RequestError('NOT_FOUND')
 }
 
 function letIn(request: FastifyRequest, caller: Caller): void {

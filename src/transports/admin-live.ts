@@ -1,12 +1,10 @@
-import { WebSocketServer } from 'ws'
 import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { RequestError } from '../protocol/errors.ts'
+import { errorAnswer } from '../protocol/responses.ts'
 import { AdminLiveSocket } from './admin-live-socket.ts'
-import { readFrames } from './frame-socket.ts'
+import { addWebSocketRoute } from './upgrades.ts'
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+import type { FastifyPluginAsync, FastifySchema } from 'fastify'
 import type { Guests } from '../core/sessions/guests.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { LiveReport, Reading } from '../protocol/admin.ts'
@@ -28,51 +26,43 @@ export interface AdminLiveOptions {
   readonly isSignedIn: (request: IncomingMessage) => Promise<boolean> | boolean
   readonly openFigures: () => FiguresFeed
   readonly uptimeSeconds: () => number
-  /** Biggest frame that a panel may send; a bigger one closes the socket with 1009. */
-  readonly maxFrameBytes: number
   /** Frames that a panel may send in a second; 0 for no limit. */
   readonly maxFramesPerSecond: number
   readonly onFault: (error: unknown) => void
 }
 
+const SCHEMA: FastifySchema = {
+  tags: ['Admin API'],
+  summary: 'Follow the server by WebSocket',
+  description:
+    'The figures every second, and the events of one channel. For the admin panel, by its session.',
+  response: {
+    403: errorAnswer('FORBIDDEN', 'Not signed in, or a page of another site.'),
+    426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),
+  },
+}
+
 const REPORT_INTERVAL_MS = 1_000
-const CLOSE_TIMEOUT_MS = 3_000
 
 /**
  * `GET /admin/live`: what the admin panel shows without asking. Each panel gets the figures every second, and what is
  * announced in the one channel that it tails.
  */
 export class AdminLive {
-  readonly #server: WebSocketServer
   readonly #panels = new Set<AdminLiveSocket>()
   #cancelReports: Cancel | undefined
   #isReporting = false
   #isClosed = false
 
-  constructor(private readonly options: AdminLiveOptions) {
-    const settings = {
-      noServer: true,
-      clientTracking: false,
-      maxPayload: options.maxFrameBytes,
-      perMessageDeflate: false,
-      closeTimeout: CLOSE_TIMEOUT_MS,
-    }
-    this.#server = new WebSocketServer(settings)
-  }
+  constructor(private readonly options: AdminLiveOptions) {}
 
-  /** Answers an upgrade. Rejects with why it is refused. */
-  readonly upgrade = async (
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<void> => {
-    await this.options.admit(request)
-    // One that opened now would be closed by nobody.
-    if (this.#isClosed) throw new RequestError('STOPPING')
-    this.#server.handleUpgrade(request, socket, readFrames(socket, head), (webSocket) => {
-      this.#open(new AdminLiveSocket(webSocket, { request, socket, ...this.options }), webSocket)
+  readonly route: FastifyPluginAsync = async (http) =>
+    addWebSocketRoute(http, {
+      url: '/admin/live',
+      schema: SCHEMA,
+      admit: ({ raw }) => this.options.admit(raw),
+      serve: ({ raw }, open) => this.#serve(raw, open),
     })
-  }
 
   /** For good: the server stops. */
   closeAll(reason: CloseReason): void {
@@ -80,17 +70,19 @@ export class AdminLive {
     for (const panel of this.#panels) panel.close(reason)
   }
 
-  terminate(): void {
-    for (const panel of this.#panels) panel.abandon()
+  #serve(request: IncomingMessage, open: (panel: AdminLiveSocket) => void): void {
+    const onClosed = (): void => this.#forget(panel)
+    const panel = new AdminLiveSocket({ request, ...this.options, onClosed })
+    this.#panels.add(panel)
+    open(panel)
+    // It came while the session was looked up; nobody else would close it.
+    if (this.#isClosed) panel.close(CLOSE.stopping)
+    else if (!this.#cancelReports) this.#beginReports()
   }
 
-  #open(panel: AdminLiveSocket, webSocket: WebSocket): void {
-    this.#panels.add(panel)
-    webSocket.once('close', () => {
-      this.#panels.delete(panel)
-      if (this.#panels.size === 0) this.#endReports()
-    })
-    if (!this.#cancelReports) this.#beginReports()
+  #forget(panel: AdminLiveSocket): void {
+    this.#panels.delete(panel)
+    if (this.#panels.size === 0) this.#endReports()
   }
 
   #beginReports(): void {
@@ -136,7 +128,7 @@ export class AdminLive {
       uptime_seconds: this.options.uptimeSeconds(),
       figures: await feed.take(),
     }
-    const text = JSON.stringify(report)
+    const text = Buffer.from(JSON.stringify(report))
     for (const panel of this.#panels) panel.report(text)
   }
 }

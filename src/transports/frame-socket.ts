@@ -5,7 +5,7 @@ import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
 import { endSoon, throwAway } from '../net/unread.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { ServerOptions } from 'ws'
+import type { ClientOptions } from 'ws'
 import type { Batch } from '../core/delivery/batch.ts'
 import type { Sink } from '../core/delivery/connection.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
@@ -27,31 +27,29 @@ export interface HandshakeOptions {
   readonly pickProtocol?: (offered: ReadonlySet<string>) => string | false
 }
 
-/** Answers handshakes, and knows the sockets that came of them. */
+/** How `ws` serves the sockets of this server. `maxFrameBytes`: the largest message that a client may send. */
+export const webSocketSettings = (maxFrameBytes: number) => ({
+  WebSocket: ClientSocket,
+  maxPayload: maxFrameBytes,
+  perMessageDeflate: false,
+})
+
+/** Answers handshakes outside of Fastify, and knows the sockets that came of them. */
 export class Handshakes {
   readonly #server: InstanceType<typeof WebSocketServer<typeof ClientSocket>>
-  readonly #settings: { closeTimeout: number }
-  #accepted = 0
 
   constructor({ maxFrameBytes, refusal, pickProtocol }: HandshakeOptions) {
-    const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
+    this.#server = new WebSocketServer({
       noServer: true,
-      WebSocket: ClientSocket,
-      maxPayload: maxFrameBytes,
-      perMessageDeflate: false,
-      closeTimeout: CLOSE_TIMEOUT_MS,
+      ...webSocketSettings(maxFrameBytes),
       ...(pickProtocol && { handleProtocols: pickProtocol }),
-    }
-    this.#server = new WebSocketServer(settings)
-    this.#settings = this.#server.options as typeof settings
+    })
     this.#server.on('wsClientError', (_error, socket) => refuseUpgrade(socket, refusal()))
   }
 
   /** Answers with 101 and opens the sink, at once. False: the peer has gone, or the handshake was none and is refused. */
   accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
     let isOpen = false
-    const step = this.#accepted++ % CLOSE_SPREAD.steps
-    this.#settings.closeTimeout = CLOSE_TIMEOUT_MS + step * CLOSE_SPREAD.ms
     this.#server.handleUpgrade(request, socket, readFrames(socket, head), (webSocket) => {
       socket.off('error', destroyOnError)
       isOpen = true
@@ -104,7 +102,19 @@ export function refuseUpgrade(socket: Duplex, answer: string): void {
 /** A socket that knows its sink, so that its listeners need not be closures, of which there would be five a socket. */
 export class ClientSocket extends WebSocket {
   sink: FrameSocket | undefined
+
+  // The signatures of `ws`.
+  constructor(address: null)
+  constructor(address: string | URL, options?: ClientOptions)
+  constructor(address: string | URL, protocols?: string | string[], options?: ClientOptions)
+  constructor(address: string | URL | null, protocols?: unknown, options?: object) {
+    const step = opened++ % CLOSE_SPREAD.steps
+    const closing: object = { closeTimeout: CLOSE_TIMEOUT_MS + step * CLOSE_SPREAD.ms }
+    super(address as string, protocols as string[], { ...options, ...closing })
+  }
 }
+
+let opened = 0
 
 /** A sink that writes to a WebSocket. Before it is opened it is not writable, and what closes it then closes it on opening. */
 export abstract class FrameSocket implements Sink {

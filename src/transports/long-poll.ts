@@ -12,6 +12,7 @@ import type { LiveConnection, Sink } from '../core/delivery/connection.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Query } from './opening.ts'
 
 export interface LongPollOptions {
   readonly sessions: Sessions
@@ -78,8 +79,6 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
     },
   })
 }
-
-type Query = Readonly<Record<string, string | string[] | undefined>>
 
 function readQuery(query: Query, { jsonp }: LongPollOptions) {
   const one = (name: string): string | undefined => [query[name]].flat().at(-1)

@@ -1,11 +1,10 @@
 import { complaint } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { parseCursor } from '../protocol/ids.ts'
-import type { IncomingMessage } from 'node:http'
 import type { Cursor } from '../protocol/ids.ts'
 
-/** Whether a request may open a sink at all. Throws a `RequestError` if not; answers the path without a prefix. */
-export type Admission = (request: IncomingMessage) => { readonly url: string }
+/** A query as Fastify reads it: a name that is given several times has a list. */
+export type Query = Readonly<Record<string, string | string[] | undefined>>
 
 /** The `cursor` of a query. Throws `INVALID` (422) if it is there and is none. */
 export function cursorOf(text: string | null | undefined): Cursor | undefined {

@@ -34,8 +34,10 @@ export function textFrames(texts: readonly Buffer[]): Buffer {
   return bytes
 }
 
+export const PING_FRAME = Buffer.from([FIN | PING, 0])
+
 /** An empty list, which clients know as a heartbeat, and a ping, which makes them show life. */
-export const HEARTBEAT = Buffer.from([FIN | TEXT, 2, ...Buffer.from('[]'), FIN | PING, 0])
+export const HEARTBEAT = Buffer.concat([textFrames([Buffer.from('[]')]), PING_FRAME])
 
 function writeListFrame(bytes: Buffer, start: number, { json, size }: OutgoingEvent): number {
   let at = writeHeader(bytes, start, size + 2)

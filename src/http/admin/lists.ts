@@ -6,7 +6,6 @@ import {
   UsersPage,
   UsersQuery,
 } from '../../protocol/admin.ts'
-import { RequestError } from '../../protocol/errors.ts'
 import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
 import { VERSION } from '../../version.ts'
 import { allowAdmin } from './access.ts'
@@ -70,21 +69,5 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
       ...history.series(),
       current: history.current(),
     }),
-  })
-  http.get('/admin/live', {
-    schema: {
-      ...about(
-        'The panel’s WebSocket',
-        'Figures every second, and what is announced in a channel. For pages of this server only.',
-      ),
-      response: {
-        ...FORBIDDEN,
-        426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),
-      },
-    },
-    handler(_request, reply) {
-      void reply.header('upgrade', 'websocket')
-      throw new RequestError('UPGRADE_REQUIRED')
-    },
   })
 }
