@@ -1,11 +1,11 @@
 #!/bin/sh
-# Prints a signature for the header x-channelstream-secret. It is good for 60 seconds.
+# Prints a signature for the header x-channelstream-secret. It is valid for 60 seconds.
 #
-#   sh examples/sign.sh                                  signed with the default secret
-#   CHANNELSTREAM_SECRET=... sh examples/sign.sh         signed with your own
-#   sh examples/sign.sh /message                         another text, for signature_scope = endpoint
+#   sh examples/sign.sh                                  signs with the default secret
+#   CHANNELSTREAM_SECRET=... sh examples/sign.sh         signs with your secret
+#   sh examples/sign.sh /message                         signs a path, for signature_scope = endpoint
 #
-# The same as itsdangerous' TimestampSigner(secret).sign(text). Needs openssl.
+# Does the same as itsdangerous' TimestampSigner(secret).sign(text). Needs openssl.
 set -eu
 
 secret=${CHANNELSTREAM_SECRET:-secret}
