@@ -1,27 +1,26 @@
 /** Lists of network addresses, as in `allow_posting_from` and `trusted_proxies`. */
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
 
-/** As an entry of its own: everybody, as in Channelstream. */
+/** An entry that matches every address, as in Channelstream. */
 const EVERYONE = '0.0.0.0'
 const MAPPED_PREFIX = '::ffff:'
 const MAPPED_BITS = 96
 
 /**
- * A set of addresses, written as addresses and CIDR ranges of IPv4 and IPv6. IPv4 addresses in IPv6
- * clothes (`::ffff:10.1.2.3`) are IPv4 addresses, in entries and in questions.
+ * A set of addresses, given as IPv4 and IPv6 addresses and CIDR ranges. IPv4-mapped IPv6 addresses (`::ffff:10.1.2.3`)
+ * are treated as IPv4, both in entries and in lookups.
  *
- * Entries may have spaces around them, and empty ones count as none (recorded: signature-address-list).
- * `0.0.0.0` without a range means everyone. The constructor throws an `Error` that names the first entry
- * that is neither.
+ * Spaces around entries are ignored, and so are empty entries (recorded: signature-address-list). `0.0.0.0` without a
+ * range means every address. The constructor throws an `Error` that names the first invalid entry.
  */
 export class AddressList {
-  /** No entries, which means nobody. */
+  /** True if the list has no entries and therefore matches nothing. */
   readonly isEmpty: boolean
   readonly #everyone: boolean
   readonly #ipv4 = new BlockList()
   readonly #ipv6 = new BlockList()
-  /** The last question: a backend asks from one address, and a look into a BlockList takes microseconds. */
-  #asked: { readonly address: string; readonly answer: boolean } | undefined
+  /** The last lookup. A backend calls from one address, and a lookup in a `BlockList` takes microseconds. */
+  #lastLookup: { readonly address: string; readonly answer: boolean } | undefined
 
   constructor(entries: readonly string[]) {
     const given = entries.map((entry) => entry.trim()).filter((entry) => entry !== '')
@@ -30,12 +29,13 @@ export class AddressList {
     for (const entry of given) this.#add(entry)
   }
 
-  /** Whether the list has `address`. What is no address (no peer, garbage) is in no list but everyone's. */
+  /** Returns whether the list contains `address`. A missing or malformed address matches only a list for everyone. */
   includes(address: string | undefined): boolean {
     if (this.#everyone) return true
     if (address === undefined) return false
-    if (this.#asked?.address !== address) this.#asked = { address, answer: this.#has(address) }
-    return this.#asked.answer
+    if (this.#lastLookup?.address !== address)
+      this.#lastLookup = { address, answer: this.#has(address) }
+    return this.#lastLookup.answer
   }
 
   #has(address: string): boolean {
@@ -52,8 +52,8 @@ export class AddressList {
 }
 
 /**
- * One spelling for each address: IPv6 in its short form without zone, IPv4 in IPv6 clothes as IPv4.
- * `address` has to be an address (`net.isIP`); a `TypeError` is thrown otherwise.
+ * Returns the normal form of an address: IPv6 in its short form without a zone, IPv4-mapped IPv6 as IPv4. Throws a
+ * `TypeError` if `address` is not an address (`net.isIP`).
  */
 export function plainAddress(address: string): string {
   if (isIPv4(address)) return address
@@ -63,12 +63,12 @@ export function plainAddress(address: string): string {
 }
 
 const IPV6_GROUPS = 8
-/** 64 bits: what a provider gives a customer at least, who has all addresses in it. */
+/** 64 bits: the smallest network that a provider assigns to a customer, who can use every address in it. */
 const NETWORK_GROUPS = 4
 
 /**
- * The addresses that one client has at its disposal: an IPv4 address, or the /64 of an IPv6 address. What is no address
- * stays as it is.
+ * Returns the network that one client controls: an IPv4 address, or the /64 of an IPv6 address. Anything that is not an
+ * address is returned unchanged.
  */
 export function networkOf(address: string): string {
   const plain = isIP(address) === 0 ? address : plainAddress(address)

@@ -11,33 +11,39 @@ import type { SignatureChecker } from './signature.ts'
 
 export interface AuthRules {
   readonly checker: SignatureChecker
-  /** Addresses that may sign requests. From others a signature counts as none. */
+  /** Addresses that may sign requests. Signatures from other addresses are ignored. */
   readonly allowPostingFrom: AddressList
   readonly forwarding: ForwardingRules
-  /** `endpoint`: what was signed has to be the request's path. */
+  /** `endpoint`: the signed value must be the request's path. */
   readonly signatureScope: 'any' | 'endpoint'
   readonly enforceHttps: boolean
-  /** Whether the admin panel makes the request, for somebody who is signed in: as good as a signature, from anywhere. */
+  /**
+   * Returns whether the admin panel makes the request for a user who is signed in. This counts as a signature, from any
+   * address.
+   */
   readonly isPanelCall: (request: IncomingMessage) => Awaitable<boolean>
 }
 
-/** Who makes a request, and how. */
+/** Who makes a request, and how it reached the server. */
 export interface Caller {
   readonly view: ForwardedView
-  /** True if a good signature came from an address that may post, or the admin panel asks: as the backend itself. */
+  /** True for a valid signature from an address that may post, and for calls of the admin panel. */
   readonly isBackend: boolean
 }
 
 export const SIGNATURE_PARAMETER = 'secret'
 
-/** Finds out who makes a request, from its headers and its address; before its body is read. */
+/** Identifies the caller from headers and address, before the body is read. */
 export class Auth {
   constructor(
     private readonly rules: AuthRules,
     private readonly clock: Clock,
   ) {}
 
-  /** How a request came. Throws `HTTPS_REQUIRED` (406). For `/ws`, where a signature means nothing, as recorded. */
+  /**
+   * Returns how the request reached the server. Throws `HTTPS_REQUIRED` (406). `/ws` uses this alone, because a
+   * signature means nothing there, as recorded.
+   */
   view(request: IncomingMessage): ForwardedView {
     const view = forwardedView(request, this.rules.forwarding)
     if (this.rules.enforceHttps && !view.isHttps) throw new RequestError('HTTPS_REQUIRED')
@@ -45,10 +51,10 @@ export class Auth {
   }
 
   /**
-   * Throws `BAD_SIGNATURE` (401) for a signature that is not good, also where none is needed, and `HTTPS_REQUIRED` (406).
-   * An empty or missing signature is none. Source: recorded (signature-*).
+   * Throws `BAD_SIGNATURE` (401) for an invalid signature, even where none is needed, and `HTTPS_REQUIRED` (406). An
+   * empty signature counts as missing. Source: recorded (signature-*).
    *
-   * A promise only for calls of the admin panel, whose session may be known to a store that is far away.
+   * Returns a promise only for calls of the admin panel, because a remote store may hold the session.
    */
   identify(request: IncomingMessage): Awaitable<Caller> {
     const view = this.view(request)
@@ -71,7 +77,10 @@ export class Auth {
   }
 }
 
-/** The header counts, even an empty one, before the query (recorded: signature-header-wins, signature-malformed). */
+/**
+ * The header takes precedence over the query, even if it is empty (recorded: signature-header-wins,
+ * signature-malformed).
+ */
 function signatureOf(request: IncomingMessage): string | undefined {
   const header = request.headers[SIGNATURE_HEADER]
   if (header !== undefined) return Array.isArray(header) ? header.join() : header
@@ -80,7 +89,6 @@ function signatureOf(request: IncomingMessage): string | undefined {
   return queryOf(url).getAll(SIGNATURE_PARAMETER).at(-1)
 }
 
-/** The query of a request's url. */
 export function queryOf(url: string): URLSearchParams {
   const at = url.indexOf('?')
   return new URLSearchParams(at < 0 ? '' : url.slice(at + 1))

@@ -1,4 +1,4 @@
-/** Which bodies are read, how much of them, and as what. */
+/** Which bodies are read, up to what size, and in which format. */
 import { announcedLength } from '../net/unread-rest.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { BodyReader } from './body-reader.ts'
@@ -8,21 +8,21 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** How the body is read; JSON if left out. Unread: nobody asks for it. */
+    /** How the body is read; JSON by default. `unread`: the route ignores the body. */
     body?: 'form' | 'unread'
   }
 }
 
 export interface BodyLimits {
-  /** Of one body. */
+  /** For one body. */
   readonly maxBodyBytes: number
-  /** Of all together that are being read. */
+  /** For all bodies together that are in memory. */
   readonly maxHeldBytes: number
 }
 
-/** Who signs nothing sends a conn_id. */
+/** Unsigned requests contain only a conn_id. */
 const MAX_UNSIGNED_BYTES = 1024
-/** Forms are for people: a name and a password. */
+/** Forms contain a user name and a password. */
 const MAX_FORM_BYTES = 4096
 
 type Parsed = (error: Error | null, content?: unknown) => void
@@ -36,7 +36,7 @@ export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
       const isTooLarge = (announcedLength(request.raw) ?? 0) > limits.maxBodyBytes
       return done(isTooLarge ? new RequestError('TOO_LARGE') : null)
     }
-    reader.read(payload, mostBytes(request, limits), (error, body) => {
+    reader.read(payload, maxBytesOf(request, limits), (error, body) => {
       if (!body) return done(error ?? null)
       request.bytes = body.bytes
       const parsed: Parsed = (fault, content) => {
@@ -48,7 +48,10 @@ export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
   })
 }
 
-function mostBytes({ routeOptions, caller }: FastifyRequest, { maxBodyBytes }: BodyLimits): number {
+function maxBytesOf(
+  { routeOptions, caller }: FastifyRequest,
+  { maxBodyBytes }: BodyLimits,
+): number {
   if (routeOptions.config.body === 'form') return Math.min(MAX_FORM_BYTES, maxBodyBytes)
   return caller.isBackend ? maxBodyBytes : Math.min(MAX_UNSIGNED_BYTES, maxBodyBytes)
 }

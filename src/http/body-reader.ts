@@ -1,11 +1,11 @@
-/** From what a socket brings to the bytes of a body, with little more memory than the body has. */
+/** Reads request bodies from sockets, with little more memory than the bytes of a body. */
 import { grown, grownSize } from '../net/grown.ts'
 import { paceReading } from '../net/paced-reading.ts'
 import { announcedLength } from '../net/unread-rest.ts'
 import { RequestError } from '../protocol/errors.ts'
 import type { IncomingMessage } from 'node:http'
 
-/** A body that came whole. It counts as held until it is released. */
+/** A complete body. Its memory counts as held until it is released. */
 export interface Body {
   readonly bytes: Buffer
   release(): void
@@ -13,16 +13,19 @@ export interface Body {
 
 export type BodyDone = (error: Error | undefined, body?: Body) => void
 
-/** So many pieces as a body is cut into, and so few bytes in each of them: from here on its socket is read little by little. */
+/**
+ * A body of this many chunks, with fewer than `SMALL_PIECE_BYTES` each on average, slows down the reading of its
+ * socket.
+ */
 const MANY_PIECES = 1000
 const SMALL_PIECE_BYTES = 128
 
 /**
- * Reads bodies. All that are under way together, of all sockets, may hold `maxHeldBytes`: a body counts from its first byte
- * on, with the memory that is reserved for it, until it is released or given up.
+ * Reads bodies. All bodies in progress, on all sockets, may hold `maxHeldBytes` together. The memory reserved for a
+ * body counts from its first byte until the body is released or abandoned.
  *
- * A body holds at most twice its bytes, however it is cut up. Kept as the pieces in which it comes, one that comes byte by byte
- * would hold a hundred times as much.
+ * A body holds at most twice its bytes, however it is cut up. If its chunks were kept as they arrive, a body that
+ * arrives byte by byte would hold a hundred times its size.
  */
 export class BodyReader {
   #held = 0
@@ -35,8 +38,9 @@ export class BodyReader {
   }
 
   /**
-   * Tells `done` the body of `request`, or why there is none: `TOO_LARGE` (413) past `maxBytes`, `BUSY` (503) where all bodies
-   * together would be too much, `UNREADABLE` (400) where it broke off. What else comes is not kept.
+   * Calls `done` with the body of `request` or with an error: `TOO_LARGE` (413) above `maxBytes`, `BUSY` (503) if all
+   * bodies together would hold too much, `UNREADABLE` (400) if the connection broke off. The rest of a refused body is
+   * not kept.
    */
   read(request: IncomingMessage, maxBytes: number, done: BodyDone): void {
     const length = announcedLength(request)
@@ -44,7 +48,7 @@ export class BodyReader {
     new Reading(this, request, length ?? maxBytes, done).begin()
   }
 
-  /** Counts so many bytes more, or fewer. False: they would be too many, and are not counted. */
+  /** Adds `bytes`, which may be negative, to the held bytes. Returns false, and adds nothing, above the limit. */
   count(bytes: number): boolean {
     if (bytes > 0 && this.#held + bytes > this.maxHeldBytes) return false
     this.#held += bytes
@@ -55,7 +59,7 @@ export class BodyReader {
 const NOTHING: Buffer = Buffer.alloc(0)
 
 class Reading implements Body {
-  /** What has come, and room for more. At first the first piece as it came: as a rule there is no other. */
+  /** Received bytes and spare capacity. The first chunk is kept without copying, because most bodies have only one. */
   #buffer: Buffer = NOTHING
   #length = 0
   #pieces = 0
@@ -63,8 +67,8 @@ class Reading implements Body {
   constructor(
     private readonly reader: BodyReader,
     private readonly request: IncomingMessage,
-    /** What it may have at most. */
-    private readonly most: number,
+    /** The maximum size in bytes. */
+    private readonly maxBytes: number,
     private readonly done: BodyDone,
   ) {}
 
@@ -88,14 +92,14 @@ class Reading implements Body {
 
   readonly #take = (piece: Buffer): void => {
     const length = this.#length + piece.length
-    if (length > this.most) return this.#refuse(new RequestError('TOO_LARGE'))
+    if (length > this.maxBytes) return this.#refuse(new RequestError('TOO_LARGE'))
     if (!this.#makeRoom(length, piece)) return this.#refuse(new RequestError('BUSY'))
     this.#length = length
     if (++this.#pieces === MANY_PIECES && length < MANY_PIECES * SMALL_PIECE_BYTES)
       paceReading(this.request.socket)
   }
 
-  /** Keeps the piece. False: nobody may hold so much more. */
+  /** Stores a chunk. Returns false if it would exceed the limit of held bytes. */
   #makeRoom(length: number, piece: Buffer): boolean {
     const had = this.#buffer.length
     if (had === 0) {
@@ -104,7 +108,7 @@ class Reading implements Body {
       return true
     }
     if (length > had) {
-      const size = grownSize(length, had, this.most)
+      const size = grownSize(length, had, this.maxBytes)
       if (!this.reader.count(size - had)) return false
       this.#buffer = grown(this.#buffer, this.#length, size)
     }

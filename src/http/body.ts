@@ -1,4 +1,4 @@
-/** From bytes to JSON, for whoever sends it under whichever content type (recorded: http-content-type-ignored). */
+/** Parses bytes as JSON, whatever the content type says (recorded: http-content-type-ignored). */
 import { isUtf8 } from 'node:buffer'
 import { complaint, told } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
@@ -13,38 +13,38 @@ import {
 } from '../protocol/json.ts'
 import type { Parse } from '../protocol/exact-numbers.ts'
 
-/** Longer bodies are better read with `parseLongJson`. */
+/** For longer bodies use `parseLongJson`, which works in steps. */
 export const LONG_BYTES = 65_536
 
 /**
- * The JSON that `body` spells in UTF-8; undefined for an empty body.
+ * Parses a UTF-8 body as JSON. Returns undefined for an empty body.
  *
- * Numbers that do not fit a double are `ExactNumber`s. Throws `NOT_JSON` (400), also for what is nested deeper than
- * `MAX_JSON_DEPTH` or has more than `MAX_CONTAINERS` lists and objects, and `INVALID` (422) for more than `MAX_EXACT_NUMBERS` of these
- * numbers, and for an object with a key `__proto__`: copied carelessly anywhere on its way, it would change what every
- * object is.
+ * Numbers that do not fit a double become `ExactNumber`s. Throws `NOT_JSON` (400) for invalid JSON, for nesting deeper
+ * than `MAX_JSON_DEPTH` and for more than `MAX_CONTAINERS` lists and objects. Throws `INVALID` (422) for more than
+ * `MAX_EXACT_NUMBERS` of these numbers, and for an object with the key `__proto__`: if any code copied it carelessly,
+ * it would change the prototype of all objects.
  */
 export function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined
-  const { text, parse } = prepared(body)
-  return accepted(
+  const { text, parse } = decode(body)
+  return checked(
     text,
-    readOrRefuse(text, () => parse(text)),
+    parseOrThrow(text, () => parse(text)),
   )
 }
 
-/** The same in steps, each of which takes a few milliseconds. */
+/** Does the same in steps of a few milliseconds each. */
 export function* parseLongJson(body: Buffer): Generator<undefined, unknown> {
-  const { text, parse } = prepared(body)
+  const { text, parse } = decode(body)
   const reading = parseInPieces(text, parse)
   for (;;) {
     yield
-    const { done, value } = readOrRefuse(text, () => reading.next())
-    if (done) return accepted(text, value)
+    const { done, value } = parseOrThrow(text, () => reading.next())
+    if (done) return checked(text, value)
   }
 }
 
-function prepared(body: Buffer): { readonly text: string; readonly parse: Parse } {
+function decode(body: Buffer): { readonly text: string; readonly parse: Parse } {
   if (!isUtf8(body)) throw notJson('It is not UTF-8.')
   const text = body.toString()
   const survey = surveyOf(text)
@@ -53,13 +53,13 @@ function prepared(body: Buffer): { readonly text: string; readonly parse: Parse 
   return { text, parse: parserFor(survey) }
 }
 
-function accepted(text: string, value: unknown): unknown {
+function checked(text: string, value: unknown): unknown {
   const forbidden = prototypeKeyIn(text)
   if (forbidden) throw invalid(complaint(forbidden, 'Key is not allowed.'))
   return value
 }
 
-function readOrRefuse<Value>(text: string, read: () => Value): Value {
+function parseOrThrow<Value>(text: string, read: () => Value): Value {
   try {
     return read()
   } catch (error) {

@@ -13,14 +13,16 @@ export interface ErrorReply {
   readonly body: unknown
 }
 
-/** What Fastify itself finds wrong, in this server's words. */
+/** Errors that Fastify itself raises, as codes of this server. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'TOO_LARGE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'UNREADABLE',
   FST_ERR_BAD_URL: 'UNREADABLE',
 }
 
-/** The one place where errors become answers. What is not expected becomes a bland 500; the log has the rest. */
+/**
+ * The only place where errors become answers. Unexpected errors become a generic 500; their details are only logged.
+ */
 export function errorReply(error: unknown): ErrorReply {
   const known = error instanceof RequestError ? error : requestErrorOf(error)
   if (known) {
@@ -45,7 +47,7 @@ function requestErrorOf(error: unknown): RequestError | undefined {
 
 export function onError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { code, status, body } = errorReply(error)
-  // A store that is away says so itself, once, and not for each request.
+  // The store itself logs once that it is unavailable, so it is not logged for each request.
   if (status >= 500 && status !== 503) request.log.error({ err: error }, 'a request failed')
   const wait = retryAfter(code, status)
   if (wait !== undefined) void reply.header('retry-after', wait)
@@ -53,16 +55,16 @@ export function onError(error: unknown, request: FastifyRequest, reply: FastifyR
   void reply.header(ERROR_HEADER, code).code(status).send(body)
 }
 
-/** After how many seconds a caller should try again; undefined where waiting does not help, or nobody knows how long. */
+/** Returns after how many seconds to retry. Undefined if waiting does not help, or if the time is unknown. */
 function retryAfter(code: ErrorCode, status: number): string | undefined {
   if (code === 'SERVER_FULL' || code === 'TOO_MANY_SOCKETS') return String(REFUSED_RETRY_SECONDS)
   return status === 503 ? '1' : undefined
 }
 
-/** An error as bytes of HTTP/1.1, for connections that no framework answers. */
+/** Returns an error as HTTP/1.1 bytes, for connections that no framework handles. */
 export const rawReply = (error: ErrorReply): string => bytesOf(plainAnswer(error))
 
-/** The answer to a socket or a request that no route gets, by its status. */
+/** Returns the answer, by status, to a socket or request that never reaches a route. */
 export function refusalAnswer(status: number): PlainAnswer {
   if (status === 429) return plainAnswer(plainReply('TOO_MANY_SOCKETS'))
   return plainAnswer(status === 503 ? plainReply('SERVER_FULL') : plainReply('UNREADABLE', status))

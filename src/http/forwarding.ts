@@ -1,8 +1,8 @@
 /**
- * What a request was before a proxy passed it on: whose, by which scheme, under which path prefix.
+ * What a proxied request looked like to the client: its address, scheme and path prefix.
  *
- * Headers that tell it are believed only of proxies that are trusted, because anybody can send them. A
- * trusted proxy has to set or remove each of them.
+ * Anybody can send the headers that carry this, so they count only from trusted proxies. A trusted proxy must set or
+ * remove each of them.
  */
 import { isIP, isIPv4 } from 'node:net'
 import proxyAddress from '@fastify/proxy-addr'
@@ -11,30 +11,30 @@ import type { IncomingMessage } from 'node:http'
 
 export type Scheme = 'http' | 'https'
 
-/** The settings that {@link forwardedView} goes by. */
+/** The settings that {@link forwardedView} uses. */
 export interface ForwardingRules {
   /**
-   * Proxies whose headers count. While the list is empty, `X-Scheme`, `X-URL-Scheme` and `X-Script-Name`
-   * count from this machine (127.0.0.0/8, ::1), as Channelstream's users are used to, and no others do.
+   * Proxies whose headers are trusted. If the list is empty, only `X-Scheme`, `X-URL-Scheme` and `X-Script-Name` are
+   * trusted, and only from this machine (127.0.0.0/8, ::1), as Channelstream's users expect.
    */
   readonly trustedProxies: AddressList
-  /** The setting `http_scheme`: what clients come by where no proxy tells it. Empty or unknown: not set. */
+  /** The setting `http_scheme`: the scheme of clients if no proxy header names one. Empty or unknown: not set. */
   readonly httpScheme?: string | undefined
 }
 
 /** How the client sees the server, and the server the client. */
 export interface ForwardedView {
-  /** The client's IP address, in the spelling of `plainAddress`, or `unknown`. */
+  /** The client's IP address in the form of `plainAddress`, or `unknown`. */
   readonly address: string
-  /** For links and cookies; `ws` counts as `http`, `wss` as `https`. */
+  /** For links and cookies. `ws` counts as `http`, `wss` as `https`. */
   readonly scheme: Scheme
-  /** Whether the client's request came by https, whatever the setting `http_scheme` says. */
+  /** Whether the client used https. The setting `http_scheme` does not affect this. */
   readonly isHttps: boolean
-  /** What stands before the server's own paths: empty, or like `/push`, without a slash at its end. */
+  /** The path prefix before the server's own paths: empty, or like `/push`, without a trailing slash. */
   readonly prefix: string
 }
 
-/** Stands for an address that is missing or malformed. It is in no `AddressList` but everyone's. */
+/** Replaces a missing or malformed address. Only an `AddressList` for everyone contains it. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
 const LOOPBACK = new AddressList(['127.0.0.0/8', '::1'])
@@ -44,41 +44,41 @@ const PREFIX_FORM = /^(?:\/[\w.~%@:+=,!$-]+)+$/
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
 
 /**
- * Reads the view from a request's connection and headers. Pure: the same request gives the same view.
+ * Derives the view from a request's connection and headers. Pure: the same request gives the same view.
  *
- * - address: `X-Forwarded-For` from the right, past trusted proxies, to the first that is not one.
- * - scheme: the last of `X-Forwarded-Proto`, else `X-URL-Scheme`, else `X-Scheme`, else `http_scheme`, else
- *   that of the connection. Values other than http, https, ws and wss are passed over.
+ * - address: the first address in `X-Forwarded-For`, from the right, that is not a trusted proxy.
+ * - scheme: the last value of `X-Forwarded-Proto`, else `X-URL-Scheme`, else `X-Scheme`, else `http_scheme`, else the
+ *   scheme of the connection. Values other than http, https, ws and wss are ignored.
  * - prefix: `X-Script-Name`, if it is a plain path of at most 256 characters.
  */
 export function forwardedView(request: IncomingMessage, rules: ForwardingRules): ForwardedView {
   const { trustedProxies } = rules
   const peer = request.socket.remoteAddress
   const isTrusted = !trustedProxies.isEmpty && trustedProxies.includes(peer)
-  const mayName = isTrusted || (trustedProxies.isEmpty && LOOPBACK.includes(peer))
-  const told =
+  const isTrustedOrLocal = isTrusted || (trustedProxies.isEmpty && LOOPBACK.includes(peer))
+  const forwardedScheme =
     (isTrusted ? toScheme(lastOf(header(request, 'x-forwarded-proto'))) : undefined) ??
-    (mayName ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
-    (mayName ? toScheme(header(request, 'x-scheme')) : undefined)
+    (isTrustedOrLocal ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
+    (isTrustedOrLocal ? toScheme(header(request, 'x-scheme')) : undefined)
   const own = ownScheme(request)
   return {
     address: clientAddress(request, trustedProxies),
-    scheme: told ?? toScheme(rules.httpScheme) ?? own,
-    isHttps: (told ?? own) === 'https',
-    prefix: mayName ? toPrefix(header(request, 'x-script-name')) : '',
+    scheme: forwardedScheme ?? toScheme(rules.httpScheme) ?? own,
+    isHttps: (forwardedScheme ?? own) === 'https',
+    prefix: isTrustedOrLocal ? toPrefix(header(request, 'x-script-name')) : '',
   }
 }
 
 /**
- * What a request has only if a proxy passed it on: the names by which proxies tell for whom, and by which scheme and path.
- * Nobody who asks for himself sends them.
+ * Headers that only proxies send: they name the client, scheme or path of the original request. Clients that connect
+ * directly do not send them.
  */
 const PROXY_HEADER =
   /^(?:via|forwarded|x-forwarded(?:-.+)?|x-original-.+|x-real-ip|x-(?:cluster-)?client-ip|(?:true|cf|fastly)-.*ip|x-(?:url-)?scheme|x-script-name)$/
 
 /**
- * The client's address, for what is allowed by address alone. `unknown` if it is loopback only because a proxy on this
- * machine passed the request on: one that is not trusted, or that does not say for whom.
+ * Returns the client's address for checks by address alone. Returns `unknown` if the address is loopback only because a
+ * proxy on this machine forwarded the request, and that proxy is not trusted or does not name the client.
  */
 export function provenAddress(
   request: IncomingMessage,
@@ -86,17 +86,17 @@ export function provenAddress(
   { trustedProxies }: ForwardingRules,
 ): string {
   if (!LOOPBACK.includes(address)) return address
-  const isTold =
+  const isNamed =
     !trustedProxies.isEmpty &&
     trustedProxies.includes(request.socket.remoteAddress) &&
     request.headers['x-forwarded-for'] !== undefined
-  const isPassedOn = Object.keys(request.headers).some((name) => PROXY_HEADER.test(name))
-  return isPassedOn && !isTold ? UNKNOWN_ADDRESS : address
+  const isForwarded = Object.keys(request.headers).some((name) => PROXY_HEADER.test(name))
+  return isForwarded && !isNamed ? UNKNOWN_ADDRESS : address
 }
 
 /**
- * Takes `prefix` off the path of a request's `url` (path and query), if it is there as whole segments:
- * `/push` is taken off `/push/connect` and `/push`, which leaves `/`, but not off `/pushed`.
+ * Removes `prefix` from the path of a request's `url` (path and query) if it matches whole segments: `/push` is removed
+ * from `/push/connect` and from `/push`, which becomes `/`, but not from `/pushed`.
  */
 export function stripPrefix(url: string, prefix: string): string {
   if (prefix === '' || !url.startsWith(prefix)) return url
@@ -106,21 +106,23 @@ export function stripPrefix(url: string, prefix: string): string {
 }
 
 /**
- * The link to one of the server's own paths, as the client sees it: `/prefix/path`, without scheme and host, because nobody
- * vouches for the `Host` of a request: the link would lead wherever the caller says.
+ * Returns the link to one of the server's own paths as the client sees it: `/prefix/path`. Scheme and host are left
+ * out, because `Host` is not verified: with it, the caller could choose where the link leads.
  *
- * It has both, as recorded (http-scheme, http-scheme-header), if another scheme is told than the connection has and the
- * host is this server without doubt: the address that the connection was made to.
+ * The link has both, as recorded (http-scheme, http-scheme-header), if the scheme of the view differs from that of the
+ * connection and the host is certainly this server: the address that the connection was made to.
  */
 export function ownLink(request: IncomingMessage, view: ForwardedView, path: `/${string}`): string {
   const local = view.prefix + path
   const { host } = request.headers
-  const isTold = view.scheme !== ownScheme(request)
+  const isForwardedScheme = view.scheme !== ownScheme(request)
   const isOwn = host !== undefined && host === localHost(request)
-  return isTold && isOwn ? `${view.scheme}://${host}${local}` : local
+  return isForwardedScheme && isOwn ? `${view.scheme}://${host}${local}` : local
 }
 
-/** The address that a connection was made to, as it stands in `Host`. Undefined if the connection is gone. */
+/**
+ * Returns the local address of the connection in the form of a `Host` header. Undefined if the connection is closed.
+ */
 function localHost({ socket }: IncomingMessage): string | undefined {
   const { localAddress = '', localPort } = socket
   if (isIP(localAddress) === 0) return undefined
@@ -135,7 +137,7 @@ function clientAddress(request: IncomingMessage, trusted: AddressList): string {
   const address = trusted.isEmpty
     ? request.socket.remoteAddress
     : proxyAddress(request, (hop) => trusted.includes(hop))
-  // Never the proxy's own address instead: it is likely to be one that may post.
+  // Never fall back to the proxy's own address: it probably is one that may post.
   return address !== undefined && isIP(address) > 0 ? plainAddress(address) : UNKNOWN_ADDRESS
 }
 
@@ -144,7 +146,7 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** What the nearest proxy added; those before it may be the client's invention. */
+/** Returns the value that the nearest proxy added. The client may have invented those before it. */
 function lastOf(list: string | undefined): string | undefined {
   return list?.slice(list.lastIndexOf(',') + 1)
 }

@@ -1,8 +1,8 @@
 /**
- * Requests that may be sent twice: the `Idempotency-Key` of the draft of the IETF (httpapi).
+ * Requests that can be retried safely: the `Idempotency-Key` of the IETF draft (httpapi).
  *
- * A caller that lost the answer to a request sends it again, with the same key, and is answered as the first time;
- * nothing is done twice. Only signed requests are remembered. Why so: docs/decisions/0013-idempotency-keys.md.
+ * A caller that lost an answer sends the request again with the same key and gets the answer of the first attempt.
+ * Nothing runs twice. Only signed requests are remembered. Reasons: docs/decisions/0013-idempotency-keys.md.
  */
 import { createHash, createHmac } from 'node:crypto'
 import { RequestError } from '../protocol/errors.ts'
@@ -18,31 +18,34 @@ import type { CachedAnswer, IdempotencyCache, Claim, Settle } from '../store/ide
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The body as it came; empty if there is none. */
+    /** The raw body; null if there is none. */
     bytes: Buffer | null
-    /** Set while others may wait for the answer to this request. */
+    /** Set while other requests may wait for the answer to this one. */
     settle: Settle | null
-    /** With a key: the id of what the request makes, the same each time it is done. */
+    /** Set if the request has a key: the id for what the request creates. It is the same in every attempt. */
     keyedId: string | undefined
   }
   interface FastifyContextConfig {
-    /** What the route does is done once for each `Idempotency-Key`. */
+    /** The route runs once for each `Idempotency-Key`. */
     isKeyed?: boolean
   }
 }
 
-/** For routes whose config says `isKeyed`; their answers are JSON. `GET` and `HEAD` change nothing and need no key. */
+/**
+ * Applies to routes with `isKeyed` in their config; they answer with JSON. `GET` and `HEAD` change nothing and need no
+ * key.
+ */
 export function answerRepeats(
   http: FastifyInstance,
   idempotencyCache: IdempotencyCache,
-  /** The same for all servers that share answers. */
+  /** Must be the same on all servers that share answers. */
   secret: string,
 ): void {
-  const idOf = idsBy(secret)
+  const idOf = idGenerator(secret)
   http.decorateRequest('bytes', null)
   http.decorateRequest('settle', null)
   http.decorateRequest('keyedId', undefined)
-  // Once the body is here, and before it is checked: a repeat is answered without looking into it again.
+  // After the body is read and before it is validated: a repeated request is answered without validating it again.
   http.addHook('preValidation', (request, reply, done) => {
     const key = request.headers[IDEMPOTENCY_HEADER]
     if (key === undefined || !isKeyed(request)) return done()
@@ -68,15 +71,16 @@ async function settleWith(settle: Settle, reply: FastifyReply, payload: unknown)
 }
 
 /**
- * After a 4xx nothing has changed, and a repeat may do better. After a 500 nobody knows: it must not be done again. A 503
- * asks for a repeat, which the store knows if the first one was done after all.
+ * After a 4xx nothing has changed, and a repeat may succeed. After a 500 the outcome is unknown, so the request must
+ * not run again. A 503 asks for a retry; the store notices if the first attempt took effect after all.
  */
-const isFinal = (status: number): boolean => status < 400 || (status >= 500 && status !== AWAY)
-const AWAY = 503
+const isFinal = (status: number): boolean =>
+  status < 400 || (status >= 500 && status !== UNAVAILABLE)
+const UNAVAILABLE = 503
 
 /**
- * The fingerprint of a request that has to be done; undefined if it was a repeat, and is answered. Throws for a key that
- * cannot be one, or is that of another request.
+ * Returns the fingerprint of a request that has to run, or undefined if it was a repeat and has been answered. Throws
+ * if the key is malformed or was used for another request.
  */
 async function answerRepeat(
   idempotencyCache: IdempotencyCache,
@@ -100,8 +104,11 @@ async function answerRepeat(
   return undefined
 }
 
-/** Makes of a text a UUID that nobody can guess who knows the text, but every server with the same secret. */
-const idsBy = (secret: string) => (text: string) => {
+/**
+ * Derives a UUID from a text. Every server with the same secret gets the same one; without the secret nobody can guess
+ * it.
+ */
+const idGenerator = (secret: string) => (text: string) => {
   const digest = createHmac('sha256', secret).update(`${ID_DOMAIN}\n${text}`).digest('hex')
   const variant = '89ab'[parseInt(digest.slice(16, 17), 16) % 4] ?? '8'
   const [a, b, c, d, e] = [
@@ -113,12 +120,15 @@ const idsBy = (secret: string) => (text: string) => {
   ].map((range) => digest.slice(...range))
   return `${a}-${b}-4${c}-${variant}${d}-${e}`
 }
-/** Nothing else that is made with the secret begins like this. */
+/** Separates these ids from everything else that is derived from the secret. */
 const ID_DOMAIN = 'channelstream idempotency id'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** What a repeat has in common with the first: all but the signature, which a later one may have renewed. */
+/**
+ * Identifies a request and its repeats by method, path, query and body. The signature is left out, because a repeat may
+ * be signed again.
+ */
 function fingerprintOf({ method, url, bytes }: FastifyRequest): string {
   const [path = ''] = url.split('?')
   const query = queryOf(url)
@@ -130,7 +140,7 @@ function fingerprintOf({ method, url, bytes }: FastifyRequest): string {
     .digest('base64url')
 }
 
-/** Undefined for a stream: a long answer is not kept. What has one is harmless if it is done again. */
+/** Returns undefined for a stream: long answers are not kept. Routes that stream are harmless to run again. */
 function answerOf(reply: FastifyReply, payload: unknown): CachedAnswer | undefined {
   if (typeof payload !== 'string') return undefined
   const error = reply.getHeader(ERROR_HEADER)

@@ -4,28 +4,28 @@ import { writeJson } from '../protocol/exact-numbers.ts'
 import type { FastifySerializerCompiler } from 'fastify'
 import type { Yielder } from '../lib/yielder.ts'
 
-/** Characters that are handed to the network at once. */
+/** Characters per chunk that is passed to the network. */
 const CHUNK_LENGTH = 32_768
 
 /**
- * Lets Fastify write answers with long parts as streams: page by page, as fast as the client reads, with breaths in
- * between. Other answers of the route are written at once.
+ * Lets Fastify stream answers that contain paged lists or records: page by page, as fast as the client reads, and
+ * yielding to the event loop in between. Other answers are written in one piece.
  */
 export const streamPagedAnswers =
   (maybeYield: Yielder): FastifySerializerCompiler<unknown> =>
   () =>
   (answer) =>
-    // Fastify sends what it is given, a stream too, but its type knows only texts.
-    isLong(answer)
+    // Fastify also sends streams, but its type allows only strings.
+    isPaged(answer)
       ? (Readable.from(chunks(answer, maybeYield), { objectMode: false }) as unknown as string)
       : writeJson(answer)
 
-/** Long parts are at the top, or one or two levels down in plain objects. */
-function isLong(value: unknown, depth = 3): boolean {
+/** Looks at the top level and up to three levels down in plain objects. */
+function isPaged(value: unknown, depth = 3): boolean {
   if (value instanceof PagedList || value instanceof PagedRecord) return true
   if (depth === 0 || typeof value !== 'object' || value === null || Array.isArray(value))
     return false
-  return Object.values(value).some((inner) => isLong(inner, depth - 1))
+  return Object.values(value).some((inner) => isPaged(inner, depth - 1))
 }
 
 async function* chunks(value: unknown, maybeYield: Yielder): AsyncGenerator<string> {
@@ -44,7 +44,7 @@ async function* chunks(value: unknown, maybeYield: Yielder): AsyncGenerator<stri
 async function* pieces(value: unknown): AsyncGenerator<string> {
   if (value instanceof PagedList) yield* list(value)
   else if (value instanceof PagedRecord) yield* record(value.pages)
-  else if (isLong(value)) yield* record([Object.entries(value as object)])
+  else if (isPaged(value)) yield* record([Object.entries(value as object)])
   else yield writeJson(value)
 }
 
@@ -52,7 +52,7 @@ async function* list({ pages }: PagedList): AsyncGenerator<string> {
   let before = '['
   for await (const page of pages) {
     for (const item of page) {
-      if (isLong(item)) {
+      if (isPaged(item)) {
         yield before
         yield* pieces(item)
       } else yield before + writeJson(item)
@@ -70,7 +70,7 @@ async function* record(pages: AsyncIterable<Entries> | Iterable<Entries>): Async
     for (const [key, value] of page) {
       if (value === undefined) continue
       const name = `${before}${JSON.stringify(key)}:`
-      if (isLong(value)) {
+      if (isPaged(value)) {
         yield name
         yield* pieces(value)
       } else yield name + writeJson(value)

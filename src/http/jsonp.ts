@@ -1,21 +1,21 @@
-/** Long poll answers for pages that load them as a script: `?callback=`. */
+/** Long-poll answers for pages that load them as a script: `?callback=`. */
 
 const MAX_CALLBACK_CHARACTERS = 128
 const CALLBACK_FORM = /^[a-z_$][\w$]*(?:\.[a-z_$][\w$]*|\[\d+\])*$/i
-// Within JSON these stand in strings only, where an escape means the same. `<` could end or open a
-// script in a page that embeds the answer; the separators ended a line of script before ES2019.
+// In JSON these characters occur only inside strings, where their escapes mean the same. `<` could end or open a script
+// in a page that embeds the answer. The separators ended a line of script before ES2019.
 const UNSAFE_IN_SCRIPT = /[<\u2028\u2029]/g
 
 /**
- * Whether `text` names a JavaScript function, as `a.b_c.$d` or `handlers[0]`, in ASCII and at most 128
- * characters. Anything else would be a script of the caller's choice on the server's own origin.
+ * Returns whether `text` names a JavaScript function, such as `a.b_c.$d` or `handlers[0]`, in ASCII and at most 128
+ * characters. Anything else would let the caller run a script of their choice on the server's own origin.
  */
 export function isCallbackName(text: string): boolean {
   return text.length <= MAX_CALLBACK_CHARACTERS && CALLBACK_FORM.test(text)
 }
 
 /**
- * The script that hands `json`, a complete JSON text, to `callback`: `callback([...])`, as Channelstream
+ * Returns the script that passes `json`, a complete JSON text, to `callback`: `callback([...])`, as Channelstream
  * writes it. Throws a `RangeError` unless {@link isCallbackName} holds.
  */
 export function wrapJsonp(callback: string, json: string): string {

@@ -15,8 +15,8 @@ export interface Listening {
 }
 
 /**
- * Listens. The name `localhost` means each of its addresses; one that cannot be listened on is logged. Fastify does the same
- * by itself, but only for servers that it makes.
+ * Listens. The name `localhost` means all of its addresses; those that cannot be listened on are logged. Fastify does
+ * the same by itself, but only for servers that it creates.
  */
 export async function listen(
   http: FastifyInstance,

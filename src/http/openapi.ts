@@ -10,9 +10,9 @@ import { SIGNATURE_MAX_AGE_SECONDS } from './signature.ts'
 import type { FastifyInstance } from 'fastify'
 import type { AdminSessions } from './admin/session.ts'
 
-/** Collects the routes that are registered after it into an OpenAPI 3.1 document, made from their schemas. */
+/** Collects all routes that are registered afterwards into an OpenAPI 3.1 document, generated from their schemas. */
 export async function collectOpenApi(http: FastifyInstance): Promise<void> {
-  const told = new Map<string, Told>()
+  const metaByRoute = new Map<string, SchemaMeta>()
   await http.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -28,35 +28,35 @@ export async function collectOpenApi(http: FastifyInstance): Promise<void> {
             in: 'header',
             name: SIGNATURE_HEADER,
             description:
-              'Any value signed with the secret by itsdangerous’ TimestampSigner; ' +
-              `good for ${SIGNATURE_MAX_AGE_SECONDS} seconds.`,
+              'Any value, signed with the secret by itsdangerous’ TimestampSigner. ' +
+              `Valid for ${SIGNATURE_MAX_AGE_SECONDS} seconds.`,
           },
         },
       },
     },
     transform(route) {
       for (const method of [route.route.method].flat())
-        told.set(`${method.toLowerCase()} ${route.url}`, toldBy(route.schema))
+        metaByRoute.set(`${method.toLowerCase()} ${route.url}`, metaOf(route.schema))
       return withIdempotencyKey(route)
     },
     transformObject(document) {
       const made = jsonSchemaTransformObject(document)
-      fillIn(made as { readonly paths: Paths }, told)
+      addMeta(made as { readonly paths: Paths }, metaByRoute)
       return made
     },
   })
 }
 
-/** What zod schemas say about whole bodies. It is lost where the document only refers to a schema. */
-interface Told {
-  readonly body: About
-  readonly response: Readonly<Record<string, About>>
+/** The metadata of zod schemas for whole bodies. It is lost where the document only refers to a schema. */
+interface SchemaMeta {
+  readonly body: BodyMeta
+  readonly response: Readonly<Record<string, BodyMeta>>
 }
-type About =
+type BodyMeta =
   { readonly description?: string | undefined; readonly examples?: readonly unknown[] } | undefined
 
-function toldBy({ body, response = {} }: { body?: unknown; response?: unknown } = {}): Told {
-  const about = (schema: unknown): About =>
+function metaOf({ body, response = {} }: { body?: unknown; response?: unknown } = {}): SchemaMeta {
+  const about = (schema: unknown): BodyMeta =>
     schema instanceof z.ZodType ? schema.meta() : undefined
   const statuses = Object.entries(response as object).map(
     ([status, schema]) => [status, about(schema)] as const,
@@ -74,26 +74,32 @@ interface Body {
   readonly content?: Readonly<Record<string, { example?: unknown }>>
 }
 
-/** Puts example and description beside each body: an explorer shows them there. */
-function fillIn({ paths }: { readonly paths: Paths }, told: ReadonlyMap<string, Told>): void {
+/** Adds the example and the description next to each body, where API explorers show them. */
+function addMeta(
+  { paths }: { readonly paths: Paths },
+  metaByRoute: ReadonlyMap<string, SchemaMeta>,
+): void {
   for (const [path, item] of Object.entries(paths))
     for (const [method, operation] of Object.entries(item)) {
-      const { body, response } = told.get(`${method} ${path}`) ?? { body: undefined, response: {} }
-      if (operation.requestBody) fillInBody(operation.requestBody, body)
+      const { body, response } = metaByRoute.get(`${method} ${path}`) ?? {
+        body: undefined,
+        response: {},
+      }
+      if (operation.requestBody) addBodyMeta(operation.requestBody, body)
       for (const [status, answer] of Object.entries(operation.responses)) {
         if (response[status]) answer.description = response[status].description ?? 'The answer.'
-        fillInBody(answer, response[status])
+        addBodyMeta(answer, response[status])
       }
     }
 }
 
-function fillInBody(body: Body, about: About): void {
+function addBodyMeta(body: Body, about: BodyMeta): void {
   const [example] = about?.examples ?? []
   if (example === undefined) return
   for (const media of Object.values(body.content ?? {})) media.example = example
 }
 
-/** The header is read before schemas count, and stands in none of them. */
+/** The header is read before any schema applies, so no schema contains it. */
 const withIdempotencyKey: typeof jsonSchemaTransform = (route) => {
   const { schema, url } = jsonSchemaTransform(route)
   const { config, method } = route.route
@@ -107,12 +113,15 @@ const IDEMPOTENCY_KEY = {
     [IDEMPOTENCY_HEADER]: {
       type: 'string',
       pattern: IDEMPOTENCY_KEY_FORM.source,
-      description: 'The same for a request and its repeats, which are answered and not done again.',
+      description:
+        'Use the same key when you retry: the server runs the request once and repeats the answer.',
     },
   },
 } as const
 
-/** `/openapi.json` and `/api-explorer`, for those who are signed in to admin (recorded: others get 403 and the form). */
+/**
+ * `/openapi.json` and `/api-explorer`, for users who are signed in to admin (recorded: others get 403 and the form).
+ */
 export async function serveOpenApi(http: FastifyInstance, sessions: AdminSessions): Promise<void> {
   const describe = (prefix: string): object => ({
     ...withoutUnusedSchemas(http.swagger() as OpenApi),
@@ -127,7 +136,7 @@ interface OpenApi {
   readonly components: { readonly schemas: Readonly<Record<string, unknown>> }
 }
 
-/** Every schema is collected in two forms, as it is sent and as it is answered; most need one of them only. */
+/** Each schema is collected in two forms, as input and as output. Most schemas need only one of them. */
 function withoutUnusedSchemas<Document extends OpenApi>(document: Document): Document {
   const { schemas } = document.components
   const text = JSON.stringify(document)

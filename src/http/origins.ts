@@ -2,8 +2,8 @@
 import { isIPv6 } from 'node:net'
 
 /**
- * The CORS headers that every answer carries, whatever its origin, beside `access-control-allow-origin`
- * (recorded: cors-default, cors-restricted).
+ * The CORS headers that every answer has, whatever its origin, in addition to `access-control-allow-origin` (recorded:
+ * cors-default, cors-restricted).
  */
 export const FIXED_CORS_HEADERS = Object.freeze({
   'access-control-allow-methods': 'GET, POST, OPTIONS, PUT, DELETE, PATCH',
@@ -28,17 +28,17 @@ const DEFAULT_PORTS = new Map([
 /**
  * The origins that `allow_cors` names. An entry is one of
  *
- * - a host, `example.com`: it and its subdomains, by any scheme and port;
- * - a host and port, `example.com:8080`: the same on that port only, a scheme's own port included;
- * - an origin, `https://app.example.com`: that scheme, host and port, no subdomains;
+ * - a host, `example.com`: the host and its subdomains, with any scheme and port;
+ * - a host and port, `example.com:8080`: the same, on that port only. A scheme's default port counts as its port;
+ * - an origin, `https://app.example.com`: exactly that scheme, host and port, without subdomains;
  * - `null`: pages without an origin, such as sandboxed frames;
  * - `*`: every origin.
  *
- * Case does not matter, and names may be written in Unicode. Without entries every origin may; empty
- * entries count as none. The constructor throws an `Error` that names the first entry it cannot read.
+ * Case is ignored, and names may be written in Unicode. Empty entries are ignored, and without entries every origin is
+ * allowed. The constructor throws an `Error` that names the first invalid entry.
  *
- * Names are compared label by label: Channelstream looked for the entry anywhere in the origin and let
- * `example.com.evil.net` in (deviation: dev-cors-substring).
+ * Names are compared label by label. Channelstream looked for the entry anywhere in the origin and accepted
+ * `example.com.evil.net` (deviation: dev-cors-substring).
  */
 export class OriginRules {
   readonly #rules: readonly Rule[]
@@ -49,18 +49,18 @@ export class OriginRules {
   }
 
   /**
-   * The value of `access-control-allow-origin` for a request with this `Origin` header, or `undefined`
-   * for none, which is also what a request without `Origin` gets unless every origin may (recorded:
-   * cors-restricted). It is never an origin's name, so that credentials are never allowed along.
+   * Returns the value of `access-control-allow-origin` for a request with this `Origin`, or `undefined` for no header.
+   * A request without `Origin` gets the header only if every origin is allowed (recorded: cors-restricted). The value
+   * is never the name of an origin, so credentials are never allowed.
    */
   allowHeader(origin: string | undefined): '*' | undefined {
     return this.#allows(origin) ? '*' : undefined
   }
 
   /**
-   * Whether the request comes from a web page that may not use the server: for `/ws`, where browsers do
-   * not look at CORS headers, and `/listen`, which JSONP reads without them. Programs that are no
-   * browsers send no `Origin` and are not refused.
+   * Returns whether the request comes from a web page that may not use the server. `/ws` needs this because browsers do
+   * not check CORS headers there, and `/listen` because JSONP works without them. Programs other than browsers send no
+   * `Origin` and are not refused.
    */
   refuses(origin: string | undefined): boolean {
     return origin !== undefined && !this.#allows(origin)
@@ -73,23 +73,23 @@ export class OriginRules {
 }
 
 interface Origin {
-  /** Without its colon, in small letters; `null` for {@link OPAQUE_ORIGIN}. */
+  /** In lower case and without the colon; `null` for {@link OPAQUE_ORIGIN}. */
   readonly protocol: string
   readonly host: string
-  /** The one in use, also if it is the scheme's own; empty if nobody knows. */
+  /** The effective port, also if it is the scheme's default; empty if unknown. */
   readonly port: string
 }
 
-/** Gets `undefined` for a missing or unreadable origin. */
+/** The argument is `undefined` for a missing or malformed origin. */
 type Rule = (origin: Origin | undefined) => boolean
 
 function parseRule(entry: string): Rule {
   if (entry === EVERY_ORIGIN) return () => true
-  const isWhole = entry === OPAQUE_ORIGIN || entry.includes('://')
-  const wanted = parseOrigin(isWhole ? entry : `any://${isIPv6(entry) ? `[${entry}]` : entry}`)
+  const isFullOrigin = entry === OPAQUE_ORIGIN || entry.includes('://')
+  const wanted = parseOrigin(isFullOrigin ? entry : `any://${isIPv6(entry) ? `[${entry}]` : entry}`)
   if (!wanted)
     throw new Error(`'${entry}' is not a host, host:port or origin such as https://example.com`)
-  return isWhole ? (origin) => isSame(origin, wanted) : (origin) => isWithin(origin, wanted)
+  return isFullOrigin ? (origin) => isSame(origin, wanted) : (origin) => isWithin(origin, wanted)
 }
 
 function isSame(origin: Origin | undefined, wanted: Origin): boolean {
@@ -105,13 +105,13 @@ function isWithin(origin: Origin | undefined, { host, port }: Origin): boolean {
   return origin.host === host || origin.host.endsWith(`.${host}`)
 }
 
-/** Reads an origin as browsers write them; `undefined` for anything else, trailing dots included. */
+/** Parses an origin as browsers write it. Returns `undefined` for anything else, including trailing dots. */
 function parseOrigin(text: string): Origin | undefined {
   if (text === OPAQUE_ORIGIN) return { protocol: 'null', host: '', port: '' }
   const parts = text.length > MAX_ORIGIN_CHARACTERS ? null : ORIGIN_FORM.exec(text)
   if (!parts) return undefined
   const [, scheme = '', authority = ''] = parts
-  // Read as http whatever it is, because URL brings only the names of schemes it knows into one form.
+  // Parsed as http whatever the scheme is, because `URL` normalizes host names only for schemes that it knows.
   const url = `http://${authority}`
   const host = URL.canParse(url) ? new URL(url).hostname : ''
   if (!HOST_FORM.test(host)) return undefined
@@ -119,7 +119,7 @@ function parseOrigin(text: string): Origin | undefined {
   return { protocol, host, port: givenPort(authority) ?? DEFAULT_PORTS.get(protocol) ?? '' }
 }
 
-/** As a number without leading zeros. URL would hide http's own. */
+/** Returns the port without leading zeros. `URL` would drop the default port of http. */
 function givenPort(authority: string): string | undefined {
   return /:0*(\d+)$/.exec(authority)?.[1]
 }

@@ -1,8 +1,8 @@
 const NAME = Symbol.for('fastify.display-name')
 
 /**
- * A plugin under its own name. For one that does not say it Fastify looks among all modules that the process has loaded, several
- * times, which is a third of the time that a server takes to start.
+ * Gives a plugin an explicit name. Otherwise Fastify searches all modules that the process has loaded, several times,
+ * which takes a third of the server's start time.
  */
 export const named = <Plugin extends { readonly name: string }>(plugin: Plugin): Plugin =>
   Object.assign(plugin, { [NAME]: plugin.name })

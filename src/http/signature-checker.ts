@@ -1,14 +1,14 @@
-/** Which signature checker the server asks, and its memory of what that checker has found good. */
+/** Loads the configured signature checker and caches the signatures that it accepted. */
 import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { SignatureChecker, Verified } from './signature.ts'
 
 /**
- * Remembers what `checker` found good, so that a text sent again is looked up and not hashed again,
- * until it expires. Keeps `maxEntries` texts (0: none) and drops the oldest beyond that.
+ * Wraps `checker` in a cache of valid texts. A text that is sent again is looked up instead of hashed, until it
+ * expires. Keeps `maxEntries` texts (0: none) and drops the oldest beyond that.
  *
- * Texts that are not good are never remembered: a flood of them must not push the good ones out.
+ * Invalid texts are never cached: a flood of them must not evict the valid ones.
  */
 export function rememberVerified(checker: SignatureChecker, maxEntries: number): SignatureChecker {
   const remembered = new Map<string, Verified>()
@@ -34,26 +34,26 @@ export function rememberVerified(checker: SignatureChecker, maxEntries: number):
   }
 }
 
-/** What a checker module is given. */
+/** The argument of a checker module's `createSignatureChecker`. */
 export interface SignatureCheckerOptions {
   /** The configured `secret`. */
   readonly secret: string
-  /** Seconds for which a signature should be good; `Infinity` with `validate_requests = false`. */
+  /** Seconds for which a signature is valid; `Infinity` with `validate_requests = false`. */
   readonly maxAgeSeconds: number
 }
 
-/** What a checker module exports as `createSignatureChecker`. It may answer with a promise. */
+/** The export `createSignatureChecker` of a checker module. It may return a promise. */
 export type CreateSignatureChecker = (
   options: SignatureCheckerOptions,
 ) => SignatureChecker | Promise<SignatureChecker>
 
 /**
- * The checker of a module of the operator's. `specifier` is a path, which begins with `./`, `../` or `/`
- * and is relative to `baseDirectory`, or the name of a package, which is looked for from
- * `baseDirectory` and then from the server's own place.
+ * Loads the operator's checker module. `specifier` is a path or the name of a package. A path begins with `./`, `../`
+ * or `/` and is relative to `baseDirectory`. A package is looked up from `baseDirectory`, then from the server's own
+ * directory.
  *
- * Rejects with an `Error` that names the module and what is expected of it, if it cannot be loaded, has
- * no function `createSignatureChecker`, or that function fails or answers with something else.
+ * Rejects with an `Error` that names the module and what is expected of it, if it cannot be loaded, has no function
+ * `createSignatureChecker`, or if that function throws or returns something else.
  */
 export async function loadSignatureChecker(
   specifier: string,
@@ -88,7 +88,7 @@ function locate(specifier: string, baseDirectory: string): string {
     return pathToFileURL(createRequire(join(resolve(baseDirectory), 'any.js')).resolve(specifier))
       .href
   } catch {
-    return specifier // not there, or only for `import`: Node's own search says which
+    return specifier // not found, or only for `import`: Node's own lookup decides
   }
 }
 

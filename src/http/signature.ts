@@ -1,39 +1,39 @@
 /**
- * The signature that a backend puts on its requests: the `TimestampSigner` of Python's itsdangerous, in
- * the wire format that its releases 1.1 and 2.x share. A signed text is `value.timestamp.signature`,
- * where `value` may hold dots of its own; the timestamp is seconds since 1970 as big-endian bytes.
+ * The signature that a backend puts on its requests: the `TimestampSigner` of Python's itsdangerous, in the wire format
+ * that its releases 1.1 and 2.x share. A signed text is `value.timestamp.signature`. `value` may contain dots. The
+ * timestamp is seconds since 1970 as big-endian bytes.
  *
- * Stands alone (only `node:crypto`) and is published as `channelstream/signature`, for Node backends
- * that call a Channelstream server.
+ * This file imports only `node:crypto`. It is published as `channelstream/signature`, for Node backends that call a
+ * Channelstream server.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
 const SALT = 'itsdangerous.Signer'
 const SEPARATOR = '.'
-/** Longer texts are refused unread, so that hashing a request's header never costs more than microseconds. */
+/** Longer texts are rejected without parsing, so that hashing a header never takes more than microseconds. */
 const MAX_SIGNED_CHARACTERS = 8_192
 const MAX_TIMESTAMP_BYTES = 6
 
-// Padding and the plain base64 alphabet are let in because Python's decoder lets them in, and backends
-// in other languages rely on it. 27 characters hold the 20 bytes of a SHA-1.
+// Padding and the standard base64 alphabet are allowed because Python's decoder allows them, and backends in other
+// languages rely on it. 27 characters hold the 20 bytes of a SHA-1.
 const SIGNATURE_FORM = /^[\w+/-]{27}=?$/
 const TIMESTAMP_FORM = /^[\w+/-]{0,12}={0,2}$/
 
-/** What a good signature vouches for. Times are whole seconds since 1970. */
+/** The content of a valid signature. Times are whole seconds since 1970. */
 export interface Verified {
-  /** The text that was signed. Channelstream accepts any; see {@link coversPath}. */
+  /** The signed text. Channelstream accepts any text; see {@link coversPath}. */
   readonly value: string
-  /** When it was signed, by the clock of whoever signed it. */
+  /** When it was signed, by the signer's clock. */
   readonly timestamp: number
-  /** The last second in which it is good; `Infinity` when age is not looked at. */
+  /** The last second in which it is valid; `Infinity` if its age is not checked. */
   readonly expiresAt: number
 }
 
-/** Decides whether a signed text is good. An own one can be configured: `loadSignatureChecker`. */
+/** Verifies signed texts. A custom one can be configured: `loadSignatureChecker`. */
 export interface SignatureChecker {
   /**
-   * `signed` comes from the network and may be anything of any length; `nowSeconds` is the server's
-   * time in seconds since 1970. Answers `undefined` for whatever is not good, and does not throw.
+   * Returns `undefined` for every invalid text, and does not throw. `signed` comes from the network: any content, any
+   * length. `nowSeconds` is the server's time in seconds since 1970.
    */
   verify(signed: string, nowSeconds: number): Verified | undefined
 }
@@ -41,29 +41,29 @@ export interface SignatureChecker {
 /** Signs and verifies with one secret. */
 export interface Signer extends SignatureChecker {
   /**
-   * Answers `value.timestamp.signature`. `atSeconds` is seconds since 1970, of which the fraction is
-   * dropped; a `RangeError` is thrown if it is negative, not finite or past 2^48.
+   * Returns `value.timestamp.signature`. `atSeconds` is seconds since 1970; its fraction is dropped. Throws a
+   * `RangeError` if it is negative, not finite or 2^48 or more.
    */
   sign(value: string, atSeconds: number): string
 }
 
 export interface SignerOptions {
-  /** Seconds for which a signature is good, the last one included. `Infinity`: forever, at any timestamp. */
+  /** Seconds for which a signature is valid, inclusive. `Infinity`: forever, with any timestamp. */
   readonly maxAgeSeconds?: number
-  /** Seconds by which a timestamp may lie in the future, for clocks that differ. itsdangerous 2.x allows none. */
+  /** Seconds by which a timestamp may be in the future, to tolerate clock skew. itsdangerous 2.x allows none. */
   readonly maxSkewSeconds?: number
 }
 
-/** Seconds for which a signature is good. Source: recorded (signature-expired). */
+/** Seconds for which a signature is valid. Source: recorded (signature-expired). */
 export const SIGNATURE_MAX_AGE_SECONDS = 60
 
 /**
- * A signer whose key comes from `secret` as itsdangerous 2.x derives it by default (django-concat, SHA-1).
+ * Creates a signer whose key is derived from `secret` as itsdangerous 2.x does by default (django-concat, SHA-1).
  *
- * Signatures are good for 60 seconds (recorded: signature-expired) and may be 30 seconds ahead. With
- * `maxAgeSeconds: Infinity` those of itsdangerous before 1.1, which counted from 2011, are good as well
- * (recorded: signature-without-time-check). Throws a `RangeError` on an empty secret, with which anybody
- * could sign.
+ * Signatures are valid for 60 seconds (recorded: signature-expired) and may be 30 seconds in the future. With
+ * `maxAgeSeconds: Infinity`, signatures of itsdangerous before 1.1, which counts from 2011, are valid as well
+ * (recorded: signature-without-time-check). Throws a `RangeError` if the secret is empty, because anybody could sign
+ * with it.
  */
 export function createSigner(secret: string, options: SignerOptions = {}): Signer {
   if (secret === '') throw new RangeError('the signing secret is empty')
@@ -92,8 +92,8 @@ export function createSigner(secret: string, options: SignerOptions = {}): Signe
 }
 
 /**
- * Whether a signature was made for this endpoint, for `signature_scope = endpoint`. `path` is the
- * request's path without prefix and query, as in `/connect`, and has to be what was signed, exactly.
+ * Returns whether a signature was made for this endpoint, for `signature_scope = endpoint`. The signed value must equal
+ * `path`, the request's path without prefix and query, as in `/connect`.
  */
 export function coversPath(verified: Verified, path: string): boolean {
   return verified.value === path
@@ -105,7 +105,7 @@ interface SignedParts {
   readonly signature: string
 }
 
-/** Splits from the right, since values may hold dots; `undefined` if it cannot be a signed text. */
+/** Splits from the right, because values may contain dots. Returns `undefined` if the text cannot be a signed text. */
 function split(signed: string): SignedParts | undefined {
   if (signed.length > MAX_SIGNED_CHARACTERS) return undefined
   const signatureDot = signed.lastIndexOf(SEPARATOR)
@@ -138,7 +138,7 @@ function encodeTimestamp(atSeconds: number): string {
   return first < 0 ? '' : bytes.toString('base64url', first)
 }
 
-/** Not a safe integer if the bytes hold more than one. */
+/** Returns a number that is not a safe integer if the bytes encode a larger one. */
 function decodeTimestamp(text: string): number {
   return Buffer.from(text, 'base64url').reduce((seconds, byte) => seconds * 256 + byte, 0)
 }

@@ -1,23 +1,24 @@
-/** Bytes of bodies that are worked on in one turn of the event loop; the last of them may go beyond. */
+/** Bytes of request bodies that are processed per turn of the event loop. The last body may exceed the limit. */
 const TURN_BYTES = 65_536
 
 /**
- * Lets so much work be done in each turn of the event loop, in the order in which it came.
+ * Limits how much work runs per event-loop turn. Work runs in order of arrival.
  *
- * What a turn brings is told and answered at its end. When many callers send much at once, all of it would be turned into
- * objects first, and live long enough for the garbage collector to copy it; and nothing else would get its turn.
+ * The events and answers of a turn are written at its end. Without the limit, a burst of large requests would first be
+ * parsed completely. Its objects would live long enough for the garbage collector to copy them, and nothing else would
+ * run meanwhile.
  */
 export class TurnBudget {
   #left = TURN_BYTES
   readonly #waiting: Work[] = []
 
-  /** Does the work now or, if there has been much in this turn, in one of the next. `bytes`: how much it is. */
+  /** Runs the work now, or in a later turn if the budget of this turn is used up. `bytes`: the size of the work. */
   take(work: Work): void {
     if (this.#left > 0 && this.#waiting.length === 0) this.#do(work)
     else this.#waiting.push(work)
   }
 
-  /** Work in steps, each of which has a turn for itself; `done` is told what it came to. */
+  /** Runs work in steps, one per turn. Calls `done` with the result or the error. */
   takeSteps<Result>(
     steps: Iterator<unknown, Result>,
     done: (error: Error | null, result?: Result) => void,
@@ -37,7 +38,7 @@ export class TurnBudget {
 
   #do(work: Work): void {
     if (this.#left === TURN_BYTES) setImmediate(this.#nextTurn)
-    // An empty one counts too: the next turn must be asked for once.
+    // Empty work counts too, so that the next turn is scheduled only once.
     this.#left -= Math.max(work.bytes, 1)
     work.run()
   }

@@ -16,7 +16,7 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown): Result
     : { error: invalid(complaintsOf(schema, result.error.issues)) }
 }
 
-/** One element after the other: a list is not read beyond the first fault that is not told any more. */
+/** Validates element by element, and stops at the first error beyond those that are reported. */
 function checkEach(schema: z.ZodArray, list: readonly unknown[]): Result<unknown[]> {
   const issues: z.core.$ZodIssue[] = []
   const values: unknown[] = []
@@ -30,7 +30,7 @@ function checkEach(schema: z.ZodArray, list: readonly unknown[]): Result<unknown
   return issues.length === 0 ? { value: values } : { error: invalid(complaintsOf(schema, issues)) }
 }
 
-/** What `value` is by `schema`. Throws `INVALID` (422) with the faults, by field. */
+/** Returns `value` as parsed by `schema`. Throws `INVALID` (422) with the errors by field. */
 export function parseAs<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -40,7 +40,7 @@ export function parseAs<Schema extends z.ZodType>(
   return result.value
 }
 
-/** Lets Fastify check bodies with the schemas of routes. An empty body is null. */
+/** Lets Fastify validate request bodies with the zod schemas of routes. An empty body is null. */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema }) =>
   (value) =>

@@ -33,9 +33,9 @@ export interface AdminLiveOptions {
 
 const SCHEMA: FastifySchema = {
   tags: ['Admin API'],
-  summary: 'Follow the server by WebSocket',
+  summary: 'Open the panel’s WebSocket',
   description:
-    'The figures every second, and the events of one channel. For the admin panel, by its session.',
+    'Sends figures every second, and the events of a channel. For pages of this server only.',
   response: {
     403: errorAnswer('FORBIDDEN', 'Not signed in, or a page of another site.'),
     426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),

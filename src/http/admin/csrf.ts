@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Whether a request was made by a page of another site. Browsers say so themselves in `Sec-Fetch-Site`, which no page can
- * change; where they do not, over plain http, `Origin` has to name the host that was asked.
+ * Returns whether a page of another site made the request. Browsers say so in `Sec-Fetch-Site`, which pages cannot
+ * change. Over plain http they may not send it. Then `Origin`, if there is one, must match `Host`.
  */
 export function isCrossSite({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const site = headers['sec-fetch-site']
@@ -14,8 +14,8 @@ const hostOf = (origin: string): string | undefined =>
   URL.canParse(origin) ? new URL(origin).host : undefined
 
 /**
- * Whether a browser made the request. Each of them sends several of these headers with whatever it asks for, and no page can
- * keep it from doing so. A program that sends one is taken for a browser.
+ * Returns whether a browser made the request. Every browser sends several of these headers with each request, and pages
+ * cannot suppress them. A program that sends one of them is treated as a browser.
  */
 export const isFromBrowser = ({ headers }: Pick<IncomingMessage, 'headers'>): boolean =>
   BROWSER_HEADERS.some((name) => headers[name] !== undefined) ||
@@ -32,6 +32,6 @@ const BROWSER_HEADERS = [
   'upgrade-insecure-requests',
 ]
 
-/** Whether somebody looks at the answer: browsers ask for pages by this type, and programs do not. */
+/** Returns whether a person will see the answer: browsers ask for `text/html`, programs do not. */
 export const acceptsPages = ({ headers }: Pick<IncomingMessage, 'headers'>): boolean =>
   headers.accept?.includes('text/html') === true

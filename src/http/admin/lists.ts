@@ -1,4 +1,4 @@
-/** What the panel asks that the backends’ API cannot answer: pages of long lists, and figures over time. */
+/** What the panel needs and the backend API does not offer: pages of long lists, and figures over time. */
 import {
   ChannelsPage,
   ChannelsQuery,
@@ -26,14 +26,16 @@ export interface ListOptions {
 const about = (summary: string, description: string) => ({
   tags: ['Admin API'],
   summary,
-  description: `${description} Signed, or with the session of the admin pages.`,
+  description: `${description} Needs a signature or a session of the admin pages.`,
   security: [{ signature: [] }],
 })
 
-const FORBIDDEN = { 403: errorAnswer('FORBIDDEN', 'Neither signed in nor signed.') }
+const FORBIDDEN = {
+  403: errorAnswer('FORBIDDEN', 'The request is not signed, and nobody is signed in.'),
+}
 const REFUSALS = {
   ...FORBIDDEN,
-  422: invalidAnswer('A parameter is not right.', {
+  422: invalidAnswer('A parameter is invalid.', {
     limit: ['Must be less than or equal to 500.'],
   }),
 }
@@ -44,7 +46,7 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
 
   http.get('/admin/channels.json', {
     schema: {
-      ...about('List channels', 'Some of the channels, found by name, in an order.'),
+      ...about('List channels', 'Returns a page of the channels, searched by name and sorted.'),
       querystring: ChannelsQuery,
       response: { 200: ChannelsPage, ...REFUSALS },
     },
@@ -52,7 +54,10 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
   })
   http.get('/admin/users.json', {
     schema: {
-      ...about('List users', 'Some of the users, or of the members of a channel, found by name.'),
+      ...about(
+        'List users',
+        'Returns a page of the users, or of the members of a channel, searched by name.',
+      ),
       querystring: UsersQuery,
       response: { 200: UsersPage, ...REFUSALS },
     },
@@ -60,7 +65,10 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
   })
   http.get('/admin/figures.json', {
     schema: {
-      ...about('Figures of the last hour', 'What this server did and held, every five seconds.'),
+      ...about(
+        'Get the figures of the last hour',
+        'Returns this server’s figures at intervals of five seconds.',
+      ),
       response: { 200: FiguresResponse, ...FORBIDDEN },
     },
     handler: () => ({

@@ -1,7 +1,7 @@
-/** The pages around the admin panel: plain HTML, no script. Whatever comes from users is escaped. */
+/** The pages around the admin panel: plain HTML without scripts. All values from users are escaped. */
 import { createHash } from 'node:crypto'
 
-/** The colours are those of the panel, `frontend/admin/src/theme.css`; a test compares. */
+/** The same colours as in the panel, `frontend/admin/src/theme.css`. A test compares them. */
 const STYLE = `
 :root {
   color-scheme: light dark;
@@ -28,7 +28,7 @@ button { color: var(--on-accent); background: var(--accent); border-color: trans
 .fault { color: var(--danger); margin: 0; }
 `
 
-/** Only this style sheet, no script at all, no frame around it, forms to this server. */
+/** Allows only this style sheet and forms to this server. Allows no scripts and no framing. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
@@ -50,7 +50,7 @@ ${fault ? `<p class="fault" role="alert">${escapeHtml(fault)}</p>` : ''}
   )
 }
 
-/** For browsers that come to `/admin/sign_out` by a link: a link must not sign anybody out. */
+/** For browsers that follow a link to `/admin/sign_out`: a link must not sign anybody out. */
 export function signOutPage(action: string): string {
   return page(
     'Sign out',
@@ -61,7 +61,7 @@ export function signOutPage(action: string): string {
   )
 }
 
-/** What went wrong, in one sentence. */
+/** Shows an error in one sentence. */
 export function faultPage(fault: string): string {
   return page(
     'Admin',
@@ -69,7 +69,7 @@ export function faultPage(fault: string): string {
   )
 }
 
-/** Shown in place of the panel where it was not built. */
+/** Replaces the panel if it was not built. */
 export function notBuiltPage(): string {
   return page(
     'Admin',

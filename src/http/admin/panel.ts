@@ -1,4 +1,4 @@
-/** The admin panel as it was built (`npm run build:admin`): a page, and the files that it loads. */
+/** The built admin panel (`npm run build:admin`): its page and the files that the page loads. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,10 @@ import type { FastifyInstance } from 'fastify'
 const BUILT = fileURLToPath(new URL('dist/frontend/admin/', PACKAGE_ROOT))
 const ASSETS = `${BUILT}admin/assets`
 
-/** Own files only, and text never becomes markup: browsers refuse scripts that try, but for Lit’s own templates. */
+/**
+ * Allows only this server's own files. Text never becomes markup: with Trusted Types, browsers allow only Lit's own
+ * templates to create it.
+ */
 export const PANEL_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -23,7 +26,7 @@ export const PANEL_POLICY = [
   'trusted-types lit-html',
 ].join('; ')
 
-/** The page, or undefined if it was not built. */
+/** Returns the page, or undefined if the panel was not built. */
 export async function panelPage(): Promise<string | undefined> {
   try {
     return await readFile(`${BUILT}index.html`, 'utf8')
@@ -33,9 +36,9 @@ export async function panelPage(): Promise<string | undefined> {
   }
 }
 
-/** `/admin/assets/*`. Names change with what is in the files, so browsers may keep them for a year. */
+/** Serves `/admin/assets/*`. File names change with their content, so browsers may cache the files for a year. */
 export async function servePanelAssets(http: FastifyInstance): Promise<void> {
-  if (!existsSync(ASSETS)) return // the page says how to build them
+  if (!existsSync(ASSETS)) return // the page explains how to build them
   await http.register(fastifyStatic, {
     root: ASSETS,
     prefix: '/admin/assets/',

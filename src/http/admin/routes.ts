@@ -32,19 +32,21 @@ export interface AdminOptions {
   readonly hub: Hub
   readonly sessions: AdminSessions
   readonly clock: Clock
-  /** Writes answers that may have long parts. */
+  /** Streams answers that contain paged lists. */
   readonly streamPagedAnswers: FastifySerializerCompiler<unknown>
 }
 
-/** What a wrong password costs, so that guessing is slow (recorded: admin-sign-in-bad). */
+/** The delay after a wrong password, to slow down guessing (recorded: admin-sign-in-bad). */
 const FAILURE_PAUSE_MS = 500
 
-/** Lets through who is signed in or signs the request; sends others to the sign-in page (recorded: admin-redirect). */
+/**
+ * Allows signed requests and users who are signed in. Redirects others to the sign-in page (recorded: admin-redirect).
+ */
 export const requireAdmin =
   (sessions: AdminSessions): onRequestAsyncHookHandler =>
   async (request, reply) => {
     if (request.caller.isBackend || (await sessions.isSignedIn(request.raw))) return
-    return reply.redirect(linkTo(request, '/admin/sign_in'))
+    return reply.redirect(ownLinkTo(request, '/admin/sign_in'))
   }
 
 export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, options) => {
@@ -64,9 +66,9 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
     serializerCompiler: options.streamPagedAnswers,
     schema: {
       tags: ['Admin API'],
-      summary: 'What is on the server',
+      summary: 'Get the state of the server',
       description:
-        'Figures, channels and connected users. Signed, or with the session of the admin pages.',
+        'Returns figures, channels and connected users. Needs a signature or a session of the admin pages.',
       security: [{ signature: [] }],
       response: { 200: AdminResponse },
     },
@@ -79,51 +81,51 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   await http.register(named(signingRoutes), options)
 }
 
-/** Signing in and out. */
+/** Sign-in and sign-out. */
 const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions, clock }) => {
   const throttle = new SignInThrottle(clock)
   const hidden = { schema: { hide: true }, exposeHeadRoute: true }
   const form = { schema: { hide: true }, config: { body: 'form' } } as const
 
   http.get('/admin/sign_in', hidden, async (request, reply) =>
-    html(reply, signInPage(pathTo(request, '/admin/sign_in'))),
+    html(reply, signInPage(prefixedPath(request, '/admin/sign_in'))),
   )
   http.post('/admin/sign_in', form, async (request, reply) => {
-    // A form on another site must not sign anybody in: the page they see next would be another’s.
+    // A form on another site must not sign anybody in: they would be in somebody else's session without noticing.
     if (isCrossSite(request.raw)) throw new RequestError('FORBIDDEN')
     const { address } = request.caller.view
-    if (throttle.isBlocked(address)) return refuseForNow(request, reply)
+    if (throttle.isBlocked(address)) return refuseBlocked(request, reply)
     const { username = '', password = '' } = (request.body ?? {}) as Record<string, string>
     if (!sessions.accepts(username, password)) {
       throttle.failed(address)
       await wait(FAILURE_PAUSE_MS)
-      const page = signInPage(pathTo(request, '/admin/sign_in'), 'User or password is wrong.')
+      const page = signInPage(prefixedPath(request, '/admin/sign_in'), 'User or password is wrong.')
       return html(reply, page)
     }
     throttle.succeeded(address)
     return reply
-      .header('set-cookie', await sessions.signIn(request.raw, cookiePlace(request)))
-      .redirect(linkTo(request, '/admin'))
+      .header('set-cookie', await sessions.signIn(request.raw, cookieScope(request)))
+      .redirect(ownLinkTo(request, '/admin'))
   })
 
   const signOut = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
     reply
-      .header('set-cookie', await sessions.signOut(request.raw, cookiePlace(request)))
-      .redirect(linkTo(request, '/admin/sign_in'))
+      .header('set-cookie', await sessions.signOut(request.raw, cookieScope(request)))
+      .redirect(ownLinkTo(request, '/admin/sign_in'))
   http.post('/admin/sign_out', form, async (request, reply) => {
     if (isCrossSite(request.raw)) throw new RequestError('FORBIDDEN')
     return signOut(request, reply)
   })
   http.get('/admin/sign_out', { schema: hidden.schema }, async (request, reply) => {
-    // Programs are signed out, as recorded (admin-sign-in). In a browser any page can have a link followed.
+    // Programs are signed out, as recorded (admin-sign-in). A browser is not: any page can make it follow a link.
     if (!isFromBrowser(request.raw)) return signOut(request, reply)
     return (await sessions.isSignedIn(request.raw))
-      ? html(reply, signOutPage(pathTo(request, '/admin/sign_out')))
-      : reply.redirect(linkTo(request, '/admin/sign_in'))
+      ? html(reply, signOutPage(prefixedPath(request, '/admin/sign_out')))
+      : reply.redirect(ownLinkTo(request, '/admin/sign_in'))
   })
 }
 
-/** Tells people in a page that the store cannot be reached; other errors, and programs, get JSON. */
+/** Answers browsers with a page if the store is unavailable. Programs, and all other errors, get JSON. */
 export function onPageError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (!(error instanceof StoreUnavailable) || !acceptsPages(request.raw))
     return onError(error, request, reply)
@@ -132,11 +134,14 @@ export function onPageError(error: unknown, request: FastifyRequest, reply: Fast
   void html(reply, faultPage(text))
 }
 
-/** People see the form again; programs, which do not ask for a page, get the error as always. */
-function refuseForNow(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers browsers with the form and a message. Programs do not ask for HTML and get the usual error. */
+function refuseBlocked(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (!acceptsPages(request.raw)) throw new RequestError('TOO_MANY_ATTEMPTS')
   void reply.code(ERRORS.TOO_MANY_ATTEMPTS.status).header(ERROR_HEADER, 'TOO_MANY_ATTEMPTS')
-  return html(reply, signInPage(pathTo(request, '/admin/sign_in'), ERRORS.TOO_MANY_ATTEMPTS.text))
+  return html(
+    reply,
+    signInPage(prefixedPath(request, '/admin/sign_in'), ERRORS.TOO_MANY_ATTEMPTS.text),
+  )
 }
 
 async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
@@ -146,20 +151,21 @@ async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
     : html(reply, panel, PANEL_POLICY)
 }
 
-const linkTo = ({ raw, caller }: FastifyRequest, path: `/${string}`): string =>
+const ownLinkTo = ({ raw, caller }: FastifyRequest, path: `/${string}`): string =>
   ownLink(raw, caller.view, path)
 
-/** For forms: the policy of the page lets them go to its own origin only. */
-const pathTo = ({ caller }: FastifyRequest, path: `/${string}`): string => caller.view.prefix + path
+/** For forms: the Content Security Policy allows them to submit to the page's own origin only. */
+const prefixedPath = ({ caller }: FastifyRequest, path: `/${string}`): string =>
+  caller.view.prefix + path
 
-const cookiePlace = ({ caller: { view } }: FastifyRequest) => ({
+const cookieScope = ({ caller: { view } }: FastifyRequest) => ({
   isHttps: view.scheme === 'https',
   path: view.prefix || '/',
 })
 
 /**
- * Not `no-referrer`: browsers then name no `Origin` with a form, and where they send no `Sec-Fetch-Site` either, over plain
- * http, this server's own forms could not be told from those of another site.
+ * Not `no-referrer`: browsers would then send no usable `Origin` with a form. Over plain http they may not send
+ * `Sec-Fetch-Site` either, and forms of this server could not be told from forms of other sites.
  */
 const REFERRER_POLICY = 'same-origin'
 
@@ -171,7 +177,7 @@ function html(reply: FastifyReply, page: string, policy = CONTENT_SECURITY_POLIC
     .send(page)
 }
 
-/** The state of the process, for people who look for a fault. */
+/** The state of the process, for troubleshooting. */
 function processState(): string {
   const memory = Object.entries(process.memoryUsage()).map(
     ([name, bytes]) => `${name}: ${Math.round(bytes / 1024)} KiB`,

@@ -6,7 +6,7 @@ import type { Awaitable } from '../../store/store.ts'
 export interface AdminCredentials {
   readonly user: string
   readonly secret: string
-  /** Changing it ends all sessions, as changing the user or the password does. May be empty. */
+  /** Changing it ends all sessions, as does changing the user or the password. May be empty. */
   readonly cookieSecret: string
 }
 
@@ -14,16 +14,16 @@ export const SESSION_SECONDS = 12 * 3600
 
 const COOKIE = 'channelstream_admin'
 const ID_BYTES = 32
-/** `channelstream_admin=<id>`, or with the port of a server behind the name. */
+/** `channelstream_admin=<id>`. The name ends in `_<port>` if `Host` has a port. */
 const COOKIE_FORM = new RegExp(`^(${COOKIE}(?:_\\d{1,5})?)=([\\w-]{43})$`)
-/** A browser has one for each server on the same host that it is signed in to. More are not looked at. */
+/** A browser has one cookie for each server on the host that it is signed in to. Any further cookies are ignored. */
 const MAX_COOKIES = 8
 
 /**
- * Who is signed in to the admin pages: whose browser has a cookie with the random id of a session that is open.
+ * Sessions of the admin pages. A browser is signed in if its cookie holds the random id of an open session.
  *
- * The store knows sessions by names, each made from an id, the credentials and `cookie_secret`. So whoever reads the store
- * cannot sign in with what stands there, and other credentials find none of the sessions.
+ * The store knows a session only by a name that is derived from the id, the credentials and `cookie_secret`. So read
+ * access to the store is not enough to sign in, and after a change of credentials no session is found.
  */
 export class AdminSessions {
   readonly #key: Buffer
@@ -37,7 +37,7 @@ export class AdminSessions {
     this.#key = createHash('sha256').update(parts).digest()
   }
 
-  /** Compares without telling by its time how much was right. Spaces around are passed over, as recorded upstream. */
+  /** Compares in constant time. Ignores surrounding spaces, as recorded upstream. */
   accepts(user: string, password: string): boolean {
     const userIsRight = isSame(user.trim(), this.credentials.user)
     const passwordIsRight = isSame(password.trim(), this.credentials.secret)
@@ -45,21 +45,21 @@ export class AdminSessions {
   }
 
   /** Opens a session and returns its `Set-Cookie`. Ends the session whose cookie is replaced. */
-  async signIn(request: IncomingMessage, place: CookiePlace): Promise<string> {
+  async signIn(request: IncomingMessage, scope: CookieScope): Promise<string> {
     const id = randomBytes(ID_BYTES).toString('base64url')
     const own = cookieName(request)
     await this.#end(cookiesIn(request).filter(({ name }) => name === own))
     await this.store.open(this.#nameOf(id))
-    return `${own}=${id}; Max-Age=${SESSION_SECONDS}; ${attributes(place)}`
+    return `${own}=${id}; Max-Age=${SESSION_SECONDS}; ${attributes(scope)}`
   }
 
-  /** Ends the sessions of this request, at every server, and returns the `Set-Cookie` that removes the cookie. */
-  async signOut(request: IncomingMessage, place: CookiePlace): Promise<string> {
+  /** Ends the sessions of this request on all servers. Returns the `Set-Cookie` that removes the cookie. */
+  async signOut(request: IncomingMessage, scope: CookieScope): Promise<string> {
     await this.#end(cookiesIn(request))
-    return `${cookieName(request)}=; Max-Age=0; ${attributes(place)}`
+    return `${cookieName(request)}=; Max-Age=0; ${attributes(scope)}`
   }
 
-  /** Rejects with `StoreUnavailable` if nobody can say. */
+  /** Rejects with `StoreUnavailable` if the store cannot be reached. */
   isSignedIn(request: IncomingMessage): Awaitable<boolean> {
     const names = cookiesIn(request).map(({ id }) => this.#nameOf(id))
     return names.length > 0 && this.store.isAnyOpen(names)
@@ -79,7 +79,10 @@ interface Cookie {
   readonly id: string
 }
 
-/** Those that may be of this server, the one that it would set first. Most requests have none. */
+/**
+ * Returns the cookies that may belong to this server, starting with the name that it sets itself. Most requests have
+ * none.
+ */
 function cookiesIn(request: IncomingMessage): readonly Cookie[] {
   const { cookie } = request.headers
   if (cookie === undefined) return []
@@ -92,17 +95,17 @@ function cookiesIn(request: IncomingMessage): readonly Cookie[] {
   return ownFirst.slice(0, MAX_COOKIES)
 }
 
-export interface CookiePlace {
+export interface CookieScope {
   readonly isHttps: boolean
   readonly path: string
 }
 
-const attributes = ({ isHttps, path }: CookiePlace): string =>
+const attributes = ({ isHttps, path }: CookieScope): string =>
   `Path=${path}; HttpOnly; SameSite=Lax${isHttps ? '; Secure' : ''}`
 
 /**
- * Cookies belong to a host, whatever its ports. Servers on two ports of a host would take each other's place in the
- * browser if their cookies had one name.
+ * Cookies belong to a host, not to a port. The port is part of the name, because otherwise servers on two ports of one
+ * host would overwrite each other's cookies.
  */
 function cookieName({ headers }: IncomingMessage): string {
   const [, port] = /:(\d{1,5})$/.exec(headers.host ?? '') ?? []

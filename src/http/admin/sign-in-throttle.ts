@@ -5,7 +5,7 @@ const WINDOW_MS = 60_000
 const MAX_FAILURES = 10
 /** From all addresses together: more than people mistype. */
 const MAX_TOTAL_FAILURES = 100
-/** Networks that are remembered; beyond it the oldest is forgotten. */
+/** When this many networks are remembered, the oldest is forgotten. */
 const MAX_NETWORKS = 10_000
 const MAX_TRUSTED = 100
 
@@ -15,9 +15,10 @@ interface Failures {
 }
 
 /**
- * Slows down whoever guesses passwords: ten wrong ones from a network in a minute, then none until it is over. The same after
- * a hundred from anywhere, for whoever has many addresses; but not for networks from which somebody has signed in, so that
- * a guesser does not keep out those who know the password. A network is an IPv4 address or an IPv6 /64.
+ * Limits password guessing: after ten failures from one network within a minute, it blocks that network for the rest of
+ * the minute. After a hundred failures from all networks, it blocks every network, in case the guesses come from many
+ * addresses. That second limit spares networks from which somebody has signed in, so that an attacker cannot lock out
+ * people who know the password. A network is an IPv4 address or an IPv6 /64.
  */
 export class SignInThrottle {
   readonly #failures = new Map<string, Failures>()
@@ -28,15 +29,15 @@ export class SignInThrottle {
 
   isBlocked(address: string): boolean {
     const network = networkOf(address)
-    if (this.#reaches(this.#failures.get(network), MAX_FAILURES)) return true
-    return !this.#trusted.has(network) && this.#reaches(this.#total, MAX_TOTAL_FAILURES)
+    if (this.#isLimitReached(this.#failures.get(network), MAX_FAILURES)) return true
+    return !this.#trusted.has(network) && this.#isLimitReached(this.#total, MAX_TOTAL_FAILURES)
   }
 
   failed(address: string): void {
     const network = networkOf(address)
-    this.#total = this.#counted(this.#total)
-    const failures = this.#counted(this.#failures.get(network))
-    // To the end, where the newest are.
+    this.#total = this.#withOneMore(this.#total)
+    const failures = this.#withOneMore(this.#failures.get(network))
+    // Reinsert at the end: the map is ordered by the last failure.
     this.#failures.delete(network)
     this.#failures.set(network, failures)
     forgetOldest(this.#failures, MAX_NETWORKS)
@@ -49,19 +50,19 @@ export class SignInThrottle {
     forgetOldest(this.#trusted, MAX_TRUSTED)
   }
 
-  #reaches(failures: Failures | undefined, most: number): boolean {
-    return failures !== undefined && failures.count >= most && this.clock.now() < failures.until
+  #isLimitReached(failures: Failures | undefined, max: number): boolean {
+    return failures !== undefined && failures.count >= max && this.clock.now() < failures.until
   }
 
-  /** One more, in the minute that has begun or in a new one. */
-  #counted(failures: Failures | undefined): Failures {
+  /** Adds one failure, in the current minute or in a new one. */
+  #withOneMore(failures: Failures | undefined): Failures {
     const now = this.clock.now()
     if (!failures || now >= failures.until) return { count: 1, until: now + WINDOW_MS }
     return { ...failures, count: failures.count + 1 }
   }
 }
 
-function forgetOldest(kept: Map<string, unknown> | Set<string>, most: number): void {
+function forgetOldest(kept: Map<string, unknown> | Set<string>, max: number): void {
   const [oldest] = kept.keys()
-  if (kept.size > most && oldest !== undefined) kept.delete(oldest)
+  if (kept.size > max && oldest !== undefined) kept.delete(oldest)
 }

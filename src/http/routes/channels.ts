@@ -1,10 +1,17 @@
-/** Users’ state, channels’ settings, and what there is. Source: recorded behaviour of Channelstream 0.7.1. */
+/** The routes for user state, channel settings and `/info`. Source: recorded behaviour of Channelstream 0.7.1. */
 import { addComplaint } from '../../protocol/complaints.ts'
 import { RequestError, invalid } from '../../protocol/errors.ts'
 import { COMPLAINT, isJsonObject } from '../../protocol/fields.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import { ERROR_RESPONSES, about, backend, refuseFaults, within, written } from './common.ts'
+import {
+  ERROR_RESPONSES,
+  about,
+  backend,
+  throwInvalid,
+  checkLimit,
+  asSchemaType,
+} from './common.ts'
 import type { FastifyRequest, preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Complaints } from '../../protocol/complaints.ts'
@@ -15,18 +22,18 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
   const { hub, streamPagedAnswers: serializerCompiler } = options
   http.post('/user_state', {
     config: backend,
-    preValidation: within(hub.bounds.user),
+    preValidation: checkLimit(hub.bounds.user),
     attachValidation: true,
     schema: {
       ...about(
         'Set a user’s state',
-        'Changes are announced in the user’s channels that have notify_state.',
+        'Sends an event to the user’s channels that have notify_state.',
       ),
       body: Requests.UserStateRequest,
       response: { 200: Responses.UserStateResponse, ...ERROR_RESPONSES },
     },
     async handler(request) {
-      await refuseFaults(request, async ({ user }, faults) => {
+      await throwInvalid(request, async ({ user }, faults) => {
         const isKnown = typeof user !== 'string' || (await hub.hasUser(user as UserName))
         if (!isKnown) addComplaint(faults, ['user'], 'Unknown user')
       })
@@ -36,31 +43,31 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
 
   http.post('/channel_config', {
     config: backend,
-    preValidation: within(hub.bounds.settings),
+    preValidation: checkLimit(hub.bounds.settings),
     serializerCompiler,
     attachValidation: true,
     schema: {
       ...about(
         'Configure channels',
-        'Gives channels settings, whole: what is left out gets its default. Unknown channels are made.',
+        'Replaces the settings of channels: missing settings get their defaults. Unknown channels are created.',
       ),
       body: Requests.ChannelConfigRequest,
       response: { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES },
     },
     async handler(request) {
-      refuseFirstChannel(request)
-      return written(hub.configureChannels(request.body))
+      throwFirstChannelErrors(request)
+      return asSchemaType(hub.configureChannels(request.body))
     },
   })
 }
 
-/** `/info`, by any method as in the Python server; GET and HEAD describe everything. */
+/** `/info`. Any method works, as in the Python server; GET and HEAD describe all channels. */
 export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
   const { hub, streamPagedAnswers: serializerCompiler } = options
-  const preValidation = [within(hub.bounds.info), everythingWithoutBody]
+  const preValidation = [checkLimit(hub.bounds.info), defaultToEverything]
   const info = about(
     'Describe channels',
-    'Channels and their users; without a body all of them. Shows private messages in histories: meant for backends.',
+    'Returns channels and their users; without a body, all channels. Histories include private messages: for backends only.',
   )
   const infoResponses = { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES }
   http.get('/info', {
@@ -68,7 +75,7 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
     exposeHeadRoute: true,
     schema: { ...info, response: infoResponses },
     serializerCompiler,
-    handler: () => written(hub.info(EVERYTHING)),
+    handler: () => asSchemaType(hub.info(EVERYTHING)),
   })
   const body = Requests.InfoRequest
   http.post('/info', {
@@ -76,28 +83,31 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
     preValidation,
     schema: { ...info, body, response: infoResponses },
     serializerCompiler,
-    handler: (request) => written(hub.info(request.body.info)),
+    handler: (request) => asSchemaType(hub.info(request.body.info)),
   })
   http.route({
-    method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method
+    method: ['PUT', 'PATCH', 'DELETE'], // as in the Python server: any method
     url: '/info',
     config: backend,
     preValidation,
     schema: { hide: true, body },
     serializerCompiler,
-    handler: (request) => written(hub.info(request.body.info)),
+    handler: (request) => asSchemaType(hub.info(request.body.info)),
   })
 }
 
 const EVERYTHING = Requests.InfoOptions.parse({})
 
-const everythingWithoutBody: preValidationHookHandler = (request, _reply, done) => {
+const defaultToEverything: preValidationHookHandler = (request, _reply, done) => {
   if (request.body === undefined) request.body = { info: {} }
   done()
 }
 
-/** Channels are read one after the other: the faults of the first bad one are told, without its name. */
-function refuseFirstChannel(request: FastifyRequest): void {
+/**
+ * Throws the validation errors of the first invalid channel only, without its name: the Python server checks channels
+ * one by one.
+ */
+function throwFirstChannelErrors(request: FastifyRequest): void {
   const fault: Error | undefined = request.validationError
   if (!fault) return
   if (!(fault instanceof RequestError) || !isJsonObject(request.body)) throw fault
@@ -105,7 +115,7 @@ function refuseFirstChannel(request: FastifyRequest): void {
   const [first] = Object.values(complaints)
   const faults = (first as Complaints | undefined)?.['value'] ?? first
   if (Array.isArray(faults)) throw invalid({ _schema: ['Invalid input type.'] })
-  // Where they are the only ones, it is theirs that there are more of.
+  // If only this channel has errors, the note that there are more errors belongs to it.
   if (faults && Object.keys(complaints).length === 2 && Array.isArray(complaints['_schema']))
     addComplaint(faults, [], COMPLAINT.more)
   throw new RequestError('INVALID', faults)

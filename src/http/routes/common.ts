@@ -1,4 +1,4 @@
-/** What the routes of the backend API have in common. */
+/** Shared by the routes of the backend API. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RequestError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
@@ -10,28 +10,31 @@ import type { Complaints } from '../../protocol/complaints.ts'
 
 export interface ApiOptions {
   readonly hub: Hub
-  /** Writes answers that may have long parts. */
+  /** Streams answers that contain paged lists. */
   readonly streamPagedAnswers: FastifySerializerCompiler<unknown>
 }
 
-/** What the route's serializer writes in the shape of its schema, though long parts are not of that type. */
-export const written = (answer: Promise<object>): Promise<never> => answer as Promise<never>
+/**
+ * Casts an answer to the type of the route's schema. Paged lists do not have that type, but the serializer writes them
+ * in that form.
+ */
+export const asSchemaType = (answer: Promise<object>): Promise<never> => answer as Promise<never>
 
 export const ERROR_RESPONSES = {
   400: Responses.invalidAnswer('The body is not JSON in UTF-8.', {
     body: ['Not valid JSON. It is not UTF-8.'],
   }),
-  401: Responses.errorAnswer('BAD_SIGNATURE', 'The signature is not good, or too old.'),
+  401: Responses.errorAnswer('BAD_SIGNATURE', 'The signature is invalid or too old.'),
   403: Responses.errorAnswer(
     'FORBIDDEN',
-    'There is no signature, or it came from an address that may not post.',
+    'The signature is missing, or the address is not in allow_posting_from.',
   ),
   413: Responses.errorAnswer('TOO_LARGE', 'The body is larger than max_body_bytes.'),
-  422: Responses.invalidAnswer('Some fields are not right. Nothing was done.'),
+  422: Responses.invalidAnswer('Some fields are invalid. Nothing was changed.'),
 }
 
 export const backend = { access: 'backend', isKeyed: true } as const
-/** How a route is presented in the API explorer. */
+/** Describes a route in the API explorer. */
 export const about = (summary: string, description: string) => ({
   tags: ['API'],
   summary,
@@ -39,29 +42,35 @@ export const about = (summary: string, description: string) => ({
   security: [{ signature: [] }],
 })
 
-/** Has the body refused by a bound of the hub before its schema looks into it. */
-export const within =
+/** Checks the body against a limit of the hub before its schema validates it. */
+export const checkLimit =
   (bound: (body: unknown) => void): preValidationHookHandler =>
   (request, _reply, done) => {
     bound(request.body)
     done()
   }
 
-/** Answers in a turn of its own where the body was long: the answer is as long, and takes as long to write. */
-export const unhurried = <Answer>(
+/**
+ * Resolves with the answer, in a later turn of the event loop if the body was long: then the answer is long too, and
+ * takes as long to serialize.
+ */
+export const inLaterTurnIfLong = <Answer>(
   { bytes }: FastifyRequest,
   answer: Promise<Answer>,
 ): Promise<Answer> =>
   bytes !== null && bytes.length > LONG_BYTES ? answer.then((ready) => nextTurn(ready)) : answer
 
-/** The last value that the query has for `name`. */
+/** Returns the last value of `name` in the query. */
 export function lastOf(request: FastifyRequest, name: string): string | undefined {
   const value = (request.query as Record<string, string | string[] | undefined>)[name]
   return Array.isArray(value) ? value.at(-1) : value
 }
 
-/** Throws what validation found, after `more` has added what only the hub knows: all faults are told at once. */
-export async function refuseFaults(
+/**
+ * Throws the validation errors. `more` first adds those that only the hub can find, so that all errors are reported
+ * together.
+ */
+export async function throwInvalid(
   request: FastifyRequest,
   more: (body: Readonly<Record<string, unknown>>, faults: Complaints) => Promise<void>,
 ): Promise<void> {

@@ -1,13 +1,21 @@
 /**
- * Connections and their channels. Each route parses, lets the hub act, and answers.
- * Source: recorded behaviour of Channelstream 0.7.1.
+ * The routes for connections and their channels. Each route parses, calls the hub and answers. Source: recorded
+ * behaviour of Channelstream 0.7.1.
  */
 import { addComplaint } from '../../protocol/complaints.ts'
 import { isJsonObject } from '../../protocol/fields.ts'
 import { parseConnId } from '../../protocol/ids.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import { ERROR_RESPONSES, about, backend, lastOf, refuseFaults, within, written } from './common.ts'
+import {
+  ERROR_RESPONSES,
+  about,
+  backend,
+  lastOf,
+  throwInvalid,
+  checkLimit,
+  asSchemaType,
+} from './common.ts'
 import type { preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Hub } from '../../core/hub.ts'
@@ -19,19 +27,19 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   const { hub, streamPagedAnswers: serializerCompiler } = options
   http.post('/connect', {
     config: backend,
-    preValidation: within(hub.bounds.channels),
+    preValidation: checkLimit(hub.bounds.channels),
     serializerCompiler,
     schema: {
       ...about(
         'Connect a user',
-        'Makes a connection for a user and joins channels. The client then opens /ws or /listen with the conn_id.',
+        'Creates a connection for a user and joins channels. The client then opens /ws or /listen with the conn_id.',
       ),
       body: Requests.ConnectRequest,
       response: { 200: Responses.ConnectResponse, ...ERROR_RESPONSES },
     },
     handler({ body, keyedId }) {
       const connId = body.conn_id ?? (keyedId as ConnId | undefined)
-      return written(hub.connect({ ...body, conn_id: connId }))
+      return asSchemaType(hub.connect({ ...body, conn_id: connId }))
     },
   })
 
@@ -39,19 +47,19 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     serializerCompiler,
     attachValidation: true,
-    preValidation: [within(hub.bounds.channels), connIdFromQuery],
+    preValidation: [checkLimit(hub.bounds.channels), connIdFromQuery],
     schema: {
       ...about(
         'Join channels',
-        'Puts a connection into further channels. What it is in already is passed over.',
+        'Adds a connection to channels. Channels that it is already in are ignored.',
       ),
       querystring: Requests.ConnIdQuery,
       body: Requests.SubscribeRequest,
       response: { 200: Responses.SubscribeResponse, ...ERROR_RESPONSES },
     },
     async handler(request) {
-      await refuseFaults(request, (body, faults) => addUnknownConnection(hub, body, faults))
-      return written(hub.subscribe(request.body))
+      await throwInvalid(request, (body, faults) => addUnknownConnection(hub, body, faults))
+      return asSchemaType(hub.subscribe(request.body))
     },
   })
 
@@ -59,24 +67,24 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     serializerCompiler,
     attachValidation: true,
-    preValidation: [within(hub.bounds.channels), connIdFromQuery],
+    preValidation: [checkLimit(hub.bounds.channels), connIdFromQuery],
     schema: {
       ...about(
         'Leave channels',
-        'Takes a connection out of channels. What it is not in is passed over.',
+        'Removes a connection from channels. Channels that it is not in are ignored.',
       ),
       querystring: Requests.ConnIdQuery,
       body: Requests.UnsubscribeRequest,
       response: { 200: Responses.UnsubscribeResponse, ...ERROR_RESPONSES },
     },
     async handler(request) {
-      await refuseFaults(request, (body, faults) => addUnknownConnection(hub, body, faults))
-      return written(hub.unsubscribe(request.body))
+      await throwInvalid(request, (body, faults) => addUnknownConnection(hub, body, faults))
+      return asSchemaType(hub.unsubscribe(request.body))
     },
   })
 }
 
-/** A conn_id in the body wins, even null; without one, the query’s counts, and a missing one is null. */
+/** A conn_id in the body takes precedence over the query, even if it is null. If both are missing it is null. */
 const connIdFromQuery: preValidationHookHandler = (request, _reply, done) => {
   const { body } = request
   if (isJsonObject(body) && !Object.hasOwn(body, 'conn_id'))

@@ -10,7 +10,8 @@ import type { ApiOptions } from './common.ts'
 const about = {
   tags: ['Client API'],
   summary: 'End a connection',
-  description: 'Whoever knows the conn_id may end it. False if the server does not know it.',
+  description:
+    'Anyone who knows the conn_id can end the connection. Returns false if the connection is unknown.',
   response: {
     200: DisconnectResponse,
     422: invalidAnswer('The conn_id is missing or malformed.', {
@@ -32,7 +33,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     handler: byQuery,
   })
   http.route({
-    method: ['PUT', 'PATCH', 'DELETE'], // as the Python server: any method but POST means the query
+    method: ['PUT', 'PATCH', 'DELETE'], // as in the Python server: all methods but POST use the query
     url: '/disconnect',
     config: { body: 'unread' },
     schema: { hide: true },
@@ -40,7 +41,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   })
   http.post('/disconnect', {
     config: { isKeyed: true },
-    // The schema is for the documentation. Anybody may send anything here: only the conn_id is looked at.
+    // The schema is only for the documentation. Clients may send anything here; only the conn_id is validated.
     validatorCompiler: () => (value: unknown) => ({ value }),
     schema: { ...about, body: DisconnectRequest },
     handler: ({ body }: { body: unknown }) =>

@@ -1,24 +1,25 @@
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import { ERROR_RESPONSES, about, backend, unhurried, within } from './common.ts'
+import { ERROR_RESPONSES, about, backend, inLaterTurnIfLong, checkLimit } from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiOptions } from './common.ts'
 
-/** Messages: a list in; out comes the same list with what was filled in. */
+/** The routes for messages. Each takes a list and returns it with the missing fields filled in. */
 export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
-  const preValidation = within(hub.bounds.messages)
+  const preValidation = checkLimit(hub.bounds.messages)
   http.post('/message', {
     config: backend,
     preValidation,
     schema: {
       ...about(
         'Post messages',
-        'To channels, to users, or to users within a channel. Unknown channels lose theirs.',
+        'Sends messages to channels, to users, or to users within a channel. Messages to unknown channels are dropped.',
       ),
       body: Requests.MessagesRequest,
       response: { 200: Responses.MessagesResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => unhurried(request, hub.postMessages(request.body, request.keyedId)),
+    handler: (request) =>
+      inLaterTurnIfLong(request, hub.postMessages(request.body, request.keyedId)),
   })
 
   http.patch('/message', {
@@ -27,12 +28,13 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
     schema: {
       ...about(
         'Edit messages',
-        'Changes messages in history and catch-up, and tells it, known messages or not.',
+        'Changes messages in history and catch-up. Subscribers get an event even if the server does not know the message.',
       ),
       body: Requests.EditsRequest,
       response: { 200: Responses.EditsResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => unhurried(request, hub.editMessages(request.body, request.keyedId)),
+    handler: (request) =>
+      inLaterTurnIfLong(request, hub.editMessages(request.body, request.keyedId)),
   })
 
   http.delete('/message', {
@@ -41,11 +43,12 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
     schema: {
       ...about(
         'Delete messages',
-        'Takes messages out of history and catch-up, and tells it, known messages or not.',
+        'Removes messages from history and catch-up. Subscribers get an event even if the server does not know the message.',
       ),
       body: Requests.DeletesRequest,
       response: { 200: Responses.DeletesResponse, ...ERROR_RESPONSES },
     },
-    handler: (request) => unhurried(request, hub.deleteMessages(request.body, request.keyedId)),
+    handler: (request) =>
+      inLaterTurnIfLong(request, hub.deleteMessages(request.body, request.keyedId)),
   })
 }

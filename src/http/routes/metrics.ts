@@ -16,22 +16,25 @@ export interface MetricsOptions {
   readonly forwarding: ForwardingRules
 }
 
-/** `GET /metrics`: for Prometheus, from the addresses of `allow_metrics_from`; with a signature from `allow_posting_from`. */
+/**
+ * `GET /metrics`, for Prometheus. Allowed from the addresses in `allow_metrics_from`, and with a signature from
+ * addresses in `allow_posting_from`.
+ */
 export const metricsRoutes: FastifyPluginAsync<MetricsOptions> = async (http, options) => {
   http.get('/metrics', {
     schema: {
       tags: ['Operations'],
-      summary: 'Figures for Prometheus',
+      summary: 'Get metrics for Prometheus',
       description:
-        'In the text format of Prometheus. Answered to the addresses of allow_metrics_from.',
+        'Returns metrics in the Prometheus text format. Allowed from addresses in allow_metrics_from.',
       response: {
         200: {
-          description: 'Figures, one a line.',
+          description: 'Metrics, one per line.',
           content: { 'text/plain': { schema: FIGURES } },
         },
         403: errorAnswer(
           'FORBIDDEN',
-          'The address is not in allow_metrics_from, or a proxy that is not trusted passed the request on.',
+          'The address is not in allow_metrics_from, or an untrusted proxy forwarded the request.',
         ),
       },
     },
