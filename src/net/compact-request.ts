@@ -2,14 +2,14 @@ import { IncomingMessage } from 'node:http'
 import { grown, grownSize } from './grown.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
-/** What is kept of a body that nobody reads before no more of it is taken off the network. */
-const MOST_BYTES = 16_384
+/** Bytes of an unread body that are buffered before the request stops reading from the network. */
+const MAX_BUFFERED_BYTES = 16_384
 
 /**
- * A request whose body costs little more than its bytes while nobody reads it, however it is cut up.
+ * A request whose unread body needs little more memory than its bytes, however it is cut up.
  *
- * Node keeps each piece as a Buffer of its own and counts its bytes only. Of pieces of one byte that is a hundred times as much
- * memory, for as long as a request waits before its body is read: for an answer of the store, or for an event, as a poll does.
+ * Node keeps each chunk as a separate Buffer and counts only its bytes. Chunks of one byte need a hundred times that,
+ * for as long as the body is unread: while the request waits for the store, or, as a poll does, for an event.
  */
 export class CompactRequest extends IncomingMessage {
   #kept = NOTHING
@@ -17,11 +17,11 @@ export class CompactRequest extends IncomingMessage {
 
   override push(piece: Buffer | null, encoding?: BufferEncoding): boolean {
     if (piece === null) this.#handOver()
-    // Somebody reads it, or has: what comes is theirs.
+    // A reader exists or existed: pass the chunk on to it.
     if (piece === null || this.readableFlowing !== null || typeof piece === 'string')
       return super.push(piece, encoding)
     this.#keep(piece)
-    return this.#length < MOST_BYTES
+    return this.#length < MAX_BUFFERED_BYTES
   }
 
   override _read(size: number): void {

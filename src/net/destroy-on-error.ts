@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 
-/** To be set on a socket while nobody else watches over it: its peer went away, and nobody is left to tell. */
+/**
+ * An error listener for sockets that nobody else handles: the peer is gone, so there is nobody to report the error to.
+ */
 export function destroyOnError(this: Duplex): void {
   this.destroy()
 }

@@ -4,9 +4,10 @@ import type { IncomingMessage } from 'node:http'
 const HOST = 'host'
 
 /**
- * Whether a request is HTTP/1.0 or HTTP/1.1 and names one host; HTTP/1.0 may name none.
+ * Returns whether a request is HTTP/1.0 or HTTP/1.1 and has exactly one `Host`; HTTP/1.0 may have none.
  *
- * Node's parser also takes versions 0.9 and 2.0, and of two `Host` headers the first, where a proxy may go by the second.
+ * Node's parser also accepts versions 0.9 and 2.0. If there are two `Host` headers it uses the first, where a proxy may
+ * use the second.
  */
 export function isWellFormed(request: IncomingMessage): boolean {
   if (request.httpVersionMajor !== 1) return false
@@ -20,8 +21,8 @@ export function isWellFormed(request: IncomingMessage): boolean {
 }
 
 /**
- * A class of requests that are upgrades only if they are well-formed and `isUpgrade` agrees. The others reach the listener
- * for plain requests, with their body.
+ * Returns a class of requests that count as upgrades only if they are well-formed and `isUpgrade` agrees. The others
+ * reach the listener for plain requests, with their body.
  */
 export function requestsWithUpgrades(
   isUpgrade: (request: IncomingMessage) => boolean,

@@ -1,21 +1,21 @@
-/** How many files and sockets this process may have open, and whether it can open another. */
+/** Reads how many files and sockets this process may open, and detects when it cannot open any more. */
 import { close, open, readFileSync, readdirSync } from 'node:fs'
 import { devNull } from 'node:os'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { NetLog } from './refusals.ts'
 
 export interface OpenFiles {
-  /** The soft limit, which Node.js has raised to the hard one. */
+  /** The soft limit. Node.js has raised it to the hard limit. */
   readonly limit: number
   readonly used: number
 }
 
-/** Undefined if there is no limit, or if the system has no `/proc` to tell it. */
+/** Undefined if there is no limit, or if the system has no `/proc`. */
 export function readOpenFiles(): OpenFiles | undefined {
   try {
     const [, limit] =
       /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-    // The directory itself is open while it is read.
+    // Reading the directory opens a descriptor itself.
     const used = readdirSync('/proc/self/fd').length - 1
     return limit === undefined ? undefined : { limit: Number(limit), used }
   } catch {
@@ -31,8 +31,8 @@ const MESSAGE =
   'Raise the limit of open files (ulimit -n, LimitNOFILE) or lower max_sockets'
 
 /**
- * Tries every two seconds whether a file can be opened. Without a file descriptor, libuv closes new connections and tells
- * nobody.
+ * Tries every two seconds to open a file. Without a free file descriptor, libuv closes new connections and does not
+ * report it.
  */
 export class FileProbe {
   #cancel: Cancel | undefined
@@ -44,7 +44,7 @@ export class FileProbe {
     private readonly log: Pick<NetLog, 'error' | 'info'>,
   ) {}
 
-  /** Whether the last try failed. */
+  /** Whether the last attempt failed. */
   get isExhausted(): boolean {
     return this.#loggedAt !== undefined
   }

@@ -1,8 +1,9 @@
 /**
- * How many requests of one socket are under way at a time.
+ * Limits how many requests of one socket are in progress at a time.
  *
- * A client may send requests without waiting for answers (pipelining), and 2,600 fit into one read of the network. Node makes
- * all of them at once, and answers them in order. Here what is beyond a limit stays bytes until those before it are answered.
+ * A client may send requests without waiting for answers (pipelining), and 2,600 fit into one read from the network.
+ * Node creates all of them at once and answers them in order. Here, requests beyond a limit stay unparsed bytes until
+ * earlier ones are answered.
  */
 import { ServerResponse } from 'node:http'
 import { CompactRequest } from './compact-request.ts'
@@ -11,14 +12,14 @@ import { paceReading, unshiftInPieces } from './paced-reading.ts'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Requests of one socket that may be unanswered. */
+/** Unanswered requests per socket. */
 const MAX_UNANSWERED = 32
 /**
- * Requests in one turn of the event loop that came while one before them was unanswered, from all sockets together. One with many
- * headers counts as several.
+ * Pipelined requests per turn of the event loop, from all sockets together. A request is pipelined if an earlier one on
+ * its socket is unanswered. One with many headers counts as several.
  */
-const MAX_PIPELINED_A_TURN = 256
-const HEADERS_OF_ONE = 16
+const MAX_PIPELINED_PER_TURN = 256
+const HEADERS_PER_REQUEST = 16
 
 const PIPELINE = Symbol('pipeline')
 type PipedSocket = Socket & { [PIPELINE]?: Pipeline }
@@ -26,27 +27,35 @@ type PipedSocket = Socket & { [PIPELINE]?: Pipeline }
 let pipelinedInTurn = 0
 
 function countPipelined({ rawHeaders }: IncomingMessage): void {
-  if (pipelinedInTurn === 0) setImmediate(forgetPipelined)
-  pipelinedInTurn += 1 + Math.floor(rawHeaders.length / 2 / HEADERS_OF_ONE)
+  if (pipelinedInTurn === 0) setImmediate(resetPipelined)
+  pipelinedInTurn += 1 + Math.floor(rawHeaders.length / 2 / HEADERS_PER_REQUEST)
 }
 
-function forgetPipelined(): void {
+function resetPipelined(): void {
   pipelinedInTurn = 0
 }
 
-/** The requests of one socket that are unanswered. */
+/** The unanswered requests of one socket. */
 class Pipeline {
   unanswered = 0
-  /** Of more than one, all: Node tells only the first of them that the socket closed. */
+  /**
+   * Responses that began while another one was unanswered. When the socket closes, Node notifies only the response that
+   * it is assigned to.
+   */
   readonly #responses = new Set<ServerResponse>()
   #onAllAnswered: (() => void) | undefined
 
   constructor(private readonly socket: Socket) {}
 
-  /** Whether the next request has to wait. One for an upgrade waits for all before it: it takes the socket over. */
+  /**
+   * Returns whether the next request has to wait. An upgrade waits for all earlier requests, because it takes over the
+   * socket.
+   */
   isFull(isUpgrade: boolean): boolean {
     if (this.unanswered === 0) return false
-    return isUpgrade || this.unanswered >= MAX_UNANSWERED || pipelinedInTurn >= MAX_PIPELINED_A_TURN
+    return (
+      isUpgrade || this.unanswered >= MAX_UNANSWERED || pipelinedInTurn >= MAX_PIPELINED_PER_TURN
+    )
   }
 
   began(response: ServerResponse): void {
@@ -77,34 +86,36 @@ class Pipeline {
   }
 }
 
-const ASKED = Symbol('upgrade asked for')
-const WAITS = Symbol('has to wait')
+const UPGRADE_REQUESTED = Symbol('upgrade requested')
+const HAS_TO_WAIT = Symbol('has to wait')
 
-/** A request that may have to wait: for Node it is an upgrade then, which stops the parser behind its head. */
+/**
+ * A request that may have to wait. To make it wait, it poses as an upgrade: Node's parser then stops after its headers.
+ */
 export class PacedRequest extends CompactRequest {
   declare upgrade: boolean;
-  [ASKED] = false;
-  [WAITS]: boolean | undefined = undefined
+  [UPGRADE_REQUESTED] = false;
+  [HAS_TO_WAIT]: boolean | undefined = undefined
 
-  /** Whether it is an upgrade indeed. `asked`: its headers say so. */
+  /** Returns whether it really is an upgrade. `asked`: its headers ask for one. */
   isUpgrade(asked: boolean): boolean {
     return asked
   }
 }
 
-// An accessor, because the parser sets the property before it reads it back to decide.
+// An accessor, because the parser sets the property and then reads it back to decide.
 Object.defineProperty(PacedRequest.prototype, 'upgrade', {
   get(this: PacedRequest): boolean {
-    const isUpgrade = this.isUpgrade(this[ASKED])
-    this[WAITS] ??= (this.socket as PipedSocket)[PIPELINE]?.isFull(isUpgrade) ?? false
-    return this[WAITS] || isUpgrade
+    const isUpgrade = this.isUpgrade(this[UPGRADE_REQUESTED])
+    this[HAS_TO_WAIT] ??= (this.socket as PipedSocket)[PIPELINE]?.isFull(isUpgrade) ?? false
+    return this[HAS_TO_WAIT] || isUpgrade
   },
   set(this: PacedRequest, asked: unknown) {
-    this[ASKED] = asked === true
+    this[UPGRADE_REQUESTED] = asked === true
   },
 })
 
-/** An answer to a `PacedRequest`. */
+/** The response to a `PacedRequest`. */
 export class PacedResponse<
   Request extends IncomingMessage = IncomingMessage,
 > extends ServerResponse<Request> {
@@ -115,33 +126,33 @@ export class PacedResponse<
     socket[PIPELINE].began(this)
   }
 
-  /** Called by Node once the answer has been written. */
+  /** Node calls this when the response has been written. */
   override detachSocket(socket: Socket): void {
     super.detachSocket(socket)
     ;(socket as PipedSocket)[PIPELINE]?.ended(this)
   }
 }
 
-/** Whether the request waits, and is no upgrade for anybody else. */
+/** Returns whether the request has to wait. Other upgrade listeners must then ignore it. */
 export const isWaiting = (request: IncomingMessage): boolean =>
-  request instanceof PacedRequest && request[WAITS] === true
+  request instanceof PacedRequest && request[HAS_TO_WAIT] === true
 
 /**
- * Has the requests of a server wait that it makes as `PacedRequest` and answers as `PacedResponse`. To be called before
- * anybody listens to its connections: a socket that went by goes back to Node's own listener, and is new for nobody else.
+ * Limits the pipelines of a server that uses `PacedRequest` and `PacedResponse`. Call this before any other listener
+ * for `connection` is added: a socket that has waited returns to Node's own listener only, so it does not count as new.
  */
 export function limitPipelines(server: Server): void {
   const [listen] = server.listeners('connection')
-  const giveBack = (socket: Socket): void => void listen?.call(server, socket)
-  /** Sockets of which nothing is read until what was read has been answered. Node does not know them meanwhile. */
+  const returnToNode = (socket: Socket): void => void listen?.call(server, socket)
+  /** Sockets that are not read until earlier requests have been answered. Node does not track them meanwhile. */
   const waiting = new Set<Socket>()
   server.on('upgrade', (request, socket, head: Buffer) => {
     if (isWaiting(request))
-      waitForAnswers({ request, socket: socket as PipedSocket, head, giveBack }, waiting)
+      waitForAnswers({ request, socket: socket as PipedSocket, head, returnToNode }, waiting)
   })
-  const closeThoseNodeKnows = server.closeAllConnections.bind(server)
+  const closeTrackedByNode = server.closeAllConnections.bind(server)
   server.closeAllConnections = () => {
-    closeThoseNodeKnows()
+    closeTrackedByNode()
     for (const socket of waiting) socket.destroy()
   }
 }
@@ -149,9 +160,9 @@ export function limitPipelines(server: Server): void {
 interface Waiting {
   readonly request: IncomingMessage
   readonly socket: PipedSocket
-  /** What came behind the head of the request. */
+  /** The bytes that arrived after the headers of the request. */
   readonly head: Buffer
-  readonly giveBack: (socket: Socket) => void
+  readonly returnToNode: (socket: Socket) => void
 }
 
 function waitForAnswers(held: Waiting, waiting: Set<Socket>): void {
@@ -160,22 +171,22 @@ function waitForAnswers(held: Waiting, waiting: Set<Socket>): void {
   const forget = (): void => void waiting.delete(socket)
   socket.on('error', destroyOnError)
   socket.once('close', forget)
-  const goOn = (): void => {
+  const resume = (): void => {
     socket.off('error', destroyOnError)
     socket.off('close', forget)
     forget()
-    if (!socket.destroyed && socket.writable) readOn(held)
+    if (!socket.destroyed && socket.writable) resumeReading(held)
   }
-  // In a turn of its own, because it may bring as many requests as the one before.
-  socket[PIPELINE]?.whenAllAnswered(() => setImmediate(goOn))
+  // In a later turn, because it may bring as many requests as before.
+  socket[PIPELINE]?.whenAllAnswered(() => setImmediate(resume))
 }
 
-/** Gives the socket back to Node, as if the request came now. */
-function readOn({ request, socket, head, giveBack }: Waiting): void {
+/** Gives the socket back to Node, as if the request had just arrived. */
+function resumeReading({ request, socket, head, returnToNode }: Waiting): void {
   paceReading(socket)
   unshiftInPieces(socket, head)
   socket.unshift(headOf(request))
-  giveBack(socket)
+  returnToNode(socket)
 }
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {

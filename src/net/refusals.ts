@@ -1,11 +1,11 @@
 import type { Cancel, Clock } from '../lib/clock.ts'
 
-/** Why sockets are refused; values of the label `reason` in `/metrics`. */
+/** The reasons for refusing sockets. They are the values of the label `reason` in `/metrics`. */
 export const REFUSALS = ['total', 'open_files', 'address', 'rate'] as const
 export type Refusal = (typeof REFUSALS)[number]
 export type RefusalCounts = Readonly<Record<Refusal, number>>
 
-/** The part of a logger that is used here; pino's order of arguments. */
+/** The part of a logger that is used here, with pino's order of arguments. */
 export interface NetLog {
   debug(details: object, message: string): void
   info(message: string): void
@@ -26,14 +26,14 @@ const MESSAGES: Readonly<Record<Refusal, string>> = {
 interface Tally {
   total: number
   logged: number
-  /** Set while a minute passes in which nothing is logged. */
+  /** Set during the minute after a log line, in which nothing is logged. */
   cancel: Cancel | undefined
   address: string | undefined
 }
 
 /**
- * Counts refused sockets. Of each reason the first is logged at once; while there are more, a line a minute says how many,
- * and from where the last came.
+ * Counts refused sockets. The first refusal for each reason is logged at once. While more follow, one line per minute
+ * logs their number and the address of the last one.
  */
 export class Refusals {
   readonly #tallies = new Map<Refusal, Tally>(
@@ -61,7 +61,7 @@ export class Refusals {
     if (!tally.cancel) this.#report(reason, tally)
   }
 
-  /** Logs what has not been logged yet. */
+  /** Logs the refusals that are not logged yet. */
   stop(): void {
     for (const [reason, tally] of this.#tallies) {
       tally.cancel?.()
@@ -76,7 +76,7 @@ export class Refusals {
       : undefined
   }
 
-  /** False if there is nothing new. */
+  /** Returns false if there is nothing new. */
   #log(reason: Refusal, tally: Tally): boolean {
     const refused = tally.total - tally.logged
     if (refused === 0) return false

@@ -1,6 +1,6 @@
 import { bytesOf } from './answers.ts'
+import { KeyedSemaphore, RateLimiter } from './limiters.ts'
 import { FileProbe, readOpenFiles } from './open-files.ts'
-import { Places, Rate } from './places.ts'
 import { Refusals } from './refusals.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -10,23 +10,23 @@ import type { OpenFiles } from './open-files.ts'
 import type { NetLog, Refusal, RefusalCounts } from './refusals.ts'
 
 export interface SocketRules {
-  /** Sockets of all ports together; 0 for as many as the limit of open files allows. */
+  /** For all ports together; 0 for as many as the limit of open files allows. */
   readonly maxSockets: number
   /** 0 for no limit. */
   readonly maxPerAddress: number
   /** 0 for no limit. */
   readonly maxNewPerSecond: number
-  /** Whether sockets from there are a proxy's, who passes on requests of others. */
+  /** Returns whether a proxy has this address. Its sockets carry the requests of other clients. */
   readonly isProxy: (address: string | undefined) => boolean
-  /** Whether sockets from there are a backend's, which is not limited by its address. */
+  /** Returns whether a backend has this address. Backends have no limit per address. */
   readonly isBackend: (address: string | undefined) => boolean
-  /** What counts as one address. */
+  /** Returns the network that counts as one address. */
   readonly networkOf: (address: string) => string
 }
 
 export interface SocketFigures {
   readonly open: number
-  /** Infinity if nothing limits them. */
+  /** Infinity if there is no limit. */
   readonly most: number
   readonly refused: RefusalCounts
   readonly isOutOfFiles: boolean
@@ -39,58 +39,59 @@ export const REFUSAL_STATUS = {
   address: 429,
 } as const satisfies Record<Refusal, number>
 
-/** After so many seconds a refused client should try again. */
+/** Seconds after which a refused client should try again. */
 export const REFUSED_RETRY_SECONDS = 5
 
-/** Refused sockets that are answered at a time. The others are closed at once. */
+/** Refused sockets that get an answer at the same time. Further ones are closed at once. */
 const MAX_ANSWERED = 16
-/** How long a refused client has to read its answer. */
+/** Milliseconds that a refused client has to read its answer. */
 const ANSWER_MS = 1_000
-/** File descriptors that are kept for other things: files, Redis, standard streams that are opened again. */
+/** File descriptors kept free for other uses: files, Redis, standard streams that are opened again. */
 const MAX_KEPT_FILES = 64
 const MIN_KEPT_FILES = 8
-/** Fewer are too few for a server of this kind. */
+/** Lower limits are too low for a server with one socket per client. */
 const LOW_FILES_LIMIT = 4096
 
 interface Port {
   readonly server: Server
-  /** Accepted and not closed yet, with those that are turned away. */
+  /** Accepted sockets that are not closed yet, including rejected ones. */
   sockets: number
 }
 
 interface Capacity {
-  /** Sockets that are served at a time. */
+  /** Sockets that are served at the same time. */
   readonly most: number
-  /** Sockets beside these that may wait for the client to read that it is refused. */
+  /** Additional sockets for clients that are still reading their refusal. */
   readonly answered: number
   readonly reason: 'total' | 'open_files'
 }
 
 /**
- * Limits the sockets of all ports of a server: how many are open, how many of one address, how many come in a second.
+ * Limits the sockets of all ports of a server: how many are open, how many per address, and how many are opened per
+ * second.
  *
- * A client that comes directly is counted from the moment in which its socket is accepted to that in which it is closed. A
- * proxy's sockets are limited in total only; what counts by address are the requests and WebSockets that it passes on.
+ * A client that connects directly counts from the moment its socket is accepted until it is closed. A proxy's sockets
+ * are limited in total only; the limits per address apply to the requests and WebSockets that it forwards.
  */
 export class SocketLimits {
   readonly #ports: Port[] = []
-  readonly #places: Places
-  readonly #rate: Rate
+  readonly #addresses: KeyedSemaphore
+  readonly #newSockets: RateLimiter
   readonly #refusals: Refusals
   readonly #probe: FileProbe
   #capacity: Capacity
-  /** Sentences about this machine that its operator should know. Empty before the start. */
+  /** Notes about this machine for the operator. Empty before `start`. */
   notes: readonly string[] = []
   #sockets = 0
-  #turnedAway = 0
+  #rejected = 0
 
   constructor(
     private readonly rules: SocketRules,
     private readonly clock: Clock,
     log: NetLog,
   ) {
-    this.#places = new Places(rules.maxPerAddress)
-    this.#rate = new Rate(rules.maxNewPerSecond, clock)
+    this.#addresses = new KeyedSemaphore(rules.maxPerAddress)
+    this.#newSockets = new RateLimiter(rules.maxNewPerSecond, clock)
     this.#refusals = new Refusals(clock, log)
     this.#probe = new FileProbe(clock, log)
     this.#capacity = capacityOf(rules.maxSockets, undefined)
@@ -98,28 +99,28 @@ export class SocketLimits {
 
   get figures(): SocketFigures {
     return {
-      open: this.#sockets - this.#turnedAway,
+      open: this.#sockets - this.#rejected,
       most: this.#capacity.most,
       refused: this.#refusals.counts,
       isOutOfFiles: this.#probe.isExhausted,
     }
   }
 
-  /** Addresses that hold a place now; 0 without a limit by address. */
+  /** Addresses that are counted now; 0 without a limit per address. */
   get addresses(): number {
-    return this.#places.size
+    return this.#addresses.size
   }
 
-  /** Whether requests that a proxy passes on have to be handed to {@link enter}. */
+  /** Whether requests that a proxy forwards must be passed to {@link enter}. */
   get countsClients(): boolean {
     return this.rules.maxPerAddress > 0 || this.rules.maxNewPerSecond > 0
   }
 
-  /** Finds out how many files may be open. To be called before a port listens. */
+  /** Reads the limit of open files. Call this before a port listens. */
   start(): void {
     const files = readOpenFiles()
     this.#capacity = capacityOf(this.rules.maxSockets, files)
-    this.#share()
+    this.#updateMaxConnections()
     this.#probe.start()
     if (files) this.notes = notesOf(this.rules.maxSockets, files, this.#capacity)
   }
@@ -129,27 +130,29 @@ export class SocketLimits {
     this.#refusals.stop()
   }
 
-  /** Guards a port that does not listen yet. `refusal`: the answer to a client that is refused, by its status. */
+  /**
+   * Applies the limits to a port that does not listen yet. `refusal` returns the answer to a refused client, by status.
+   */
   guard(server: Server, refusal: (status: number) => PlainAnswer): void {
     const port: Port = { server, sockets: 0 }
     this.#ports.push(port)
-    const serve = server.listeners('connection')
+    const nodeListeners = server.listeners('connection')
     server.removeAllListeners('connection')
     const closed = (): void => this.#count(port, -1)
     server.on('connection', (socket: Socket) => {
       this.#count(port, 1)
       socket.on('close', closed)
-      const reason = this.#judge(socket)
+      const reason = this.#checkNewSocket(socket)
       if (reason !== undefined)
-        return this.#turnAway(socket, bytesOf(refusal(REFUSAL_STATUS[reason])))
-      for (const listener of serve) listener.call(server, socket)
+        return this.#reject(socket, bytesOf(refusal(REFUSAL_STATUS[reason])))
+      for (const listener of nodeListeners) listener.call(server, socket)
     })
     server.on('drop', () => this.#refusals.note(this.#capacity.reason))
   }
 
   /**
-   * Counts a request that a trusted proxy passed on for `address`, until it is answered; without `response` it is a new
-   * WebSocket, and counts until its socket is closed. Returns why it is refused.
+   * Counts a request that a trusted proxy forwarded for `address` until it is answered. Without `response` it is a new
+   * WebSocket, and counts until its socket is closed. Returns the reason if it is refused.
    */
   enter(
     { socket }: IncomingMessage,
@@ -159,29 +162,29 @@ export class SocketLimits {
     const { rules } = this
     if (!this.countsClients || !rules.isProxy(socket.remoteAddress)) return undefined
     if (rules.isProxy(address) || rules.isBackend(address)) return undefined
-    // Nothing would tell when it leaves.
+    // No `close` event would follow to release it.
     if (socket.destroyed || response?.closed === true) return undefined
     const network = rules.networkOf(address)
-    if (!this.#places.take(network)) return this.#refuse('address', network)
-    const leave = once(() => this.#places.leave(network))
-    if (response === undefined && !this.#rate.pass()) {
-      leave()
+    if (!this.#addresses.tryAcquire(network)) return this.#refuse('address', network)
+    const release = once(() => this.#addresses.release(network))
+    if (response === undefined && !this.#newSockets.tryAcquire()) {
+      release()
       return this.#refuse('rate', network)
     }
-    response?.once('close', leave)
-    // An answer that waits behind others has no socket yet, and is never closed if that breaks.
-    if (!response?.socket) socket.once('close', leave)
+    response?.once('close', release)
+    // A response that waits behind others has no socket yet. If the connection breaks, it never emits `close`.
+    if (!response?.socket) socket.once('close', release)
     return undefined
   }
 
   #count(port: Port, by: 1 | -1): void {
     port.sockets += by
     this.#sockets += by
-    if (this.#ports.length > 1) this.#share()
+    if (this.#ports.length > 1) this.#updateMaxConnections()
   }
 
-  /** Past that many sockets of a port Node closes new ones as soon as they are accepted, and emits `drop`. */
-  #share(): void {
+  /** Above `maxConnections` sockets on a port, Node closes new ones as soon as they are accepted, and emits `drop`. */
+  #updateMaxConnections(): void {
     const all = this.#capacity.most + this.#capacity.answered
     if (all === Infinity) return
     // 0 would mean no limit.
@@ -189,20 +192,20 @@ export class SocketLimits {
       server.maxConnections = all - (this.#sockets - sockets) || -1
   }
 
-  /** Why a new socket, which is counted already, is refused. */
-  #judge(socket: Socket): Refusal | undefined {
+  /** Returns why a new socket is refused. The socket is counted already. */
+  #checkNewSocket(socket: Socket): Refusal | undefined {
     const { most, reason } = this.#capacity
-    if (this.#sockets - this.#turnedAway > most) return this.#refuse(reason)
+    if (this.#sockets - this.#rejected > most) return this.#refuse(reason)
     if (!this.countsClients) return undefined
     const { rules } = this
     const address = socket.remoteAddress
-    // Without an address the client has gone already.
+    // Without an address, the client is already gone.
     if (address === undefined || rules.isProxy(address) || rules.isBackend(address))
       return undefined
     const network = rules.networkOf(address)
-    if (!this.#places.take(network)) return this.#refuse('address', network)
-    socket.on('close', () => this.#places.leave(network))
-    return this.#rate.pass() ? undefined : this.#refuse('rate', network)
+    if (!this.#addresses.tryAcquire(network)) return this.#refuse('address', network)
+    socket.on('close', () => this.#addresses.release(network))
+    return this.#newSockets.tryAcquire() ? undefined : this.#refuse('rate', network)
   }
 
   #refuse(reason: Refusal, network?: string): Refusal {
@@ -210,15 +213,18 @@ export class SocketLimits {
     return reason
   }
 
-  /** What it sends is read and dropped: a socket that is closed with unread bytes in it takes the answer back. */
-  #turnAway(socket: Socket, answer: string): void {
-    const isAnswered = this.#turnedAway < this.#capacity.answered
-    this.#turnedAway++
-    const cancelCut = isAnswered ? this.clock.after(ANSWER_MS, () => socket.destroy()) : undefined
+  /**
+   * Reads and discards the client's data: closing a socket with unread data resets it, and the client may lose the
+   * answer.
+   */
+  #reject(socket: Socket, answer: string): void {
+    const isAnswered = this.#rejected < this.#capacity.answered
+    this.#rejected++
+    const cancelTimer = isAnswered ? this.clock.after(ANSWER_MS, () => socket.destroy()) : undefined
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
-      this.#turnedAway--
-      cancelCut?.()
+      this.#rejected--
+      cancelTimer?.()
     })
     if (isAnswered) socket.resume().end(answer)
     else socket.destroy()
@@ -233,7 +239,7 @@ function once(task: () => void): () => void {
   }
 }
 
-/** How many sockets there may be, by the setting and by the files that may be open. */
+/** Returns how many sockets are possible, by the setting and the limit of open files. */
 export function capacityOf(maxSockets: number, files: OpenFiles | undefined): Capacity {
   const wanted = maxSockets === 0 ? Infinity : maxSockets
   if (!files) return { most: wanted, answered: MAX_ANSWERED, reason: 'total' }

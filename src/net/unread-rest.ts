@@ -1,34 +1,39 @@
-/** Bodies that nobody reads, because their request is answered from its head, or was refused in the middle. */
+/** Request bodies that nobody reads, because the request was answered from its headers or refused halfway. */
 import { paceReading } from './paced-reading.ts'
-import { endSoon, throwAway } from './unread.ts'
+import { discardInput, endSoon } from './unread.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface UnreadRest {
-  /** Whether so much of it is still to come that its socket is better closed. */
+  /** Whether so much is still to come that it is better to close the socket. */
   readonly isLong: boolean
-  /** Nobody looks at what comes. The socket closes once the request is answered, which has to say so. */
+  /** Discards the rest. The socket closes after the answer, which must say so. */
   leave(): void
 }
 
-/** What Node may read to its end so that the client can go on with the socket. */
+/**
+ * Longer bodies close their socket. Node reads shorter ones to the end, so that the client can keep using the socket.
+ */
 const SHORT_BYTES = 65_536
 
-/** The body of a request that is being answered, unless it came whole, has none, or says that it is short. */
+/**
+ * Returns the unread body of a request that is being answered. Undefined if it is complete, empty, or declared to be
+ * short.
+ */
 export function restOf(request: IncomingMessage): UnreadRest | undefined {
   if (request.complete) return undefined
-  if (request.headers['transfer-encoding'] !== undefined) return cutUp(request)
+  if (request.headers['transfer-encoding'] !== undefined) return chunkedRest(request)
   return (announcedLength(request) ?? 0) > SHORT_BYTES ? new Rest(request) : undefined
 }
 
-/** Nobody can tell how much there is. Its chunks may be of a byte each: they are dropped as they come, and come slowly. */
-function cutUp(request: IncomingMessage): UnreadRest {
+/** A chunked body has no known length, and its chunks may have one byte each. They are discarded, and read slowly. */
+function chunkedRest(request: IncomingMessage): UnreadRest {
   request.resume()
   paceReading(request.socket)
   return new Rest(request)
 }
 
-/** What the head of a request says of its body. Undefined: nothing. */
+/** Returns the `Content-Length` of a request. Undefined if it has none. */
 export function announcedLength({ headers }: IncomingMessage): number | undefined {
   const announced = headers['content-length']
   return announced === undefined ? undefined : Number(announced)
@@ -43,8 +48,8 @@ class Rest implements UnreadRest {
 
   leave(): void {
     const { socket } = this.request
-    throwAway(socket)
-    // What Node calls once an answer that closes its socket has left.
+    discardInput(socket)
+    // Node calls this after an answer that closes its socket.
     socket.destroySoon = endThisSoon
   }
 }

@@ -11,29 +11,29 @@ export class Faults {
     return this.#count
   }
 
-  /** Takes the error of work in the background. */
+  /** Records an error of background work. */
   readonly note = (error: unknown): void => {
-    // A store that is away says so itself, once.
+    // The store itself logs once that it is unavailable.
     if (!(error instanceof StoreUnavailable))
-      this.#take('error', error, 'something failed in the background')
+      this.#record('error', error, 'something failed in the background')
   }
 
-  /** Takes the reason of a rejected promise that nobody holds. That is a fault of the program, whatever the reason. */
+  /** Records an unhandled rejection. It is a bug in the program, whatever the reason. */
   rejected(reason: unknown): void {
-    this.#take('error', reason, 'a promise was rejected, and nothing handled it')
+    this.#record('error', reason, 'a promise was rejected, and nothing handled it')
   }
 
-  /** Takes an exception that left the event loop. */
+  /** Records an uncaught exception. */
   uncaught(error: unknown): void {
-    this.#take('fatal', error, 'an exception was not caught; the server stops')
+    this.#record('fatal', error, 'an exception was not caught; the server stops')
   }
 
-  /** Takes a warning of Node.js. It is not counted. */
+  /** Logs a warning of Node.js. It is not counted. */
   warned(warning: Error): void {
     this.log.warn({ err: warning }, 'a warning of Node.js')
   }
 
-  #take(level: 'fatal' | 'error', error: unknown, message: string): void {
+  #record(level: 'fatal' | 'error', error: unknown, message: string): void {
     this.#count++
     this.log[level]({ err: error }, message)
   }

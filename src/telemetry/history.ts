@@ -8,11 +8,11 @@ export const INTERVAL_MS = 5_000
 /** One hour. */
 export const CAPACITY = 720
 
-/** What the figures of this server were in the last hour, every five seconds; 75 KB, allocated once. */
+/** The figures of this server in the last hour, every five seconds. 75 KB, allocated once. */
 export class FiguresHistory {
   readonly #times = new Float64Array(CAPACITY)
   readonly #columns = FIGURES.map(() => new Float64Array(CAPACITY))
-  /** Readings taken so far; the next one's place is this, modulo the capacity. */
+  /** Readings taken so far. Modulo the capacity, this is the index of the next one. */
   #taken = 0
   #readings: Readings | undefined
   #cancel: Cancel | undefined
@@ -23,7 +23,7 @@ export class FiguresHistory {
     private readonly onFault: (error: unknown) => void,
   ) {}
 
-  /** Takes the first reading now. */
+  /** Takes the first reading immediately. */
   start(): void {
     if (this.#cancel) return
     const readings = (this.#readings = this.open())
@@ -38,7 +38,7 @@ export class FiguresHistory {
     this.#readings?.stop()
   }
 
-  /** Oldest first. A reading that failed is missing, so times tell where one is. */
+  /** Returns the readings, oldest first. Failed readings are missing; the times show the gaps. */
   series() {
     const series = FIGURES.map((name, index) => [name, this.#inOrder(this.#columns[index])])
     return {
@@ -48,7 +48,7 @@ export class FiguresHistory {
     }
   }
 
-  /** The newest reading; zeros before the first. */
+  /** Returns the newest reading; zeros before the first. */
   current(): Reading {
     const at = (this.#taken + CAPACITY - 1) % CAPACITY
     const newest = FIGURES.map((name, index) => [name, this.#columns[index]?.[at] ?? 0])

@@ -4,8 +4,8 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Figures } from '../store/store.ts'
 
-/** Where the figures come from; asked whenever somebody reads them, so that counting costs nothing in between. */
-export interface MetricSources {
+/** The sources of the metrics. They are read only on a scrape, so that metrics cost nothing in between. */
+export interface MetricsDeps {
   traffic(): Traffic
   /** Rejects if the store does not answer. */
   figures(): Promise<Figures>
@@ -13,7 +13,7 @@ export interface MetricSources {
   sockets(): SocketFigures
 }
 
-/** What went wrong in this process, from its start on. */
+/** Problems in this process since its start. */
 export interface ProcessFigures {
   readonly faults: number
   readonly droppedLines: number
@@ -24,28 +24,28 @@ export interface Exposition {
   readonly text: string
 }
 
-/** Scrapers give up after ten seconds by default, and would then not have the figures of this process either. */
+/** Scrapers time out after ten seconds by default. They would then miss the metrics of this process as well. */
 const STORE_WAIT_MS = 2_000
 
 /**
- * The figures of this server in the text format of Prometheus.
+ * The metrics of this server in the Prometheus text format.
  *
- * `prom-client` is loaded when they are read for the first time: it takes more memory than the server's own code, and
- * many servers are never asked.
+ * `prom-client` is loaded on the first scrape: it takes more memory than the server's own code, and many servers are
+ * never scraped.
  */
 export class Metrics {
   #registries: Promise<Registries> | undefined
   #exposing: Promise<Exposition> | undefined
 
   constructor(
-    private readonly sources: MetricSources,
+    private readonly deps: MetricsDeps,
     private readonly clock: Pick<Clock, 'after'>,
     private readonly onFault: (error: unknown) => void,
   ) {}
 
   /**
-   * Asks the store once, and waits for it for two seconds at most. Without an answer the metrics of the store are left out,
-   * so that nobody takes old values for new ones. Scrapes that overlap share one answer.
+   * Asks the store once and waits at most two seconds for it. If the store does not answer, its metrics are left out,
+   * so that old values do not pass for new ones. Overlapping scrapes share one answer.
    */
   expose(): Promise<Exposition> {
     return (this.#exposing ??= this.#expose().finally(() => (this.#exposing = undefined)))
@@ -54,11 +54,11 @@ export class Metrics {
   async #expose(): Promise<Exposition> {
     const { server, store, metrics } = await (this.#registries ??= openRegistries())
     const figures = await this.#figures()
-    const { sources } = this
+    const { deps } = this
     const scrape = {
-      traffic: sources.traffic(),
-      process: sources.process(),
-      sockets: sources.sockets(),
+      traffic: deps.traffic(),
+      process: deps.process(),
+      sockets: deps.sockets(),
       figures,
     }
     for (const { set, read } of metrics) set(read(scrape))
@@ -66,14 +66,14 @@ export class Metrics {
     return { contentType: server.contentType, text: texts.join('') }
   }
 
-  /** Undefined if the store does not answer, or not in time. */
+  /** Undefined if the store does not answer in time. */
   async #figures(): Promise<Figures | undefined> {
     let cancel: Cancel | undefined
     const late = new Promise<undefined>((resolve) => {
       cancel = this.clock.after(STORE_WAIT_MS, () => resolve(undefined))
     })
     try {
-      return await Promise.race([this.sources.figures(), late])
+      return await Promise.race([this.deps.figures(), late])
     } catch (error) {
       this.onFault(error)
       return undefined
@@ -83,7 +83,7 @@ export class Metrics {
   }
 }
 
-/** Two, because a metric of `prom-client` without labels always has a value, and cannot be left out. */
+/** Two registries, because a metric of `prom-client` without labels always has a value and cannot be left out. */
 interface Registries {
   readonly server: Registry
   readonly store: Registry
@@ -116,7 +116,7 @@ async function openRegistries(): Promise<Registries> {
   return { server, store, metrics }
 }
 
-/** What is known when the metrics are written. */
+/** The values of one scrape. */
 interface Scrape {
   readonly traffic: Traffic
   readonly process: ProcessFigures
@@ -124,7 +124,7 @@ interface Scrape {
   readonly figures: Figures | undefined
 }
 
-/** Of a metric with a label, a number for each of its values. */
+/** For a metric with a label: one number per label value. */
 type Value = number | Counts
 type Counts = Readonly<Record<string, number>>
 
@@ -154,67 +154,67 @@ const ofProcess = (key: keyof ProcessFigures): Pick<Metric, 'of' | 'read'> => ({
   read: ({ process }) => process[key],
 })
 
-/** Documented in `docs/operations.md`, which is tested against this list. */
+/** Documented in `docs/operations.md`. A test compares names and types. */
 export const METRICS: readonly Metric[] = [
   {
     name: 'open_connections',
-    help: 'Clients that have a WebSocket or a poll open on this server.',
+    help: 'Clients with an open WebSocket or poll on this server.',
     type: 'gauge',
     ...ofTraffic('connections'),
   },
   {
     name: 'guests',
-    help: 'Those who listen on this server without being users: Philote clients, the admin panel.',
+    help: 'Subscribers on this server that are not users: Philote clients and the admin panel.',
     type: 'gauge',
     ...ofTraffic('guests'),
   },
   {
     name: 'held_bytes',
-    help: 'Bytes that wait for clients of this server which have not read them.',
+    help: 'Bytes that are queued for clients of this server that have not read them.',
     type: 'gauge',
     ...ofTraffic('heldBytes'),
   },
   {
     name: 'delivered_events_total',
-    help: 'Events written to clients of this server, once for each client.',
+    help: 'Events written to clients of this server, counted once for each client.',
     type: 'counter',
     ...ofTraffic('events'),
   },
   {
     name: 'delivered_batches_total',
-    help: 'Writes that these events took.',
+    help: 'Writes used to deliver these events.',
     type: 'counter',
     ...ofTraffic('writes'),
   },
   {
     name: 'delivered_bytes_total',
-    help: 'Bytes of these events as JSON, without frames around them.',
+    help: 'Bytes of these events as JSON, without transport framing.',
     type: 'counter',
     ...ofTraffic('bytes'),
   },
   {
     name: 'slow_readers_total',
-    help: 'Clients of this server that were closed because too much waited for them.',
+    help: 'Slow consumers: clients of this server that were closed because too many bytes were queued for them.',
     type: 'counter',
     ...ofTraffic('slow'),
   },
   {
     name: 'store_up',
-    help: 'Whether the store answered: 1, or 0 with the metrics of the store left out.',
+    help: '1 if the store answered. Otherwise 0, and the metrics of the store are left out.',
     type: 'gauge',
     of: 'server',
     read: ({ figures }) => (figures ? 1 : 0),
   },
   {
     name: 'store_evicts',
-    help: 'Whether the store takes facts away when its memory is used up: 1 if its maxmemory-policy is not noeviction.',
+    help: '1 if the store evicts data when its memory is full (its maxmemory-policy is not noeviction), otherwise 0.',
     type: 'gauge',
     of: 'store',
     read: ({ figures }) => (figures?.eviction?.mayEvict ? 1 : 0),
   },
   {
     name: 'store_evicted_keys_total',
-    help: 'Keys that the Redis has taken away by itself since its start, whoever had them.',
+    help: 'Keys that Redis has evicted since its start, including keys of other applications.',
     type: 'counter',
     of: 'store',
     read: ({ figures }) => figures?.eviction?.evictedKeys ?? 0,
@@ -227,7 +227,7 @@ export const METRICS: readonly Metric[] = [
   },
   {
     name: 'connected_users',
-    help: 'Users with a connection, on whichever server.',
+    help: 'Users with a connection, on any server.',
     type: 'gauge',
     ...ofStore('connectedUsers'),
   },
@@ -251,33 +251,33 @@ export const METRICS: readonly Metric[] = [
   },
   {
     name: 'faults_total',
-    help: 'Errors of this server that no caller was told of. Each is logged.',
+    help: 'Errors of this server that were not returned to a caller. Each is logged.',
     type: 'counter',
     ...ofProcess('faults'),
   },
   {
     name: 'log_dropped_total',
-    help: 'Lines of the log of this server that could not be written.',
+    help: 'Log lines of this server that were dropped because they could not be written.',
     type: 'counter',
     ...ofProcess('droppedLines'),
   },
   {
     name: 'open_sockets',
-    help: 'Sockets that are open on the ports of this server, whatever they are used for.',
+    help: 'Open sockets on the ports of this server, whatever they are used for.',
     type: 'gauge',
     of: 'server',
     read: ({ sockets }) => sockets.open,
   },
   {
     name: 'max_sockets',
-    help: 'How many there may be, by max_sockets and the limit of open files.',
+    help: 'Maximum number of open sockets, from max_sockets and the limit of open files.',
     type: 'gauge',
     of: 'server',
     read: ({ sockets }) => sockets.most,
   },
   {
     name: 'refused_sockets_total',
-    help: 'Sockets that were refused, by reason: total, open_files, address, rate.',
+    help: 'Refused sockets, by reason: total, open_files, address, rate.',
     type: 'counter',
     of: 'server',
     label: 'reason',
@@ -285,7 +285,7 @@ export const METRICS: readonly Metric[] = [
   },
   {
     name: 'out_of_files',
-    help: 'Whether no file descriptor is free, so that the system closes new sockets uncounted: 1 or 0.',
+    help: '1 if no file descriptor is free, so that the system closes new sockets uncounted. Otherwise 0.',
     type: 'gauge',
     of: 'server',
     read: ({ sockets }) => (sockets.isOutOfFiles ? 1 : 0),

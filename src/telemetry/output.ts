@@ -1,28 +1,31 @@
-/** Writes some of the bytes without blocking the process. Calls back, in a later turn, with how many, or why none. */
+/**
+ * Writes some of the bytes without blocking the process. In a later turn, calls `done` with the number of bytes, or
+ * with an error.
+ */
 export type WriteSome = (
   bytes: Buffer,
   done: (error: NodeJS.ErrnoException | null, written: number) => void,
 ) => void
 
 export interface OutputOptions {
-  /** Bytes that may wait. What comes while more would wait is dropped and counted. */
+  /** Bytes that may be queued. Further text is dropped and counted. */
   readonly maxBytes: number
-  /** Makes the line that takes the place of lines that were dropped. */
+  /** Returns the line that replaces dropped lines. */
   readonly notice: (dropped: number) => string
 }
 
-/** Lines are joined to writes of about this size, which is what an empty pipe takes at once. */
+/** Lines are joined into writes of about this size, which is the capacity of an empty pipe. */
 const CHUNK_BYTES = 65_536
-/** A terminal that is stopped, which goes on when somebody presses a key. */
+/** For a stopped terminal, which continues when somebody presses a key. */
 const BUSY_RETRY_MS = 20
-/** A full disk, or a pipe without a reader. */
+/** For a full disk, or a pipe without a reader. */
 const FAULT_RETRY_MS = 500
 
 /**
- * Lines for a file descriptor that may be full, slow, stopped or gone.
+ * Writes lines to a file descriptor that may be full, slow, stopped or gone.
  *
- * Writing never blocks and never throws. A write that fails is repeated until it succeeds; meanwhile lines wait, and
- * past `maxBytes` they are dropped, until half of the room is free again. A notice says then how many are missing.
+ * Writing never blocks and never throws. A failed write is retried until it succeeds. Meanwhile lines are queued.
+ * Beyond `maxBytes` they are dropped until half of the queue is free again; then a notice says how many are missing.
  */
 export class Output {
   readonly #waiting: string[] = []
@@ -40,19 +43,19 @@ export class Output {
     private readonly options: OutputOptions,
   ) {}
 
-  /** Lines that were dropped since the start. */
+  /** Lines dropped since the start. */
   get dropped(): number {
     return this.#dropped
   }
 
-  /** One line or more, each with its line break. */
+  /** Writes one or more lines, each with its line break. */
   write(text: string): void {
     const bytes = Buffer.byteLength(text)
     if (this.#droppedNow > 0 || this.#bytes + bytes > this.options.maxBytes) {
       this.#droppedNow++
       this.#dropped++
-      // A line that is longer than all the room there is.
-      if (this.#bytes === 0) this.#tellDropped()
+      // Happens if one line is longer than the whole queue.
+      if (this.#bytes === 0) this.#writeNotice()
       return
     }
     this.#waiting.push(text)
@@ -62,7 +65,7 @@ export class Output {
 
   /** Resolves when all lines are written, or after `withinMs`. */
   async flush(withinMs: number): Promise<void> {
-    if (this.#retry !== undefined) this.#writeNext() // now, rather than later
+    if (this.#retry !== undefined) this.#writeNext() // now instead of after the delay
     if (this.#bytes === 0) return
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -91,7 +94,7 @@ export class Output {
       else {
         this.#bytes -= written
         this.#chunk = written < chunk.length ? chunk.subarray(written) : undefined
-        this.#tellDropped()
+        this.#writeNotice()
         this.#writeNext()
       }
     })
@@ -110,7 +113,7 @@ export class Output {
     return count === 0 ? undefined : Buffer.from(this.#waiting.splice(0, count).join(''))
   }
 
-  #tellDropped(): void {
+  #writeNotice(): void {
     if (this.#droppedNow === 0 || this.#bytes > this.options.maxBytes / 2) return
     const notice = this.options.notice(this.#droppedNow)
     this.#droppedNow = 0

@@ -4,14 +4,14 @@ import type { Reading } from '../protocol/admin.ts'
 import type { Figures } from '../store/store.ts'
 import type { DelayMeter } from './event-loop.ts'
 
-export interface ReadingSources {
+export interface ReadingsDeps {
   traffic(): Traffic
   /** Rejects if the store does not answer. */
   figures(): Promise<Figures>
   memoryBytes(): number
 }
 
-/** What only grows, and is told as so much a second. */
+/** Totals that only grow; they are reported as rates per second. */
 interface Counters {
   readonly at: number
   readonly messages: number
@@ -19,20 +19,20 @@ interface Counters {
   readonly bytes: number
 }
 
-/** Reads the figures of the server; rates are those since the reading before, and 0 in the first. */
+/** Reads the figures of the server. Rates are since the previous reading, and 0 in the first. */
 export class Readings {
   #before: Counters | undefined
 
   constructor(
-    private readonly sources: ReadingSources,
+    private readonly deps: ReadingsDeps,
     private readonly clock: Clock,
     private readonly delay: DelayMeter,
   ) {}
 
   /** Rejects if the store does not answer. */
   async take(): Promise<Reading> {
-    const figures = await this.sources.figures()
-    const traffic = this.sources.traffic()
+    const figures = await this.deps.figures()
+    const traffic = this.deps.traffic()
     const { events, bytes } = traffic
     const perSecond = this.#rates({
       at: this.clock.now(),
@@ -51,7 +51,7 @@ export class Readings {
       events_per_second: perSecond('events'),
       bytes_per_second: perSecond('bytes'),
       held_bytes: traffic.heldBytes,
-      memory_bytes: this.sources.memoryBytes(),
+      memory_bytes: this.deps.memoryBytes(),
       event_loop_delay_ms: rounded(this.delay.read()),
     }
   }
@@ -64,7 +64,7 @@ export class Readings {
     const before = this.#before ?? now
     this.#before = now
     const seconds = (now.at - before.at) / 1000
-    // A store that lost its memory counts from the beginning.
+    // The counters of a store that lost its memory start again at 0.
     return (counter) =>
       seconds > 0 ? rounded(Math.max(0, now[counter] - before[counter]) / seconds) : 0
   }

@@ -1,32 +1,32 @@
 /**
- * Standard output and standard error of a server, which has to go on whatever they are: a file on a full disk, a pipe
- * that nobody reads or whose reader is gone, a terminal that is stopped. Node's own `process.stderr` blocks the process
- * on files and terminals. Why so: docs/decisions/0034-logging-never-blocks.md.
+ * Standard output and standard error of a server. The server must keep running whatever they are: a file on a full
+ * disk, a pipe without a reader or with one that does not read, a stopped terminal. Node's own `process.stderr` blocks
+ * the process on files and terminals. Reasons: docs/decisions/0034-logging-never-blocks.md.
  */
 import { constants, fstatSync, openSync, write } from 'node:fs'
 import { isatty } from 'node:tty'
 import { Output, type WriteSome } from './output.ts'
 
-/** Of each of the two. */
+/** For each of the two streams. */
 const MAX_WAITING_BYTES = 1_048_576
-/** How long the end of the process waits for lines to be written. */
+/** How long the process waits for the last lines before it exits. */
 const LAST_FLUSH_MS = 500
 
 const opened = new Map<1 | 2, Output>()
 
-/** Lines for people. */
+/** For messages to people. */
 export const standardOutput = (): Output => outputTo(1, peopleNotice)
 
-/** Lines of the log. */
+/** For the log. */
 export const standardError = (): Output => outputTo(2, logNotice)
 
-/** Ends the process once what was said is written, or cannot be written soon. */
+/** Exits the process when all lines are written, or cannot be written soon. */
 export function endProcess(exitCode: number): void {
   const end = (): never => process.exit(exitCode)
   Promise.all([...opened.values()].map((output) => output.flush(LAST_FLUSH_MS))).then(end, end)
 }
 
-/** One for each descriptor: two would mix their lines. */
+/** Returns the only output for each descriptor: two would mix their lines. */
 function outputTo(fd: 1 | 2, notice: (dropped: number) => string): Output {
   const found = opened.get(fd)
   if (found) return found
@@ -37,7 +37,7 @@ function outputTo(fd: 1 | 2, notice: (dropped: number) => string): Output {
 
 const peopleNotice = (dropped: number): string => `(${lines(dropped)} dropped)\n`
 
-/** As pino writes a warning. The gap is told whatever `log_level` is. */
+/** In pino's format for warnings. It is written whatever `log_level` is. */
 const logNotice = (dropped: number): string =>
   `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: `${lines(dropped)} dropped: standard error could not be written` })}\n`
 
@@ -50,27 +50,27 @@ function writeTo(fd: 1 | 2): WriteSome {
   return toDescriptor(isatty(fd) ? terminalOf(fd) : fd)
 }
 
-/** Node sets pipes and sockets to non-blocking, and waits for room in them without a thread. */
+/** Node makes pipes and sockets non-blocking, and waits for room in them without a thread. */
 function toStream(stream: NodeJS.WriteStream): WriteSome {
-  stream.on('error', () => {}) // the callback is told as well
+  stream.on('error', () => {}) // the write callback gets the error as well
   return (bytes, done) =>
     stream.write(bytes, (error) => done(error ?? null, error ? 0 : bytes.length))
 }
 
-/** In a thread: a disk may be slow. */
+/** Writes in a thread, because a disk may be slow. */
 function toDescriptor(fd: number): WriteSome {
   return (bytes, done) => write(fd, bytes, 0, bytes.length, null, done)
 }
 
 /**
- * The same terminal once more, and non-blocking. While a terminal is stopped, a thread that writes to it is stuck, and
- * with it the end of the process, which waits for its threads.
+ * Opens the same terminal again, as non-blocking. A thread that writes to a stopped terminal hangs, and so does the
+ * exit of the process, which waits for its threads.
  */
 function terminalOf(fd: 1 | 2): number {
   try {
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   } catch {
-    return fd // a system without /proc, or a terminal of somebody else
+    return fd // a system without /proc, or a terminal of another user
   }
 }

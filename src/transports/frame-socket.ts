@@ -2,7 +2,7 @@
 import { WebSocket, WebSocketServer } from 'ws'
 import { destroyOnError } from '../net/destroy-on-error.ts'
 import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
-import { endSoon, throwAway } from '../net/unread.ts'
+import { discardInput, endSoon } from '../net/unread.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ClientOptions } from 'ws'
@@ -89,7 +89,7 @@ export function readFrames(socket: Duplex, head: Buffer): Buffer {
  * does not answer the close.
  */
 export function stopReading(socket: Duplex): void {
-  throwAway(socket)
+  discardInput(socket)
   endSoon(socket)
 }
 

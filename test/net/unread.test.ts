@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { cutIdle } from '../../src/net/unread.ts'
+import { destroyIdle } from '../../src/net/unread.ts'
 import { until } from '../helpers/http.ts'
 
 /** A socket that takes a while to be destroyed. */
@@ -19,7 +19,7 @@ function aSlowSocket(): Socket {
 describe('sockets that were idle too long', () => {
   it('are cut, many of them in several turns', async () => {
     const sockets = Array.from({ length: 100 }, aSlowSocket)
-    for (const socket of sockets) cutIdle(socket)
+    for (const socket of sockets) destroyIdle(socket)
     const atOnce = sockets.filter(({ destroyed }) => destroyed).length
     expect(atOnce).toBeGreaterThan(0)
     expect(atOnce).toBeLessThan(50)
@@ -28,7 +28,7 @@ describe('sockets that were idle too long', () => {
 
   it('are let be if a request came while they waited for it', async () => {
     const sockets = Array.from({ length: 50 }, aSlowSocket)
-    for (const socket of sockets) cutIdle(socket)
+    for (const socket of sockets) destroyIdle(socket)
     const last = sockets.at(-1)
     last?.setTimeout(0)
     await until(() => sockets.slice(0, -1).every(({ destroyed }) => destroyed), 'the end of others')

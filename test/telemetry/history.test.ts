@@ -4,7 +4,7 @@ import { CAPACITY, FiguresHistory, INTERVAL_MS } from '../../src/telemetry/histo
 import { Readings } from '../../src/telemetry/readings.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import type { DelayMeter } from '../../src/telemetry/event-loop.ts'
-import type { ReadingSources } from '../../src/telemetry/readings.ts'
+import type { ReadingsDeps } from '../../src/telemetry/readings.ts'
 
 const STORE = {
   users: 5,
@@ -24,14 +24,14 @@ class Bench {
   readonly faults: unknown[] = []
   isDown = false
   isMeasuring = false
-  readonly #sources: ReadingSources = {
+  readonly #deps: ReadingsDeps = {
     figures: () =>
       this.isDown ? Promise.reject(new Error('gone')) : Promise.resolve({ ...this.figures }),
     traffic: () => ({ ...this.traffic }),
     memoryBytes: () => 1000,
   }
   readonly history = new FiguresHistory(
-    () => new Readings(this.#sources, this.clock, this.#measure()),
+    () => new Readings(this.#deps, this.clock, this.#measure()),
     this.clock,
     (fault) => this.faults.push(fault),
   )

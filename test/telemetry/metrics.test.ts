@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Metrics } from '../../src/telemetry/metrics.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import type { Figures } from '../../src/store/store.ts'
-import type { MetricSources } from '../../src/telemetry/metrics.ts'
+import type { MetricsDeps } from '../../src/telemetry/metrics.ts'
 
 const FIGURES: Figures = {
   users: 5,
@@ -21,7 +21,7 @@ class Bench {
   readonly faults: unknown[] = []
   readonly waiting: Question[] = []
   trafficCalls = 0
-  readonly #sources: MetricSources = {
+  readonly #deps: MetricsDeps = {
     traffic: () => {
       this.trafficCalls++
       return TRAFFIC
@@ -35,7 +35,7 @@ class Bench {
       isOutOfFiles: false,
     }),
   }
-  readonly metrics = new Metrics(this.#sources, this.clock, (fault) => this.faults.push(fault))
+  readonly metrics = new Metrics(this.#deps, this.clock, (fault) => this.faults.push(fault))
 
   /** Begins a scrape, and resolves once the store has been asked. */
   async begin(): Promise<{ readonly found: Promise<Map<string, number>> }> {

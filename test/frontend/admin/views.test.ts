@@ -45,7 +45,7 @@ describe('signing in and out', () => {
     await page.getByLabel('User').fill('admin')
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button').click()
-    await page.getByRole('alert').getByText('User or password is wrong.').waitFor()
+    await page.getByRole('alert').getByText('Wrong user name or password.').waitFor()
 
     await page.getByLabel('User').fill('admin')
     await page.getByLabel('Password').fill('admin_secret')
