@@ -7,7 +7,7 @@ import { RawClient, closeClients } from '../helpers/websocket.ts'
 import { expectNothingDone, expectRefusal } from './refusal.ts'
 import type { TestServer } from '../helpers/server.ts'
 
-/** Every route that reads a body as JSON, with a body that it takes but for the one fault that a test adds. */
+/** All routes that read a JSON body, each with a body that is valid except for the error that a test adds. */
 const SIGNED = [
   ['POST /connect', { username: 'mallory', channels: ['made by mallory'] }],
   ['POST /subscribe', { conn_id: '$conn', channels: ['made by mallory'] }],
@@ -62,7 +62,7 @@ describe('bodies', () => {
         'undefined',
         '<connect/>',
         'a=b&c=d',
-        // Cut within a character, a byte that UTF-8 never has, an overlong slash, half a surrogate pair.
+        // Truncated character, a byte that is never valid in UTF-8, overlong slash, half a surrogate pair.
         Buffer.concat([Buffer.from(text.slice(0, -2)), Buffer.from([0xc3])]),
         Buffer.from(`{"username": "\xff", "channels": []}`, 'latin1'),
         Buffer.from([0x22, 0xc0, 0xaf, 0x22]),

@@ -80,7 +80,7 @@ describe('callers', { timeout: 90_000 }, () => {
         expect(await status(text), text.slice(0, 60)).toBe(401)
         const query = `conn_id=${connId}&secret=${encodeURIComponent(text)}`
         expectRefusal(await send(server, `GET /listen?${query}`), 401, 'request')
-        // The original does not look at signatures of /ws, which needs none and does nothing with one.
+        // Channelstream does not check signatures on /ws: none is needed there, and it has no effect.
         const client = await RawClient.connect(server)
         client.write(handshake(`/ws?${query}`))
         expect(await client.answered(), text.slice(0, 60)).toBe(101)
@@ -306,7 +306,7 @@ describe('callers', { timeout: 90_000 }, () => {
       },
     )
 
-    /** The log with whatever is written as lists of bytes turned into text. */
+    /** Converts lists of bytes in the log to text. */
     const readable = (log: string): string =>
       log.replaceAll(/\[((?:\d{1,3},)+\d{1,3})\]/g, (_all, bytes: string) =>
         Buffer.from(bytes.split(',').map(Number)).toString('latin1'),

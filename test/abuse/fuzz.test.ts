@@ -47,7 +47,7 @@ describe('whatever is sent', { timeout: 90_000 }, () => {
     expect(body, `${status} ${text}`).not.toBeUndefined()
   }
 
-  /** Fields by the names that the server knows, with values that are right about as often as wrong. */
+  /** Fields with names that the server knows. About half of their values are valid. */
   const name = fc.oneof(fc.constantFrom('room', 'alice', ''), fc.string({ unit: 'binary' }))
   const leaf = fc.oneof(
     name,

@@ -248,10 +248,10 @@ describe('limits', { timeout: 90_000 }, () => {
       ],
     ]
     it.each(wrong)('%s', async (_what, line, body) => {
-      await backend.send('POST /info') // warm
+      await backend.send('POST /info') // warm-up
       const began = process.cpuUsage()
       const answer = await backend.send(line, { body })
-      // The server is in this process. Its own time counts, not that of whatever else the machine does.
+      // The server runs in this process. Processor time is measured, so that other load on the machine does not count.
       const { user, system } = process.cpuUsage(began)
       expect(answer.status).toBe(422)
       expect(answer.text.length).toBeLessThan(4 * body.length)

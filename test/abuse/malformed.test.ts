@@ -11,7 +11,7 @@ import type { PhiloteTestServer } from '../philote/start.ts'
 
 const UNREADABLE = { request: 'The request cannot be read.' }
 
-/** What is wrong with a request, and its version and its lines about the host. */
+/** What is wrong with the request, its HTTP version, and its `Host` lines. */
 const MALFORMED: readonly (readonly [string, string, readonly string[]])[] = [
   ['two hosts', 'HTTP/1.1', ['Host: a', 'Host: b']],
   ['the same host twice', 'HTTP/1.1', ['Host: a', 'X: y', 'hOST: a']],

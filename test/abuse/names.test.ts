@@ -5,7 +5,10 @@ import { startServer } from '../helpers/server.ts'
 import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
 
-/** Names that are special somewhere between here and the browser: to JavaScript, HTTP, HTML, terminals, Unicode. */
+/**
+ * Names that have a special meaning somewhere between server and browser: in JavaScript, HTTP, HTML, terminals,
+ * Unicode.
+ */
 const ODD_NAMES = [
   '__proto__',
   'constructor',

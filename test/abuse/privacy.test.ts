@@ -24,7 +24,7 @@ describe('what is meant for some', { timeout: 90_000 }, () => {
   describe('while somebody was taken out of a channel', () => {
     let round = 0
 
-    /** Ann is in a room, is taken out of it, and lets somebody speak; answers the cursor that she had. */
+    /** Removes Ann from a room, and then posts to it. Returns the cursor that she had before. */
     async function takenOut() {
       const room = `shut ${round++}`
       const ann = await backend.connect('ann', [room])
@@ -89,7 +89,7 @@ describe('what is meant for some', { timeout: 90_000 }, () => {
     let room: string
     let round = 0
 
-    /** A room with Alice, Bob, and Bob’s second connection, which is away. */
+    /** A room with Alice, Bob, and Bob’s second connection, which is offline. */
     async function meet(): Promise<void> {
       room = `private ${round++}`
       const configs = { channel_configs: { [room]: KEPT } }
@@ -100,7 +100,7 @@ describe('what is meant for some', { timeout: 90_000 }, () => {
       await away.breakOff()
     }
 
-    /** Everything that Bob can get: live, caught up, and in the answers that are about him. */
+    /** Returns everything that Bob can get: live, by catch-up, and in answers about him. */
     async function seenByBob(): Promise<string> {
       await backend.say(room, 'the end')
       await bob.heard('the end')
@@ -262,11 +262,11 @@ describe('what is meant for some', { timeout: 90_000 }, () => {
         message: { text: `room ${room} round ${round}` },
       }))
       const posted = backend.call('POST /message', [...personal, ...shared])
-      // Meanwhile a third of them breaks off and comes back.
+      // Meanwhile a third of the clients disconnect and reconnect.
       clients = await Promise.all(
         clients.map(async (client) => {
           if ((client.i + round) % 3 !== 0) return client
-          // What was on its way when it broke off is asked for again, by the cursor.
+          // The cursor requests the events that were lost in transit.
           await client.listener.breakOff()
           keep(client)
           const cursor = client.listener.events.at(-1)?.id

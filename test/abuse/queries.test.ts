@@ -50,7 +50,7 @@ describe('queries', () => {
     await server.close()
   })
 
-  /** The answer to a handshake that is refused. */
+  /** Returns the answer to a refused handshake. */
   async function refusedHandshake(target: string) {
     const client = await RawClient.connect(server)
     client.write(handshake(target))

@@ -1,12 +1,12 @@
 import { expect } from 'vitest'
 import type { Answer, Backend } from '../helpers/http.ts'
 
-/** Traces of the server's inside: stacks, paths, modules. */
+/** Traces of server internals: stacks, paths, modules. */
 const INSIDE = /\bat \S+ \(|\.[jt]s:\d+|node_modules|node:internal|\/(?:src|dist|work|home|tmp)\//
 
 /**
- * A refusal as callers need it: a 4xx, in JSON, that names what is wrong and shows nothing of the server's inside.
- * `field` is the first step of the path to the fault: the key of the answer.
+ * Expects a refusal that is useful to callers: a 4xx in JSON that names the error and shows no server internals.
+ * `field` is the first step of the path to the error: the key in the answer.
  */
 export function expectRefusal(answer: Answer, status: number, field: string): void {
   const seen = `${answer.status} ${answer.text.slice(0, 500)}`
@@ -16,7 +16,7 @@ export function expectRefusal(answer: Answer, status: number, field: string): vo
   if (status === 422) expectComplaints(answer.body)
 }
 
-/** `{"field": ["…"]}`, or the same further down. */
+/** `{"field": ["…"]}`, or the same in a nested object. */
 function expectComplaints(body: unknown): void {
   for (const complaints of Object.values(body as object) as unknown[]) {
     if (!Array.isArray(complaints)) expectComplaints(complaints)
@@ -24,7 +24,7 @@ function expectComplaints(body: unknown): void {
   }
 }
 
-/** Sees to it that `act` changes nothing that can be seen of the server. */
+/** Expects that `act` changes nothing that is visible through the API. */
 export async function expectNothingDone(backend: Backend, act: () => Promise<void>): Promise<void> {
   const before = await backend.facts()
   await act()

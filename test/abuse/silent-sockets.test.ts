@@ -37,7 +37,7 @@ describe(
 
     type Begin = (socket: Socket, index: number) => Promise<void> | void
 
-    /** Few at a time: that they all come at once is not what is looked at. */
+    /** A few at a time: this is not a test of many connections that open at once. */
     async function open(port: number, begin: Begin, lives: number[]): Promise<Socket[]> {
       const sockets: Socket[] = []
       for (let index = 0; index < SOCKETS; index += AT_A_TIME) {
@@ -56,7 +56,10 @@ describe(
       return sockets
     }
 
-    /** Those of one kind after those of the other, so that nothing is waited for twice. Answers the shortest life, in ms. */
+    /**
+     * Opens sockets of each kind, one kind after the other, and waits once for all of them to end. Returns the shortest
+     * life in ms.
+     */
     async function timeOut(
       what: string,
       ...kinds: readonly (readonly [port: number, begin: Begin])[]
@@ -71,13 +74,13 @@ describe(
       return Math.min(...lives)
     }
 
-    // Half of them have a time-out for their head, and half one for their first word; both are looked at together.
+    // Half of the sockets hit the timeout for headers, half the one for the first byte. Both are tested together.
     it("without a word or with a head that does not end, and without a word at Philote's port", async () => {
       const begin: Begin = (socket, index) => {
         if (index % 2 === 0) socket.write('GET / HTTP/1.1\r\nHost: x\r\n')
       }
       const shortest = await timeOut('silence', [server.port, begin], [philotePort, () => {}])
-      // They were let be until their time was over.
+      // No socket was closed before its timeout.
       expect(shortest).toBeGreaterThan(5_000)
     })
 

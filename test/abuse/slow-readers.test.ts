@@ -7,7 +7,7 @@ import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 const MEGABYTE = 1_048_576
 const LARGE = 'x'.repeat(500_000)
 
-/** Posts large messages, numbered, until `enough`; answers how many. */
+/** Posts large numbered messages until `enough`. Returns their number. */
 async function flood(
   backend: Backend,
   channel: string,
@@ -49,7 +49,7 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
       await listener.heard('end')
       expect(listener.texts).toEqual([...numbers(sent), 'end'])
     }
-    expect(await isMember('slow')).toBe(true) // it may come back
+    expect(await isMember('slow')).toBe(true) // it may reconnect
 
     slow.readOn()
     await until(() => slow.isOver, 'the slow client to be cut', 6_000)
@@ -94,7 +94,7 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
       }
       await reader.heard(`${round} 29`)
     }
-    // 30 MB were posted; held back for each of 40 clients that would be 1200.
+    // 30 MB were posted. Queued separately for each of 40 clients that would be 1200 MB.
     expect((await server.residentBytes()) - before).toBeLessThan(250 * MEGABYTE)
     expect(reader.texts).toHaveLength(60)
   })
@@ -125,14 +125,14 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
       poll.stopReading()
     }
     const quick = send(server, `GET /listen?conn_id=${await backend.connect('quick', ['room'])}`)
-    // Enough in one answer that the network cannot take it.
+    // More in one answer than the network buffers hold.
     for (let sent = 0; sent < 40; sent++) {
       await backend.say('room', String(sent), { filling: LARGE })
     }
     await reader.heard('39')
     expect(reader.texts).toEqual(numbers(40))
-    expect((await quick).status).toBe(200) // by now the others have been answered too
-    // Each of them waits for 20 MB, all of them together for 200.
+    expect((await quick).status).toBe(200) // the other polls have been answered as well
+    // 20 MB are queued for each client, 200 MB for all of them.
     expect((await server.residentBytes()) - before).toBeLessThan(250 * MEGABYTE)
     await until(() => reader.presenceOf('slow 0').includes('parted'), 'them to part', 60_000)
   })
@@ -155,7 +155,7 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
     const [epoch] = reader.events[0]?.id.split('-') ?? []
     const poll = await RawClient.connect(server)
     poll.stopReading()
-    // 20 MB in one answer, which the network cannot take.
+    // 20 MB in one answer, more than the network buffers hold.
     poll.write(signedHead(`GET /listen?conn_id=${connId}&cursor=${epoch}-0`, {}))
     await until(() => reader.presenceOf('slow').includes('parted'), 'it to part', 12_000)
     poll.readOn()

@@ -7,8 +7,8 @@ import { Listener, RawClient, closeClients, handshake } from '../helpers/websock
 const SOCKETS = 60
 
 /**
- * A server that waits a fraction of its usual time. The timeouts are public properties of Node's server, read at
- * each of its checks, which are two seconds apart.
+ * Starts a server with shortened timeouts. They are public properties of Node's server, which reads them at each of its
+ * checks, every two seconds.
  */
 async function startImpatientServer() {
   const server = await startServer()

@@ -7,7 +7,7 @@ import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
 import { OPCODE, RawClient, clientFrame, closeClients, handshake } from '../helpers/websocket.ts'
 import { signToken } from '../philote/client.ts'
 
-/** Little that is sent, and much to look at: as much of it as may come in one turn of the event loop. */
+/** Few bytes that take much processing: as many as may arrive in one turn of the event loop. */
 const BYTES = 2_000_000
 const SECRET = 'secret'
 
@@ -18,7 +18,7 @@ const filled = (piece: Buffer | string, length = BYTES): Buffer => {
 const ask = (line: string): string => `${line} HTTP/1.1\r\nHost:\r\n\r\n`
 const inChunks = (line: string): string =>
   ask(line).replace('\r\n\r\n', '\r\nTransfer-Encoding: chunked\r\n\r\n')
-/** Some ten thousand, which take half a second. The last of them asks for the end. */
+/** About ten thousand requests, which take half a second. The last one closes the connection. */
 const requests = (line: string, length = 300_000): readonly [Buffer, false] => {
   const last = ask(line).replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')
   return [Buffer.concat([filled(ask(line), length), Buffer.from(last)]), false]
@@ -40,7 +40,7 @@ describe('what comes in small pieces does not hold the event loop', { timeout: 1
   }
   afterEach(closeClients)
 
-  /** Sends `bytes` as fast as the server takes them, says that there is no more, and waits for the end. */
+  /** Sends `bytes` as fast as the server reads them, ends the stream, and waits for the close. */
   async function pour(client: RawClient, bytes: Buffer, saysEnd = true): Promise<void> {
     client.write(bytes)
     await until(() => client.unsent === 0 || client.isOver, 'the server to take all', 60_000)

@@ -1,12 +1,12 @@
-/** What SECURITY.md says of callers without a signature, a cookie, a token and a conn_id. */
+/** What SECURITY.md promises about callers without a signature, cookie, token or conn_id. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 import type { TestServer } from '../helpers/server.ts'
 
-/** Methods that no page of the documentation names, because any method is taken. */
+/** Includes methods that are not documented, because some routes accept any method. */
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']
-/** Pages and what belongs to them, which the description of the API leaves out. */
+/** Pages and what belongs to them. The OpenAPI document leaves most of them out. */
 const HIDDEN = [
   '/',
   '/admin',
@@ -20,7 +20,7 @@ const HIDDEN = [
   '/api-explorer/json',
   '/openapi.json',
 ]
-/** The sign-in, whether the server is well, and the end of a connection that nobody has. */
+/** Sign-in, health, and the end of an unknown connection. */
 const OPEN = [
   'GET /admin/sign_in',
   'GET /health',

@@ -8,15 +8,15 @@ import { Listener, closeClients, handshake } from '../helpers/websocket.ts'
 import { expectRefusal } from './refusal.ts'
 
 const CONN_ID = '00000000-0000-4000-8000-000000000001'
-/** A little less than what a body may have. */
+/** Slightly less than the maximum length of a body. */
 const BODY_LENGTH = 1_040_000
-/** What an answer may have that only tells what is wrong. */
+/** The maximum length of an answer that only reports errors. */
 const MAX_REFUSAL_LENGTH = 150_000
 
 const times = <Item>(count: number, item: (index: number) => Item): Item[] =>
   Array.from({ length: count }, (_, index) => item(index))
 
-/** As many of these parts, with commas between them, as a body has room for. */
+/** Fills a body with as many of these parts, separated by commas, as fit into it. */
 function filled(part: (index: number) => string, start = '', end = ''): string {
   const parts: string[] = []
   let length = start.length + end.length
@@ -32,7 +32,7 @@ const name = (index: number) => `"c${index}"`
 
 const NO_DETAILS = { info: { include_users: false, include_history: false } }
 
-/** Opens a WebSocket, and throws away what comes. */
+/** Opens a WebSocket and discards everything that arrives. */
 async function openDeaf({ host, port }: ServerProcess, connId: string): Promise<void> {
   const socket = connect(port, host)
   socket.on('error', () => socket.destroy())
@@ -42,10 +42,10 @@ async function openDeaf({ host, port }: ServerProcess, connId: string): Promise<
   socket.resume()
 }
 
-/** `field`: the key of a refusal. */
+/** `field`: the key in the refusal. */
 type Case = readonly [what: string, line: string, body: string, status: number, field?: string]
 
-/** Without the body in the names of tests. */
+/** Keeps the body out of test names. */
 const named = (cases: readonly Case[]) => cases.map((each) => [each[0], each] as const)
 
 describe('no request holds the event loop', { timeout: 120_000 }, () => {
@@ -78,7 +78,7 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
   }
 
   const signed: readonly Case[] = [
-    // Limits on how much there is.
+    // Limits on the amount.
     [
       'more messages than allowed',
       'POST /message',
@@ -207,7 +207,7 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       422,
       'state_public_keys',
     ],
-    // Faults.
+    // Invalid values.
     ['numbers for messages', 'POST /message', JSON.stringify(times(5_000, () => 1)), 422, '0'],
     [
       'faulty messages',
@@ -324,7 +324,7 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       `{${times(1_000, (n) => `"\\ud800${n}":{}`).join()}}`,
       422,
     ],
-    // What JSON there is.
+    // Kinds of JSON.
     ['brackets', 'POST /message', '['.repeat(BODY_LENGTH), 400, 'body'],
     ['brackets that are not closed', 'POST /message', filled(() => '{"a":[', '[', ''), 400, 'body'],
     ['an end that is missing', 'POST /message', filled(members('1'), '[{', ''), 400, 'body'],

@@ -8,7 +8,7 @@ import type { TestServer } from '../helpers/server.ts'
 
 const MEGABYTE = 1_048_576
 const SOCKETS = 64
-/** What each socket sends: a body of a byte a chunk takes six bytes for each. */
+/** What each socket sends: chunks of one byte, which take six bytes each. */
 const CHUNKS = Buffer.from('1\r\nx\r\n'.repeat(200_000))
 const CHUNKED = { 'Transfer-Encoding': 'chunked' }
 
@@ -32,7 +32,7 @@ describe('bodies in chunks of a byte, of which none ends', { timeout: 120_000 },
   afterEach(closeClients)
   afterAll(killProcesses)
 
-  /** Sends them on many sockets; answers the statuses of those that were answered. */
+  /** Sends the chunks on many sockets. Returns the statuses of those that were answered. */
   async function flood(text: string, port = server.port): Promise<number[]> {
     const clients = await Promise.all(
       Array.from({ length: SOCKETS }, () => RawClient.connect({ host: server.host, port })),
@@ -159,7 +159,7 @@ describe('the memory for all bodies', { timeout: 60_000 }, () => {
     await server.close()
   })
 
-  /** Sends 90 kB of a body and leaves it there. */
+  /** Sends 90 kB of a body and then stops. */
   async function begin({ headers, prefix } = PLAIN): Promise<RawClient> {
     const client = await RawClient.connect(server)
     client.write(signedHead('POST /message', headers))

@@ -37,7 +37,7 @@ describe('WebSockets', { timeout: 90_000 }, () => {
   const openRaw = async (user = 'mallory') =>
     RawClient.openWebSocket(server, await backend.connect(user, ['room']))
 
-  /** Another client, there all the time, is served as if nothing had happened. */
+  /** Checks that another client, connected all the time, is still served. */
   async function othersAreServed(): Promise<void> {
     const text = randomBytes(8).toString('hex')
     await backend.say('witnessed', text)
@@ -339,7 +339,7 @@ describe('WebSockets', { timeout: 90_000 }, () => {
     await pause(50)
     expect(listeners.flatMap(({ texts }) => texts)).toEqual(['hello'])
     expect((await backend.info()).channels['twin room']?.total_connections).toBe(1)
-    // All but the two newest have been told to stay away.
+    // All but the two newest were closed and told not to reconnect.
     const codes = listeners.flatMap(({ ending }) => ending?.code ?? [])
     expect(codes).toEqual(Array.from({ length: 8 }, () => 4509))
   })

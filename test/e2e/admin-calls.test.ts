@@ -1,4 +1,4 @@
-/** Who is signed in to the admin panel may do what the backend may, from the panel’s own pages only. */
+/** Users who are signed in to the admin panel may do what the backend may, but only from the panel’s own pages. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { Backend, send } from '../helpers/http.ts'
@@ -9,7 +9,7 @@ let server: ServerProcess
 let admin: Admin
 
 beforeAll(async () => {
-  // Nobody may sign from here, so that whatever is allowed is the panel’s doing.
+  // Signatures from this address do not count, so everything that is allowed is allowed for the panel.
   server = await ServerProcess.start({ settings: { allow_posting_from: '10.9.9.9' } })
   admin = await Admin.signIn(server)
 })

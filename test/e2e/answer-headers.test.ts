@@ -1,4 +1,4 @@
-/** Headers that tell browsers, caches and proxies what they may do with answers. */
+/** Headers that tell browsers, caches and proxies how to treat answers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { Backend, send } from '../helpers/http.ts'

@@ -1,4 +1,6 @@
-/** Clients whose network ends in the very moment in which something is told: what was not handed over is told later. */
+/**
+ * Clients whose network fails just as an event is published: the events that they missed arrive after the reconnect.
+ */
 import { stat } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MessagesRequest } from '../../src/protocol/requests.ts'
@@ -10,7 +12,7 @@ import type { TestServer } from '../helpers/server.ts'
 
 let server: TestServer
 let backend: Backend
-/** The server's side of each connection, the newest last. */
+/** The server's sockets, newest last. */
 const accepted: Socket[] = []
 
 beforeAll(async () => {
@@ -23,7 +25,7 @@ afterAll(async () => {
   await server.close()
 })
 
-/** Posts within this turn of the event loop: in memory it is done before the call returns. */
+/** Posts within this turn of the event loop: the memory store publishes before the call returns. */
 function sayNow(channel: string, ...texts: string[]): void {
   const messages = texts.map((text) => ({ user: 'backend', channel, message: { text } }))
   void server.app.hub.postMessages(MessagesRequest.parse(messages))
@@ -57,7 +59,7 @@ describe('a client that comes back without a cursor', { timeout: 90_000 }, () =>
     for (let round = 0; round < 10; round++) {
       const channel = `refused ${round}`
       const { connId, raw } = await meet(channel)
-      // Between what came from the network and what is written: the reset is there, and not read yet.
+      // After the network was read and before events are written: the reset has arrived but was not read yet.
       await new Promise<void>((resolve) =>
         stat('/', () => {
           raw.reset()

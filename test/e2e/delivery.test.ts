@@ -107,7 +107,7 @@ describe('from post to socket', () => {
 
   it('an open socket gets the messages of a channel from subscribing to unsubscribing', async () => {
     const { connId, listener } = await join('ann', ['always'])
-    await backend.say('sometimes', 'too early') // no such channel yet
+    await backend.say('sometimes', 'too early') // the channel does not exist yet
     await backend.call('POST /subscribe', { conn_id: connId, channels: ['sometimes'] })
     await backend.say('sometimes', 'in time')
     await backend.call('POST /unsubscribe', { conn_id: connId, channels: ['sometimes'] })

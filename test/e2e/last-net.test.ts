@@ -1,4 +1,4 @@
-/** Faults that no code of the server was there for. */
+/** Errors that no code of the server handles. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { FAULTY, provoke } from '../helpers/faulty-checker.ts'
 import { Backend, send, until, within } from '../helpers/http.ts'
@@ -17,7 +17,7 @@ interface Entry {
 const start = (settings: StartOptions['settings'] = {}): Promise<ServerProcess> =>
   ServerProcess.start({ ...FAULTY, settings: { shutdown_grace: 1.5, ...settings } })
 
-/** Waits for the entry of the log that has this. */
+/** Resolves with the log entry that contains `part`. */
 async function entry(server: ServerProcess, part: string): Promise<Entry> {
   const find = (): string | undefined =>
     server.stderr.split('\n').find((line) => line.includes(part) && line.endsWith('}'))

@@ -27,21 +27,21 @@ describe('clients that go', { timeout: 90_000 }, () => {
     await killProcesses()
   })
 
-  /** A room with somebody who watches. */
+  /** Returns a listener in a room with presence. */
   async function watched(room: string): Promise<Listener> {
     const channel_configs = { [room]: { notify_presence: true } }
     const connId = await backend.connect('watcher', [room], { channel_configs })
     return Listener.open(server, connId)
   }
 
-  /** Milliseconds until the watcher is told that the user parted. */
+  /** Returns the milliseconds until the watcher gets the user's `parted`. */
   async function partedAfter(watcher: Listener, user: string, withinMs = 5_000): Promise<number> {
     const began = performance.now()
     await until(() => watcher.presenceOf(user).includes('parted'), `${user} to part`, withinMs)
     return performance.now() - began
   }
 
-  /** By then a second `parted` would have come. */
+  /** Waits long enough for a second `parted` to arrive. */
   async function expectPartedOnce(watcher: Listener, user: string): Promise<void> {
     await pause(1_200)
     expect(watcher.presenceOf(user)).toEqual(['joined', 'parted'])

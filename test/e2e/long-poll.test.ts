@@ -13,7 +13,7 @@ const GATHER_S = 0.8
 const textsOf = ({ body }: Answer): unknown[] =>
   (body as ReceivedEvent[]).map(({ message }) => message?.text)
 
-/** The turns of which do not end, as far as flushes go, while they are held. */
+/** A clock that can hold back tasks for the end of the turn, and with them flushes. */
 class HeldTurns {
   isHeld = false
   readonly #waiting: (() => void)[] = []
@@ -69,10 +69,10 @@ describe.concurrent('long polling', () => {
   const poll = (connId: string, query = '', signal?: AbortSignal) =>
     send(server, `GET /listen?conn_id=${connId}${query}`, signal && { signal })
 
-  /** A poll that the server has taken: the request after it has been answered. */
+  /** Resolves when the server has parked the poll: a later request has been answered. */
   async function parked(connId: string, query = '', signal?: AbortSignal) {
     const answer = poll(connId, query, signal)
-    answer.catch(() => {}) // looked at later
+    answer.catch(() => {}) // checked later
     await pause(30)
     await backend.call('POST /info')
     return { answer }
@@ -155,7 +155,7 @@ describe.concurrent('long polling', () => {
 
     const during = new AbortController()
     const { answer } = await parked(connId, '', during.signal)
-    await backend.say('abort', '2') // gathered with 1, not answered yet
+    await backend.say('abort', '2') // gathered together with 1, not answered yet
     during.abort()
     await expect(answer).rejects.toThrow()
     await backend.say('abort', '3')
@@ -172,7 +172,7 @@ describe.concurrent('long polling', () => {
     const texts = textsOf(await older.answer)
     await backend.say('two polls', '2')
     texts.push(...textsOf(await newer))
-    // A slow machine may need one poll more.
+    // A slow machine may need one more poll.
     if (texts.length < 2) texts.push(...textsOf(await poll(connId)))
     expect(texts).toEqual(['1', '2'])
   })

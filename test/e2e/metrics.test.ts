@@ -7,7 +7,7 @@ import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
 import type { Address } from '../helpers/http.ts'
 import type { TestServer } from '../helpers/server.ts'
 
-/** Figures of one server, by name, without the prefix of all of them. */
+/** Returns the metrics of one server by name, without their common prefix. */
 async function figures(server: Address): Promise<Record<string, number>> {
   const { status, text } = await send(server, 'GET /metrics')
   expect(status).toBe(200)

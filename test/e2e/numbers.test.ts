@@ -13,16 +13,16 @@ const SECRET = 'philote secret'
 const ID = '1234567890123456789'
 const UUID = '00000000-0000-4000-8000-000000000001'
 const LIST = `[${AS_POSTED.join()}]`
-/** Longer than what is parsed at once. */
+/** Too long to be parsed in one step. */
 const LONG = 'x'.repeat(100_000)
 
-/** A name of a test's own. */
+/** Makes names unique to a test. */
 let names = 0
 const fresh = (what: string): string => `${what}${++names}`
 
 describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s', (kind) => {
   let redis: RedisServer | undefined
-  /** Where the backend calls, and where clients are: with Redis, another server. */
+  /** The server that the backend calls, and the one that clients use. With Redis they differ. */
   let [server, clients]: ServerProcess[] = []
   let backend: Backend
   let philotePort: number
@@ -30,7 +30,7 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
   beforeAll(async () => {
     if (kind === 'Redis') redis = await RedisServer.start()
     philotePort = await freePort()
-    // Nobody is collected meanwhile, however slow the machine is: what is there is compared.
+    // Connections must not expire during the tests, however slow the machine is: the answers are compared.
     const lasting = { gc_conns_after: 600 }
     const shared = redis ? { redis_url: redis.url, ...lasting } : lasting
     const philote = { philote_port: philotePort, philote_secret: SECRET }
@@ -46,7 +46,7 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
 
   const ask = (line: string, body: string, headers = {}) => backend.send(line, { body, headers })
 
-  /** The text of an answer of 200. */
+  /** Returns the text of a 200 answer. */
   async function call(line: string, body: string, headers = {}): Promise<string> {
     const answer = await ask(line, body, headers)
     expect([answer.status, answer.text.slice(0, 500)]).toEqual([200, answer.text.slice(0, 500)])
@@ -102,7 +102,7 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
       expect([where, text.includes(`"message":${message}`)]).toEqual([where, true])
       expect([where, text.includes(`"color":${ID}`)]).toEqual([where, true])
     }
-    // What was missed is told again from the cursor on.
+    // The catch-up after the cursor contains the same numbers.
     const cursor = JSON.parse(frame) as [{ id: string }]
     const before = cursor[0].id.replace(/\d+$/, (n) => String(Number(n) - 1))
     const again = await Listener.open(clients as ServerProcess, connId, { cursor: before })
@@ -149,7 +149,7 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
     expect(presence).toContain(`"state":{"id":${ID},"list":1e400}`)
     expect(presence).toContain(`{"user":"${user}","state":{"id":${ID},"list":1e400}}`)
 
-    // The same double as the one before.
+    // Rounds to the same double as the value before.
     const next = '1234567890123456788'
     const set = `{"user":"${user}","user_state":{"id":${next},"list":1e400}}`
     const changed = await call('POST /user_state', set)
@@ -194,7 +194,7 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
     expect(again.headers['idempotency-replayed']).toBe('true')
     expect(again.text).toBe(first.text)
     expect(again.text).toContain(`"message":{"once":${LIST}}`)
-    // The same double, but another request.
+    // Rounds to the same double, but is a different request.
     const other = await ask('POST /message', posted.replace(ID, '1234567890123456788'), headers)
     expect(other.status).toBe(422)
   })
@@ -266,7 +266,7 @@ describe.each([['memory'], ['Redis']])('numbers that do not fit a double, in %s'
       const answer = await ask(line, isList ? `[${body}]` : body)
       expect([answer.status, answer.text]).toEqual([422, answer.text])
       const faults = answer.body as Record<string, object>
-      // The older form of a request for information has its channels where the newer one has them.
+      // The older form of the request has its channels in another place.
       const path = line === 'POST /info' && field === 'channels' ? 'info' : field
       expect(Object.keys((isList ? faults['0'] : faults) ?? {})).toContain(path)
     })

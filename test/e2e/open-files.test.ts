@@ -9,7 +9,7 @@ import type { StartOptions } from '../helpers/process.ts'
 const SOCKETS = 200
 const OWN = { secret: 'own', admin_secret: 'own too', allow_cors: 'http://example.com' }
 
-/** A server that may have so many files open. */
+/** Starts a server with a limit of open files. */
 async function startLimited(
   files: number,
   settings: StartOptions['settings'] = {},
@@ -37,7 +37,7 @@ const linesOf = ({ stderr }: ServerProcess): Line[] =>
 const refusalsOf = (server: ServerProcess): Line[] =>
   linesOf(server).filter(({ msg }) => msg.startsWith('sockets are refused'))
 
-/** Figures of a server whose sockets are all taken: `keeper` has one of them. */
+/** Reads a metric of a server with no free socket, through the socket of `keeper`. */
 async function figure(keeper: RawClient, name: string): Promise<number> {
   const before = keeper.text.length
   keeper.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -136,7 +136,7 @@ describe.concurrent('a server with few file descriptors', { timeout: 90_000 }, (
     const server = await ServerProcess.start({ settings: OWN, mayFault: true })
     const keeper = await RawClient.connect(server)
     expect(await figure(keeper, 'out_of_files')).toBe(0)
-    // Fewer than it had room for when it started.
+    // Less than the server had room for at its start.
     execFileSync('prlimit', ['--pid', String(server.pid), '--nofile=64:20000'])
     const flood = await attack(server)
     await server.says(/no file descriptor is free.*ulimit -n, LimitNOFILE/)

@@ -5,7 +5,7 @@ import * as protocol from '../../src/protocol/index.ts'
 import { Backend, send } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 
-/** The objects of OpenAPI 3.1 as far as this server uses them; anything else in them is a mistake. */
+/** The OpenAPI 3.1 objects that this server uses. Any other key is a mistake. */
 const Schema = z.union([z.boolean(), z.record(z.string(), z.unknown())])
 const MediaType = z.strictObject({ schema: Schema, example: z.unknown().optional() })
 const Content = z.record(z.string().regex(/^[\w.*+-]+\/[\w.*+-]+/), MediaType)
@@ -209,7 +209,7 @@ describe('the description of the API', () => {
 
   it('describes answers and refusals of the routes that read a body', () => {
     for (const { line, operation } of operations()) {
-      if (['get /ws', 'get /admin/live'].includes(line)) continue // answer with a WebSocket
+      if (['get /ws', 'get /admin/live'].includes(line)) continue // these upgrade to a WebSocket
       expect(Object.keys(operation.responses), line).toContain('200')
       if (operation.requestBody) expect(Object.keys(operation.responses), line).toContain('422')
     }

@@ -5,7 +5,7 @@ import { Listener, RawClient, closeClients, handshake } from '../helpers/websock
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { Answer } from '../helpers/http.ts'
 
-/** Runs `use` with a server of its own. */
+/** Runs `use` with a new server. */
 async function withServer(
   settings: ConfigInput,
   use: (server: Awaited<ReturnType<typeof startServer>>, backend: Backend) => Promise<void>,
@@ -14,7 +14,7 @@ async function withServer(
   await use(server, new Backend(server)).finally(() => server.close())
 }
 
-/** The status of a handshake. */
+/** Returns the status of a handshake. */
 async function shakeHands(
   server: { host: string; port: number },
   target: string,
@@ -127,7 +127,7 @@ describe('behind a proxy', () => {
       expect(await status(trusting, proto('https'))).toBe(200)
       expect(await status(trusting, proto('http, https'))).toBe(200)
       expect(await status(trusting, proto('https, http'))).toBe(406)
-      // What links say proves nothing about how a request came.
+      // `http_scheme` is for links; it does not prove that a request came by https.
       expect(await status({ http_scheme: 'https' }, {})).toBe(406)
     })
   })
@@ -215,7 +215,7 @@ describe('behind a proxy', () => {
       client.write(signedHead('POST /message', chunked))
       client.write(`${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`)
       expect(await client.answered()).toBe(200)
-      // The connection goes on as HTTP/1.1.
+      // The connection still works as HTTP/1.1.
       client.write('GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n')
       const { headers: plain } = await send(server, 'GET /info', {
         headers: { ...signature(), ...headers },

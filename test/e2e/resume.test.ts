@@ -21,7 +21,7 @@ describe('a client that comes back', () => {
     await killProcesses()
   })
 
-  /** Ann and Bob in a room of their own. */
+  /** Ann and Bob in a new room. */
   async function meet() {
     const room = `room ${round++}`
     const channel_configs = { [room]: PRESENCE }

@@ -8,10 +8,13 @@ import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const MANY = 100_000
-/** The aim is 50 ms for the server alone; here a client that parses 60 MB of JSON shares its core, and other tests. */
+/**
+ * The goal is 50 ms for the server alone. Here it shares its core with a client that parses 60 MB of JSON, and with
+ * other tests.
+ */
 const LONGEST_HOLD_MS = 250
 
-/** Server and client share one event loop here: what the client does is kept out of the figures. */
+/** Server and client share one event loop, so the client's work is kept out of the measurement. */
 describe('a server with 100,000 channels and users', { timeout: 120_000 }, () => {
   let server: TestServer
   beforeAll(async () => {
@@ -30,7 +33,7 @@ describe('a server with 100,000 channels and users', { timeout: 120_000 }, () =>
   }, 120_000)
   afterAll(() => server.close())
 
-  /** The bytes of an answer, not looked at while they come, and how long the event loop was held meanwhile. */
+  /** Returns the bytes of an answer, unparsed while they arrive, and how long the event loop was blocked meanwhile. */
   async function fetchAll(method: string, path: string, body?: object) {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     const parts: Buffer[] = []
@@ -120,7 +123,7 @@ describe('a server with 100,000 channels and users', { timeout: 120_000 }, () =>
   })
 })
 
-/** The body of an answer that came in chunks. */
+/** Returns the body of a chunked answer. */
 function withoutChunks(body: string): string {
   if (body.startsWith('{')) return body
   const bytes = Buffer.from(body)

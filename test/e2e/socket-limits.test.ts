@@ -15,7 +15,7 @@ import type { TestServer } from '../helpers/server.ts'
 const SECRET = 'a-secret-of-philote'
 const UNKNOWN = '00000000-0000-0000-0000-000000000000'
 const GET = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n'
-/** Addresses of this machine that are in no list. */
+/** Addresses of this machine that are on no list. */
 const [CLIENT, OTHER] = ['127.0.0.2', '127.0.0.3']
 
 const servers: TestServer[] = []
@@ -30,7 +30,7 @@ async function start(settings: ConfigInput): Promise<TestServer> {
   return server
 }
 
-/** The port of Philote beside the REST API. */
+/** Starts a server with the REST API and the port of Philote. */
 async function startBoth(settings: ConfigInput): Promise<TestServer & { philote: Address }> {
   const port = await freePort()
   const server = await start({ philote_port: port, philote_secret: SECRET, ...settings })
@@ -42,7 +42,7 @@ const refusedBy = ({ app }: TestServer): RefusalCounts => app.limits.figures.ref
 const all = async (count: number, open: () => Promise<RawClient>): Promise<RawClient[]> =>
   Promise.all(Array.from({ length: count }, open))
 
-/** Waits until this many sockets are open, and no address that has left is remembered. */
+/** Resolves when `open` sockets are open and only `addresses` addresses are still counted. */
 async function settled(server: TestServer, open: number, addresses: number): Promise<void> {
   await until(
     () => openOf(server) === open && server.app.limits.addresses === addresses,
@@ -197,13 +197,13 @@ describe('max_sockets_per_address', () => {
       await settled(server, 21, 1)
       const silent = await RawClient.connect(server)
       silent.write(handshake(`/ws?conn_id=${UNKNOWN}`, { 'X-Forwarded-For': '203.0.113.1' }))
-      // An unknown connection is closed by a frame, which this client does not answer.
+      // For an unknown connection the server sends a close frame, which this client does not answer.
       await until(() => silent.closeCode === 1000, 'the close frame')
       const refused = await open('203.0.113.1')
       expect(await refused.answered()).toBe(429)
       expect(refused.text).toMatch(/^x-channelstream-error: TOO_MANY_SOCKETS\r$/m)
       expect(refused.text).toMatch(/^retry-after: 5\r$/im)
-      // Another client, and one without an address, which is the proxy itself.
+      // Another client, and one without an address: the proxy itself.
       expect(await (await open('203.0.113.2')).answered()).toBe(101)
       for (let n = 0; n < 5; n++) expect((await send(server, 'GET /health')).status).toBe(200)
       silent.destroy()
@@ -294,7 +294,7 @@ describe('max_new_sockets_per_second', () => {
   })
 })
 
-/** Lets the server have a while, which ends when this client has heard anything. */
+/** Waits a short time, or until this client has received something. */
 const heard = (client: RawClient): Promise<unknown> =>
   Promise.race([until(() => client.text !== '' || client.isOver, 'an answer'), pause(100)])
 
@@ -351,7 +351,7 @@ describe('the counters of sockets', { timeout: 90_000 }, () => {
       const clients = await all(30, () =>
         RawClient.connect(Math.random() < 0.5 ? server : server.philote),
       )
-      // Of what breaks off before it is accepted the server learns little.
+      // The server learns little about sockets that close before they are accepted.
       if (round % 2 === 0) await until(() => openOf(server) >= 5, 'some to be accepted')
       for (const client of clients)
         client.write(texts[Math.floor(Math.random() * texts.length)] ?? '')

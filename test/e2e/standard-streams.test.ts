@@ -20,7 +20,7 @@ interface Server extends Address {
   readonly process: ServerProcess
 }
 
-/** The server, its streams redirected by a shell. */
+/** Starts the server with streams that a shell redirects. */
 async function startRedirected(redirection: string, level = 'info'): Promise<Server> {
   const port = await freePort()
   const script = `exec "$0" "$@" ${redirection}`
@@ -40,7 +40,7 @@ const isHealthy = (server: Address): Promise<boolean> =>
     () => false,
   )
 
-/** A request, a socket and a message. */
+/** Sends a request, opens a socket and posts a message. */
 async function expectToServe(server: Address): Promise<void> {
   expect(await isHealthy(server)).toBe(true)
   const backend = new Backend(server)
@@ -50,7 +50,7 @@ async function expectToServe(server: Address): Promise<void> {
   await listener.close()
 }
 
-/** More than what waits at most, and a pipe on top. */
+/** Logs more than the queue and a pipe hold together. */
 async function fillTheLog(server: Address): Promise<void> {
   for (let line = 0; line < 30; line++) await provoke(server, 'long line')
 }
@@ -66,7 +66,7 @@ async function droppedLines(server: Address): Promise<number> {
   return Number(/^channelstream_log_dropped_total (\d+)$/m.exec(text)?.[1])
 }
 
-/** A named pipe, which the test reads or does not read. */
+/** A named pipe that the test may read or not. */
 class Pipe {
   readonly path: string
   text = ''
@@ -83,7 +83,7 @@ class Pipe {
     return fs.openSync(this.path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   }
 
-  /** What is in it. */
+  /** Reads what the pipe contains. */
   drain(): string {
     const part = Buffer.alloc(65_536)
     try {
@@ -111,7 +111,7 @@ interface Line {
   readonly dropped?: number
 }
 
-/** Fails for a line that is no JSON. The last one may not be there as a whole yet. */
+/** Fails for a line that is not JSON. The last line may be incomplete. */
 const linesOf = (text: string): Line[] =>
   text
     .slice(0, text.lastIndexOf('\n') + 1)
@@ -119,13 +119,13 @@ const linesOf = (text: string): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Line)
 
-/** All lines, and how many are told to be missing. */
+/** Counts the lines, and the lines reported as dropped. */
 const counted = (lines: readonly Line[]) => ({
   failures: lines.filter(({ msg }) => msg === 'a request failed').length,
   dropped: lines.reduce((sum, { dropped = 0 }) => sum + dropped, 0),
 })
 
-/** A disk of 64 KiB; undefined, with a printed reason, where nobody may mount one. */
+/** Mounts a disk of 64 KiB. Returns undefined, and prints the reason, where mounting is not permitted. */
 function mountDisk(): string | undefined {
   const path = fs.mkdtempSync(join(directory, 'disk-'))
   try {
@@ -220,7 +220,7 @@ describe('a server goes on and stops in order', { timeout: 120_000 }, () => {
     server.pauseErrors()
     await fillTheLog(server)
     server.signal('SIGTERM')
-    // The end of the process is known when its streams are read to the end.
+    // `exited` resolves only after the streams have been read to the end.
     server.resumeErrors()
     expect(await within(server.exited, 'the server to stop', PATIENCE_MS)).toEqual({
       code: 0,

@@ -8,7 +8,7 @@ import type { StartOptions } from '../helpers/process.ts'
 
 const OWN_SECRETS = { secret: 'own', admin_secret: 'own too' }
 
-/** Whether anything listens there: another address of this machine than the usual one. */
+/** Returns whether anything listens at another address of this machine than the usual one. */
 const isReachable = (port: number, host: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host, port })
@@ -17,7 +17,7 @@ const isReachable = (port: number, host: string): Promise<boolean> =>
     socket.once('connect', () => socket.destroy())
   })
 
-/** A server that ran and stopped: everything that it said is there. */
+/** Resolves when a server has stopped, with its complete output. */
 async function stopped(server: ServerProcess): Promise<ServerProcess> {
   server.signal('SIGTERM')
   await server.exited

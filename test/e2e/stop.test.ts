@@ -12,7 +12,7 @@ async function start(grace = GRACE) {
   return { server, backend: new Backend(server) }
 }
 
-/** Milliseconds until the process has ended; it has to end with 0. */
+/** Returns the milliseconds until the process has exited. It must exit with 0. */
 async function endOf(server: ServerProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
   const began = performance.now()
   server.signal(signal)
@@ -102,7 +102,7 @@ describe.concurrent('a server that is told to stop', { timeout: 90_000 }, () => 
 
   it('lets in nobody new', async () => {
     const { server, backend } = await start(10)
-    const slow = await RawClient.openWebSocket(server, await backend.connect('ann')) // keeps it
+    const slow = await RawClient.openWebSocket(server, await backend.connect('ann')) // keeps the server running
     server.signal('SIGTERM')
     const isRefused = () =>
       send(server, 'GET /info').then(

@@ -7,7 +7,7 @@ import type { RequestError } from '../../src/protocol/errors.ts'
 
 const MOST = 1000
 
-/** A request of which parts come as the test says. */
+/** A request whose chunks the test controls. */
 function aRequest(headers: Record<string, string> = {}): IncomingMessage {
   const request = new IncomingMessage(new Socket())
   request.headers = headers

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { LONG_BYTES, parseJson, parseLongJson } from '../../src/http/body.ts'
 import { RequestError } from '../../src/protocol/errors.ts'
 
-/** What is read, or how it is refused. */
+/** Returns the parsed value or the error. */
 function outcome(read: () => unknown): unknown {
   try {
     return { value: read() }
@@ -12,7 +12,7 @@ function outcome(read: () => unknown): unknown {
   }
 }
 
-/** In steps, to the end. */
+/** Runs all steps. */
 function readLong(body: Buffer): unknown {
   const reading = parseLongJson(body)
   for (let steps = 0; ; steps++) {

@@ -356,7 +356,7 @@ function view(parts: RequestParts, trusted: string[]): ForwardedView {
   return forwardedView(aRequest(parts), { trustedProxies: new AddressList(trusted) })
 }
 
-/** What a server sees of a request with these `X-Forwarded-For` headers, one line each. */
+/** Returns how a server sees a request with these `X-Forwarded-For` headers, one line each. */
 async function viewOverSocket(
   rules: ForwardingRules,
   forwardedFor: string[],

@@ -16,7 +16,7 @@ import type * as Responses from '../../src/protocol/responses.ts'
 refuseCrashes()
 afterEach(closeClients)
 
-/** Puts so many users into a channel. */
+/** Adds `count` users to a channel. */
 async function fill(backend: Backend, channel: string, count: number): Promise<void> {
   const quietly = { info: { include_users: false } }
   const users = Array.from({ length: count }, (_, n) => `user ${n}`)
@@ -24,9 +24,9 @@ async function fill(backend: Backend, channel: string, count: number): Promise<v
     await Promise.all(users.splice(0, 50).map((user) => backend.connect(user, [channel], quietly)))
 }
 
-/** A server with ann in the lobby, listening. */
+/** Starts a server on which ann listens in the lobby. */
 async function start(settings: ConfigInput = {}) {
-  // Whoever is connected without a socket stays, however slow the machine is.
+  // Connections without a socket stay, however slow the machine is.
   const server = await startServer({ gc_conns_after: 600, ...settings })
   onTestFinished(() => server.close())
   const backend = new Backend(server)
@@ -39,7 +39,7 @@ async function start(settings: ConfigInput = {}) {
       json: [{ user: 'bob', channel: 'lobby', message: { text } }],
       headers: { 'idempotency-key': key },
     })
-  /** What ann got, up to a message that comes after everything else. */
+  /** Returns everything that ann received up to a final message. */
   const allSaid = async (): Promise<unknown[]> => {
     await backend.say('lobby', 'the end')
     await until(() => said().includes('the end'), 'the last message')
@@ -264,7 +264,7 @@ describe('an Idempotency-Key', () => {
     expect((await send(server, 'POST /message', wrong)).status).toBe(401)
     const huge = keyed('x'.repeat(1000), {})
     expect((await send(server, 'POST /message', huge)).status).toBe(403)
-    // Open to all, but remembered for none: strangers must not fill the memory.
+    // Anyone may call it, but no answer is remembered: unsigned callers must not fill the memory.
     const end = () =>
       send(server, 'POST /disconnect', {
         json: { conn_id: connId },

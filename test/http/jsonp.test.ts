@@ -65,7 +65,7 @@ describe('wrapJsonp', () => {
         const received = runInNewContext(script, {
           cb: (value: unknown) => JSON.stringify(value),
         }) as string
-        // JSON.parse makes `__proto__` a key, a script makes it a prototype; no event has such a key.
+        // JSON.parse reads `__proto__` as a key, a script as the prototype. No event has such a key.
         fc.pre(!json.includes('__proto__'))
         expect(received).toBe(JSON.stringify(JSON.parse(json)))
       }),

@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const app of apps.splice(0)) await app.stop()
 })
 
-/** Where it listens, if the system says that these are the addresses of `localhost`. */
+/** Returns where it listens if `localhost` resolves to these addresses. */
 async function listenOn(
   addresses: readonly string[],
   max_sockets = 100,

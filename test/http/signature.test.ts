@@ -265,7 +265,7 @@ describe('loadSignatureChecker', () => {
   })
 })
 
-/** Signs what `sign` would not: timestamps in other forms. */
+/** Signs timestamps that `sign` would not accept. */
 function signedAsIs(signedPart: string): string {
   const key = createHash('sha1').update('itsdangerous.Signersignersecret').digest()
   return `${signedPart}.${createHmac('sha1', key).update(signedPart).digest('base64url')}`

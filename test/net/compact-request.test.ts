@@ -21,7 +21,7 @@ describe('a body that is not read for a while', () => {
     server.close()
   })
 
-  /** Sends a body byte by byte; `read` is given the request when some of it has come. */
+  /** Sends a body byte by byte. Calls `read` with the request after some bytes have arrived. */
   async function ask(read: (request: CompactRequest) => Promise<string>): Promise<string> {
     server = createServer({ IncomingMessage: CompactRequest }, (request, response) => {
       void (async () => {

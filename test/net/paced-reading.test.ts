@@ -16,7 +16,7 @@ describe('sockets that are read in turns', () => {
     listener.close()
   })
 
-  /** Pairs of what a client writes to and what the server reads, which is paced. */
+  /** Returns pairs of a client's socket and the server's paced socket. */
   async function pairs(count: number): Promise<{ client: Socket; paced: Socket }[]> {
     const accepted: Socket[] = []
     listener = createServer((socket) => {
@@ -71,7 +71,7 @@ describe('sockets that are read in turns', () => {
       client.write(bytesOf(LENGTH, 7))
     }
     await until(() => all === SOCKETS * LENGTH, 'everything')
-    // Immediates of two turns may run in the same order or the other way round.
+    // The measurement may span two turns: the order of immediates may differ between them.
     expect(most).toBeLessThanOrEqual(2 * (TURN_BYTES + PIECE_BYTES))
   })
 

@@ -7,7 +7,7 @@ import { pause, until } from '../helpers/http.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
-/** As many as one read of the network holds, and more. */
+/** More than fits into one read from the network. */
 const MANY = 5000
 
 const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`
@@ -28,7 +28,7 @@ describe('requests that a client sends without waiting for answers', () => {
     readonly response: ServerResponse
   }
 
-  /** Answers nothing by itself. */
+  /** The server sends no answers by itself. */
   async function start(onRequest: (exchange: Exchange) => void) {
     server = createServer(
       { IncomingMessage: PacedRequest, ServerResponse: PacedResponse },
@@ -141,7 +141,7 @@ describe('requests that a client sends without waiting for answers', () => {
     for (const socket of sockets) socket.write(times(100, () => get('/')))
     await until(() => requests >= 300, 'many of them')
     await pause(20)
-    // The first of each socket is none that comes behind another.
+    // The first request of each socket is not pipelined.
     expect(most).toBeLessThanOrEqual(256 + SOCKETS)
   })
 
@@ -151,7 +151,7 @@ describe('requests that a client sends without waiting for answers', () => {
     client.write(times(100, () => get('/')))
     await until(() => open.length === 32, 'requests')
     const closed = Promise.all(open.map(({ response }) => once(response, 'close')))
-    // While it waits for answers, the server finds out when it answers.
+    // The server does not read while it waits, so it notices the reset only when it answers.
     client.resetAndDestroy()
     await pause(20)
     for (const { response } of open) response.end('x')

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { destroyIdle } from '../../src/net/unread.ts'
 import { until } from '../helpers/http.ts'
 
-/** A socket that takes a while to be destroyed. */
+/** Returns a socket that takes a while to destroy. */
 function aSlowSocket(): Socket {
   const socket = new Socket()
   socket.setTimeout(1000)

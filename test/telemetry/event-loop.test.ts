@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { measureDelay } from '../../src/telemetry/event-loop.ts'
 import { pause, until } from '../helpers/http.ts'
 
-/** Holds the event loop. */
+/** Blocks the event loop. */
 function block(ms: number): void {
   const end = performance.now() + ms
   while (performance.now() < end);

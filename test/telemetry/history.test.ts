@@ -16,7 +16,7 @@ const STORE = {
 }
 const TRAFFIC = { connections: 2, guests: 1, heldBytes: 7, events: 0, writes: 0, bytes: 0, slow: 0 }
 
-/** A history of figures that are set by hand. */
+/** A history of figures that the test sets. */
 class Bench {
   readonly clock = new ManualClock()
   readonly figures = { ...STORE }
@@ -80,7 +80,7 @@ describe('the history of figures', () => {
     await bench.clock.advance(INTERVAL_MS)
     const rates = { messages_per_second: 2, events_per_second: 10, bytes_per_second: 1000 }
     expect(bench.history.current()).toMatchObject(rates)
-    bench.figures.messages = 0 // another store, which counts from the beginning
+    bench.figures.messages = 0 // another store, whose counters start at 0
     await bench.clock.advance(INTERVAL_MS)
     expect(bench.history.current()).toMatchObject({ messages_per_second: 0, events_per_second: 0 })
   })

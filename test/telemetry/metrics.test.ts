@@ -15,7 +15,7 @@ const FIGURES: Figures = {
 const TRAFFIC = { connections: 2, guests: 1, heldBytes: 7, events: 9, writes: 8, bytes: 6, slow: 0 }
 const OF_THE_STORE = ['users', 'connected_users', 'connections', 'channels', 'messages_total']
 
-/** Metrics of a store that answers when it is told to. */
+/** Metrics of a store that answers when the test says so. */
 class Bench {
   readonly clock = new ManualClock()
   readonly faults: unknown[] = []
@@ -37,11 +37,11 @@ class Bench {
   }
   readonly metrics = new Metrics(this.#deps, this.clock, (fault) => this.faults.push(fault))
 
-  /** Begins a scrape, and resolves once the store has been asked. */
+  /** Starts a scrape. Resolves when the store has been asked. */
   async begin(): Promise<{ readonly found: Promise<Map<string, number>> }> {
     const before = this.waiting.length
     const found = this.metrics.expose().then(({ text }) => read(text))
-    // The library is loaded first, which takes turns of the event loop.
+    // Loading the library takes several turns of the event loop.
     while (this.waiting.length === before) await new Promise(setImmediate)
     return { found }
   }

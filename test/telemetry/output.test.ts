@@ -3,7 +3,7 @@ import { Output } from '../../src/telemetry/output.ts'
 
 const LINE = 'a line of the log\n'
 
-/** A descriptor that takes what the test lets it take. */
+/** A descriptor that accepts what the test allows. */
 class Descriptor {
   readonly #taken: Buffer[] = []
   writes = 0
@@ -23,7 +23,7 @@ class Descriptor {
     return this.#pending !== undefined
   }
 
-  /** Takes what it is asked to write, or so many bytes of it. */
+  /** Accepts the pending write, or its first `most` bytes. */
   take(most = Infinity): void {
     const { bytes, done } = this.#next()
     const taken = bytes.subarray(0, most)
@@ -106,7 +106,7 @@ describe('lines for a file descriptor', () => {
     const output = open(100)
     output.write('x'.repeat(98) + '\n')
     output.write('long, dropped\n')
-    output.write('\n') // there would be room
+    output.write('\n') // there would be room for it
     descriptor.take(40)
     output.write('\n')
     expect(output.dropped).toBe(3)

@@ -99,7 +99,10 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
     if (!sessions.accepts(username, password)) {
       throttle.failed(address)
       await wait(FAILURE_PAUSE_MS)
-      const page = signInPage(prefixedPath(request, '/admin/sign_in'), 'Wrong user name or password.')
+      const page = signInPage(
+        prefixedPath(request, '/admin/sign_in'),
+        'Wrong user name or password.',
+      )
       return html(reply, page)
     }
     throttle.succeeded(address)

@@ -10,7 +10,7 @@ function open() {
   const fail = (address: string, times: number): void => {
     for (let time = 0; time < times; time++) attempts.failed(address)
   }
-  /** One wrong password from each of so many addresses. */
+  /** One wrong password from each of `count` addresses. */
   const failAround = (count: number, from = 0): void => {
     for (let n = from; n < from + count; n++)
       attempts.failed(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
