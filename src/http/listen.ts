@@ -9,7 +9,7 @@ type Lookup = (name: string) => Promise<readonly { readonly address: string }[]>
 
 const systemLookup: Lookup = (name) => askSystem(name, { all: true })
 
-export interface Listening {
+export interface ListenAddress {
   readonly host: string
   readonly port: number
 }
@@ -20,7 +20,7 @@ export interface Listening {
  */
 export async function listen(
   http: FastifyInstance,
-  { host: wanted, port }: Listening,
+  { host: wanted, port }: ListenAddress,
   openPort: (handler: RequestListener) => Server,
   lookup: Lookup = systemLookup,
 ): Promise<void> {

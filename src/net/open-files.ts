@@ -10,7 +10,7 @@ export interface OpenFiles {
   readonly used: number
 }
 
-/** Undefined if there is no limit, or if the system has no `/proc`. */
+/** Reads limit and usage. Returns undefined if there is no limit, or if the system has no `/proc`. */
 export function readOpenFiles(): OpenFiles | undefined {
   try {
     const [, limit] =

@@ -40,7 +40,7 @@ class Pipeline {
   unanswered = 0
   /**
    * Responses that began while another one was unanswered. When the socket closes, Node notifies only the response that
-   * it is assigned to.
+   * holds the socket.
    */
   readonly #responses = new Set<ServerResponse>()
   #onAllAnswered: (() => void) | undefined

@@ -168,7 +168,7 @@ const cookieScope = ({ caller: { view } }: FastifyRequest) => ({
 
 /**
  * Not `no-referrer`: browsers would then send no usable `Origin` with a form. Over plain http they may not send
- * `Sec-Fetch-Site` either, and forms of this server could not be told from forms of other sites.
+ * `Sec-Fetch-Site` either, and forms of this server would look like forms of other sites.
  */
 const REFERRER_POLICY = 'same-origin'
 

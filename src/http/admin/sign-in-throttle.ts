@@ -5,7 +5,7 @@ const WINDOW_MS = 60_000
 const MAX_FAILURES = 10
 /** From all addresses together: more than people mistype. */
 const MAX_TOTAL_FAILURES = 100
-/** When this many networks are remembered, the oldest is forgotten. */
+/** Beyond this many networks, the oldest is forgotten. */
 const MAX_NETWORKS = 10_000
 const MAX_TRUSTED = 100
 

@@ -103,10 +103,7 @@ const defaultToEverything: preValidationHookHandler = (request, _reply, done) =>
   done()
 }
 
-/**
- * Throws the validation errors of the first invalid channel only, without its name: the Python server checks channels
- * one by one.
- */
+/** Channels are validated one by one: throws the errors of the first invalid one, without its name. */
 function throwFirstChannelErrors(request: FastifyRequest): void {
   const fault: Error | undefined = request.validationError
   if (!fault) return
