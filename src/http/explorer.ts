@@ -1,27 +1,14 @@
 /** The API explorer, for those who are signed in to admin (recorded: others get the form). */
-import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
 import { PACKAGE_ROOT } from '../lib/package-root.ts'
-import { RequestError } from '../protocol/errors.ts'
 import { onPageError, requireAdmin } from './admin/routes.ts'
 import { ownLink } from './forwarding.ts'
 import type { FastifyInstance } from 'fastify'
 import type { AdminSessions } from './admin/session.ts'
 
 /** Made by `scripts/build-explorer.mjs`. */
-const FOLDER = new URL('dist/frontend/explorer/', PACKAGE_ROOT)
-
-/** By the path below `/api-explorer/`. Read when they are asked for: few look, and memory is for clients. */
-const FILES = new Map([
-  ['', { name: 'index.html', type: 'text/html; charset=utf-8' }],
-  ['explorer.js', { name: 'explorer.js', type: 'text/javascript; charset=utf-8' }],
-  ['explorer.css', { name: 'explorer.css', type: 'text/css; charset=utf-8' }],
-  ['favicon.svg', { name: 'favicon.svg', type: 'image/svg+xml' }],
-  ['swagger-ui.css', { name: 'swagger-ui.css', type: 'text/css; charset=utf-8' }],
-  [
-    'swagger-ui-bundle.js',
-    { name: 'swagger-ui-bundle.js', type: 'text/javascript; charset=utf-8' },
-  ],
-])
+const FOLDER = fileURLToPath(new URL('dist/frontend/explorer/', PACKAGE_ROOT))
 
 /** Swagger UI sets styles from its script. Not `upgrade-insecure-requests`: the server itself speaks plain http. */
 const CONTENT_SECURITY_POLICY = [
@@ -46,22 +33,25 @@ export async function explorerRoutes(
   { sessions, describe }: ExplorerOptions,
 ): Promise<void> {
   http.setErrorHandler(onPageError)
-  const guarded = { onRequest: requireAdmin(sessions), schema: { hide: true } }
+  http.addHook('onRequest', requireAdmin(sessions))
+  const hidden = { schema: { hide: true } }
 
-  // With a slash at its end the page finds its files beside it, whatever stands before.
-  http.get('/api-explorer', guarded, async (request, reply) =>
+  // With a slash at its end the page finds its files beside it, whatever prefix a proxy adds.
+  http.get('/api-explorer', hidden, async (request, reply) =>
     reply.redirect(ownLink(request.raw, request.caller.view, '/api-explorer/')),
   )
-  http.get('/api-explorer/json', guarded, async (request) => describe(request.caller.view.prefix))
-  http.get<{ Params: { '*': string } }>('/api-explorer/*', guarded, async (request, reply) => {
-    const file = FILES.get(request.params['*'])
-    if (!file) throw new RequestError('NOT_FOUND')
-    return reply
-      .headers({
+  http.get('/api-explorer/json', hidden, async (request) => describe(request.caller.view.prefix))
+  await http.register(fastifyStatic, {
+    root: FOLDER,
+    prefix: '/api-explorer/',
+    decorateReply: false,
+    // Set by a hook, for every answer.
+    cacheControl: false,
+    setHeaders(reply) {
+      reply.headers({
         'content-security-policy': CONTENT_SECURITY_POLICY,
         'referrer-policy': 'no-referrer',
       })
-      .type(file.type)
-      .send(await readFile(new URL(file.name, FOLDER)))
+    },
   })
 }
