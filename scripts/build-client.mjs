@@ -1,4 +1,4 @@
-/** Builds the client for pages, by `frontend/client/vite.config.ts`, into `dist/frontend/client/`. */
+/** Builds the browser client with `frontend/client/vite.config.ts`, into `dist/frontend/client/`. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

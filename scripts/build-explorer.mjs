@@ -1,4 +1,4 @@
-/** Builds the API explorer into `dist/frontend/explorer/`: its own page and script, and the files of Swagger UI. */
+/** Builds the API explorer into `dist/frontend/explorer/`: its page and script, and the files of Swagger UI. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ const [{ output }] = await build({ root, configFile: join(root, 'vite.config.ts'
 await mkdir(folder, { recursive: true })
 for (const file of output) await replaceFile(join(folder, file.fileName), file.code ?? file.source)
 for (const name of ['index.html', 'explorer.css', 'favicon.svg']) await copy(root, name)
-// The licence asks for its text and notice to go along.
+// The licence requires its text and the notice to be distributed too.
 for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css', 'LICENSE', 'NOTICE'])
   await copy(swaggerUi, name)
 

@@ -1,7 +1,8 @@
 /**
- * Builds the parts of `dist/` that are missing, or were made from other sources than those that are there now.
+ * Builds the parts of `dist/` that are missing or out of date.
  *
- * `node scripts/build-missing.mjs [part …]`: these parts; without any, all that a running server needs.
+ * `node scripts/build-missing.mjs [part …]` builds these parts. Without arguments, it builds all parts that a running
+ * server needs.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -11,7 +12,7 @@ import { replaceFile } from './replace-file.mjs'
 
 const ROOT = new URL('../', import.meta.url)
 
-/** Of each part: what it is called, a file that comes of it, and what it is made from. */
+/** For each part: its title, one of its output files, and its sources. */
 const PARTS = {
   server: {
     title: 'the server',
@@ -19,7 +20,7 @@ const PARTS = {
     from: ['src/', 'scripts/build-server.mjs', 'package.json', 'package-lock.json'],
   },
   client: {
-    title: 'the client for pages',
+    title: 'the browser client',
     made: 'dist/frontend/client/channelstream.js',
     from: ['frontend/client/', 'scripts/build-client.mjs', 'package-lock.json'],
   },
@@ -49,7 +50,7 @@ const PARTS = {
     from: ['src/', 'frontend/client/', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
   },
 }
-/** Programs need no types. */
+/** The parts that a running server needs: all except the types. */
 const FOR_RUNNING = ['server', 'client', 'explorer', 'admin']
 
 const named =
@@ -59,7 +60,7 @@ for (const name of named.length > 0 ? named : FOR_RUNNING) await buildIfOutdated
 /** @param {string} name */
 async function buildIfOutdated(name) {
   const part = PARTS[name]
-  if (!part) throw new Error(`no part of the build is called ${name}`)
+  if (!part) throw new Error(`unknown part of the build: ${name}`)
   const { title, made, from } = part
   const stamp = new URL(`dist/.built/${name}`, ROOT)
   const sources = await fingerprint(from)
@@ -85,8 +86,8 @@ async function npmRun(script) {
 }
 
 /**
- * Of the contents, because times of files tell little: a checkout of an older version makes newer files, and unpacking
- * an archive older ones.
+ * Returns a hash of the contents. File times are not reliable: checking out an older version makes files newer, and
+ * unpacking an archive makes them older.
  *
  * @param {readonly string[]} paths Folders end with a slash.
  */

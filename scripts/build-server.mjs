@@ -1,9 +1,9 @@
 /**
  * Builds the server into `dist/`, twice:
  *
- * - the program: `dist/main.js` and `dist/chunks/`, with the packages that it uses inside. Node.js reads a few large files
- *   three times as fast as the six hundred small ones that they are made from;
- * - the modules that others import (`exports` in package.json), file by file, with the packages left outside.
+ * - the program: `dist/main.js` and `dist/chunks/`, bundled with its packages. Node.js loads a few large files
+ *   three times as fast as the six hundred small source files;
+ * - the modules that others import (`exports` in package.json), file by file, with packages not bundled.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -13,10 +13,10 @@ import { replaceFile } from './replace-file.mjs'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const DIST = join(ROOT, 'dist')
-/** A server that runs may still load chunks of the build that it was started from. */
+/** Old chunks are kept this long: a running server may still load chunks of the build that it was started from. */
 const OLD_CHUNK_MS = 24 * 3600 * 1000
 
-/** What others import, and what the scripts of the documentation read. */
+/** Modules that others import, and modules that the documentation scripts read. */
 const MODULES = [
   'app/server.ts',
   'backend/index.ts',
@@ -43,7 +43,7 @@ await generate(
 await removeOldChunks(new Set(program))
 
 /**
- * Writes what rolldown makes. Returns the paths below `dist/`.
+ * Writes the output of rolldown. Returns the paths relative to `dist/`.
  *
  * @param {import('rolldown').InputOptions} input @param {import('rolldown').OutputOptions} options
  */

@@ -1,4 +1,4 @@
-/** Builds what has changed, then runs the program with the arguments given. For `npm run dev`, which starts it again. */
+/** Builds what has changed, then runs the program with the given arguments. Used by `npm run dev`, which restarts it. */
 import './build-missing.mjs'
 import { fileURLToPath } from 'node:url'
 

@@ -1,17 +1,17 @@
 /**
- * Writes the parts of README.md and docs/protocol.md that are made from the schemas:
+ * Writes the parts of README.md and docs/protocol.md that are generated from the schemas:
  * `npm run build && node scripts/protocol-docs.mjs`.
  *
- * Such a part stands between `<!-- made: NAME -->` and `<!-- /made -->`.
+ * A generated part is between `<!-- made: NAME -->` and `<!-- /made -->`.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 
-/** Pages with made parts, seen from the project's root. */
+/** Pages with generated parts, relative to the root of the project. */
 export const PAGES = ['README.md', 'docs/protocol.md']
 
-/** Schemas that the pages show as a table, by the heading they stand under. */
+/** Schemas that the pages show as a table. The name is that of the generated part. */
 const TABLES = [
   'ConnectRequest',
   'SubscribeRequest',
@@ -47,7 +47,7 @@ const TABLES = [
 ]
 
 /**
- * `page` with its made parts brought up to date.
+ * Returns `page` with its generated parts updated.
  *
  * @param {string} page
  * @param {ReadonlyMap<string, string>} parts
@@ -55,13 +55,13 @@ const TABLES = [
 export function fillIn(page, parts) {
   return page.replace(/<!-- made: (\w+) -->.*?<!-- \/made -->/gs, (_, name) => {
     const part = parts.get(name)
-    if (part === undefined) throw new Error(`there is no made part ${name}`)
+    if (part === undefined) throw new Error(`unknown generated part ${name}`)
     return `<!-- made: ${name} -->\n\n${part}\n\n<!-- /made -->`
   })
 }
 
 /**
- * Every made part by its name.
+ * Returns every generated part by name.
  *
  * @param {Readonly<Record<string, unknown>>} protocol what `src/protocol/index.ts` exports
  * @param {readonly import('../src/config/schema.ts').Setting[]} settings
@@ -77,17 +77,17 @@ function settingsTable(settings) {
     showValue(Array.isArray(value) ? value.join(', ') : value),
     firstSentence(description),
   ])
-  return table(['Setting', 'Default', 'In short'], rows)
+  return table(['Setting', 'Default', 'Summary'], rows)
 }
 
 function fieldTable(name, schema) {
   const { properties, required } = objectOf(schema)
   const fields = Object.entries(properties)
   if (name.endsWith('Query')) return table(['Parameter', 'Meaning'], fields.map(parameterRow))
-  const isAnswered = (field) => required.includes(field)
+  const isRequired = (field) => required.includes(field)
   return /(Request|Settings|Options)$/.test(name)
-    ? table(['Field', 'Type', 'Default', 'Meaning'], fields.map(requestRow(isAnswered)))
-    : table(['Field', 'Type', 'Present', 'Meaning'], fields.map(answerRow(isAnswered)))
+    ? table(['Field', 'Type', 'Default', 'Meaning'], fields.map(requestRow(isRequired)))
+    : table(['Field', 'Type', 'Present', 'Meaning'], fields.map(answerRow(isRequired)))
 }
 
 function objectOf(schema) {
@@ -100,24 +100,24 @@ function objectOf(schema) {
 const parameterRow = ([name, { description }]) => [`\`${name}\``, description]
 
 const requestRow =
-  (isAnswered) =>
+  (isRequired) =>
   ([name, field]) => [
     `\`${name}\``,
     typeOf(field),
-    showDefault(field, isAnswered(name)),
+    showDefault(field, isRequired(name)),
     field.description ?? '',
   ]
 
 const answerRow =
-  (isAnswered) =>
+  (isRequired) =>
   ([name, field]) => [
     `\`${name}\``,
     typeOf(withoutLimits(field)),
-    isAnswered(name) ? 'always' : 'sometimes',
+    isRequired(name) ? 'always' : 'sometimes',
     field.description ?? '',
   ]
 
-/** What the server sends keeps to the limits by itself; readers need not check them. */
+/** Removes limits on lengths. What the server sends is always within them, so readers need not check. */
 function withoutLimits(schema) {
   if (Array.isArray(schema)) return schema.map(withoutLimits)
   if (typeof schema !== 'object' || schema === null) return schema
@@ -125,7 +125,7 @@ function withoutLimits(schema) {
   return Object.fromEntries(kept.map(([key, value]) => [key, withoutLimits(value)]))
 }
 
-/** The format of a text is told by its first schema, the brand that follows knows nothing of it. */
+/** Keeps the format of a text. It is part of the first schema of a pipe, and the brand after it does not have it. */
 function keepFormat({ zodSchema, jsonSchema }) {
   const { type, in: from } = zodSchema._zod.def
   if (type !== 'pipe' || from._zod.def.type !== 'pipe') return
@@ -133,8 +133,8 @@ function keepFormat({ zodSchema, jsonSchema }) {
   if (format) jsonSchema.format ??= format
 }
 
-function showDefault(field, isAnswered) {
-  if (!('default' in field)) return isAnswered ? 'required' : 'optional'
+function showDefault(field, isRequired) {
+  if (!('default' in field)) return isRequired ? 'required' : 'optional'
   if (field.$ref && field.default !== null) return 'its defaults'
   return showValue(field.default)
 }

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 
 /**
- * Writes a file only if its contents change, and in one step: a server that starts builds, and others may be reading.
+ * Writes a file only if its contents change, and atomically: other processes may read it during a build.
  *
  * @param {string} path @param {string | Uint8Array} contents
  */

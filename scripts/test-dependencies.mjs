@@ -1,5 +1,5 @@
 /**
- * Debian packages that some tests need: a browser, and what they compare with. On a command line, with their names:
+ * Installs the Debian packages that some tests need: a browser, and software to compare with. To run it by hand:
  *
  *     node scripts/test-dependencies.mjs python3-itsdangerous python3-requests chromium
  */
@@ -14,16 +14,16 @@ const run = promisify(execFile)
 const APT_GET = '/usr/bin/apt-get'
 const INSTALL = 'apt-get install -y --no-install-recommends'
 const LOCK_TIMEOUT_SECONDS = 180
-// Only if the first attempt fails is the list of packages fetched: it is missing or too old then.
+// The package list is fetched only if the first attempt fails: then it is missing or too old.
 const INSTALL_SCRIPT = `
   install() { ${INSTALL} -o DPkg::Lock::Timeout=${LOCK_TIMEOUT_SECONDS} "$@"; }
   install "$@" || { apt-get update && install "$@"; }
 `
 
 /**
- * Resolves when all of these Debian packages are installed, at once if they are. Installs what is missing
- * if this is root on a machine with apt-get; rejects otherwise, with the command that a person would
- * run, or with apt-get's own output. Safe to call from several processes at once.
+ * Resolves when all of these Debian packages are installed. Installs missing ones if it runs as root on a
+ * machine with apt-get. Otherwise it rejects with the command to run; if apt-get fails, it rejects with the
+ * output of apt-get. Several processes may call it at the same time.
  *
  * @param {readonly string[]} names
  * @returns {Promise<void>}
@@ -33,7 +33,7 @@ export async function ensureDebianPackages(names) {
   if (missing.length === 0) return
   if (process.getuid?.() !== 0 || !existsSync(APT_GET)) {
     throw new Error(
-      `these tests need Debian packages; install them: sudo ${INSTALL} ${missing.join(' ')}`,
+      `these tests need Debian packages. Install them with: sudo ${INSTALL} ${missing.join(' ')}`,
     )
   }
   await install(missing)
@@ -42,7 +42,7 @@ export async function ensureDebianPackages(names) {
 /** @param {readonly string[]} names */
 async function missingPackages(names) {
   const query = ['-W', '-f', '${Package} ${db:Status-Status}\n', '--', ...names]
-  // Fails when one of them is unknown, and still lists the others.
+  // Fails if a package is unknown, but still lists the others.
   const { stdout } = await run('dpkg-query', query).catch((error) => ({
     stdout: error.stdout ?? '',
   }))
@@ -54,7 +54,7 @@ async function missingPackages(names) {
 async function install(names) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   try {
-    // Of the processes that get here at once one works, and the others then find nothing left to do.
+    // If several processes get here at once, one installs, and the others then have nothing to do.
     const lock = ['-w', String(2 * LOCK_TIMEOUT_SECONDS), '/var/lib/apt']
     await run('flock', [...lock, 'sh', '-c', INSTALL_SCRIPT, 'install', ...names], { env })
   } catch (error) {

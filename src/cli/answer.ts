@@ -1,4 +1,4 @@
-/** What a server answers by HTTP: to the API, and to handshakes that it refuses. */
+/** HTTP answers of a server: to API requests, and to handshakes that it rejects. */
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -9,10 +9,13 @@ export interface Answer {
   readonly text: string
 }
 
-/** An answer that is not what was asked for. Its message is the server's text: a refused token has the status 200. */
+/**
+ * An answer that is an error. The message is the server's text, with the status before it unless that is 200: a rejected
+ * token has the status 200.
+ */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError'
-  /** Whether asking again would not help: the server, or what stands before it, is in order, and does not want us. */
+  /** Whether a retry would not help: the server, or a proxy in front of it, works and rejects the request. */
   readonly isFinal: boolean
 
   constructor({ status, text }: Answer) {
@@ -25,22 +28,22 @@ export class AnswerError extends Error {
 const ANSWER_TIMEOUT_MS = 10_000
 const MAX_ANSWER_LENGTH = 65_536
 
-/** `token` needs the claim `api`. Rejects with `AnswerError`, or with why there is no answer. */
+/** Requests `/api/info`. `token` needs the claim `api`. Rejects with `AnswerError`, or with why there is no answer. */
 export async function askInfo(url: string, token: string): Promise<unknown> {
   const request = url.startsWith('https:') ? httpsRequest : httpRequest
-  const asked = request(new URL('/api/info', url), {
+  const sent = request(new URL('/api/info', url), {
     headers: { Authorization: `Bearer ${token}` },
     agent: false,
   })
   const timer = setTimeout(
-    () => asked.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
+    () => sent.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
     ANSWER_TIMEOUT_MS,
   )
   try {
-    asked.end()
-    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    sent.end()
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
     const answer = await readAnswer(response)
-    const info = answer.status === 200 ? parsed(answer.text) : undefined
+    const info = answer.status === 200 ? parseJson(answer.text) : undefined
     if (typeof info !== 'object' || info === null) throw new AnswerError(answer)
     return info
   } finally {
@@ -48,7 +51,7 @@ export async function askInfo(url: string, token: string): Promise<unknown> {
   }
 }
 
-/** No more of the text than a person would read. */
+/** Reads the answer. Keeps at most 65,536 characters of its text, which is shown to people. */
 export async function readAnswer(response: IncomingMessage): Promise<Answer> {
   let text = ''
   for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) {
@@ -58,7 +61,7 @@ export async function readAnswer(response: IncomingMessage): Promise<Answer> {
   return { status: response.statusCode ?? 0, text: text.slice(0, MAX_ANSWER_LENGTH) }
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -1,29 +1,34 @@
-/** Which command runs. Nothing is done here: `run.ts` does what {@link readCommand} says. */
+/** Reads which command to run. `run.ts` runs it. */
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ConfigError, nearest } from '../config/load.ts'
+import { nearest } from '../config/load.ts'
 import { SETTINGS, type Setting } from '../config/schema.ts'
 
 export type Command =
-  /** Start the server; `argv` is for `loadConfig`, which tells what is wrong with it. */
+  /** Start the server. `argv` is for `loadConfig`, which checks it. */
   | { readonly command: 'serve'; readonly argv: readonly string[] }
   | MakeConfigCommand
-  /** Start the plug-and-play Philote server; `argv` is for `loadPhilote`. */
+  /** Start the plug-and-play Philote server. `argv` is for `loadPhilote`. */
   | { readonly command: 'philote'; readonly argv: readonly string[] }
-  /** A tool for Philote, which reads `argv` itself, `--help` included. */
+  /** A tool for Philote. It reads `argv` itself, including `--help`. */
   | { readonly command: PhiloteTool; readonly argv: readonly string[] }
   | { readonly command: 'help' }
   | { readonly command: 'version' }
 
 export interface MakeConfigCommand {
   readonly command: 'make-config'
-  /** The file to write; `-` is standard output. */
+  /** The file to write. `-` is standard output. */
   readonly output: string
   /** A JSON object of settings, if given. */
   readonly json?: string
 }
 
-/** The program that pip installed beside the server for `make_config` alone. */
+/** The program arguments are wrong. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+}
+
+/** The program that pip installed with the server, only for `make_config`. */
 const OLD_TOOL = 'channelstream_utils'
 const PHILOTE_TOOLS = ['jane', 'philote-admin'] as const
 type PhiloteTool = (typeof PHILOTE_TOOLS)[number]
@@ -39,8 +44,8 @@ const MAKE_CONFIG_OPTIONS = {
  * `channelstream philote-admin COMMAND [flags]` and, for scripts of Channelstream 0.7,
  * `channelstream_utils make_config -o FILE [-j JSON]`.
  *
- * `program` is how the program was called (`process.argv[1]`), `argv` what follows it. Throws a
- * `ConfigError` if there is no such command, or `make-config` is not called right.
+ * `program` is the path of the program (`process.argv[1]`), `argv` the arguments after it. Throws a
+ * {@link CommandError} for an unknown command and for wrong arguments of `make-config`.
  */
 export function readCommand(program: string, argv: readonly string[]): Command {
   const isOldTool = basename(program).replace(/\.[^.]*$/, '') === OLD_TOOL
@@ -54,38 +59,41 @@ export function readCommand(program: string, argv: readonly string[]): Command {
   const command = word.replaceAll('_', '-')
   if (command === 'serve' || command === 'philote') return { command, argv: argv.slice(1) }
   if (command === 'make-config') return readMakeConfig(argv)
-  throw fault(word, `there is no such command${advice(command)}; --help lists what there is`)
+  throw new CommandError(`Unknown command "${word}".${suggestion(command)} Try --help.`)
 }
 
-/** What `--help` prints. */
+/** Returns the text that `--help` prints. */
 export function helpText(): string {
   return [
     'channelstream [serve] [-i FILE] [options]    start the server',
-    'channelstream make-config -o FILE [-j JSON]  write a configuration with fresh secrets; - prints it',
-    'channelstream philote [--host ADDRESS]       start a Philote server, with the settings of its environment',
-    'channelstream jane [flags]                   chat in the terminal, by Philote; --help lists the flags',
-    'channelstream philote-admin COMMAND [flags]  access keys, messages and tokens of Philote; --help lists them',
-    'channelstream --help | -h                    show this',
+    'channelstream make-config -o FILE [-j JSON]  write a configuration with fresh secrets; -o - prints it',
+    'channelstream philote [--host ADDRESS]       start a Philote server, configured by environment variables',
+    'channelstream jane [flags]                   chat in the terminal over Philote; --help lists the flags',
+    'channelstream philote-admin COMMAND [flags]  create access keys, messages and tokens for Philote; see --help',
+    'channelstream --help | -h                    show this help',
     'channelstream --version | -v                 show the version',
     '',
-    'Options of the server, as in the file, or in the environment as CHANNELSTREAM_PORT and so on;',
-    'the flag wins over the environment, and the environment over the file:',
+    'Server options. Each can also be set in the file, or in the environment, such as CHANNELSTREAM_PORT.',
+    'Flags override the environment, and the environment overrides the file.',
     '',
-    ...helpLine('-i, --ini FILE', 'The configuration file. Also CHANNELSTREAM_INI.'),
+    ...helpLine(
+      '-i, --ini FILE',
+      'The configuration file. Environment variable: CHANNELSTREAM_INI.',
+    ),
     ...SETTINGS.flatMap((setting) => helpLine(flagWithValue(setting), helpOf(setting))),
     '',
   ].join('\n')
 }
 
-/** The old tool took its operation anywhere, in front of the options or behind them. */
+/** The command may be before or after the options, as with the old tool. */
 function readMakeConfig(argv: readonly string[]): MakeConfigCommand {
   const { values, positionals } = parseMakeConfig(argv)
   const [word = '', ...rest] = positionals
   if (word.replaceAll('_', '-') !== 'make-config' || rest.length > 0) {
-    throw fault(OLD_TOOL, 'expected make_config -o FILE')
+    throw new CommandError(`Usage: ${OLD_TOOL} make_config -o FILE`)
   }
   if (values.output === undefined || values.output === '') {
-    throw fault(word, 'expected -o FILE, the file to write; -o - prints the configuration')
+    throw new CommandError(`${word}: missing -o FILE. Use -o - to print the configuration.`)
   }
   const json = values.json === undefined ? {} : { json: values.json }
   return { command: 'make-config', output: values.output, ...json }
@@ -95,8 +103,8 @@ function parseMakeConfig(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: MAKE_CONFIG_OPTIONS, allowPositionals: true })
   } catch (error) {
-    // Node's sentences name the option, never its value.
-    throw fault('make-config', error instanceof Error ? error.message : String(error))
+    // Node's messages name the option, never its value.
+    throw new CommandError(`make-config: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
@@ -104,13 +112,9 @@ function has(argv: readonly string[], ...flags: readonly string[]): boolean {
   return argv.some((word) => flags.includes(word))
 }
 
-function advice(command: string): string {
+function suggestion(command: string): string {
   const found = nearest(command, COMMANDS)
-  return found === undefined ? '' : `; did you mean ${found}?`
-}
-
-function fault(where: string, problem: string): ConfigError {
-  return new ConfigError([{ where, problem }])
+  return found === undefined ? '' : ` Did you mean ${found}?`
 }
 
 function helpLine(left: string, right: string): readonly string[] {
@@ -121,7 +125,7 @@ function flagWithValue({ flag, isSwitch }: Setting): string {
   return isSwitch ? `${flag}[=false]` : `${flag} VALUE`
 }
 
-/** The first sentence of the description, and the default. */
+/** Returns the first sentence of the description, and the default. */
 function helpOf({ description, default: fallback }: Setting): string {
   const sentence = /^.*?[.;](?= |$)/.exec(description)?.[0].replace(/;$/, '.') ?? description
   return `${sentence} Default: ${String(fallback) || 'empty'}.`

@@ -5,9 +5,8 @@ import { answered } from '../philote/redis-connection.ts'
 const CONNECT_TIMEOUT_MS = 5000
 
 /**
- * The answer of Redis to one command, on a connection of its own. Rejects if there is no Redis at `url`, if it says
- * something against the command, or nothing for some seconds; the reason never has the url in it, which may have a
- * password.
+ * Sends one command to Redis, on its own connection. Resolves with the answer. Rejects if there is no Redis at `url`, if
+ * the command fails, or on a timeout. The reason never contains the url, which may contain a password.
  */
 export async function askRedis(url: string | undefined, command: string[]): Promise<unknown> {
   if (url === undefined) throw new Error('REDIS_URL is not set')
@@ -19,7 +18,7 @@ export async function askRedis(url: string | undefined, command: string[]): Prom
     disableClientInfo: true,
     socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false },
   })
-  client.on('error', () => {}) // what was asked fails with it
+  client.on('error', () => {}) // the command fails with the same error
   try {
     return await answered(client.connect().then(() => client.sendCommand(command)))
   } finally {

@@ -1,11 +1,11 @@
 /**
- * Flags as Go's programs read them: one dash or two, `-name value` or `-name=value`. The first word that is no flag, or
- * `--`, ends them; what follows is passed over, as the old tools do.
+ * Reads flags as Go programs do: one dash or two, `-name value` or `-name=value`. Flags end at `--` or at the first word
+ * that is not a flag. The rest is ignored, as in the old tools.
  */
 import { BOOLEAN } from '../config/philote-environment.ts'
 
 export interface Flag {
-  /** What its value is called in the help; without it the flag is a switch. */
+  /** The name of its value in the help. Without it, the flag is a switch. */
   readonly value?: string
   readonly about: string
   readonly default?: string
@@ -21,7 +21,7 @@ export type FlagValues<Known extends Flags> = {
     : boolean
 }
 
-/** The command does not run: its help was asked for (status 0), or it was called wrong (status 2). */
+/** The command does not run: help was requested (status 0), or the arguments are wrong (status 2). */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
   constructor(
@@ -32,13 +32,13 @@ export class UsageError extends Error {
   }
 }
 
-/** How a command is called: its flags, with the line above them in the help. */
+/** The flags of a command, and the line above them in the help. */
 export interface Usage<Known extends Flags> {
   readonly summary: string
   readonly flags: Known
 }
 
-/** Throws a {@link UsageError} for unknown flags and missing values. Its text never has a value in it: it may be a secret. */
+/** Throws a {@link UsageError} for unknown flags and missing values. Its text never contains a value, which may be a secret. */
 export function readFlags<Known extends Flags>(
   usage: Usage<Known>,
   argv: readonly string[],
@@ -52,27 +52,27 @@ export function readFlags<Known extends Flags>(
     const [, name, inline] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word) ?? []
     if (name === undefined) {
       if (word === '-' || word === '--' || !word.startsWith('-')) break
-      throw misuse(usage, 'bad flag syntax')
+      throw usageError(usage, 'bad flag syntax')
     }
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
     if (!flag && (name === 'h' || name === 'help')) throw new UsageError(0, helpOf(usage))
-    if (!flag) throw misuse(usage, `flag provided but not defined: -${name}`)
+    if (!flag) throw usageError(usage, `flag provided but not defined: -${name}`)
     const isSwitch = flag.value === undefined
     const value = isSwitch ? BOOLEAN.read(inline ?? 'true') : (inline ?? words.shift())
     if (value === undefined) {
       const problem = isSwitch ? `expected ${BOOLEAN.expected}` : 'needs an argument'
-      throw misuse(usage, `flag -${name}: ${problem}`)
+      throw usageError(usage, `flag -${name}: ${problem}`)
     }
     values[name] = value
   }
   return values as FlagValues<Known>
 }
 
-/** For values that were read but are not right. */
-export const misuse = (usage: Usage<Flags>, problem: string): UsageError =>
+/** Makes the error for wrong flags: the problem, then the help. */
+export const usageError = (usage: Usage<Flags>, problem: string): UsageError =>
   new UsageError(2, `${problem}\n${helpOf(usage)}`)
 
-/** The summary and each flag, by name. */
+/** Returns the help: the summary, then the flags sorted by name. */
 export function helpOf({ summary, flags }: Usage<Flags>): string {
   const names = Object.keys(flags).sort()
   return [summary, ...names.map((name) => flagHelp(name, flags[name] as Flag))].join('\n')

@@ -1,28 +1,28 @@
 /**
- * What no other code has caught. Why so: docs/decisions/0035-the-last-net.md.
+ * Handles errors that no other code catches. Why: docs/decisions/0035-the-last-net.md.
  *
- * For a process that is a server and nothing else; a program that embeds one decides for itself.
+ * Only for a process that is the server. A program that embeds a server decides for itself.
  */
 import { endProcess } from '../telemetry/standard-streams.ts'
 import type { Faults } from '../telemetry/faults.ts'
 
-/** Beyond the grace of the stop itself, which may hang after an exception. */
+/** Time to wait longer than the shutdown grace: after an exception, the shutdown may hang. */
 const STOP_MARGIN_MS = 5000
 
-export interface Net {
+export interface CatchFaultsDeps {
   readonly faults: Faults
-  /** Stops the server in order, then ends the process with the exit code. */
+  /** Shuts the server down gracefully, then ends the process with the exit code. */
   readonly stop: (exitCode: number) => void
-  /** How long that takes at most. */
+  /** The maximum duration of the shutdown. */
   readonly graceMs: number
 }
 
 /**
- * Logs a rejected promise that nothing handles, and serves on: what waited for it has failed, and nothing else.
+ * After an unhandled rejection, logs it and keeps the server running: only the operation that waited for it has failed.
  *
- * Stops the server with exit code 1 after an exception that nothing caught: what it interrupted may be half done.
+ * After an uncaught exception, stops the server with exit code 1: the interrupted code may have left half-done work.
  */
-export function catchFaults({ faults, stop, graceMs }: Net): void {
+export function catchFaults({ faults, stop, graceMs }: CatchFaultsDeps): void {
   process.on('unhandledRejection', (reason) => faults.rejected(reason))
   process.on('uncaughtException', (error) => {
     faults.uncaught(error)
@@ -32,10 +32,10 @@ export function catchFaults({ faults, stop, graceMs }: Net): void {
   logWarnings(faults)
 }
 
-/** Node writes warnings to standard error by itself, as text, and waits until they are written. */
+/** Logs Node's warnings. Otherwise Node writes them to standard error as plain text, and blocks until they are written. */
 function logWarnings(faults: Faults): void {
-  const areWanted = process.listenerCount('warning') > 0 // not with --no-warnings
-  if (!areWanted) return
+  const hasWarnings = process.listenerCount('warning') > 0 // false with --no-warnings
+  if (!hasWarnings) return
   process.removeAllListeners('warning')
   process.on('warning', (warning) => faults.warned(warning))
 }

@@ -6,13 +6,13 @@ import { SETTINGS, type Config, type Setting, type SettingName } from '../config
 import { givenByName, readEnvironment, type Given } from '../config/sources.ts'
 import type { MakeConfigCommand } from './arguments.ts'
 
-/** What {@link makeConfig} needs of the process. */
+/** What {@link makeConfig} needs from the process. */
 export interface MakeConfigContext {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Gets the configuration, for `-o -`. */
+  /** Prints the configuration, for `-o -`. */
   readonly print: (text: string) => void
-  /** Gets sentences for people. */
-  readonly tell: (sentence: string) => void
+  /** Prints errors and notes. */
+  readonly printError: (sentence: string) => void
 }
 
 const SECRET_BYTES = 32
@@ -21,11 +21,11 @@ const LINE_WIDTH = 96
 const STANDARD_OUTPUT = '-'
 
 /**
- * Writes the file and gives the exit code: 0, or 1 if it exists already, cannot be written, or a given
- * value is not right, which is told.
+ * Writes the file and returns the exit code: 0 on success. 1 if the file exists already or cannot be written,
+ * or if a given value is invalid; it prints the reason.
  *
- * Secrets are random. Values of the JSON object, or, without one, of `CHANNELSTREAM_*` variables, go
- * before; all else stands there as a comment. Only the owner may read the file.
+ * Secrets are random. Values in the JSON object, or without one, in `CHANNELSTREAM_*` variables, are used
+ * instead. All other settings are comments. Only the owner may read the file.
  */
 export function makeConfig(command: MakeConfigCommand, context: MakeConfigContext): number {
   try {
@@ -34,14 +34,14 @@ export function makeConfig(command: MakeConfigCommand, context: MakeConfigContex
     else writeNew(command.output, text)
     return 0
   } catch (error) {
-    context.tell(error instanceof Error ? error.message : String(error))
+    context.printError(error instanceof Error ? error.message : String(error))
     return 1
   }
 }
 
 /**
- * The text of an ini file with every setting: `values` as they are, the others as comments that show
- * the default. Throws a `ConfigError` for text that an ini file cannot hold.
+ * Returns the text of an ini file with every setting: those in `values` with these values, the others as comments
+ * that show the default. Throws a `ConfigError` for text that an ini file cannot represent.
  */
 export function renderIni(values: Partial<Config> = {}): string {
   const sections = new Set(SETTINGS.map(({ section }) => section))
@@ -55,12 +55,12 @@ export function renderIni(values: Partial<Config> = {}): string {
 }
 
 const HEADER = `\
-# Configuration of Channelstream; docs/configuration.md says more about it.
+# Configuration of Channelstream. See docs/configuration.md.
 #
-# A line "#name = value" shows a default. Take away the "#" to change it. CHANNELSTREAM_* variables
-# and flags go before this file. A "%" in a value is written "%%".
+# A line "#name = value" shows a default. Remove the "#" to change it. CHANNELSTREAM_* variables and
+# flags override this file. Write "%%" for a "%" in a value.
 #
-# Fresh secrets: channelstream make-config -o channelstream.ini
+# To generate fresh secrets: channelstream make-config -o channelstream.ini
 
 [channelstream]`
 
@@ -74,16 +74,16 @@ function renderSetting(setting: Setting, value: Config[SettingName] | undefined)
 function iniText({ name }: Setting, value: Config[SettingName]): string {
   const text = Array.isArray(value) ? value.join(', ') : String(value)
   if (text === text.trim()) return text.replaceAll('%', '%%')
-  const problem = 'white space around a value would get lost in an ini file'
+  const problem = 'an ini file cannot keep whitespace around a value'
   throw new ConfigError([{ where: name, problem }])
 }
 
-function renderFresh({ json }: MakeConfigCommand, { env, tell }: MakeConfigContext): string {
-  // One or the other, as in Channelstream 0.7.
+function renderFresh({ json }: MakeConfigCommand, { env, printError }: MakeConfigContext): string {
+  // The JSON object or the environment, not both, as in Channelstream 0.7.
   const { config, names, notes } = parseGiven(
     json === undefined ? readEnvironment(env) : readJson(json),
   )
-  for (const note of notes) tell(note)
+  for (const note of notes) printError(note)
   const values = SETTINGS.flatMap(({ name, isMade }) => {
     if (names.has(name)) return [[name, config[name]]]
     return isMade ? [[name, randomBytes(SECRET_BYTES).toString('base64url')]] : []
@@ -96,7 +96,7 @@ function readJson(json: string): readonly Given[] {
   if (settings !== undefined) {
     return Object.entries(settings).map(([name, value]) => givenByName(name, value))
   }
-  // Without what JSON.parse says, which quotes the text, and there are secrets in it.
+  // The message of JSON.parse is not shown: it quotes the text, which contains secrets.
   const problem = 'expected a JSON object of settings, such as {"port": 9000}'
   throw new ConfigError([{ where: '--json', problem }])
 }
@@ -116,7 +116,7 @@ function writeNew(path: string, text: string): void {
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw error
-    const problem = `${path} exists already; it is left as it is. Choose another name.`
+    const problem = `${path} already exists and was not changed. Choose another name.`
     throw new Error(problem, { cause: error })
   }
 }

@@ -1,18 +1,18 @@
-/** `philote-admin`: access keys and messages of Philote 0.1, called and answering as its own tool; and tokens for 0.3. */
+/** `philote-admin`: access keys and messages of Philote 0.1, compatible with Philote's own tool, and tokens for 0.3. */
 import { INTEGER } from '../config/philote-environment.ts'
 import { reasonOf } from '../lib/reason.ts'
 import { KEY_PREFIX } from '../philote/access-keys.ts'
 import { messageJson } from '../philote/frames.ts'
 import { CHANNEL_PREFIX } from '../philote/redis-bus.ts'
 import { askRedis } from './ask-redis.ts'
-import { UsageError, helpOf, misuse, readFlags } from './flags.ts'
+import { UsageError, helpOf, readFlags, usageError } from './flags.ts'
 import { SIGNING_FLAGS, readSignature, signToken } from './token.ts'
 import type { AccessKey } from '../philote/access-keys.ts'
 import type { Flags, Usage } from './flags.ts'
-import type { Voice } from './running.ts'
+import type { Output } from './running.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
-/** Answers what is printed. */
+/** Resolves with the text to print. */
 type Command = (argv: readonly string[], env: Environment) => Promise<string>
 
 const DEFAULT_CHANNEL = 'test-channel'
@@ -20,14 +20,14 @@ const USAGE = 'Usage: philote-admin [create-key|publish|token] <flags>'
 
 const CREATE_KEY = {
   summary:
-    'philote-admin create-key: stores an access key in the Redis of REDIS_URL, and prints its token',
+    'philote-admin create-key: stores an access key in the Redis at REDIS_URL, and prints its token',
   flags: {
-    token: { value: 'TOKEN', about: 'the token; without it, a new one' },
-    read: { value: 'A,B', about: 'channels that may be read', default: DEFAULT_CHANNEL },
-    write: { value: 'A,B', about: 'channels that may be written', default: DEFAULT_CHANNEL },
+    token: { value: 'TOKEN', about: 'the token; if omitted, a random one' },
+    read: { value: 'A,B', about: 'channels that the key may read', default: DEFAULT_CHANNEL },
+    write: { value: 'A,B', about: 'channels that the key may write', default: DEFAULT_CHANNEL },
     'allowed-uses': {
       value: 'N',
-      about: 'how often it opens a connection; 0: no limit',
+      about: 'number of connections that the key may open; 0: no limit',
       default: '0',
     },
   },
@@ -35,24 +35,25 @@ const CREATE_KEY = {
 
 const PUBLISH = {
   summary:
-    'philote-admin publish: publishes a message on the Redis of REDIS_URL, and prints how many listened',
+    'philote-admin publish: publishes a message in the Redis at REDIS_URL, and prints the number of subscribers',
   flags: {
     channel: { value: 'NAME', about: 'the channel', default: DEFAULT_CHANNEL },
-    data: { value: 'TEXT', about: 'what is said', default: 'Hello from philote-cli!' },
+    data: { value: 'TEXT', about: 'the text of the message', default: 'Hello from philote-cli!' },
   },
 } as const satisfies Usage<Flags>
 
 const TOKEN = {
   summary:
-    'philote-admin token: prints a token for a server with a SECRET; it allows what is named, and nothing else',
+    'philote-admin token: prints a token for a server with a SECRET; the token allows only what the flags name',
   flags: {
     ...SIGNING_FLAGS,
-    read: { value: 'A,B', about: 'channels that may be read', default: '' },
-    write: { value: 'A,B', about: 'channels that may be written', default: '' },
-    api: { about: 'whether /api/info may be asked' },
+    read: { value: 'A,B', about: 'channels that the token may read', default: '' },
+    write: { value: 'A,B', about: 'channels that the token may write', default: '' },
+    api: { about: 'allow access to /api/info' },
     expires: {
       value: 'TIME',
-      about: 'how long it opens connections, such as 90s, 1h30m or 7d; without it, for ever',
+      about:
+        'how long the token can open connections, such as 90s, 1h30m or 7d; if omitted, forever',
     },
   },
 } as const satisfies Usage<Flags>
@@ -71,7 +72,7 @@ const COMMANDS: ReadonlyMap<string | undefined, Command> = new Map([
 export async function philoteAdmin(
   [name, ...argv]: readonly string[],
   env: Environment,
-  { print, tell }: Voice,
+  { print, printError }: Output,
 ): Promise<number> {
   if (name !== undefined && /^--?h(elp)?$/.test(name)) {
     print([USAGE, ...[CREATE_KEY, PUBLISH, TOKEN].map(helpOf)].join('\n\n'))
@@ -87,7 +88,7 @@ export async function philoteAdmin(
     return 0
   } catch (error) {
     if (error instanceof UsageError) {
-      tell(error.message)
+      printError(error.message)
       return error.status
     }
     print(reasonOf(error))
@@ -99,9 +100,9 @@ async function createKey(argv: readonly string[], env: Environment): Promise<str
   const flags = readFlags(CREATE_KEY, argv)
   const uses = INTEGER.read(flags['allowed-uses'])
   if (uses === undefined)
-    throw misuse(CREATE_KEY, `flag -allowed-uses: expected ${INTEGER.expected}`)
+    throw usageError(CREATE_KEY, `flag -allowed-uses: expected ${INTEGER.expected}`)
   const token = flags.token ?? crypto.randomUUID()
-  // Stored as it is written here: the fields have an order that scripts may know.
+  // Keep the order of the fields: it is the order in the stored JSON, and scripts may depend on it.
   const key: AccessKey = {
     read: namesIn(flags.read),
     write: namesIn(flags.write),
@@ -121,19 +122,19 @@ async function publish(argv: readonly string[], env: Environment): Promise<strin
 async function printToken(argv: readonly string[], env: Environment): Promise<string> {
   const flags = readFlags(TOKEN, argv)
   const signature = readSignature(flags, env)
-  if (typeof signature === 'string') throw misuse(TOKEN, signature)
+  if (typeof signature === 'string') throw usageError(TOKEN, signature)
   const claims = { read: namesIn(flags.read), write: namesIn(flags.write), api: flags.api }
   if (flags.expires === undefined) return signToken(claims, signature)
   const seconds = secondsIn(flags.expires)
   if (seconds === undefined)
-    throw misuse(TOKEN, 'flag -expires: expected a time such as 90s, 1h30m or 7d')
+    throw usageError(TOKEN, 'flag -expires: expected a time such as 90s, 1h30m or 7d')
   return signToken({ ...claims, exp: Math.floor(Date.now() / 1000) + seconds }, signature)
 }
 
-/** Nothing is trimmed: any text is the name of a channel. */
+/** Splits a list of channels. Does not trim names: any text can be the name of a channel. */
 const namesIn = (list: string): string[] => (list === '' ? [] : list.split(','))
 
-/** Undefined: it is no time, or none at all. */
+/** Returns undefined if the text is not a duration, or is zero. */
 function secondsIn(text: string): number | undefined {
   const parts = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?$/.exec(text)
   if (!parts) return undefined

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import { loadPhilote } from '../config/philote-environment.ts'
 import { VERSION } from '../version.ts'
-import { helpText, readCommand } from './arguments.ts'
+import { CommandError, helpText, readCommand } from './arguments.ts'
 import { makeConfig } from './make-config.ts'
 import { StopSignals } from './stop-signals.ts'
-import type { Serving } from './running.ts'
+import type { ServeContext } from './running.ts'
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
-const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+const printError = (text: string): void => void process.stderr.write(`${text}\n`)
 
-/** Commands that print and end. Servers and the chat see to their output themselves. */
+/** Commands that print and end. Servers and the chat handle errors of their output themselves. */
 const SIMPLE_TOOLS: ReadonlySet<string> = new Set([
   'help',
   'version',
@@ -19,8 +19,8 @@ const SIMPLE_TOOLS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Runs the command that `argv` names, with no more in memory than it needs. Sets the exit code of the process, unless a
- * server runs. `signals`: heard already, if the command starts a server.
+ * Runs the command that `argv` names, and loads only the modules that it needs. Sets the exit code of the process, unless a
+ * server runs. `signals` already listens for signals, if the command starts a server.
  */
 export async function run(
   program: string,
@@ -29,10 +29,10 @@ export async function run(
 ): Promise<void> {
   try {
     const exitCode = await runCommand(program, argv, signals)
-    // Output that could not be written has set it already.
+    // A failed write to the output has already set the exit code.
     if (exitCode !== undefined) process.exitCode ||= exitCode
   } catch (error) {
-    tell(reasonOf(error))
+    printError(reasonOf(error))
     process.exitCode = 1
   }
 }
@@ -53,60 +53,60 @@ async function runCommand(
       print(VERSION)
       return 0
     case 'make-config':
-      return makeConfig(command, { env: process.env, print, tell })
+      return makeConfig(command, { env: process.env, print, printError })
     case 'serve': {
       const readFile = (path: string): string => readFileSync(path, 'utf8')
-      return startServer(signals, async (serving) => {
+      return startServer(signals, async (context) => {
         const loaded = loadConfig({ argv: command.argv, env: process.env, readFile })
         const { serve } = await import('./serve.ts')
-        await serve(loaded, serving)
+        await serve(loaded, context)
       })
     }
     case 'philote':
-      return startServer(signals, async (serving) => {
+      return startServer(signals, async (context) => {
         const settings = loadPhilote(command.argv, process.env)
         const { servePhilote } = await import('./philote.ts')
-        await servePhilote(settings, serving)
+        await servePhilote(settings, context)
       })
     case 'jane': {
       const { jane } = await import('./jane/jane.ts')
       const { env, stdin, stdout, stderr } = process
-      return jane(command.argv, { env, streams: { stdin, stdout, stderr }, print, tell })
+      return jane(command.argv, { env, streams: { stdin, stdout, stderr }, print, printError })
     }
     case 'philote-admin': {
       const { philoteAdmin } = await import('./philote-admin.ts')
-      return philoteAdmin(command.argv, process.env, { print, tell })
+      return philoteAdmin(command.argv, process.env, { print, printError })
     }
     default:
       return command satisfies never
   }
 }
 
-/** A server goes on whatever becomes of standard output and standard error. */
+/** Starts a server, which keeps running if standard output or standard error fails. */
 async function startServer(
   signals: StopSignals | undefined,
-  start: (serving: Serving) => Promise<void>,
+  start: (context: ServeContext) => Promise<void>,
 ): Promise<undefined> {
-  const { endProcess, serverVoice } = await import('./running.ts')
-  const serving = { ...serverVoice(), signals: signals ?? new StopSignals() }
+  const { endProcess, serverOutput } = await import('./running.ts')
+  const context = { ...serverOutput(), signals: signals ?? new StopSignals() }
   try {
-    await start(serving)
+    await start(context)
   } catch (error) {
-    serving.tell(reasonOf(error))
+    context.printError(reasonOf(error))
     endProcess(1)
   }
 }
 
-/** A tool whose output cannot be written has failed. A reader that went away knows why. */
+/** Makes the command fail if its output cannot be written. Prints no message if the reader has closed the pipe. */
 function failWithOutput(): void {
   process.stderr.on('error', () => (process.exitCode = 1))
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') tell(`channelstream: standard output: ${error.message}`)
+    if (error.code !== 'EPIPE') printError(`channelstream: standard output: ${error.message}`)
     process.exitCode = 1
   })
 }
 
 const reasonOf = (error: unknown): string => {
-  if (error instanceof ConfigError) return error.message
+  if (error instanceof ConfigError || error instanceof CommandError) return error.message
   return `channelstream: ${error instanceof Error ? error.message : String(error)}`
 }

@@ -1,22 +1,23 @@
-/** What commands share that start a server. */
+/** Shared code of commands that start a server. */
 import { endProcess, standardError, standardOutput } from '../telemetry/standard-streams.ts'
 import type { StopSignals } from './stop-signals.ts'
 
 export { endProcess }
 
-export interface Voice {
-  /** To standard output. */
+/** Each call writes one line. */
+export interface Output {
+  /** Writes to standard output. */
   readonly print: (sentence: string) => void
-  /** To standard error. */
-  readonly tell: (sentence: string) => void
+  /** Writes to standard error. */
+  readonly printError: (sentence: string) => void
 }
 
-/** What a command that serves needs of the process. */
-export interface Serving extends Voice {
+/** What a command that starts a server needs from the process. */
+export interface ServeContext extends Output {
   readonly signals: StopSignals
 }
 
-/** Host and port for people who try it out on this machine, and what else there is to say of the host. */
+/** Returns an address that works on this machine, and a remark if the server listens on all addresses. */
 export function shownAddress(host: string, port: number): { authority: string; remark: string } {
   const shown = ['0.0.0.0', '::', ''].includes(host) ? '127.0.0.1' : host
   return {
@@ -25,8 +26,8 @@ export function shownAddress(host: string, port: number): { authority: string; r
   }
 }
 
-/** A voice that never blocks and never fails. */
-export const serverVoice = (): Voice => ({
+/** Returns an output that never blocks and never fails. */
+export const serverOutput = (): Output => ({
   print: (sentence) => standardOutput().write(`${sentence}\n`),
-  tell: (sentence) => standardError().write(`${sentence}\n`),
+  printError: (sentence) => standardError().write(`${sentence}\n`),
 })

@@ -3,18 +3,21 @@ import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
 import { shownAddress } from './running.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import type { Serving } from './running.ts'
+import type { ServeContext } from './running.ts'
 
-/** Starts the server and tells where it is and what is unsafe. Resolves once it listens; from then on signals stop it in order. */
+/**
+ * Starts the server and prints its addresses and notes. Resolves when it listens. From then on, signals shut it down
+ * gracefully.
+ */
 export async function serve(
   { config, notes }: LoadedConfig,
-  { print, tell, signals }: Serving,
+  { print, printError, signals }: ServeContext,
 ): Promise<void> {
   const app = await buildApp(config)
   const graceMs = config.shutdown_grace * 1000
   catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
   const port = await app.start()
-  signals.stopInOrder(app, tell)
+  signals.stopGracefully(app, printError)
   const { authority, remark } = shownAddress(config.host, port)
   const url = `http://${authority}`
   print(`Channelstream ${VERSION} listens on ${url}${remark}`)

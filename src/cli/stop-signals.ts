@@ -1,13 +1,13 @@
 import { endProcess } from '../telemetry/standard-streams.ts'
 
 /**
- * SIGTERM and SIGINT of a process that serves, heard from the moment this is made. As process 1 of a container it would
- * not be ended by a signal that it has no handler for.
+ * Handles SIGTERM and SIGINT in a server process, from its construction on. As process 1 of a container, the process
+ * would ignore a signal without a handler.
  */
 export class StopSignals {
   #stopApp: (() => Promise<void>) | undefined
-  #tell: (sentence: string) => void = () => {}
-  /** Set once the process is ending. */
+  #printError: (sentence: string) => void = () => {}
+  /** Set when the process is ending. */
   #exitCode: number | undefined
 
   constructor() {
@@ -15,24 +15,24 @@ export class StopSignals {
     process.on('SIGINT', this.#onSignal)
   }
 
-  /** From now on the first signal stops this in order, and a second one ends the process at once. */
-  stopInOrder(app: { stop(): Promise<void> }, tell: (sentence: string) => void): void {
+  /** From now on, the first signal shuts `app` down gracefully, and a second signal ends the process immediately. */
+  stopGracefully(app: { stop(): Promise<void> }, printError: (sentence: string) => void): void {
     this.#stopApp = () => app.stop()
-    this.#tell = tell
+    this.#printError = printError
   }
 
-  /** Stops in order, with an exit code that wins over that of a signal. */
+  /** Shuts down gracefully. The exit code takes precedence over that of a signal. */
   readonly stop = (exitCode: number): void => {
     const isStopping = this.#exitCode !== undefined
     this.#exitCode = Math.max(this.#exitCode ?? 0, exitCode)
     if (isStopping) return
-    // Before the server listens nobody is served: there is nothing to stop in order.
+    // Before the server listens, there is nothing to shut down gracefully.
     if (!this.#stopApp) return endProcess(this.#exitCode)
     this.#stopApp().then(
       () => endProcess(this.#exitCode ?? 0),
       (error: unknown) => {
-        this.#tell(
-          `could not stop in order: ${error instanceof Error ? error.message : String(error)}`,
+        this.#printError(
+          `graceful shutdown failed: ${error instanceof Error ? error.message : String(error)}`,
         )
         endProcess(1)
       },

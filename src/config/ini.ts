@@ -1,40 +1,40 @@
 /**
- * Reads ini files as Python's `configparser` does, because that is what people have. Differences: a
- * lone `%` stays, and every fault is told, not only the first. Faults never quote what they found, since
+ * Reads ini files as Python's `configparser` does, so that existing files work. Differences: a single `%`
+ * is kept, and all faults are reported, not only the first. Faults never quote the text of the file, since
  * it may be part of a secret.
  */
 
-/** One thing that is wrong. Neither part has a secret in it. */
+/** One fault. Neither part contains a secret. */
 export interface Fault {
   /** File and line, environment variable or flag. */
   readonly where: string
   readonly problem: string
 }
 
-/** One key of the section, its `%` substituted. */
+/** One key of the section, with its `%` references substituted. */
 export interface IniEntry {
-  /** In small letters. */
+  /** In lower case. */
   readonly key: string
-  /** Lines of a value are joined by `\n`, each without the white space around it. Empty: `''`. */
+  /** Lines of the value are trimmed and joined by `\n`. `''` if the value is empty. */
   readonly value: string
-  /** Of the key, counted from 1. */
+  /** Line of the key, from 1. */
   readonly line: number
-  /** Whether it stands in `[DEFAULT]`, where keys for other readers of the file may stand as well. */
+  /** Whether it is in `[DEFAULT]`, which may also contain keys for other readers of the file. */
   readonly isInherited: boolean
 }
 
 export interface IniContent {
-  /** In the order of the file, `[DEFAULT]` first; each key once. */
+  /** In the order of the file, `[DEFAULT]` first. Each key occurs once. */
   readonly entries: readonly IniEntry[]
-  /** In the order of the file. With any of them, `entries` is not the whole. */
+  /** In the order of the file. If there are any, `entries` is incomplete. */
   readonly faults: readonly Fault[]
 }
 
 const SECTION = 'channelstream'
 const DEFAULT_SECTION = 'DEFAULT'
-/** How far references may lead through references, as in `configparser`. */
+/** Maximum nesting of references, as in `configparser`. */
 const MAX_DEPTH = 10
-/** References can multiply a value; none that is meant gets near this. */
+/** References can multiply the length of a value. No intended value comes near this limit. */
 const MAX_VALUE_CHARACTERS = 65_536
 
 interface RawEntry {
@@ -45,9 +45,9 @@ interface RawEntry {
 type RawSection = Map<string, RawEntry>
 
 /**
- * Reads the section `[channelstream]`, which inherits from `[DEFAULT]`; other sections are passed over.
+ * Reads the section `[channelstream]`, which inherits from `[DEFAULT]`. Ignores other sections.
  *
- * `text` may start with a byte order mark and have any line ends. `fileName` is for the faults.
+ * `text` may start with a byte order mark and have any line ends. `fileName` appears in faults.
  */
 export function parseIni(text: string, fileName: string): IniContent {
   const reader = new IniReader(fileName)
@@ -55,7 +55,7 @@ export function parseIni(text: string, fileName: string): IniContent {
   for (const [index, line] of lines.entries()) reader.read(line, index + 1)
   const { defaults, section, faults } = reader
   if (section === undefined) {
-    const problem = `there is no section [${SECTION}]; put that line before the settings`
+    const problem = `missing section [${SECTION}]; put this line before the settings`
     return { entries: [], faults: [...faults, { where: fileName, problem }] }
   }
   const own = [...section.values()]
@@ -74,13 +74,13 @@ export function parseIni(text: string, fileName: string): IniContent {
   return { entries, faults }
 }
 
-/** Goes through the lines once; what is indented deeper than the key above it belongs to its value. */
+/** Reads line by line. A line that is indented deeper than the key above it continues the value of that key. */
 class IniReader {
   readonly defaults: RawSection = new Map()
   readonly faults: Fault[] = []
-  /** `undefined` until the section was seen. */
+  /** `undefined` until the section is found. */
   section: RawSection | undefined
-  /** Where keys go; `undefined` in front of the first section, a map nobody reads in foreign ones. */
+  /** Where keys are added. `undefined` before the first section; in other sections, a map that is never read. */
   #target: RawSection | undefined
   #isForeign = false
   #entry: RawEntry | undefined
@@ -90,7 +90,7 @@ class IniReader {
 
   read(line: string, number: number): void {
     const content = line.trim()
-    if (content.includes('\uFFFD')) this.#complain(number, 'this is not text in UTF-8')
+    if (content.includes('\uFFFD')) this.#addFault(number, 'this line is not valid UTF-8')
     if (content === '') this.#entry?.lines.push('')
     if (content === '' || /^[#;]/.test(content)) return
     const indent = line.search(/\S/)
@@ -109,37 +109,37 @@ class IniReader {
     this.#isForeign = header !== SECTION && header !== DEFAULT_SECTION
     this.#target = header === DEFAULT_SECTION ? this.defaults : new Map<string, RawEntry>()
     if (header !== SECTION) return
-    if (this.section !== undefined) this.#complain(line, `[${SECTION}] stands here a second time`)
+    if (this.section !== undefined) this.#addFault(line, `duplicate section [${SECTION}]`)
     this.#target = this.section ??= new Map<string, RawEntry>()
   }
 
   #readKey(content: string, line: number): void {
     if (this.#target === undefined) {
-      this.#target = new Map() // told once, not for each line
-      this.#complain(line, 'this stands before the first [section]')
+      this.#target = new Map() // report this once, not for each line
+      this.#addFault(line, 'this line is before the first [section]')
     }
     const [, name, value = ''] = /^([^=:]+)[=:](.*)$/s.exec(content) ?? []
     this.#entry = undefined
     if (name === undefined) {
       if (!this.#isForeign)
-        this.#complain(line, 'expected a [section], `key = value` or `# comment`')
+        this.#addFault(line, 'expected a [section], `key = value` or `# comment`')
       return
     }
     const key = name.trim().toLowerCase()
     const before = this.#target.get(key)
     if (before !== undefined && !this.#isForeign) {
-      this.#complain(line, `the same key stands in line ${before.line} already`)
+      this.#addFault(line, `duplicate key, first used on line ${before.line}`)
     }
     this.#entry = { key, line, lines: [value.trim()] }
     if (before === undefined) this.#target.set(key, this.#entry)
   }
 
-  #complain(line: number, problem: string): void {
+  #addFault(line: number, problem: string): void {
     this.faults.push({ where: `${this.fileName}:${line}`, problem })
   }
 }
 
-/** The value with `%(key)s` replaced and `%%` made `%`, or why that cannot be. */
+/** Returns the value with `%(key)s` substituted and `%%` unescaped, or why that is not possible. */
 function substitute(
   raw: RawEntry,
   values: RawSection,
@@ -151,7 +151,7 @@ function substitute(
   for (const match of text.matchAll(/%%|%\(([^)]*)\)s/g)) {
     result += text.slice(end, match.index)
     end = match.index + match[0].length
-    const part = match[1] === undefined ? '%' : referred(match[1], values, depth)
+    const part = match[1] === undefined ? '%' : resolveReference(match[1], values, depth)
     if (typeof part !== 'string') return part
     result += part
     if (result.length > MAX_VALUE_CHARACTERS) return { problem: 'the value is too long' }
@@ -159,13 +159,15 @@ function substitute(
   return result + text.slice(end)
 }
 
-function referred(name: string, values: RawSection, depth: number): ReturnType<typeof substitute> {
+function resolveReference(
+  name: string,
+  values: RawSection,
+  depth: number,
+): ReturnType<typeof substitute> {
   const raw = values.get(name.toLowerCase())
   if (raw === undefined) {
-    return {
-      problem: 'the value refers by %(…)s to a key that is not there; a plain % is written %%',
-    }
+    return { problem: '%(…)s refers to an unknown key; write %% for a plain %' }
   }
-  if (depth >= MAX_DEPTH) return { problem: 'the value refers by %(…)s to itself, or too deep' }
+  if (depth >= MAX_DEPTH) return { problem: '%(…)s refers to itself, or is nested too deeply' }
   return substitute(raw, values, depth + 1)
 }

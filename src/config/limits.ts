@@ -1,36 +1,36 @@
-/** The settings that are times and limits, declared like those of `settings.ts`. */
+/** Settings for times and limits, declared like those in `settings.ts`. */
 import { bytes, count, LONGEST_AGE_SECONDS, MAX_COUNT, seconds, setting } from './values.ts'
 
 export const TIMING = {
   heartbeat_interval: setting(
     seconds(0.001),
     5,
-    'Seconds between two heartbeats to each WebSocket, which keep proxies from closing it and find ' +
-      'out who is gone.',
+    'Seconds between two heartbeats on each WebSocket. Heartbeats keep proxies from closing the socket and ' +
+      'detect clients that are gone.',
   ),
   gc_conns_after: setting(
     seconds(0.001),
     15,
-    'Seconds that a connection may be without WebSocket and without poll. After that it is collected ' +
-      'and its channels see it part.',
+    'Seconds that a connection may exist without a WebSocket and without a poll. After that the server removes ' +
+      'it, and its user parts from its channels.',
   ),
   resume_window: setting(
     seconds(0),
     15,
-    'Seconds in which a WebSocket that broke off without a close may return with its conn_id and get ' +
-      'what it missed. It stays a member meanwhile. 0: breaking off is leaving.',
+    'Seconds in which a client that lost its WebSocket without a close may reconnect with its conn_id and ' +
+      'catch up. It stays in its channels meanwhile. 0: a lost WebSocket ends the connection.',
   ),
   gc_users_after: setting(
     seconds(0, LONGEST_AGE_SECONDS),
     86_400,
-    'Seconds after which a user without connections, and the state of that user, is forgotten. ' +
+    'Seconds after which a user without connections is removed, together with the state of that user. ' +
       '0: at the next sweep.',
   ),
   gc_channels_after: setting(
     seconds(0, LONGEST_AGE_SECONDS),
     259_200,
-    'Seconds without members and without messages after which a channel, its history and its ' +
-      'settings are forgotten. 0: at the next sweep.',
+    'Seconds without members and without messages after which a channel is removed, together with its history ' +
+      'and its settings. 0: at the next sweep.',
   ),
   wake_connections_after: setting(
     seconds(0.001),
@@ -40,19 +40,20 @@ export const TIMING = {
   poll_gather: setting(
     seconds(0),
     0.25,
-    'Seconds that a long poll waits after its first event, so that one answer carries those that ' +
-      'follow closely. 0: it is answered at once.',
+    'Seconds that a long poll waits after its first event, to return the events that follow shortly after in ' +
+      'the same answer. 0: it is answered at once.',
   ),
   idempotency_window: setting(
     seconds(0),
     120,
-    'Seconds for which the answer to a request with an Idempotency-Key is remembered, so that a repeat ' +
-      'is answered and not done again. 0: only for repeats that come while the first is being answered.',
+    'Seconds for which the server keeps the answer to a request with an Idempotency-Key. A retry within this ' +
+      'time gets the same answer, and the request does not run again. 0: only retries that arrive while the ' +
+      'first request is being answered.',
   ),
   shutdown_grace: setting(
     seconds(0),
     10,
-    'Seconds that a stopping server gives to requests and clients to finish. What is left then is cut.',
+    'Seconds that requests and clients have to finish when the server stops. After that their sockets are closed.',
   ),
 }
 
@@ -60,108 +61,108 @@ export const LIMITS = {
   max_sockets: setting(
     count(0, MAX_COUNT),
     0,
-    'Sockets that are open at a time, on both ports together: each WebSocket and each poll has one, and idle ' +
-      'connections of backends and proxies too. More are answered with 503 or, if many come, closed at once. ' +
-      '0: as many as the limit of open files allows, which no value exceeds.',
+    'Maximum number of open sockets on both ports together. Each WebSocket and each poll has one, and idle ' +
+      'connections of backends and proxies count too. Further sockets get a 503 or, if many come, are closed ' +
+      'immediately. 0: as many as the open file limit allows. No value exceeds that limit.',
   ),
   max_sockets_per_address: setting(
     count(0, MAX_COUNT),
     0,
-    'Sockets that one address (of IPv6: one /64) has open at a time. More are answered with 429 or, if many come, closed ' +
-      'at once. Of what a proxy in trusted_proxies passes on, requests that are not answered yet and WebSockets are counted, ' +
-      'by the address that the proxy tells. Addresses in allow_posting_from are not limited, unless it admits ' +
-      'everyone. A network behind one address (NAT) counts as one. 0: no limit.',
+    'Maximum number of open sockets of one IP address (for IPv6, of one /64). Further sockets get a 429 or, if many ' +
+      'come, are closed immediately. Behind a proxy in trusted_proxies, unanswered requests and WebSockets ' +
+      'count, by the address that the proxy reports. Addresses in allow_posting_from are not limited, unless it ' +
+      'allows all addresses. A network behind one address (NAT) counts as one. 0: no limit.',
   ),
   max_new_sockets_per_second: setting(
     count(0, MAX_COUNT),
     0,
-    'Sockets that may be opened in a second, on average, and as many at once. More are answered with 503 or, if many ' +
-      'come, closed at once. Of proxies in trusted_proxies only new WebSockets count; addresses in allow_posting_from do ' +
-      'not, unless it admits everyone. 0: no limit.',
+    'Maximum number of new sockets per second, on average; the same number is allowed as a burst. Further sockets get ' +
+      'a 503 or, if many come, are closed immediately. From proxies in trusted_proxies, only new WebSockets count. ' +
+      'Addresses in allow_posting_from do not count, unless it allows all addresses. 0: no limit.',
   ),
   channel_frames: setting(
     count(0, MAX_COUNT),
     100,
-    'Events kept per channel for clients that return. One that missed more gets a gap event and has ' +
-      'to reload. 0: none, every return with something missed is a gap.',
+    'Events kept per channel for clients that reconnect. A client that missed more gets a gap event and must ' +
+      'reload. 0: none, so a client that missed anything gets a gap event.',
   ),
   user_frames: setting(
     count(0, MAX_COUNT),
     50,
-    'Events kept per user, such as private messages; otherwise like channel_frames.',
+    'Events kept per user, such as private messages. Works like channel_frames.',
   ),
   max_history_size: setting(
     count(0, MAX_COUNT),
     1000,
-    'The largest history_size that a backend may give a channel. More is refused with 422.',
+    'The largest history_size that a backend may set for a channel. A larger one is rejected with 422.',
   ),
   max_body_bytes: setting(
     bytes,
     1_048_576,
-    'The largest body of a request. More is refused with 413.',
+    'The largest request body in bytes. A larger one is rejected with 413.',
   ),
   max_bodies_bytes: setting(
     bytes,
     134_217_728,
-    'Bytes that the bodies of all requests may hold together while they are read. A request for which there ' +
-      'is no room is refused with 503 and Retry-After. A value below max_body_bytes counts as that.',
+    'Total bytes of all request bodies that are being read at the same time. A request that does not fit is ' +
+      'rejected with 503 and Retry-After. The minimum is max_body_bytes; lower values mean the same.',
   ),
   max_messages_per_request: setting(
     count(1, MAX_COUNT),
     5000,
-    'Messages in one request. More are refused with 422, and none is sent.',
+    'Maximum number of messages in one request. A request with more is rejected with 422, and none is sent.',
   ),
   max_users_per_message: setting(
     count(1, MAX_COUNT),
     20_000,
-    'Users that one message may name in pm_users, and as many in exclude_users. More are refused with 422, ' +
-      'and no message of the request is sent.',
+    'Maximum number of users in pm_users of one message, and in exclude_users. A request with more is rejected ' +
+      'with 422, and none of its messages is sent.',
   ),
   max_channels_per_request: setting(
     count(1, MAX_COUNT),
     1000,
-    'Channels in one request. More are refused with 422.',
+    'Maximum number of channels in one request. A request with more is rejected with 422.',
   ),
   max_state_bytes: setting(
     bytes,
     65_536,
-    "The size of a user's state as JSON, and of the list of its public keys. A request that would make " +
-      'it larger is refused with 422.',
+    'The largest user state in bytes of JSON. The list of its public keys has the same limit. A request that ' +
+      'would exceed it is rejected with 422.',
   ),
   max_frame_bytes: setting(
     bytes,
     65_536,
-    'The largest frame that a client may send over its WebSocket. A larger one closes it with 1009.',
+    'The largest frame in bytes that a client may send over its WebSocket. A larger one closes the WebSocket with 1009.',
   ),
   max_client_messages_per_second: setting(
     count(0, MAX_COUNT),
     50,
-    'Frames that a client may send per second, as an average over a heartbeat interval. One that ' +
-      'sends more is closed. 0: no limit.',
+    'WebSocket frames that a client may send per second, averaged over a heartbeat interval. A client that ' +
+      'sends more is disconnected. 0: no limit.',
   ),
   max_outbox_bytes: setting(
     bytes,
     1_048_576,
-    'Bytes that may wait for a client that reads too slowly. Above that its connection is closed; it ' +
-      'may return and catch up.',
+    'Bytes that may be queued for a slow consumer. Above that the server closes its socket. The client may ' +
+      'reconnect and catch up.',
   ),
   max_cached_signatures: setting(
     count(0, MAX_COUNT),
     1000,
-    'Checked signatures remembered until they expire, which saves checking them again. Above that ' +
-      'the oldest are forgotten. 0: each is checked each time.',
+    'Number of verified signatures that are cached until they expire. Above that the oldest are removed. ' +
+      '0: no cache.',
   ),
   max_idempotency_bytes: setting(
     bytes,
     33_554_432,
-    'Bytes of answers, and 512 for each, that are remembered for requests with an Idempotency-Key. Above ' +
-      'that the oldest are forgotten before their time, and a repeat of theirs is done again. With redis_url: of ' +
+    'Bytes of answers kept for requests with an Idempotency-Key, plus 512 bytes for each answer. Above that the ' +
+      'oldest are removed early, and a retry of their requests runs again. With redis_url, the limit applies to ' +
       'all servers together.',
   ),
   presence_list_limit: setting(
     count(0, MAX_COUNT),
     1000,
-    'Users listed in the presence events of channels with broadcast_presence_with_user_lists. In a ' +
-      'larger channel the event lists so many, and users_total says how many there are. 0: none.',
+    'Maximum number of users listed in presence events of channels with broadcast_presence_with_user_lists. ' +
+      'users_total gives the total number of users. 0: none are listed.',
   ),
 }

@@ -1,6 +1,6 @@
 /**
- * Brings the settings together: defaults < ini file < `CHANNELSTREAM_*` environment < flags. What is
- * unknown or cannot be read stops the start, and all of it is told at once. An empty value says nothing.
+ * Combines the settings of all sources: defaults < ini file < `CHANNELSTREAM_*` environment < flags. Unknown
+ * settings and unreadable values are errors, and all of them are reported together. Empty values are ignored.
  */
 import { closest, distance } from 'fastest-levenshtein'
 import { isQuoted, mistakeNotes, QUOTES } from './mistakes.ts'
@@ -30,34 +30,34 @@ export type { LoadInput } from './sources.ts'
 
 export interface LoadedConfig {
   readonly config: Config
-  /** Sentences for the log at the start: what is unsafe, and what was passed over. */
+  /** Notes to show at startup: unsafe settings, probable mistakes and ignored settings. */
   readonly notes: readonly string[]
-  /** Where each value comes from: `default`, `channelstream.ini:4`, a variable's or a flag's name. */
+  /** Where each value comes from: `default`, `channelstream.ini:4`, or the name of a variable or a flag. */
   readonly sources: Readonly<Record<SettingName, string>>
 }
 
-/** Settings as tests and embedders give them: typed, or as text. */
+/** Settings from tests and embedding programs: typed, or as text. */
 export type ConfigInput = {
   readonly [Name in SettingName]?: Config[Name] | string | undefined
 }
 
-/** Everything that is wrong with a configuration; `message` lists it, a line each, without secrets. */
+/** All faults of a configuration. `message` lists them, one per line, without secrets. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   constructor(readonly faults: readonly Fault[]) {
     const lines = faults.map(({ where, problem }) => `  ${where}: ${problem}`)
-    super(['The configuration cannot be used:', ...lines].join('\n'))
+    super(['Invalid configuration:', ...lines].join('\n'))
   }
 }
 
 const DEFAULT_SOURCE = 'default'
 
 /**
- * Reads the configuration of the server. The file is the one of `-i`/`--ini`, else of
+ * Reads the configuration of the server. The ini file is that of `-i`/`--ini`, else of
  * `CHANNELSTREAM_INI`, else none.
  *
- * Without a `host`, the server listens on 127.0.0.1 while a secret has its default. Throws a
- * {@link ConfigError}, also when such a server was told to listen where others can reach it.
+ * Without a `host`, the server listens on 127.0.0.1 while a secret has its default value. Throws a
+ * {@link ConfigError} if there are faults, or if such a server has a `host` that other machines can reach.
  */
 export function loadConfig(input: LoadInput): LoadedConfig {
   const read = readSources(input)
@@ -74,9 +74,8 @@ export function loadConfig(input: LoadInput): LoadedConfig {
 }
 
 /**
- * The configuration with these settings and defaults for the others, for tests and embedding. Hosts are
- * 127.0.0.1 unless given, and default secrets are accepted wherever it listens. Throws a
- * {@link ConfigError}.
+ * Returns a configuration with these settings and defaults for the others, for tests and embedding. Hosts
+ * default to 127.0.0.1, and default secrets are accepted with any host. Throws a {@link ConfigError}.
  */
 export function parseConfig(settings: ConfigInput = {}): Config {
   const given = Object.entries(settings).map(([name, value]) => givenByName(name, value))
@@ -84,10 +83,10 @@ export function parseConfig(settings: ConfigInput = {}): Config {
   return parseGiven([...hosts, ...given]).config
 }
 
-/** Checks values of any source, where later ones win, without the rules about hosts. */
+/** Checks values from any source, without the rules about hosts. Later values win. Throws a {@link ConfigError}. */
 export function parseGiven(given: readonly Given[]): {
   readonly config: Config
-  /** The settings that were given, and not empty. */
+  /** The settings that were given and are not empty. */
   readonly names: ReadonlySet<SettingName>
   readonly notes: readonly string[]
 } {
@@ -103,7 +102,7 @@ export function parseGiven(given: readonly Given[]): {
   }
 }
 
-/** The nearest of the names, or one that begins so, if any is near enough to be meant. */
+/** Returns a name that starts with `name` and `_`, else the most similar one, else undefined if none is similar. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const longer = names.find((known) => known.startsWith(`${name}_`))
   if (longer !== undefined) return longer
@@ -111,7 +110,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return distance(name, found) <= Math.max(2, name.length / 3) ? found : undefined
 }
 
-/** The last value of each setting that is not empty, and what is to be said of the others. */
+/** Returns the last non-empty value of each setting, faults for unknown names, and notes on ignored ones. */
 function sift(given: readonly Given[]) {
   const values = new Map<SettingName, Given>()
   const faults: Fault[] = []
@@ -121,9 +120,9 @@ function sift(given: readonly Given[]) {
     const old = OLD_SETTINGS.get(one.name)
     if (setting !== undefined) {
       if (!isEmpty(one.value)) values.set(setting.name, one)
-    } else if (old !== undefined) notes.push(`${one.where}: ${one.name} is passed over: ${old}.`)
+    } else if (old !== undefined) notes.push(`${one.where}: ${one.name} is ignored: ${old}.`)
     else if (one.isInherited === true) {
-      notes.push(`${one.where}: [DEFAULT] ${one.name} is no setting and is passed over.`)
+      notes.push(`${one.where}: [DEFAULT] ${one.name} is not a setting and is ignored.`)
     } else faults.push({ where: one.where, problem: unknownName(one) })
   }
   return { values, faults, notes }
@@ -133,7 +132,7 @@ function unknownName({ name, spell }: Given): string {
   const found = nearest(name, [...SETTING_BY_NAME.keys()])
   const setting = found === undefined ? undefined : SETTING_BY_NAME.get(found)
   const advice = setting === undefined ? '' : `; did you mean ${spell(setting)}?`
-  return `there is no setting ${JSON.stringify(name)}${advice}`
+  return `unknown setting ${JSON.stringify(name)}${advice}`
 }
 
 function check(values: Values): { config?: Config; faults: readonly Fault[] } {

@@ -1,14 +1,14 @@
 /**
- * Values that can be read and are probably not meant so: their users get refusals that say nothing of the reason, such as
- * 401 for a secret in quotes. Nothing is taken away, because Python's `configparser` takes nothing away either.
+ * Finds values that are valid but probably a mistake. Such a mistake leads to errors that do not show the cause, such as
+ * a 401 because of a secret in quotes. Values are not changed, because Python's `configparser` does not change them either.
  */
 import { SETTING_BY_NAME } from './schema.ts'
 import { faultIn, type Values } from './sources.ts'
 
-/** Zero width, or a byte order mark: pasted from a page, or written by an editor. */
+/** Zero-width characters and byte order marks: pasted from a page, or written by an editor. */
 const INVISIBLE = /[\u00AD\u200B-\u200F\u2060\uFEFF]/
 
-/** A sentence for each value that is probably not meant so. None has the value in it. */
+/** Returns a note for each probable mistake. No note contains the value. */
 export const mistakeNotes = (values: Values): readonly string[] =>
   [...values.values()].flatMap((given) => {
     const problems =
@@ -21,21 +21,21 @@ export const mistakeNotes = (values: Values): readonly string[] =>
     })
   })
 
-/** What may be wrong with a text of which every character counts. */
+/** Returns the probable mistakes in a text in which every character is significant. */
 export function mistakesInText(value: unknown): readonly string[] {
   if (typeof value !== 'string') return []
   const problems = [...quotesIn(value)]
   if (value !== value.trim())
-    problems.push('the white space around the value is part of it; remove it if it is not meant')
+    problems.push('the whitespace around the value is part of it; remove it if it is not intended')
   if (/\s[#;]/.test(value))
     problems.push(
-      'the value contains " #" or " ;", which does not begin a comment there; a comment needs a line of its own',
+      'the value contains " #" or " ;", which does not start a comment; put comments on a separate line',
     )
-  if (INVISIBLE.test(value)) problems.push('the value contains characters that cannot be seen')
+  if (INVISIBLE.test(value)) problems.push('the value contains invisible characters')
   return problems
 }
 
-/** The same for values of other kinds, and for the parts of a list. */
+/** Returns the probable mistakes in values of other kinds: quotes around the value, or around a part of a list. */
 function quotesIn(value: unknown): readonly string[] {
   const parts = typeof value === 'string' ? [value, ...value.split(/[,\n]/)] : []
   return parts.some(isQuoted) ? [QUOTES] : []
@@ -45,4 +45,4 @@ export const isQuoted = (value: unknown): boolean =>
   typeof value === 'string' && /^(["']).*\1$/s.test(value.trim())
 
 export const QUOTES =
-  'the quotes around the value are part of it; remove them if they are not meant'
+  'the quotes around the value are part of it; remove them if they are not intended'

@@ -1,6 +1,6 @@
 /**
- * The settings of the plug-and-play Philote server: the environment, named and read as Philote does. A variable that is
- * set but empty is not unset, and is read like any other value.
+ * Reads the settings of the plug-and-play Philote server from the environment, with Philote's names and formats. An empty
+ * variable is not the same as an unset one: it is read like any other value.
  */
 import { parseArgs } from 'node:util'
 import { loginAdvice } from '../lib/redis-url.ts'
@@ -12,30 +12,30 @@ import type { Fault } from './ini.ts'
 import type { Kind } from './values.ts'
 
 export interface PhiloteSettings {
-  /** Undefined for every address. */
+  /** Undefined: all addresses. */
   readonly host: string | undefined
   readonly port: number
-  /** pino's name. */
+  /** A level of pino. */
   readonly logLevel: string
-  /** What tokens are signed with. Means nothing where there is a Redis. */
+  /** The key that tokens are signed with. Not used with a Redis. */
   readonly secret: string
   readonly maxConnections: number
   readonly readBufferSize: number
   readonly writeBufferSize: number
   readonly checkOrigin: boolean
-  /** Undefined: no Redis, and the JWT generation. */
+  /** Undefined: no Redis, so the server uses the JWT generation. */
   readonly redisUrl: string | undefined
 }
 
 export interface LoadedPhilote {
   readonly settings: PhiloteSettings
-  /** Sentences for the log at the start. */
+  /** Notes to show at startup. */
   readonly notes: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What one process opens: one connection to listen, one for everything else. */
+/** Connections per process: one for subscriptions, one for everything else. */
 const REDIS_CONNECTIONS = 2
 
 const LOG_LEVELS = new Map([
@@ -53,8 +53,8 @@ const BOOLEANS = new Map([
 ])
 
 /**
- * Throws a `ConfigError` with everything that is wrong. While everybody can sign tokens, the server listens on loopback
- * only; another `--host` is refused.
+ * Reads flags and environment. Throws a `ConfigError` with all faults. While anyone can sign tokens, the server listens on
+ * loopback only, and another `--host` is a fault.
  */
 export function loadPhilote(argv: readonly string[], env: Environment): LoadedPhilote {
   const faults: Fault[] = []
@@ -69,7 +69,7 @@ export function loadPhilote(argv: readonly string[], env: Environment): LoadedPh
   const wanted = readHost(argv, faults)
   const port = read('PORT', 6380, PORT)
   const redisUrl = read('REDIS_URL', undefined, REDIS_URL)
-  // Each generation knows its own variables only; the other's may hold anything.
+  // Each generation checks its own variables only. Those of the other one may have any value.
   if (redisUrl !== undefined) read('REDIS_MAX_CONNECTIONS', 400, REDIS_MAX_CONNECTIONS)
   const logLevel = LOG_LEVEL.read(env['LOGLEVEL'] ?? 'info') ?? 'info'
   const jwt =
@@ -77,7 +77,10 @@ export function loadPhilote(argv: readonly string[], env: Environment): LoadedPh
   const settings = { port, redisUrl, ...jwt }
   const isOpen = redisUrl === undefined && settings.secret === ''
   if (isOpen && wanted !== undefined && !isLoopback(wanted))
-    faults.push({ where: '--host', problem: `others can reach ${wanted}, and SECRET is empty` })
+    faults.push({
+      where: '--host',
+      problem: `other machines can reach ${wanted}, but SECRET is empty`,
+    })
   if (faults.length > 0) throw new ConfigError(faults)
   const chosen = wanted ?? (isOpen ? SAFE_HOST : undefined)
   return {
@@ -110,18 +113,18 @@ const NO_JWT: ReturnType<typeof readJwtSettings> = {
 }
 
 const emptySecretNote = (address: string | undefined): string =>
-  `SECRET is empty: everybody can sign tokens, so the server listens on ${address} only.`
+  `SECRET is empty: anyone can sign tokens, so the server listens on ${address} only.`
 
 /** How a value is read from text. */
 export interface Reader<Value> {
   readonly expected: string
-  /** Undefined: it cannot be read. */
+  /** Returns undefined if the text cannot be read. */
   readonly read: (text: string) => Value | undefined
-  /** What more there is to say of a text that cannot be read. Follows what was expected. */
+  /** Returns a hint about an unreadable text. The hint follows `expected` in the fault. */
   readonly advice?: (text: string) => string
 }
 
-/** What is wrong with a text that cannot be read, without anything of it. */
+/** Returns what is wrong with an unreadable text, without quoting it. */
 export const faultOf = <Value>(reader: Reader<Value>, text: string): string =>
   `expected ${reader.expected}${reader.advice?.(text) ?? ''}`
 
@@ -130,7 +133,7 @@ const PORT: Reader<number> = {
   read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
 }
 
-/** As Go reads them: the beginning names the base, underscores may stand between digits. */
+/** Reads integers as Go does: a prefix sets the base, and underscores may separate digits. */
 export const INTEGER: Reader<number> = {
   expected: 'a whole number',
   read: (text) => {
@@ -179,7 +182,7 @@ function readHost(argv: readonly string[], faults: Fault[]): string | undefined 
     if (read !== undefined) return read
     faults.push({ where: '--host', problem: `expected ${host.expected}` })
   } catch (error) {
-    // Node's sentences name the option, never its value.
+    // Node's messages name the option, never its value.
     faults.push({
       where: 'philote',
       problem: error instanceof Error ? error.message : String(error),

@@ -1,16 +1,16 @@
-/** What keeps a server with default secrets from the network, and what is told of unsafe settings. */
+/** Keeps a server with default secrets off the network, and warns about unsafe settings. */
 import { isIP } from 'node:net'
 import { ConfigSchema, SETTING_BY_NAME, type Config } from './schema.ts'
 import { faultIn, rawValues, type Values } from './sources.ts'
 import type { Fault } from './ini.ts'
 
 export const SAFE_HOST = '127.0.0.1'
-const MAKE_SECRETS = 'make some with `channelstream make-config -o channelstream.ini`'
+const MAKE_SECRETS = 'generate secrets with `channelstream make-config -o channelstream.ini`'
 
-/** Without a `host`, the server listens on this machine only while a secret has its default; so does Philote. */
+/** Sets hosts that are not given to loopback while a secret has its default value, or anyone can sign Philote tokens. */
 export function withSafeHost(config: Config, values: Values): Config {
   const isSafe = values.has('host') || defaultSecrets(config).length === 0
-  const isPhiloteSafe = values.has('philote_host') || !admitsEveryToken(config)
+  const isPhiloteSafe = values.has('philote_host') || !canAnyoneSignTokens(config)
   return Object.freeze({
     ...config,
     ...(!isSafe && { host: SAFE_HOST }),
@@ -18,20 +18,21 @@ export function withSafeHost(config: Config, values: Values): Config {
   })
 }
 
-/** Whether everybody can sign tokens for Philote. */
-const admitsEveryToken = (config: Pick<Config, 'philote_secret' | 'philote_redis_url'>): boolean =>
-  config.philote_secret === '' && config.philote_redis_url === ''
+/** Whether anyone can sign tokens for Philote. */
+const canAnyoneSignTokens = (
+  config: Pick<Config, 'philote_secret' | 'philote_redis_url'>,
+): boolean => config.philote_secret === '' && config.philote_redis_url === ''
 
-/** The names of the secrets that are known to everybody. */
+/** Returns the names of the secrets that have their default values, which are public. */
 function defaultSecrets(config: Pick<Config, 'secret' | 'admin_secret'>): readonly string[] {
   const names = ['secret', 'admin_secret'] as const
   return names.filter((name) => config[name] === SETTING_BY_NAME.get(name)?.default)
 }
 
 /**
- * Refuses hosts that others can reach while secrets have their defaults, and settings that exclude each other.
+ * Finds hosts that other machines can reach while secrets have their default values, and settings that exclude each other.
  *
- * Reads the few settings it needs one by one, so that it is told beside faults in others.
+ * Parses only the settings that it needs, so that it works even if there are faults in others.
  */
 export const hostFaults = (values: Values): readonly Fault[] => [
   ...ownHostFaults(values),
@@ -39,7 +40,7 @@ export const hostFaults = (values: Values): readonly Fault[] => [
   ...twoRedisFaults(values),
 ]
 
-/** Each server would hear a message on Philote's channels, and keep it once more. */
+/** With both, every server would receive each message on Philote's channels, and store it again. */
 function twoRedisFaults(values: Values): readonly Fault[] {
   const given = values.get('philote_redis_url')
   const read = ConfigSchema.pick({ redis_url: true, philote_redis_url: true })
@@ -50,7 +51,7 @@ function twoRedisFaults(values: Values): readonly Fault[] {
   return [
     faultIn(
       given,
-      'cannot be combined with redis_url: every server would keep what it hears there',
+      'cannot be combined with redis_url: every server would store each message from there',
     ),
   ]
 }
@@ -66,9 +67,9 @@ function philoteHostFaults(values: Values): readonly Fault[] {
     .strip()
     .safeParse(rawValues(values))
   if (given === undefined || !read.success || read.data.philote_port === 0) return []
-  if (!admitsEveryToken(read.data) || isLoopback(read.data.philote_host)) return []
+  if (!canAnyoneSignTokens(read.data) || isLoopback(read.data.philote_host)) return []
   const problem =
-    `others can reach ${read.data.philote_host}, and philote_secret is empty, so that everybody can ` +
+    `other machines can reach ${read.data.philote_host}, but philote_secret is empty, so anyone can ` +
     `sign tokens; ${MAKE_SECRETS}, or listen on ${SAFE_HOST}`
   return [faultIn(given, problem)]
 }
@@ -82,9 +83,9 @@ function ownHostFaults(values: Values): readonly Fault[] {
   const open = defaultSecrets(read.data)
   if (open.length === 0) return []
   const problem =
-    `others can reach ${read.data.host}, and ${open.join(' and ')} still ` +
-    `${open.length > 1 ? 'have defaults' : 'has a default'} that everybody knows; ${MAKE_SECRETS}, ` +
-    `or listen on ${SAFE_HOST}`
+    `other machines can reach ${read.data.host}, but ${open.join(' and ')} still ` +
+    `${open.length > 1 ? 'have their default values, which are' : 'has its default value, which is'} public; ` +
+    `${MAKE_SECRETS}, or listen on ${SAFE_HOST}`
   return [faultIn(given, problem)]
 }
 
@@ -93,7 +94,7 @@ export function isLoopback(host: string): boolean {
   return plain === 'localhost' || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
 }
 
-/** Sentences for the log at the start: what is unsafe. */
+/** Returns notes about unsafe settings, to show at startup. */
 export function warnings(config: Config, values: Values): readonly string[] {
   const open = defaultSecrets(config)
   const onCommandLine = [...values.values()].filter(
@@ -102,39 +103,39 @@ export function warnings(config: Config, values: Values): readonly string[] {
   const notes: readonly (readonly [unsafe: boolean, note: string])[] = [
     [
       open.length > 0,
-      `${open.join(' and ')} not set: the default is known to everybody, so the server listens on ` +
+      `${open.join(' and ')} not set: the default is public, so the server listens on ` +
         `${config.host} only; ${MAKE_SECRETS}.`,
     ],
     [
-      config.philote_port !== 0 && admitsEveryToken(config),
-      'philote_secret is empty: everybody can sign tokens, so Philote listens on ' +
+      config.philote_port !== 0 && canAnyoneSignTokens(config),
+      'philote_secret is empty: anyone can sign tokens, so Philote listens on ' +
         `${config.philote_host} only.`,
     ],
     [
       onCommandLine.length > 0,
-      `${onCommandLine.map(({ where }) => where).join(' and ')} can be read by every user of this ` +
-        'machine in its list of processes; the ini file and the environment are safer.',
+      `every user of this machine can see ${onCommandLine.map(({ where }) => where).join(' and ')} in the ` +
+        'process list; the ini file and the environment are safer.',
     ],
     [
       !config.validate_requests,
-      'validate_requests is false: a signed request that somebody saw can be repeated for ever.',
+      'validate_requests is false: anyone who sees a signed request can replay it forever.',
     ],
     [
-      admitsEveryone(config.allow_posting_from),
-      'allow_posting_from admits everyone: only the secret keeps strangers from posting.',
+      hasAllAddresses(config.allow_posting_from),
+      'allow_posting_from allows all addresses: only the secret protects the backend API.',
     ],
     [
-      admitsEveryone(config.trusted_proxies),
-      'trusted_proxies has everyone: callers can claim any address and scheme.',
+      hasAllAddresses(config.trusted_proxies),
+      'trusted_proxies contains all addresses: any client can fake its address and scheme.',
     ],
     [
       config.allow_cors.length === 0 || config.allow_cors.includes('*'),
-      'allow_cors admits every origin: pages of any website may use this server.',
+      'allow_cors allows all origins: pages of any website may use this server.',
     ],
   ]
   return notes.filter(([unsafe]) => unsafe).map(([, note]) => note)
 }
 
-function admitsEveryone(list: readonly string[]): boolean {
+function hasAllAddresses(list: readonly string[]): boolean {
   return list.some((entry) => entry === '0.0.0.0' || entry.endsWith('/0'))
 }

@@ -1,10 +1,10 @@
-/** All settings together: the schema that reads them, and what is documented of each. */
+/** All settings: the schema that reads them, and the documentation of each. */
 import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
 import { ABOUT, type About } from './values.ts'
 
-/** The settings by section, in the order of the page and of the example file. */
+/** The settings by section, in the order of the documentation page and the example file. */
 const SECTIONS = {
   Listening: LISTENING,
   Secrets: SECRETS,
@@ -18,8 +18,8 @@ const SECTIONS = {
 }
 
 /**
- * Reads an object of settings by their names; what is missing or empty gets its default. Unknown names
- * are faults. Use `loadConfig` or `parseConfig`, which know the rules between settings as well.
+ * Reads an object of settings by name. Missing and empty settings get their defaults. Unknown names are
+ * faults. Use `loadConfig` or `parseConfig`, which also check the rules between settings.
  */
 export const ConfigSchema = z.strictObject({
   ...LISTENING,
@@ -33,11 +33,11 @@ export const ConfigSchema = z.strictObject({
   ...LIMITS,
 })
 
-/** Every setting with its value, by the name that it has in the ini file. Frozen. */
+/** Every setting with its value, by its name in the ini file. Frozen. */
 export type Config = Readonly<z.output<typeof ConfigSchema>>
 export type SettingName = keyof Config
 
-/** One setting, as documented. */
+/** The documentation of one setting. */
 export interface Setting extends About {
   readonly name: SettingName
   readonly section: string
@@ -48,20 +48,20 @@ export interface Setting extends About {
   readonly flag: string
 }
 
-/** Every setting, in the order of the page and of the example file. */
+/** Every setting, in the order of the documentation page and the example file. */
 export const SETTINGS: readonly Setting[] = Object.entries(SECTIONS).flatMap(([section, shape]) =>
   Object.keys(shape).map((name) => describeSetting(name as SettingName, section)),
 )
 
-/** Settings by their names. A map, so that `constructor` is as unknown as any other name. */
+/** Settings by name. A map and not an object, so that `constructor` is an unknown name. */
 export const SETTING_BY_NAME: ReadonlyMap<string, Setting> = new Map(
   SETTINGS.map((setting) => [setting.name, setting]),
 )
 
-/** Settings of the Python server that mean nothing here, with what to tell those who still have them. */
+/** Settings of the Python server that this server ignores, with the reason for the log. */
 export const OLD_SETTINGS: ReadonlyMap<string, string> = new Map([
-  ['demo', 'this server has no demo built in; the demos are applications of their own'],
-  ['demo_app_url', 'this server has no demo built in; the demos are applications of their own'],
+  ['demo', 'this server has no built-in demo; the demos are separate applications'],
+  ['demo_app_url', 'this server has no built-in demo; the demos are separate applications'],
 ])
 
 function describeSetting(name: SettingName, section: string): Setting {

@@ -1,6 +1,6 @@
 /**
- * The settings, but for times and limits (`limits.ts`): name, type, default and documentation, declared
- * once. The example file, the page `docs/configuration.md`, `--help` and `make-config` are made of this.
+ * All settings except times and limits (`limits.ts`): name, type, default and documentation, declared
+ * once. The example file, the page `docs/configuration.md`, `--help` and `make-config` are generated from this.
  */
 import {
   addresses,
@@ -27,32 +27,32 @@ export const LISTENING = {
   host: setting(
     host,
     '0.0.0.0',
-    'The address to listen on; 0.0.0.0 and :: mean every network of this machine. While secret or ' +
-      'admin_secret is still its default, which everybody knows, the default is 127.0.0.1, and asking ' +
-      'for an address that others can reach stops the start.',
+    'The address to listen on. 0.0.0.0 and :: mean all addresses of this machine. While secret or ' +
+      'admin_secret has its default value, which is public, the default is 127.0.0.1, and the server ' +
+      'refuses to start with an address that other machines can reach.',
   ),
   port: setting(
     count(0, 65_535),
     8000,
-    'The TCP port to listen on. 0 lets the system choose one; it is told in the log.',
+    'The TCP port to listen on. 0: the system chooses a free port, which the log shows.',
   ),
 }
 
 export const SECRETS = {
   secret: secret(
     'secret',
-    'What backends sign their requests with. Whoever has it may do everything. Make one with ' +
-      '`channelstream make-config -o channelstream.ini`.',
+    'The key that backends sign their requests with. Anyone who has it has full access to the API. ' +
+      'Generate one with `channelstream make-config -o channelstream.ini`.',
   ),
   admin_user: setting(text, 'admin', 'The user name for the admin pages.'),
   admin_secret: secret(
     'admin_secret',
-    'The password for the admin pages. Make one with `channelstream make-config -o channelstream.ini`.',
+    'The password for the admin pages. Generate one with `channelstream make-config -o channelstream.ini`.',
   ),
   cookie_secret: secret(
     '',
-    'Changing it signs every administrator out, as changing admin_user or admin_secret does. May be empty. ' +
-      'Servers that share a Redis need the same.',
+    'Changing it signs out all administrators, as changing admin_user or admin_secret does. May be empty. ' +
+      'Servers that share a Redis need the same value.',
   ),
 }
 
@@ -60,48 +60,48 @@ export const CALLERS = {
   allow_posting_from: setting(
     addresses,
     ['127.0.0.1'],
-    'From where backends may call, beside having to sign. Others are refused with 403. The entry ' +
-      '0.0.0.0 means everyone; the signature alone then decides.',
+    'IP addresses that may call the backend API. Requests must be signed as well. Other addresses get a 403. ' +
+      '0.0.0.0: all addresses, so only the signature protects the API.',
   ),
   allow_metrics_from: setting(
     addresses,
     ['127.0.0.1', '::1'],
-    'IP addresses that may read /metrics without a signature. 0.0.0.0: everyone. Empty: nobody. A request that a ' +
-      'proxy on this machine passed on does not count as from this machine, unless the proxy is in ' +
+    'IP addresses that may read /metrics without a signature. 0.0.0.0: all addresses. Empty: none. A request ' +
+      'forwarded by a proxy on this machine does not count as local, unless the proxy is in ' +
       'trusted_proxies and sends X-Forwarded-For.',
   ),
   trusted_proxies: setting(
     addresses,
     [],
-    'Reverse proxies in front of this server. X-Forwarded-For and X-Forwarded-Proto count only from ' +
-      'these. X-Script-Name, X-Scheme and X-URL-Scheme, which only shape paths and links, count from ' +
-      'these and, while the list is empty, from loopback, as nginx configurations written for the ' +
-      'Python server expect. A proxy has to set or remove each of them.',
+    'Reverse proxies in front of this server. X-Forwarded-For and X-Forwarded-Proto are trusted only from ' +
+      'these. X-Script-Name, X-Scheme and X-URL-Scheme only affect paths and links. They are trusted from ' +
+      'these proxies and, while the list is empty, from loopback, as nginx configurations written for the ' +
+      'Python server expect. A proxy must set or remove each of these headers.',
   ),
   allow_cors: setting(
     origins,
     [],
-    'Websites whose pages may call and listen. A host such as example.com covers its subdomains, by ' +
-      'any scheme and port, or the one port of example.com:8080; an origin such as ' +
-      'https://app.example.com covers only itself. Empty, and the entry *: every website.',
+    'Websites whose pages may use this server. A host such as example.com includes its subdomains, with ' +
+      'any scheme and port; example.com:8080 includes only that port. An origin such as ' +
+      'https://app.example.com includes only itself. Empty, or an entry *: all websites.',
   ),
   validate_requests: setting(
     trueOrFalse,
     true,
-    'Whether a signature grows too old. false accepts signatures of any age, so that a request seen ' +
-      'once can be repeated for ever; wrong ones are refused either way.',
+    'Reject signatures older than 60 seconds. false accepts signatures of any age, so anyone who sees a signed ' +
+      'request can replay it forever. Wrong signatures are rejected either way.',
   ),
   signature_checker: setting(
     moduleName,
     '',
-    'A module to check signatures instead of the built-in one: a specifier or a path. Empty, and the ' +
-      `${OLD_SIGNER} of old files: the built-in one, which reads the TimestampSigner of itsdangerous.`,
+    'A module that checks signatures instead of the built-in check: a specifier or a path. Empty, or the ' +
+      `${OLD_SIGNER} of old files: the built-in check, which reads the TimestampSigner format of itsdangerous.`,
   ),
   signature_scope: setting(
     oneOf<'any' | 'endpoint'>({ any: 'any', endpoint: 'endpoint' }),
     'any',
-    'What a signature has to be for. any: every text signed with the secret opens every endpoint, as ' +
-      'in the Python server. endpoint: the signed text has to be the path that is called.',
+    'What a signature is valid for. any: any text signed with the secret is valid for every endpoint, as ' +
+      'in the Python server. endpoint: the signed text must be the path of the request.',
   ),
 }
 
@@ -109,47 +109,48 @@ export const PHILOTE = {
   philote_port: setting(
     count(0, 65_535),
     0,
-    'The TCP port on which Philote clients are served beside everybody else; their own default is 6380. ' +
-      '0: none are. See docs/philote.md.',
+    'The TCP port for Philote clients, in addition to the main port. Philote itself uses 6380 by default. ' +
+      '0: no Philote port. See docs/philote.md.',
   ),
   philote_host: setting(
     host,
     '0.0.0.0',
     'The address for Philote clients. While philote_secret and philote_redis_url are empty, the default ' +
-      'is 127.0.0.1, and asking for an address that others can reach stops the start.',
+      'is 127.0.0.1, and the server refuses to start with an address that other machines can reach.',
   ),
   philote_secret: secret(
     '',
-    'What the tokens of Philote clients are signed with (HS256, HS384 or HS512). Empty: everybody can ' +
+    'The key that tokens of Philote clients are signed with (HS256, HS384 or HS512). Empty: anyone can ' +
       'sign tokens.',
   ),
   philote_max_connections: setting(
     count(0, MAX_COUNT),
     255,
-    'Philote clients with tokens that are connected at a time. More are dropped as soon as they are connected.',
+    'Maximum number of Philote clients with tokens connected at the same time. Further clients are dropped as ' +
+      'soon as they connect.',
   ),
   philote_check_origin: setting(
     trueOrFalse,
     false,
-    'Whether browsers may connect to Philote only from pages whose host and port are those that they connect to.',
+    'Accept browsers on the Philote port only from pages with the host and port that they connect to.',
   ),
   philote_redis_url: setting(
     redisUrl,
     '',
     'A Redis with the access keys and channels of Philote 0.1, as redis://[:password@]host[:port][/database]. ' +
-      'Its clients are served instead of those with tokens. Empty: no Redis.',
+      'The server then serves clients of Philote 0.1 instead of those with tokens. Empty: no Redis.',
     true,
   ),
   philote_max_frame_bytes: setting(
     bytes,
     1_048_576,
-    'The largest message that a Philote client may send. A larger one closes its WebSocket with 1009.',
+    'The largest message that a Philote client may send. A larger message closes its WebSocket with 1009.',
   ),
   philote_max_messages_per_second: setting(
     count(0, MAX_COUNT),
     5000,
-    'Messages, pings and pongs that a Philote client may send per second, as an average over a heartbeat ' +
-      'interval. One that sends more is closed. 0: no limit.',
+    'Messages, pings and pongs that a Philote client may send per second, averaged over a heartbeat ' +
+      'interval. A client that sends more is disconnected. 0: no limit.',
   ),
 }
 
@@ -157,25 +158,25 @@ export const SCALING = {
   redis_url: setting(
     storeUrl,
     '',
-    'The Redis (7.0 or newer, or Valkey) that several servers share; everything that a server knows is kept there. ' +
-      'Empty: this server is alone and keeps everything in its memory. See docs/scaling.md.',
+    'The Redis (7.0 or newer, or Valkey) that several servers share and that holds all their data. ' +
+      'Empty: a single server, which keeps everything in memory. See docs/scaling.md.',
     true,
   ),
   redis_prefix: setting(
     redisPrefix,
     'channelstream',
-    'What names in Redis begin with, in braces. Installations that share a Redis need different ones; the ' +
-      'servers of one installation the same.',
+    'The prefix of all names in Redis, written in braces. All servers of one installation need the same prefix. ' +
+      'Installations that share a Redis need different ones.',
   ),
   redis_connect_timeout: setting(
     seconds(0.1),
     10,
-    'How long a server that starts tries to reach Redis, in seconds, before it gives up and says why.',
+    'How many seconds a starting server tries to reach Redis before it exits with an error.',
   ),
   redis_timeout: setting(
     seconds(0.1),
     5,
-    'How long Redis may take to answer, in seconds. After that requests are answered with 503 until it is back.',
+    'How many seconds Redis may take to answer. After that, requests get a 503 until Redis is back.',
   ),
 }
 
@@ -183,15 +184,15 @@ export const LINKS = {
   enforce_https: setting(
     trueOrFalse,
     false,
-    'Whether requests that did not come by https are refused with 406. Behind a proxy that ends TLS, ' +
-      'the scheme is what the proxy says; see trusted_proxies.',
+    'Reject requests that did not use https with 406. Behind a proxy that terminates TLS, the proxy reports ' +
+      'the scheme; see trusted_proxies.',
   ),
   http_scheme: setting(
     oneOf<'' | 'http' | 'https'>({ http: 'http', https: 'https' }),
     '',
-    'The scheme that clients come by where no proxy tells it: with https the cookie of the admin pages is ' +
-      'Secure, and redirects are https if the Host is the address of this server. Empty: that of the request. ' +
-      'Means nothing to enforce_https.',
+    'The scheme that clients use, for when no proxy reports it. With https, the cookie of the admin pages is ' +
+      'Secure, and redirects use https if the Host is the address of this server. Empty: the scheme of the ' +
+      'request. Does not affect enforce_https.',
   ),
 }
 
@@ -199,7 +200,7 @@ export const LOGGING = {
   debug: setting(
     trueOrFalse,
     false,
-    'Whether to log at level debug, if log_level does not say trace, which is more.',
+    'Log at level debug. Ignored if log_level is trace, which logs more.',
   ),
   log_level: setting(
     oneOf({
@@ -214,7 +215,7 @@ export const LOGGING = {
       silent: 'silent',
     }),
     'info',
-    'The least severe level that is logged, in any letter case. warning is warn, critical is fatal. ' +
+    'The lowest level that is logged. Letter case does not matter. warning means warn, critical means fatal, ' +
       'silent logs nothing.',
   ),
 }

@@ -1,44 +1,44 @@
-/** Where values come from: the ini file, the environment and flags, each with its place for the faults. */
+/** Reads values from the ini file, the environment and flags. Each value keeps its place, for faults. */
 import { parseArgs } from 'node:util'
 import { parseIni, type Fault } from './ini.ts'
 import { SETTING_BY_NAME, SETTINGS, type Setting, type SettingName } from './schema.ts'
 import { asBoolean, isEmpty } from './values.ts'
 
-/** What the configuration is read from. */
+/** The sources of the configuration. */
 export interface LoadInput {
   /** Flags without program name and command, such as `['--port', '9000']`. */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Gives a file's text; what it throws becomes a fault. */
+  /** Returns the text of a file. If it throws, the error becomes a fault. */
   readonly readFile: (path: string) => string
 }
 
-/** One value that somebody gave. */
+/** One value from a source. */
 export interface Given {
   readonly name: string
   readonly value: unknown
-  /** Starts the line of a fault, such as `channelstream.ini:4` or `--port`. */
+  /** The place of the value, such as `channelstream.ini:4` or `--port`. Starts the line of a fault. */
   readonly where: string
-  /** How a setting is written there, for the nearest name. */
+  /** Returns the name of a setting as this source spells it, for suggestions. */
   readonly spell: (setting: Setting) => string
-  /** From `[DEFAULT]`, where unknown names are no faults, only noted. */
+  /** From `[DEFAULT]`, where an unknown name is not a fault, only a note. */
   readonly isInherited?: boolean
 }
 
-/** What sources say, and what in them cannot be read. */
+/** The values of the sources, and the faults found while reading them. */
 export interface Gathered {
   readonly given: readonly Given[]
   readonly faults: readonly Fault[]
 }
 
-/** The value of each setting that was given one. */
+/** The given settings with their values. */
 export type Values = ReadonlyMap<SettingName, Given>
 
 const INI_VARIABLE = 'CHANNELSTREAM_INI'
 
 /**
- * Reads every source, the strongest last. The file is the one of `-i`/`--ini`, else of
- * `CHANNELSTREAM_INI`, else none.
+ * Reads every source. Values of a source with higher precedence come later. The ini file is that of
+ * `-i`/`--ini`, else of `CHANNELSTREAM_INI`, else none.
  */
 export function readSources({ argv, env, readFile }: LoadInput): Gathered {
   const flags = readFlags(argv)
@@ -50,24 +50,24 @@ export function readSources({ argv, env, readFile }: LoadInput): Gathered {
   }
 }
 
-/** A value that a program gives, by the name of its setting. */
+/** Makes a {@link Given} of a value from a program. Its place is the name of the setting. */
 export function givenByName(name: string, value: unknown): Given {
   return { name, value, where: name, spell: (setting) => setting.name }
 }
 
-/** As the schema takes them. */
+/** Returns the values in the form that the schema takes. */
 export function rawValues(values: Values): Record<string, unknown> {
   return Object.fromEntries([...values].map(([name, { value }]) => [name, value]))
 }
 
-/** A fault in the value of a setting, which the place of the value names, or the problem does. */
+/** Makes a fault in the value of a setting. The problem names the setting, unless `where` already does. */
 export function faultIn({ name, where, spell }: Given, problem: string): Fault {
   const setting = SETTING_BY_NAME.get(name)
   const isNamed = setting !== undefined && spell(setting) === where
   return { where, problem: isNamed ? problem : `${name}: ${problem}` }
 }
 
-/** The settings among the variables called `CHANNELSTREAM_*`; those that Kubernetes makes are not. */
+/** Returns the settings among the variables called `CHANNELSTREAM_*`. Ignores those that Kubernetes sets. */
 export function readEnvironment(env: LoadInput['env']): readonly Given[] {
   return Object.entries(env).flatMap(([variable, value]): Given[] => {
     const isOurs = variable.startsWith('CHANNELSTREAM_') && variable !== INI_VARIABLE
@@ -78,8 +78,8 @@ export function readEnvironment(env: LoadInput['env']): readonly Given[] {
 }
 
 /**
- * Kubernetes, like Docker's links, sets variables for each service, after its name; those of
- * `channelstream`, and of `channelstream-redis` and such, look like settings.
+ * Kubernetes, like Docker's links, sets variables for each service, named after it. Those of a service called
+ * `channelstream` or `channelstream-redis` look like settings.
  */
 function isFromKubernetes(variable: string, value: string): boolean {
   if (/_PORT$/.test(variable) && /^(tcp|udp|sctp):\/\//.test(value)) return true
@@ -92,7 +92,7 @@ const NOTHING: Gathered = { given: [], faults: [] }
 
 interface IniPath {
   readonly file: string
-  /** Who named the file. */
+  /** The flag or variable that names the file. */
   readonly where: string
 }
 
@@ -160,23 +160,23 @@ function readFlag(flags: Flags, token: OptionToken, next: Token | undefined): vo
   const setting = SETTING_BY_NAME.get(name)
   const where = setting?.flag ?? token.rawName
   if (token.inlineValue === false && token.value.startsWith('--')) {
-    const problem = `a value is missing; if it does start with dashes, write ${where}=VALUE`
+    const problem = `missing value; if the value starts with dashes, write ${where}=VALUE`
     flags.faults.push({ where, problem })
     return
   }
   const value = token.value ?? (setting?.isSwitch === true ? switchValue(token, next) : undefined)
   if (value === undefined && (setting !== undefined || name === 'ini')) {
-    flags.faults.push({ where, problem: 'a value is missing' })
+    flags.faults.push({ where, problem: 'missing value' })
   } else if (name === 'ini') flags.iniPath = { file: value ?? '', where }
   else flags.given.push({ name, value: value ?? '', where, spell: (found) => found.flag })
 }
 
-/** `--debug` alone is `true`; the word after it counts if it is one for true or false. */
+/** Returns the value of a switch. `--debug` alone is `true`; a following word for true or false is its value. */
 function switchValue(token: OptionToken, next: Token | undefined): string {
   return next?.kind === 'positional' && mayBeValue(token, next.value) ? next.value : 'true'
 }
 
-/** Whether a word without dashes belongs to the flag before it, though the flag took no value. */
+/** Whether a word without dashes belongs to the flag before it, although the parser gave the flag no value. */
 function mayBeValue(before: Token | undefined, word: string): boolean {
   if (before?.kind !== 'option' || before.value !== undefined) return false
   const isKnown = Object.hasOwn(FLAG_OPTIONS, before.name)

@@ -1,28 +1,28 @@
 /**
- * What values settings can have, and how they are read: from text (ini file, environment, flags) or
- * already typed (tests, embedding, JSON).
+ * The kinds of values that settings can have. Values are read from text (ini file, environment, flags) or
+ * are already typed (tests, embedding, JSON).
  */
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { REDIS_URL_FORMS, loginAdvice, parseRedisUrl } from '../lib/redis-url.ts'
 
-/** How values of one kind are read; `expected` says it in words, for faults and for the page. */
+/** How values of one kind are read. `expected` describes them, for faults and for the documentation page. */
 export interface Kind<T> {
   readonly expected: string
-  /** Gives `undefined` for a value that says nothing, so that the default holds. */
+  /** Returns `undefined` for an empty value, which means the default. */
   readonly read: (raw: unknown) => T | Unreadable | undefined
-  /** What more there is to say of a value that cannot be read, if anything. Follows what was expected. */
+  /** Returns a hint about an unreadable value, or ''. The hint follows `expected` in the fault. */
   readonly advice?: (raw: unknown) => string
 }
 
-/** What a {@link Kind} cannot read: the whole value, or the parts of a list that are at fault. */
+/** What a {@link Kind} cannot read: the whole value, or the invalid parts of a list. */
 export class Unreadable {
   constructor(readonly found: unknown) {}
 }
 
 const TRUE_WORDS = ['true', 'yes', 'on', 'y', 't', '1']
 const FALSE_WORDS = ['false', 'no', 'off', 'n', 'f', '0']
-/** What a timer of Node can wait for; longer ones would fire at once. About 24 days. */
+/** The longest delay of a Node timer, about 24 days. Longer ones would fire at once. */
 const LONGEST_TIMER_SECONDS = 2_147_483
 export const LONGEST_AGE_SECONDS = 1_000_000_000
 export const MAX_COUNT = 1_000_000
@@ -67,24 +67,24 @@ export const host: Kind<string> = {
 
 const adviceForUrl = (raw: unknown): string => (typeof raw === 'string' ? loginAdvice(raw) : '')
 
-/** Kept as it is written. It may hold a password, so that nothing of it is told. */
+/** Keeps the text as it is. It may contain a password, so faults show no part of it. */
 export const redisUrl: Kind<string> = {
   expected: 'redis://[:password@]host[:port][/database]',
-  read: (raw) => (typeof raw === 'string' && isUrlOfOne(raw) ? raw : new Unreadable(raw)),
+  read: (raw) => (typeof raw === 'string' && isSingleRedisUrl(raw) ? raw : new Unreadable(raw)),
   advice: adviceForUrl,
 }
 
-function isUrlOfOne(raw: string): boolean {
+function isSingleRedisUrl(raw: string): boolean {
   if (!URL.canParse(raw)) return false
   const { protocol, username, password, hostname, pathname, search, hash } = new URL(raw)
-  // Of a password with ? or # in it the beginning would be taken for a port, and shown.
+  // With ? or # in a password, its beginning would be parsed as a port, and shown.
   const isWhole = !search.includes('@') && hash === ''
   const isDecodable = isEscaped(username) && isEscaped(password)
   const isOne = /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname)
   return isOne && isWhole && isDecodable
 }
 
-/** Whether each percent sign begins a character. */
+/** Whether every percent sign starts a valid escape. */
 function isEscaped(text: string): boolean {
   try {
     decodeURIComponent(text)
@@ -94,7 +94,7 @@ function isEscaped(text: string): boolean {
   }
 }
 
-/** The same for the Redis that servers share, in all the ways to name one. */
+/** The same for the Redis that servers share, in all forms that `parseRedisUrl` reads. */
 export const storeUrl: Kind<string> = {
   expected: REDIS_URL_FORMS,
   read: (raw) => (typeof raw === 'string' && parseRedisUrl(raw) ? raw : new Unreadable(raw)),
@@ -133,7 +133,7 @@ export const origins = listOf(
   },
 )
 
-/** Words in any letter case, each with what it stands for. */
+/** Reads one of these words, in any letter case. Each word maps to its value. */
 export function oneOf<T extends string>(words: Readonly<Record<string, T>>): Kind<T> {
   const meanings = new Map(Object.entries(words))
   return {
@@ -144,7 +144,7 @@ export function oneOf<T extends string>(words: Readonly<Record<string, T>>): Kin
   }
 }
 
-/** Text is split at commas and line ends, empty parts are passed over; nothing left says nothing. */
+/** Splits text at commas and line ends, and ignores empty parts. Text without any part is an empty value. */
 function listOf(
   expected: string,
   readPart: (part: string) => string | undefined,
@@ -163,7 +163,7 @@ function listOf(
   }
 }
 
-/** Reads what Python's `asbool` reads, and `undefined` from everything else. */
+/** Reads what Python's `asbool` reads. Returns `undefined` for everything else. */
 export function asBoolean(raw: unknown): boolean | undefined {
   if (typeof raw !== 'string' && typeof raw !== 'number' && typeof raw !== 'boolean')
     return undefined
@@ -172,27 +172,27 @@ export function asBoolean(raw: unknown): boolean | undefined {
   return FALSE_WORDS.includes(word) ? false : undefined
 }
 
-/** Whether a value says nothing, so that the next source, and in the end the default, holds. */
+/** Whether a value is empty. Then the value of the next source applies, and in the end the default. */
 export function isEmpty(raw: unknown): boolean {
   return raw === undefined || raw === null || (typeof raw === 'string' && raw.trim() === '')
 }
 
-/** What a setting's schema carries beside its type. */
+/** What the schema of a setting carries in addition to its type. */
 export interface About {
   readonly expected: string
   readonly description: string
-  /** Whether its value is told nowhere. */
+  /** Whether its value must never be shown. */
   readonly isSecret: boolean
-  /** Whether any text will do as the secret, so that one can be made. */
+  /** Whether it is a secret that can be any text, so that `make-config` can generate one. */
   readonly isMade: boolean
   readonly isSwitch: boolean
-  /** Whether it may be any text, of which every character counts. */
+  /** Whether it can be any text. Every character is significant. */
   readonly isText: boolean
 }
 
 export const ABOUT = z.registry<About>()
 
-/** The schema of a setting: reads a value of the kind, or gives the default. */
+/** Creates the schema of a setting, which reads a value of this kind or returns the default. */
 export function setting<T>(
   kind: Kind<T>,
   fallback: NoInfer<T>,
@@ -205,7 +205,7 @@ export function setting<T>(
     .transform((raw, context): T => {
       const value = isEmpty(raw) ? undefined : kind.read(raw)
       if (!(value instanceof Unreadable)) return value ?? fallback
-      const found = isSecret ? '' : `${shorten(JSON.stringify(value.found))} found, `
+      const found = isSecret ? '' : `invalid value ${shorten(JSON.stringify(value.found))}, `
       const advice = kind.advice?.(raw) ?? ''
       context.addIssue({ code: 'custom', message: `${found}expected ${kind.expected}${advice}` })
       return z.NEVER

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { helpText, readCommand } from '../../src/cli/arguments.ts'
-import { ConfigError } from '../../src/config/load.ts'
+import { CommandError, helpText, readCommand } from '../../src/cli/arguments.ts'
 import { SETTINGS } from '../../src/config/schema.ts'
 
 describe('readCommand', () => {
@@ -49,17 +48,21 @@ describe('readCommand', () => {
   })
 
   it.each([
-    ['channelstream', 'mkae-config -o a.ini', 'did you mean make-config?'],
-    ['channelstream', 'orchestrate', 'there is no such command; --help'],
-    ['channelstream', 'make-config', 'expected -o FILE'],
+    [
+      'channelstream',
+      'mkae-config -o a.ini',
+      'Unknown command "mkae-config". Did you mean make-config? Try --help.',
+    ],
+    ['channelstream', 'orchestrate', 'Unknown command "orchestrate". Try --help.'],
+    ['channelstream', 'make-config', 'make-config: missing -o FILE'],
     ['channelstream', 'make-config -o a.ini --force', '--force'],
     ['channelstream', 'make-config -o', 'make-config: '],
-    ['channelstream_utils', '', 'expected make_config -o FILE'],
-    ['channelstream', 'philote-adnim', 'did you mean philote-admin?'],
-    ['channelstream_utils', 'jane', 'expected make_config -o FILE'],
-    ['channelstream_utils', 'serve', 'expected make_config -o FILE'],
+    ['channelstream_utils', '', 'Usage: channelstream_utils make_config -o FILE'],
+    ['channelstream', 'philote-adnim', 'Did you mean philote-admin?'],
+    ['channelstream_utils', 'jane', 'Usage: channelstream_utils make_config -o FILE'],
+    ['channelstream_utils', 'serve', 'Usage: channelstream_utils make_config -o FILE'],
   ])('has a fault for %s %s', (program, line, expected) => {
-    expect(() => read(program, line)).toThrow(ConfigError)
+    expect(() => read(program, line)).toThrow(CommandError)
     expect(() => read(program, line)).toThrow(expected)
   })
 })

@@ -93,10 +93,10 @@ describe('jane', () => {
     const [ann, bob] = [await startJane(port), await startJane(port)]
     await own.kill()
     for (const jane of [ann, bob])
-      await jane.says(/connection lost \(1006\); connecting again in [\d.]+ s/)
+      await jane.says(/connection lost \(1006\); reconnecting in [\d.]+ s/)
     ann.write('said meanwhile\n') // waits
     const again = await startServer(port)
-    for (const jane of [ann, bob]) await jane.says(/connected again/)
+    for (const jane of [ann, bob]) await jane.says(/reconnected/)
     ann.write('still here\n')
     await bob.says(/: still here$/m)
     for (const jane of [ann, bob]) jane.endInput()
@@ -112,7 +112,7 @@ describe('jane', () => {
     jane.endInput()
     await until(() => deaf.hasHeard(), 'the lines to arrive')
     deaf.drop()
-    await jane.says(/lines that may not have arrived: [12]; connecting again/)
+    await jane.says(/lines that may not have arrived: [12]; reconnecting/)
     expect(await jane.ended()).toMatchObject({ code: 1 })
   })
 
@@ -130,7 +130,7 @@ describe('jane', () => {
     const { port } = own
     const jane = await startJane(port)
     await own.kill()
-    await jane.says(/connecting again/)
+    await jane.says(/reconnecting/)
     const other = await ServerProcess.startPhilote({ env: { SECRET: 'new', PORT: String(port) } })
     expect(await jane.ended()).toMatchObject({ code: 1 })
     expect(jane.stderr).toMatch(/\njane: signature is invalid\n$/)
@@ -152,7 +152,7 @@ describe('jane', () => {
     jane.write('may I?\n')
     jane.endInput()
     expect(await jane.ended()).toMatchObject({ code: 1 })
-    expect(jane.stderr).toContain('the server did not take a line: not permitted\n')
+    expect(jane.stderr).toContain('the server rejected a line: not permitted\n')
   })
 
   it('makes escapes of others harmless, and what breaks lines', async () => {

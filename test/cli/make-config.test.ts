@@ -21,7 +21,7 @@ function make({ output = '-', json, env = {} }: Asked = {}) {
   result.code = makeConfig(command, {
     env,
     print: (text) => void (result.printed += text),
-    tell: (sentence) => void result.told.push(sentence),
+    printError: (sentence) => void result.told.push(sentence),
   })
   return result
 }
@@ -63,7 +63,7 @@ describe('makeConfig', () => {
     writeFileSync(output, 'precious')
     const { code, told } = make({ output })
     expect(code).toBe(1)
-    expect(told).toEqual([`${output} exists already; it is left as it is. Choose another name.`])
+    expect(told).toEqual([`${output} already exists and was not changed. Choose another name.`])
     expect(readFileSync(output, 'utf8')).toBe('precious')
   })
 
@@ -100,7 +100,7 @@ describe('makeConfig', () => {
     }
     const { printed, told } = make({ env })
     expect(load(printed).config).toMatchObject({ admin_user: 'root', log_level: 'warn' })
-    expect(told.join()).toContain('CHANNELSTREAM_DEMO: demo is passed over')
+    expect(told.join()).toContain('CHANNELSTREAM_DEMO: demo is ignored')
   })
 
   it.each([
@@ -115,7 +115,7 @@ describe('makeConfig', () => {
   ])('writes nothing for the JSON %s', (json) => {
     const { code, printed, told } = make({ json })
     expect([code, printed]).toEqual([1, ''])
-    expect(told.join()).toContain('The configuration cannot be used')
+    expect(told.join()).toContain('Invalid configuration:')
   })
 
   it('never tells a secret of broken JSON', () => {

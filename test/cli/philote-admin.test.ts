@@ -154,7 +154,7 @@ describe('philote-admin token', () => {
     [['-expires', '0s'], 'flag -expires: expected a time'],
     [['-expires', 'soon'], 'flag -expires: expected a time'],
     [['-expires', ''], 'flag -expires: expected a time'],
-    [['-empty-secret'], 'flag -empty-secret: there is a secret'],
+    [['-empty-secret'], 'flag -empty-secret: cannot be used together'],
   ])('refuses %j, and does not tell the secret', async (flags, problem) => {
     const refused = await admin(['token', '-s', 'hunter2', ...flags])
     expect(refused).toMatchObject({ code: 2, stdout: '' })

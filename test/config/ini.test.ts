@@ -113,11 +113,11 @@ signature_checker = channelstream.utils.DefaultSigner
 
   it('refuses references to nothing, to themselves, and those that grow without end', () => {
     expect(faultsOf('[channelstream]\na = %(hunter2)s\n')).toEqual([
-      'file.ini:2: a: the value refers by %(…)s to a key that is not there; a plain % is written %%',
+      'file.ini:2: a: %(…)s refers to an unknown key; write %% for a plain %',
     ])
     expect(faultsOf('[channelstream]\na = %(b)s\nb = %(a)s\n')).toEqual([
-      'file.ini:2: a: the value refers by %(…)s to itself, or too deep',
-      'file.ini:3: b: the value refers by %(…)s to itself, or too deep',
+      'file.ini:2: a: %(…)s refers to itself, or is nested too deeply',
+      'file.ini:3: b: %(…)s refers to itself, or is nested too deeply',
     ])
     const grown = Array.from({ length: 9 }, (_, i) => `a${i} = ${`%(a${i + 1})s`.repeat(20)}\n`)
     expect(faultsOf(`[channelstream]\n${grown.join('')}a9 = xxxxxxxxxxxxxxxx\n`)).toContain(
@@ -129,19 +129,19 @@ signature_checker = channelstream.utils.DefaultSigner
     const text = '[channelstream]\nport = 1\nhunter2\nPORT = 2\n= 3\n[channelstream]\nhost = a\n'
     expect(faultsOf(text)).toEqual([
       'file.ini:3: expected a [section], `key = value` or `# comment`',
-      'file.ini:4: the same key stands in line 2 already',
+      'file.ini:4: duplicate key, first used on line 2',
       'file.ini:5: expected a [section], `key = value` or `# comment`',
-      'file.ini:6: [channelstream] stands here a second time',
+      'file.ini:6: duplicate section [channelstream]',
     ])
   })
 
   it('wants the section, and nothing but comments before the first', () => {
     expect(faultsOf('[app:main]\nport = 1\n')).toEqual([
-      'file.ini: there is no section [channelstream]; put that line before the settings',
+      'file.ini: missing section [channelstream]; put this line before the settings',
     ])
     expect(faultsOf('; hello\nport = 1\nhost = a\n')).toEqual([
-      'file.ini:2: this stands before the first [section]',
-      'file.ini: there is no section [channelstream]; put that line before the settings',
+      'file.ini:2: this line is before the first [section]',
+      'file.ini: missing section [channelstream]; put this line before the settings',
     ])
     expect(faultsOf('')).toHaveLength(1)
   })
@@ -150,7 +150,7 @@ signature_checker = channelstream.utils.DefaultSigner
     const text = new TextDecoder().decode(
       Buffer.from('[channelstream]\nsecret = p\xE4ss\n', 'latin1'),
     )
-    expect(faultsOf(text)).toEqual(['file.ini:2: this is not text in UTF-8'])
+    expect(faultsOf(text)).toEqual(['file.ini:2: this line is not valid UTF-8'])
   })
 
   it('treats names of object members as any other key', () => {

@@ -62,9 +62,9 @@ keys = root
       signature_checker: '',
     })
     expect(notes.slice(0, 3)).toEqual([
-      'a.ini:3: [DEFAULT] office is no setting and is passed over.',
-      expect.stringContaining('a.ini:8: demo_app_url is passed over'),
-      expect.stringContaining('a.ini:9: demo is passed over'),
+      'a.ini:3: [DEFAULT] office is not a setting and is ignored.',
+      expect.stringContaining('a.ini:8: demo_app_url is ignored'),
+      expect.stringContaining('a.ini:9: demo is ignored'),
     ])
   })
 
@@ -80,20 +80,20 @@ keys = root
     expect(faultsOf({ ini, env, argv })).toEqual([
       'a.ini:4: expected a [section], `key = value` or `# comment`',
       'argument 6: expected a flag such as --port 9000',
-      'a.ini:2: there is no setting "heartbeat"; did you mean heartbeat_interval?',
-      'CHANNELSTREAM_PROT: there is no setting "prot"; did you mean CHANNELSTREAM_PORT?',
-      '--log-levle: there is no setting "log_levle"; did you mean --log-level?',
-      'a.ini:3: debug: "maybe" found, expected true or false (also yes/no, on/off, y/n, t/f, 1/0)',
-      'a.ini:5: gc_conns_after: "-1" found, expected seconds, from 0.001 to 2147483, fractions allowed',
-      '--poll-gather: "soon" found, expected seconds, from 0 to 2147483, fractions allowed',
-      'CHANNELSTREAM_MAX_BODY_BYTES: "1MB" found, expected a whole number of bytes from 1 to 1073741824',
-      expect.stringContaining('--host: others can reach 0.0.0.0'),
+      'a.ini:2: unknown setting "heartbeat"; did you mean heartbeat_interval?',
+      'CHANNELSTREAM_PROT: unknown setting "prot"; did you mean CHANNELSTREAM_PORT?',
+      '--log-levle: unknown setting "log_levle"; did you mean --log-level?',
+      'a.ini:3: debug: invalid value "maybe", expected true or false (also yes/no, on/off, y/n, t/f, 1/0)',
+      'a.ini:5: gc_conns_after: invalid value "-1", expected seconds, from 0.001 to 2147483, fractions allowed',
+      '--poll-gather: invalid value "soon", expected seconds, from 0 to 2147483, fractions allowed',
+      'CHANNELSTREAM_MAX_BODY_BYTES: invalid value "1MB", expected a whole number of bytes from 1 to 1073741824',
+      expect.stringContaining('--host: other machines can reach 0.0.0.0'),
     ])
   })
 
   it('names the nearest setting as it is written there', () => {
     expect(faultsOf({ ini: section('hearbeat_interval = 5') })).toEqual([
-      'a.ini:2: there is no setting "hearbeat_interval"; did you mean heartbeat_interval?',
+      'a.ini:2: unknown setting "hearbeat_interval"; did you mean heartbeat_interval?',
     ])
   })
 
@@ -114,7 +114,7 @@ keys = root
     'tells that %s is unknown, and takes no harm',
     (name) => {
       const [fault, ...others] = faultsOf({ ini: section(`${name} = x`) })
-      expect(fault).toContain(`a.ini:2: there is no setting "${name.toLowerCase()}"`)
+      expect(fault).toContain(`a.ini:2: unknown setting "${name.toLowerCase()}"`)
       expect(others).toEqual([])
       expect(faultsOf({ argv: [`--${name}=x`] })).toHaveLength(1)
       expect(({} as Record<string, unknown>).x).toBeUndefined()
@@ -141,7 +141,9 @@ describe('parseConfig', () => {
 
   it('tells unknown names and all faults', () => {
     const settings = { prot: 1, port: -1, debug: 'x' } as object
-    expect(() => parseConfig(settings)).toThrow(/did you mean port\?\n.*port: -1 found.*\n.*debug/)
+    expect(() => parseConfig(settings)).toThrow(
+      /did you mean port\?\n.*port: invalid value -1.*\n.*debug/,
+    )
   })
 
   it('lets debug log at level debug, and leaves trace', () => {

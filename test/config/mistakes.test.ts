@@ -4,9 +4,9 @@ import { SETTINGS } from '../../src/config/schema.ts'
 import { faultsOf, load, SECRETS, section, type Sources } from './loading.ts'
 
 const QUOTES = 'the quotes around the value are part of it'
-const SPACE = 'the white space around the value is part of it'
-const COMMENT = 'does not begin a comment there'
-const UNSEEN = 'characters that cannot be seen'
+const SPACE = 'the whitespace around the value is part of it'
+const COMMENT = 'does not start a comment'
+const UNSEEN = 'invisible characters'
 const TEXTS = ['secret', 'admin_user', 'admin_secret', 'cookie_secret', 'philote_secret']
 
 const notesOf = (sources: Sources): readonly string[] =>
@@ -15,7 +15,7 @@ const notesOf = (sources: Sources): readonly string[] =>
 
 /** Exactly one note, which begins with where the value stands and has this. */
 function expectNote(sources: Sources, where: string, part: string): void {
-  const notes = notesOf(sources).filter((note) => !note.includes('list of processes'))
+  const notes = notesOf(sources).filter((note) => !note.includes('process list'))
   expect(notes).toHaveLength(1)
   expect(notes[0]).toContain(part)
   expect(notes[0]?.startsWith(`${where}: `)).toBe(true)

@@ -15,8 +15,8 @@ describe('host', () => {
     'may not be %s with default secrets',
     (host) => {
       expect(faultsOf({ ini: section(`host = ${host}`) })).toEqual([
-        `a.ini:2: host: others can reach ${host}, and secret and admin_secret still have defaults that ` +
-          'everybody knows; make some with `channelstream make-config -o channelstream.ini`, or listen on 127.0.0.1',
+        `a.ini:2: host: other machines can reach ${host}, but secret and admin_secret still have their default values, ` +
+          'which are public; generate secrets with `channelstream make-config -o channelstream.ini`, or listen on 127.0.0.1',
       ])
       expect(faultsOf({ argv: ['--host', host], env: { CHANNELSTREAM_SECRET: 'a' } })).toHaveLength(
         1,
@@ -83,8 +83,8 @@ describe('philote_host', () => {
   it('may not be one that others can reach while everybody can sign tokens', () => {
     const ini = section('philote_port = 6380', 'philote_host = 0.0.0.0')
     expect(faultsOf({ ini })).toEqual([
-      'a.ini:3: philote_host: others can reach 0.0.0.0, and philote_secret is empty, so that everybody ' +
-        'can sign tokens; make some with `channelstream make-config -o channelstream.ini`, or listen on 127.0.0.1',
+      'a.ini:3: philote_host: other machines can reach 0.0.0.0, but philote_secret is empty, so anyone ' +
+        'can sign tokens; generate secrets with `channelstream make-config -o channelstream.ini`, or listen on 127.0.0.1',
     ])
     expect(faultsOf({ ini: section('philote_host = 0.0.0.0') })).toEqual([])
     const env = { CHANNELSTREAM_PHILOTE_SECRET: 'a' }
@@ -93,7 +93,7 @@ describe('philote_host', () => {
 
   it('is told of while everybody can sign tokens, and Philote is served', () => {
     const note =
-      'philote_secret is empty: everybody can sign tokens, so Philote listens on 127.0.0.1 only.'
+      'philote_secret is empty: anyone can sign tokens, so Philote listens on 127.0.0.1 only.'
     expect(load({ env: PORT }).notes).toContain(note)
     expect(load({}).notes).not.toContain(note)
   })

@@ -20,7 +20,7 @@ describe('the ini file', () => {
   it('tells that a file cannot be read, beside other faults', () => {
     expect(faultsOf({ argv: ['--ini', 'b.ini', '--port', 'x'] })).toEqual([
       "--ini: b.ini cannot be read: ENOENT: no such file or directory, open 'b.ini'",
-      '--port: "x" found, expected a whole number from 0 to 65535',
+      '--port: invalid value "x", expected a whole number from 0 to 65535',
     ])
   })
 })
@@ -71,10 +71,10 @@ describe('flags', () => {
   })
 
   it('wants a value for the others, and takes one with a dash', () => {
-    expect(faultsOf({ argv: ['--port'] })).toEqual(['--port: a value is missing'])
-    expect(faultsOf({ argv: ['-i'] })).toEqual(['-i: a value is missing'])
+    expect(faultsOf({ argv: ['--port'] })).toEqual(['--port: missing value'])
+    expect(faultsOf({ argv: ['-i'] })).toEqual(['-i: missing value'])
     expect(faultsOf({ argv: ['--secret', '--port=1'] })).toEqual([
-      '--secret: a value is missing; if it does start with dashes, write --secret=VALUE',
+      '--secret: missing value; if the value starts with dashes, write --secret=VALUE',
     ])
     expect(load({ argv: ['--secret', '-x', '--admin-secret=--y'] }).config).toMatchObject({
       secret: '-x',
@@ -83,7 +83,7 @@ describe('flags', () => {
   })
 
   it('tells one fault for an unknown flag and its value', () => {
-    expect(faultsOf({ argv: ['-p', '9000'] })).toEqual(['-p: there is no setting "p"'])
+    expect(faultsOf({ argv: ['-p', '9000'] })).toEqual(['-p: unknown setting "p"'])
     expect(faultsOf({ argv: ['-p9000'] })).toHaveLength(1)
   })
 })

@@ -20,7 +20,7 @@ describe('values', () => {
   })
 
   it.each(['maybe', '2', 'tru', 'null'])('refuses %j for true or false', (debug) => {
-    expect(faultOf({ debug })).toContain(`debug: "${debug}" found, expected true or false`)
+    expect(faultOf({ debug })).toContain(`debug: invalid value "${debug}", expected true or false`)
   })
 
   it.each(['0', '65535', '+80', 0, 65_535])('takes the port %j', (port) => {
@@ -71,7 +71,7 @@ describe('values', () => {
   ])('names the entry %j, which is no address', (entry) => {
     const fault = faultOf({ allow_posting_from: `127.0.0.1, ${entry}` })
     expect(fault).toContain(
-      `allow_posting_from: "${entry}" found, expected addresses or CIDR blocks`,
+      `allow_posting_from: invalid value "${entry}", expected addresses or CIDR blocks`,
     )
   })
 
@@ -89,7 +89,7 @@ describe('values', () => {
     ])
     for (const entry of ['https://a.b/path', 'a b', '*.example.com', 'a@b', 'https://']) {
       expect(faultOf({ allow_cors: entry })).toContain(
-        `${JSON.stringify(entry)} found, expected hosts`,
+        `invalid value ${JSON.stringify(entry)}, expected hosts`,
       )
     }
   })

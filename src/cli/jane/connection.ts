@@ -1,4 +1,4 @@
-/** Jane's connection to the server: one socket after the other. */
+/** Jane's connection to the server. It reconnects with a new socket. */
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
@@ -8,27 +8,31 @@ import { AnswerError, readAnswer } from '../answer.ts'
 export interface JaneConnectionOptions {
   readonly url: string
   readonly token: string
-  /** A frame came. */
+  /** Called for each frame that arrives. */
   readonly onText: (text: string) => void
-  /** Sentences about connections that were lost, and are back. */
-  readonly onNews: (sentence: string) => void
+  /** Called with messages about lost and restored connections. */
+  readonly onStatus: (sentence: string) => void
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** How often it is looked whether the server is still there. One that went in silence is given up after the second time. */
+/** The interval of pings. If nothing answers a ping before the next one is due, the socket is closed. */
 const HEARTBEAT_MS = 20_000
 const RETRY_FIRST_MS = 500
 const RETRY_MOST_MS = 15_000
-/** Who drops us sooner gets the longer pauses of a server that is not there. */
+/** A connection that is lost sooner counts as one more failure, so the pauses before reconnecting keep growing. */
 const STABLE_MS = 10_000
-const CLOSE_PATIENCE_MS = 1000
-/** After so many lines the server has to have them all, and so long has to have passed: far less than servers take. */
+const CLOSE_TIMEOUT_MS = 1000
+/**
+ * After this many lines, sending waits until the server has confirmed them all and this time has passed. This rate is far
+ * below the rate limit of servers.
+ */
 const ROUND_LINES = 100
 const ROUND_MS = 100
 
 /**
- * A connection that comes back by itself. Pings ask how far the server has read: their answers come after what was sent
- * before them. What was not answered when a connection broke is not sent again, since it could be told twice: it is in doubt.
+ * A connection that reconnects automatically. Pings confirm how far the server has read: a pong arrives after the server has
+ * read everything sent before the ping. Lines that are unconfirmed when a connection breaks are in doubt. They are not sent
+ * again, since they could then arrive twice.
  */
 export class JaneConnection {
   #socket: WebSocket | undefined
@@ -38,20 +42,20 @@ export class JaneConnection {
   #sent = 0
   #confirmed = 0
   #inDoubt = 0
-  /** Whether a ping is on its way. */
-  #isAsking = false
+  /** Whether a ping is unanswered. */
+  #isPingPending = false
   /** `change`: a line was confirmed, or a connection opened or ended. */
   readonly #events = new EventEmitter()
   readonly #closing = new AbortController()
 
   constructor(private readonly options: JaneConnectionOptions) {}
 
-  /** How many lines were sent of which it is not known whether the server has them. */
+  /** Number of lines that were sent and may not have arrived. */
   get inDoubt(): number {
     return this.#inDoubt
   }
 
-  /** Resolves once connected. Rejects with `AnswerError`, or with why there is no connection. */
+  /** Resolves when connected. Rejects with `AnswerError`, or with why there is no connection. */
   async open(): Promise<void> {
     const { url, token, onText } = this.options
     const socket = new WebSocket(url, {
@@ -62,71 +66,71 @@ export class JaneConnection {
     this.#socket = socket
     socket.on('message', (data: Buffer) => onText(data.toString()))
     await opened(socket)
-    this.#ending = this.#attend(socket)
+    this.#ending = this.#watch(socket)
     this.#openedAt = performance.now()
     this.#events.emit('change')
   }
 
-  /** Sees to it that there is a connection, from the first `open` to `close`. Rejects if the server refuses us by then. */
-  async keep(): Promise<never> {
+  /** Reconnects whenever the connection is lost, from the first `open` to `close`. Rejects if the server refuses the token. */
+  async keepConnected(): Promise<never> {
     for (;;) {
       const ending = await this.#ending
       this.#closing.signal.throwIfAborted()
       if (performance.now() - this.#openedAt > STABLE_MS) this.#failures = 0
-      await this.#comeBack(`connection lost (${ending})${this.#giveUpLines()}`)
+      await this.#reconnect(`connection lost (${ending})${this.#giveUpLines()}`)
     }
   }
 
-  /** Resolves once the line is handed to the network; waits for as long as there is no connection. */
+  /** Resolves when the line is handed to the network. Waits while there is no connection. */
   async send(channel: string, data: string): Promise<void> {
     if (this.#sent > 0 && this.#sent % ROUND_LINES === 0)
       await Promise.all([this.settle(), pause(ROUND_MS)])
     while (this.#socket?.readyState !== WebSocket.OPEN) await once(this.#events, 'change')
     this.#socket.send(JSON.stringify({ channel, data }))
     this.#sent++
-    this.#ask(this.#socket)
+    this.#ping(this.#socket)
   }
 
-  /** Resolves once each line that was sent is confirmed or in doubt. */
+  /** Resolves when each line that was sent is confirmed or in doubt. */
   async settle(): Promise<void> {
     while (this.#confirmed < this.#sent) await once(this.#events, 'change')
   }
 
-  /** Says good-bye to the server, which has a second to answer. */
+  /** Closes the connection. The server has a second to answer the close. */
   async close(): Promise<void> {
     this.#closing.abort()
     const socket = this.#socket
     if (!socket || socket.readyState === WebSocket.CLOSED) return
     if (socket.readyState === WebSocket.CONNECTING) return socket.terminate()
     socket.close(1000)
-    await Promise.race([this.#ending, pause(CLOSE_PATIENCE_MS, undefined, { ref: false })])
+    await Promise.race([this.#ending, pause(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
     socket.terminate()
   }
 
-  /** Resolves with how the socket ended. */
-  async #attend(socket: WebSocket): Promise<string> {
+  /** Sends pings and handles pongs. Resolves with the close code and reason when the socket closes. */
+  async #watch(socket: WebSocket): Promise<string> {
     let isAlive = true
-    this.#isAsking = false
+    this.#isPingPending = false
     const timer = setInterval(() => {
       if (!isAlive) return socket.terminate()
       isAlive = false
-      this.#ask(socket)
+      this.#ping(socket)
     }, HEARTBEAT_MS)
     socket.on('pong', (data) => {
       isAlive = true
-      this.#isAsking = false
+      this.#isPingPending = false
       this.#confirm(Number(data.toString()))
-      if (this.#confirmed < this.#sent) this.#ask(socket)
+      if (this.#confirmed < this.#sent) this.#ping(socket)
     })
     const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
     clearInterval(timer)
     return `${code} ${reason.toString()}`.trim()
   }
 
-  /** Which lines have been read; one question at a time, since servers drop who asks many at once. */
-  #ask(socket: WebSocket): void {
-    if (this.#isAsking) return
-    this.#isAsking = true
+  /** Sends one ping at a time, since servers close clients that send too many. The pong confirms the lines read so far. */
+  #ping(socket: WebSocket): void {
+    if (this.#isPingPending) return
+    this.#isPingPending = true
     socket.ping(String(this.#sent))
   }
 
@@ -135,7 +139,7 @@ export class JaneConnection {
     this.#events.emit('change')
   }
 
-  /** Counts lines without an answer as in doubt; what there is to say of them. */
+  /** Counts unconfirmed lines as in doubt. Returns a note about them, or ''. */
   #giveUpLines(): string {
     const lines = this.#sent - this.#confirmed
     this.#inDoubt += lines
@@ -143,14 +147,14 @@ export class JaneConnection {
     return lines === 0 ? '' : `; lines that may not have arrived: ${lines}`
   }
 
-  async #comeBack(news: string): Promise<void> {
-    for (let problem = news; ;) {
+  async #reconnect(firstProblem: string): Promise<void> {
+    for (let problem = firstProblem; ;) {
       const delayMs = retryDelay(this.#failures++)
-      this.options.onNews(`${problem}; connecting again in ${(delayMs / 1000).toFixed(1)} s`)
+      this.options.onStatus(`${problem}; reconnecting in ${(delayMs / 1000).toFixed(1)} s`)
       await pause(delayMs, undefined, { signal: this.#closing.signal })
       try {
         await this.open()
-        return this.options.onNews('connected again')
+        return this.options.onStatus('reconnected')
       } catch (error) {
         if (error instanceof AnswerError && error.isFinal) throw error
         problem = `no connection (${reasonOf(error)})`
@@ -159,11 +163,11 @@ export class JaneConnection {
   }
 }
 
-/** Rejects with `AnswerError` if the server answers something else. */
+/** Resolves when the socket is open. Rejects with `AnswerError` if the server answers the handshake with an HTTP response. */
 function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('open', resolve)
-    socket.on('error', reject) // once it is open, a close follows
+    socket.on('error', reject) // an error on an open socket is followed by a close
     socket.once('unexpected-response', (request, response) => {
       readAnswer(response)
         .then((answer) => reject(new AnswerError(answer)), reject)
@@ -172,6 +176,6 @@ function opened(socket: WebSocket): Promise<void> {
   })
 }
 
-/** Longer and longer, and never for all clients at the same moment. */
+/** Exponential backoff with jitter, so that clients do not all reconnect at the same moment. */
 const retryDelay = (failures: number): number =>
   Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS) * (0.5 + Math.random() / 2)

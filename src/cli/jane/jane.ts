@@ -1,15 +1,15 @@
-/** `jane`: a chat in the terminal, with a server that speaks Philote 0.3. */
+/** `jane`: a chat client for the terminal, for servers that speak Philote 0.3. */
 import { constants } from 'node:os'
 import { reasonOf } from '../../lib/reason.ts'
 import { JWT_FIELDS, readMessage } from '../../philote/incoming.ts'
 import { askInfo } from '../answer.ts'
-import { UsageError, misuse, readFlags } from '../flags.ts'
+import { UsageError, readFlags, usageError } from '../flags.ts'
 import { printable } from '../printable.ts'
 import { SIGNING_FLAGS, readSignature, signToken } from '../token.ts'
 import { JaneConnection } from './connection.ts'
 import { openTerminal } from './terminal.ts'
 import type { FlagValues, Flags, Usage } from '../flags.ts'
-import type { Voice } from '../running.ts'
+import type { Output } from '../running.ts'
 import type { Streams, Terminal } from './terminal.ts'
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -17,21 +17,21 @@ const DEFAULT_PORT = '6380'
 
 const JANE = {
   summary:
-    'jane: a chat in the terminal. What is typed or piped in is said in the channel, line by line; what others say is shown.',
+    'jane: a chat client for the terminal. It sends each line of input to the channel, and prints messages of others.',
   flags: {
     ...SIGNING_FLAGS,
     p: { value: 'HOST:PORT', about: 'the server', default: `${DEFAULT_HOST}:${DEFAULT_PORT}` },
     c: { value: 'CHANNEL', about: 'the channel', default: 'test-channel' },
-    t: { value: 'TOKEN', about: 'a token that is there, instead of one made with the secret' },
-    secure: { about: 'over TLS: wss, https' },
-    info: { about: 'print what /api/info tells about the server, and end' },
+    t: { value: 'TOKEN', about: 'use this token instead of one made with the secret' },
+    secure: { about: 'use TLS: wss, https' },
+    info: { about: 'print the answer of /api/info, and exit' },
   },
 } as const satisfies Usage<Flags>
 
 type JaneFlags = FlagValues<(typeof JANE)['flags']>
 
-/** What {@link jane} needs of the process. */
-export interface JaneContext extends Voice {
+/** What {@link jane} needs from the process. */
+export interface JaneContext extends Output {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly streams: Streams
 }
@@ -39,16 +39,16 @@ export interface JaneContext extends Voice {
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Chats, and gives the exit code. 0: everything that was said has been read by the server. 1: the first connection
- * failed, the token was refused, or a line may not have arrived. 2: it was called wrong. 128 and the number of a signal:
- * that one ended it, SIGPIPE where nobody reads its output any more.
+ * Runs the chat, and resolves with the exit code. 0: the server has read every line. 1: the first connection failed, the
+ * token was refused, or a line may not have arrived. 2: the arguments are wrong. 128 plus the number of a signal: the
+ * signal ended it. SIGPIPE stands for a closed output pipe.
  */
 export async function jane(argv: readonly string[], context: JaneContext): Promise<number> {
-  const { env, streams, print, tell } = context
+  const { env, streams, print, printError } = context
   try {
     const flags = readFlags(JANE, argv)
     const authority = authorityOf(flags.p)
-    if (authority === undefined) throw misuse(JANE, 'flag -p: expected HOST:PORT')
+    if (authority === undefined) throw usageError(JANE, 'flag -p: expected HOST:PORT')
     const token = flags.t ?? (await makeToken(flags, env))
     const scheme = flags.secure ? 's' : ''
     if (!flags.info)
@@ -58,15 +58,15 @@ export async function jane(argv: readonly string[], context: JaneContext): Promi
     return 0
   } catch (error) {
     if (error instanceof UsageError) {
-      tell(error.message)
+      printError(error.message)
       return error.status
     }
-    tell(`jane: ${printable(reasonOf(error))}`)
+    printError(`jane: ${printable(reasonOf(error))}`)
     return 1
   }
 }
 
-/** What is left out is as by default. Undefined: it is no host with a port. */
+/** Fills in defaults for a missing host or port. Returns undefined if the text is not HOST:PORT. */
 function authorityOf(text: string): string | undefined {
   const match = /^(\[[^\]]+\]|[^:/?#@\\\s]+)?(?::(\d{1,5}))?$/.exec(text)
   if (!match) return undefined
@@ -77,7 +77,7 @@ function authorityOf(text: string): string | undefined {
 
 function makeToken(flags: JaneFlags, env: JaneContext['env']): Promise<string> {
   const signature = readSignature(flags, env)
-  if (typeof signature === 'string') throw misuse(JANE, signature)
+  if (typeof signature === 'string') throw usageError(JANE, signature)
   const claims = flags.info ? { api: true } : { read: [flags.c], write: [flags.c] }
   return signToken(claims, signature)
 }
@@ -92,72 +92,72 @@ interface Chat {
 async function chat({ url, token, channel, streams }: Chat): Promise<number> {
   const ending = new Ending(streams)
   const terminal = openTerminal(streams, () => ending.onSignal('SIGINT'))
-  const listener = new Listener(terminal, channel)
-  const link = new JaneConnection({
-    // This server then says what it does not take; Philote itself passes over it.
+  const receiver = new Receiver(terminal, channel)
+  const connection = new JaneConnection({
+    // With `errors=1` this server reports rejected lines. Philote itself ignores the parameter.
     url: `${url}/?errors=1`,
     token,
-    onText: (text) => listener.heard(text),
-    onNews: (sentence) => terminal.note(printable(sentence)),
+    onText: (text) => receiver.onText(text),
+    onStatus: (sentence) => terminal.note(printable(sentence)),
   })
-  const talk = async (): Promise<number> => {
-    await link.open()
+  const connectAndSend = async (): Promise<number> => {
+    await connection.open()
     terminal.note(printable(`connected to ${url}, channel ${channel}`))
-    return Promise.race([link.keep(), say()])
+    return Promise.race([connection.keepConnected(), sendLines()])
   }
-  const say = async (): Promise<number> => {
-    for await (const line of terminal.lines) await link.send(channel, line)
-    await link.settle()
-    return link.inDoubt + listener.complaints === 0 ? 0 : 1
+  const sendLines = async (): Promise<number> => {
+    for await (const line of terminal.lines) await connection.send(channel, line)
+    await connection.settle()
+    return connection.inDoubt + receiver.rejectedLines === 0 ? 0 : 1
   }
   try {
-    return await Promise.race([ending.code, talk()])
+    return await Promise.race([ending.code, connectAndSend()])
   } finally {
     terminal.close()
-    await link.close()
+    await connection.close()
     ending.stop()
   }
 }
 
-/** Shows what the server says. */
-class Listener {
-  /** How many lines the server did not take. */
-  complaints = 0
+/** Shows what the server sends. */
+class Receiver {
+  /** Number of lines that the server rejected. */
+  rejectedLines = 0
 
   constructor(
     private readonly terminal: Terminal,
     private readonly channel: string,
   ) {}
 
-  heard(text: string): void {
-    const complaint = complaintIn(text)
-    if (complaint !== undefined) {
-      this.complaints++
-      this.terminal.note(printable(`the server did not take a line: ${complaint}`))
+  onText(text: string): void {
+    const error = errorIn(text)
+    if (error !== undefined) {
+      this.rejectedLines++
+      this.terminal.note(printable(`the server rejected a line: ${error}`))
       return
     }
     const message = readMessage(text, JWT_FIELDS)
     if (!message)
-      return this.terminal.note(printable(`the server said what is no message: ${text}`))
+      return this.terminal.note(printable(`the server sent an invalid message: ${text}`))
     const { issuer, channel, data } = message
-    // A token that was given may read more than one.
+    // A token given with -t may read other channels too.
     const where = channel === this.channel ? '' : ` [${channel}]`
     this.terminal.show(printable(`${shortIssuer(issuer)}${where}: ${data}`))
   }
 }
 
-function complaintIn(text: string): string | undefined {
+function errorIn(text: string): string | undefined {
   const [, error] = /^\{"error":"([^"]*)"/.exec(text) ?? []
   return error
 }
 
-/** Enough of an id to tell people apart; names stay as they are. */
+/** Shortens an id to what is needed to distinguish people. Keeps names as they are. */
 const shortIssuer = (issuer: string): string =>
   /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(issuer) ? issuer.slice(0, 8) : issuer
 
-/** What ends a chat from outside: a signal, or that nobody reads standard output any more. */
+/** Ends the chat on a signal, or when the reader of the output has closed the pipe. */
 class Ending {
-  /** The exit code. Rejects if standard output fails otherwise. */
+  /** Resolves with the exit code. Rejects if the output fails for another reason. */
   readonly code: Promise<number>
   #end: (code: number) => void = () => {}
 
@@ -174,7 +174,7 @@ class Ending {
 
   readonly onSignal = (signal: NodeJS.Signals): void => this.#end(128 + constants.signals[signal])
 
-  /** Signals do again what they did before. */
+  /** Removes the signal handlers. */
   stop(): void {
     for (const signal of ENDING_SIGNALS) process.off(signal, this.onSignal)
   }

@@ -1,16 +1,16 @@
-/** Where jane's lines come from and go to: an editor on a terminal, plain lines on pipes and files. */
+/** Input and output of jane: a line editor on a terminal, plain lines on pipes and files. */
 import { on } from 'node:events'
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from 'node:readline'
 import type { Interface } from 'node:readline'
 
 export interface Terminal {
-  /** What is typed or piped, line by line, to its end. */
+  /** The lines of the input. Ends with the input. */
   readonly lines: AsyncIterable<string>
-  /** A line on standard output; what is being typed stays under it. */
+  /** Prints a line to standard output, above the line that is being typed. */
   show(line: string): void
-  /** The same on standard error. */
+  /** Prints a line to standard error, in the same way. */
   note(line: string): void
-  /** Reads no more, and leaves the terminal as it was. */
+  /** Stops reading, and restores the terminal. */
   close(): void
 }
 
@@ -21,10 +21,10 @@ export interface Streams {
 }
 
 const PROMPT = '> '
-/** Longer than any server takes; without an end a line would fill the memory. */
+/** Longer than any server accepts. Without a limit, a line without an end would fill the memory. */
 const MAX_LINE_LENGTH = 16 * 1024 * 1024
 
-/** `onInterrupt` is told of Ctrl-C where the editor takes it, so that it is no signal. */
+/** Calls `onInterrupt` on Ctrl-C in the line editor, where it does not cause a signal. */
 export function openTerminal(streams: Streams, onInterrupt: () => void): Terminal {
   const { stdin, stdout } = streams
   const canEdit = stdin.isTTY && stdout.isTTY && process.env['TERM'] !== 'dumb'
@@ -40,7 +40,7 @@ function openPlain({ stdin, stdout, stderr }: Streams): Terminal {
   }
 }
 
-/** Not by `readline`, which also breaks lines at U+2028 and at a carriage return. */
+/** Splits the input at line feeds. `readline` would also split at U+2028 and at a carriage return. */
 async function* linesOf(stdin: NodeJS.ReadStream): AsyncGenerator<string> {
   let rest = ''
   for await (const part of stdin.setEncoding('utf8') as AsyncIterable<string>) {
@@ -52,10 +52,10 @@ async function* linesOf(stdin: NodeJS.ReadStream): AsyncGenerator<string> {
   if (rest !== '') yield rest
 }
 
-/** Lines can be typed while others come. */
+/** A line editor that stays below the printed lines. */
 class Editor implements Terminal {
   readonly lines: AsyncIterable<string>
-  /** Node does not document `prevRows`; without it there would be empty lines behind what was pasted. */
+  /** Node does not document `prevRows`. Without it there would be empty lines after pasted text. */
   readonly #readline: Interface & { readonly prevRows?: number }
   #isClosed = false
 
@@ -71,8 +71,8 @@ class Editor implements Terminal {
       this.#isClosed = true
       output.write('\n')
     })
-    // Listens at once: a generator alone would only from its first step on.
-    this.lines = this.#typed(on(this.#readline, 'line', { close: ['close'] }))
+    // `on` listens immediately. A generator alone would listen only from its first step on.
+    this.lines = this.#typedLines(on(this.#readline, 'line', { close: ['close'] }))
     this.#readline.prompt()
   }
 
@@ -88,7 +88,7 @@ class Editor implements Terminal {
     this.#readline.close()
   }
 
-  async *#typed(events: AsyncIterable<unknown[]>): AsyncGenerator<string> {
+  async *#typedLines(events: AsyncIterable<unknown[]>): AsyncGenerator<string> {
     for await (const [line] of events) if (line !== '') yield line as string
   }
 
@@ -97,14 +97,14 @@ class Editor implements Terminal {
     else this.#writeAbove(line)
   }
 
-  /** Over what is being typed, which is drawn again below. */
+  /** Writes above the line that is being typed, and redraws that line below. */
   #writeAbove(line: string): void {
     const { stdout } = this.streams
     const { rows } = this.#readline.getCursorPos()
     moveCursor(stdout, 0, -rows)
     cursorTo(stdout, 0)
     clearScreenDown(stdout)
-    // Before it draws, the editor goes up by as many rows as it thinks it had: they are put between.
+    // Before it redraws, the editor moves up by the rows that it had before. Newlines make room for that.
     stdout.write(`${line}\n${'\n'.repeat(this.#readline.prevRows ?? rows)}`)
     this.#readline.prompt(true)
   }
