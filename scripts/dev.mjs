@@ -1,4 +1,6 @@
-/** Builds what has changed, then runs the program with the given arguments. Used by `npm run dev`, which restarts it. */
+/**
+ * Builds what has changed, then runs the program with the given arguments. Used by `npm run dev`, which restarts it.
+ */
 import './build-missing.mjs'
 import { fileURLToPath } from 'node:url'
 

@@ -10,8 +10,8 @@ export interface Answer {
 }
 
 /**
- * An answer that is an error. The message is the server's text, with the status before it unless that is 200: a rejected
- * token has the status 200.
+ * An answer that is an error. The message is the server's text, with the status before it unless that is 200: a
+ * rejected token has the status 200.
  */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError'

@@ -5,8 +5,8 @@ import { answered } from '../philote/redis-connection.ts'
 const CONNECT_TIMEOUT_MS = 5000
 
 /**
- * Sends one command to Redis, on its own connection. Resolves with the answer. Rejects if there is no Redis at `url`, if
- * the command fails, or on a timeout. The reason never contains the url, which may contain a password.
+ * Sends one command to Redis, on its own connection. Resolves with the answer. Rejects if there is no Redis at `url`,
+ * if the command fails, or on a timeout. The reason never contains the url, which may contain a password.
  */
 export async function askRedis(url: string | undefined, command: string[]): Promise<unknown> {
   if (url === undefined) throw new Error('REDIS_URL is not set')

@@ -1,6 +1,6 @@
 /**
- * Reads flags as Go programs do: one dash or two, `-name value` or `-name=value`. Flags end at `--` or at the first word
- * that is not a flag. The rest is ignored, as in the old tools.
+ * Reads flags as Go programs do: one dash or two, `-name value` or `-name=value`. Flags end at `--` or at the first
+ * word that is not a flag. The rest is ignored, as in the old tools.
  */
 import { BOOLEAN } from '../config/philote-environment.ts'
 
@@ -38,7 +38,10 @@ export interface Usage<Known extends Flags> {
   readonly flags: Known
 }
 
-/** Throws a {@link UsageError} for unknown flags and missing values. Its text never contains a value, which may be a secret. */
+/**
+ * Throws a {@link UsageError} for unknown flags and missing values. Its text never contains a value, which may be a
+ * secret.
+ */
 export function readFlags<Known extends Flags>(
   usage: Usage<Known>,
   argv: readonly string[],

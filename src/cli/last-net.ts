@@ -32,7 +32,9 @@ export function catchFaults({ faults, stop, graceMs }: CatchFaultsDeps): void {
   logWarnings(faults)
 }
 
-/** Logs Node's warnings. Otherwise Node writes them to standard error as plain text, and blocks until they are written. */
+/**
+ * Logs Node's warnings. Otherwise Node writes them to standard error as plain text, and blocks until they are written.
+ */
 function logWarnings(faults: Faults): void {
   const hasWarnings = process.listenerCount('warning') > 0 // false with --no-warnings
   if (!hasWarnings) return

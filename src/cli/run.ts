@@ -19,8 +19,8 @@ const SIMPLE_TOOLS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Runs the command that `argv` names, and loads only the modules that it needs. Sets the exit code of the process, unless a
- * server runs. `signals` already listens for signals, if the command starts a server.
+ * Runs the command that `argv` names, and loads only the modules that it needs. Sets the exit code of the process,
+ * unless a server runs. `signals` already listens for signals, if the command starts a server.
  */
 export async function run(
   program: string,

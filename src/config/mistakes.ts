@@ -1,6 +1,7 @@
 /**
- * Finds values that are valid but probably a mistake. Such a mistake leads to errors that do not show the cause, such as
- * a 401 because of a secret in quotes. Values are not changed, because Python's `configparser` does not change them either.
+ * Finds values that are valid but probably a mistake. Such a mistake leads to errors that do not show the cause, such
+ * as a 401 because of a secret in quotes. Values are not changed, because Python's `configparser` does not change them
+ * either.
  */
 import { SETTING_BY_NAME } from './schema.ts'
 import { faultIn, type Values } from './sources.ts'

@@ -1,6 +1,6 @@
 /**
- * Reads the settings of the plug-and-play Philote server from the environment, with Philote's names and formats. An empty
- * variable is not the same as an unset one: it is read like any other value.
+ * Reads the settings of the plug-and-play Philote server from the environment, with Philote's names and formats. An
+ * empty variable is not the same as an unset one: it is read like any other value.
  */
 import { parseArgs } from 'node:util'
 import { loginAdvice } from '../lib/redis-url.ts'
@@ -53,8 +53,8 @@ const BOOLEANS = new Map([
 ])
 
 /**
- * Reads flags and environment. Throws a `ConfigError` with all faults. While anyone can sign tokens, the server listens on
- * loopback only, and another `--host` is a fault.
+ * Reads flags and environment. Throws a `ConfigError` with all faults. While anyone can sign tokens, the server listens
+ * on loopback only, and another `--host` is a fault.
  */
 export function loadPhilote(argv: readonly string[], env: Environment): LoadedPhilote {
   const faults: Fault[] = []

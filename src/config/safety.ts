@@ -7,7 +7,9 @@ import type { Fault } from './ini.ts'
 export const SAFE_HOST = '127.0.0.1'
 const MAKE_SECRETS = 'generate secrets with `channelstream make-config -o channelstream.ini`'
 
-/** Sets hosts that are not given to loopback while a secret has its default value, or anyone can sign Philote tokens. */
+/**
+ * Sets hosts that are not given to loopback while a secret has its default value, or anyone can sign Philote tokens.
+ */
 export function withSafeHost(config: Config, values: Values): Config {
   const isSafe = values.has('host') || defaultSecrets(config).length === 0
   const isPhiloteSafe = values.has('philote_host') || !canAnyoneSignTokens(config)
@@ -30,7 +32,8 @@ function defaultSecrets(config: Pick<Config, 'secret' | 'admin_secret'>): readon
 }
 
 /**
- * Finds hosts that other machines can reach while secrets have their default values, and settings that exclude each other.
+ * Finds hosts that other machines can reach while secrets have their default values, and settings that exclude each
+ * other.
  *
  * Parses only the settings that it needs, so that it works even if there are faults in others.
  */

@@ -51,7 +51,8 @@ export const SECRETS = {
   ),
   cookie_secret: secret(
     '',
-    'Changing it signs out all administrators, as changing admin_user or admin_secret does. May be empty. ' +
+    'An additional secret for admin sessions. Changing it signs out all administrators, as changing admin_user or ' +
+      'admin_secret does. May be empty. ' +
       'Servers that share a Redis need the same value.',
   ),
 }
@@ -184,7 +185,7 @@ export const LINKS = {
   enforce_https: setting(
     trueOrFalse,
     false,
-    'Reject requests that did not use https with 406. Behind a proxy that terminates TLS, the proxy reports ' +
+    'Reject requests that did not use https, with 406. Behind a proxy that terminates TLS, the proxy reports ' +
       'the scheme; see trusted_proxies.',
   ),
   http_scheme: setting(

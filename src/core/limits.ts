@@ -1,5 +1,5 @@
 /** What one request may ask for. Past it: a 422 that names the field, and nothing is done. */
-import { complaint, told } from '../protocol/complaints.ts'
+import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { COMPLAINT, isJsonObject } from '../protocol/fields.ts'
 import type { Fault } from '../protocol/complaints.ts'
@@ -39,7 +39,7 @@ export function checkSettings(
   const faults: Fault[] = Object.entries(configs)
     .filter(([, { history_size: size }]) => size > limits.maxHistorySize)
     .map(([channel]) => [[...path(channel), 'history_size'], text])
-  if (faults.length > 0) throw invalid(told(faults))
+  if (faults.length > 0) throw invalid(listComplaints(faults))
 }
 
 /** What `/connect` and `/subscribe` ask for. */

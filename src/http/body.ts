@@ -1,6 +1,6 @@
 /** Parses bytes as JSON, whatever the content type says (recorded: http-content-type-ignored). */
 import { isUtf8 } from 'node:buffer'
-import { complaint, told } from '../protocol/complaints.ts'
+import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { MAX_EXACT_NUMBERS, TooManyExactNumbers, parserFor } from '../protocol/exact-numbers.ts'
 import { parseInPieces } from '../protocol/json-pieces.ts'
@@ -64,7 +64,7 @@ function parseOrThrow<Value>(text: string, read: () => Value): Value {
     return read()
   } catch (error) {
     if (error instanceof TooManyExactNumbers)
-      throw invalid(told([[pathTo(text, error.at), TOO_MANY_NUMBERS]]))
+      throw invalid(listComplaints([[pathTo(text, error.at), TOO_MANY_NUMBERS]]))
     throw notJson(error instanceof Error ? error.message : '')
   }
 }

@@ -1,12 +1,12 @@
-/** What the admin panel asks and is told, beyond the API that backends have. */
+/** Requests and answers of the admin panel, in addition to the API for backends. */
 import { z } from 'zod'
 import { EXAMPLES } from './examples.ts'
 import { COMPLAINT, looseInteger, scalar, text } from './fields.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 
-/** Most rows of one answer. */
+/** Maximum number of rows in one answer. */
 export const MAX_PAGE_ROWS = 500
-/** Most connections that are listed with a user. */
+/** Maximum number of connections listed for a user. */
 export const MAX_LISTED_CONNECTIONS = 100
 const DEFAULT_PAGE_ROWS = 100
 const MAX_SEARCH_CHARACTERS = 512
@@ -17,15 +17,15 @@ const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words)
 const page = {
   search: text(0, MAX_SEARCH_CHARACTERS)
     .default('')
-    .describe('Only names that have this in them, in any letter case.'),
+    .describe('Only names that contain this text, in any letter case.'),
   order: oneOf(['asc', 'desc'])
     .default('asc')
-    .describe('`asc` or `desc`. Rows that are equal come by name.'),
-  offset: looseInteger(0).default(0).describe('Rows to pass over.'),
+    .describe('`asc` or `desc`. Rows with equal values are sorted by name.'),
+  offset: looseInteger(0).default(0).describe('Number of rows to skip.'),
   limit: looseInteger(1)
     .pipe(z.int().max(MAX_PAGE_ROWS, { error: COMPLAINT.atMost(MAX_PAGE_ROWS) }))
     .default(DEFAULT_PAGE_ROWS)
-    .describe(`Rows to answer, at most ${MAX_PAGE_ROWS}.`),
+    .describe(`Number of rows to return, at most ${MAX_PAGE_ROWS}.`),
 }
 
 const CHANNEL_ORDERS = [
@@ -39,7 +39,7 @@ export const ChannelsQuery = z.object({
   ...page,
   sort: oneOf(CHANNEL_ORDERS)
     .default('name')
-    .describe(`By what: ${CHANNEL_ORDERS.map((word) => `\`${word}\``).join(', ')}.`),
+    .describe(`The field to sort by: ${CHANNEL_ORDERS.map((word) => `\`${word}\``).join(', ')}.`),
 })
 export type ChannelsQuery = z.output<typeof ChannelsQuery>
 
@@ -47,16 +47,18 @@ export const UsersQuery = z.object({
   ...page,
   sort: oneOf(['user', 'total_connections'])
     .default('user')
-    .describe('By what: `user` or `total_connections`. Members of a channel come by name only.'),
+    .describe(
+      'The field to sort by: `user` or `total_connections`. Members of a channel are always sorted by name.',
+    ),
   channel: ChannelNameSchema.optional().describe('Only members of this channel.'),
   user: UserNameSchema.optional().describe(
-    'Only this user; the other parameters mean nothing then.',
+    'Only this user. The other parameters are then ignored.',
   ),
 })
 export type UsersQuery = z.output<typeof UsersQuery>
 
 const rowsOf = <Row extends z.ZodType>(row: Row) => ({
-  total: z.number().describe('Rows there are, whatever limit and offset say.'),
+  total: z.number().describe('Total number of rows, independent of limit and offset.'),
   rows: z.array(row),
 })
 
@@ -89,23 +91,21 @@ export const UsersPage = z
   .meta({ id: 'UsersPage', examples: [EXAMPLES.usersPage] })
 export type UsersPage = z.output<typeof UsersPage>
 
-/** One reading of the server's figures. */
+/** One sample of the server's figures. */
 export const Reading = z
   .object({
     users: z.number().describe('Users known, connected or not.'),
     connected_users: z.number().describe('Users with a connection.'),
     connections: z.number().describe('Connections known, with or without a client.'),
-    open_connections: z.number().describe('Clients that have a WebSocket or a poll open here.'),
-    guests: z.number().describe('Those who listen here without being users.'),
+    open_connections: z.number().describe('Clients with an open WebSocket or poll on this server.'),
+    guests: z.number().describe('Listeners on this server that are not users.'),
     channels: z.number(),
     messages_per_second: z.number().describe('Messages posted.'),
-    events_per_second: z.number().describe('Events written to clients, once for each client.'),
-    bytes_per_second: z.number().describe('Bytes of these events as JSON.'),
-    held_bytes: z.number().describe('Bytes that wait for clients which have not read them.'),
+    events_per_second: z.number().describe('Delivered events, counted once for each client.'),
+    bytes_per_second: z.number().describe('Bytes of the delivered events as JSON.'),
+    held_bytes: z.number().describe('Bytes queued for clients that have not read them yet.'),
     memory_bytes: z.number().describe('Memory of the process (RSS).'),
-    event_loop_delay_ms: z
-      .number()
-      .describe('How late the event loop was, in milliseconds, 99 times of 100 at most.'),
+    event_loop_delay_ms: z.number().describe('Event loop delay in milliseconds, p99.'),
   })
   .meta({ id: 'Reading' })
 export type Reading = z.output<typeof Reading>
@@ -115,28 +115,30 @@ export const FiguresResponse = z
   .object({
     version: z.string(),
     uptime_seconds: z.number(),
-    interval_seconds: z.number().describe('Between two readings.'),
+    interval_seconds: z.number().describe('Time between two samples.'),
     times: z
       .array(z.number())
-      .describe('When each reading was taken: milliseconds since 1970, oldest first.'),
+      .describe('Time of each sample: milliseconds since 1970, oldest first.'),
     series: z
       .record(z.string(), z.array(z.number()))
-      .describe('For each field of `current` its readings of the last hour.'),
-    current: Reading.describe('The newest reading.'),
+      .describe('For each field of `current`, its samples of the last hour.'),
+    current: Reading.describe('The newest sample.'),
   })
   .meta({ id: 'FiguresResponse', examples: [EXAMPLES.figures] })
 export type FiguresResponse = z.output<typeof FiguresResponse>
 
-/** What the panel may send over its WebSocket. */
+/** Requests of the panel over its WebSocket. */
 export const LiveRequest = z.discriminatedUnion('type', [
   z
     .strictObject({ type: z.literal('tail'), channel: ChannelNameSchema })
-    .describe('Listen to this channel, instead of the one before.'),
+    .describe('Listen to this channel instead of the previous one.'),
   z.strictObject({ type: z.literal('untail') }),
 ])
 export type LiveRequest = z.output<typeof LiveRequest>
 
-/** What the panel gets over its WebSocket, beside lists of events of the channel that it listens to. */
+/**
+ * What the server sends to the panel over its WebSocket, in addition to lists of events of the channel it listens to.
+ */
 export const LiveReport = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('figures'),
@@ -146,12 +148,12 @@ export const LiveReport = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('tailing'),
-    channel: ChannelNameSchema.describe('What is announced here comes from now on.'),
+    channel: ChannelNameSchema.describe('Events of this channel follow from now on.'),
   }),
 ])
 export type LiveReport = z.output<typeof LiveReport>
 
-/** `text` as a request, or undefined. */
+/** Parses a request. Returns undefined if the text is not a valid request. */
 export function parseLiveRequest(json: string): LiveRequest | undefined {
   try {
     return LiveRequest.safeParse(JSON.parse(json)).data

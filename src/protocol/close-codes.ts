@@ -1,8 +1,8 @@
 /**
- * Why the server closes a WebSocket.
+ * The reasons for which the server closes a WebSocket.
  *
- * 4000 to 4499: come back with the same conn_id and catch up. 4500 to 4999: do not. 1000 is recorded for connections
- * that the server does not know or that were ended by `/disconnect`: ask your backend for a new one.
+ * 4000 to 4499: reconnect with the same conn_id and catch up. 4500 to 4999: do not reconnect. 1000 (recorded): the
+ * server does not know the connection, or `/disconnect` ended it; request a new one from your backend.
  */
 export interface CloseReason {
   readonly code: number

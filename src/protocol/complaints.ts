@@ -1,9 +1,10 @@
 /**
- * The body of a 422: every fault of a request, under the field it is in.
+ * The body of a 422: the faults of a request, by field.
  *
- * `{"username": ["Missing data for required field."], "channels": {"1": ["Length must be …"]}}`: a list of texts at a
- * field; under a list the index, under a map the key and then `value`, under an object its fields; `_schema` where the
- * whole is of the wrong type. Source: recorded (connect-several-errors-at-once and others).
+ * Example: `{"username": ["Missing data for required field."], "channels": {"1": ["Length must be …"]}}`. Each field
+ * has a list of texts. Faults in a list are under the index, in a map under the key and then `value`, in an object
+ * under its fields. `_schema` means that the whole value has the wrong type. Source: recorded
+ * (connect-several-errors-at-once and others).
  */
 import { COMPLAINT, MAX_COMPLAINTS } from './fields.ts'
 import type { z } from 'zod'
@@ -12,19 +13,21 @@ export type Complaints = { [field: string]: string[] | Complaints }
 
 type Issue = z.core.$ZodIssue
 
-/** Characters of paths and texts that are told, and of one step of a path: callers name fields as long as they like. */
+/**
+ * Maximum number of characters of all paths and texts, and of one step of a path. Callers can send names of any length.
+ */
 const MAX_CHARACTERS = 65_536
 const MAX_STEP_CHARACTERS = 1_000
 
-/** Where a fault is, and what is said of it. */
+/** The path of a fault, and its text. */
 export type Fault = readonly [path: readonly string[], text: string]
 
-/** Arranges zod's list of issues as Channelstream tells them. `schema` is the one that was not met. */
+/** Converts zod's issues to the body of a 422. `schema` is the schema that the value violates. */
 export const complaintsOf = (schema: z.core.$ZodType, issues: readonly Issue[]): Complaints =>
-  told(faultsIn(schema, issues))
+  listComplaints(faultsIn(schema, issues))
 
-/** The first `MAX_COMPLAINTS` of these, as the body of a 422. `_schema` says whether there are more. */
-export function told(faults: Iterable<Fault>): Complaints {
+/** Returns the body of a 422 with the first `MAX_COMPLAINTS` faults. If there are more, `_schema` says so. */
+export function listComplaints(faults: Iterable<Fault>): Complaints {
   const complaints = emptyComplaints()
   let count = 0
   let characters = 0
@@ -56,31 +59,31 @@ function* faultsIn(schema: z.core.$ZodType, issues: readonly Issue[]): Generator
 const shortened = (step: string): string =>
   step.length > MAX_STEP_CHARACTERS ? `${step.slice(0, MAX_STEP_CHARACTERS)}…` : step
 
-/** One complaint, as the body of a 422. */
+/** Returns the body of a 422 with one complaint. */
 export function complaint(path: readonly string[], text: string): Complaints {
   const complaints = emptyComplaints()
   addComplaint(complaints, path, text)
   return complaints
 }
 
-/** Puts `text` at `path`; a field that has complaints already gets one more. */
+/** Adds `text` at `path`. A field can have several complaints. */
 export function addComplaint(complaints: Complaints, path: readonly string[], text: string): void {
   const field = path.at(-1) ?? '_schema'
   let holder = complaints
   for (const step of path.slice(0, -1)) {
     const next = holder[step]
-    if (Array.isArray(next)) return // the whole is of the wrong type: what is wrong inside does not matter
+    if (Array.isArray(next)) return // the whole value is invalid, so faults inside it do not matter
     holder = next ?? (holder[step] = emptyComplaints())
   }
-  const there = holder[field]
-  if (there === undefined) holder[field] = [text]
-  else if (Array.isArray(there) && !there.includes(COMPLAINT.list)) there.push(text)
+  const known = holder[field]
+  if (known === undefined) holder[field] = [text]
+  else if (Array.isArray(known) && !known.includes(COMPLAINT.list)) known.push(text)
 }
 
-/** Without a prototype: fields are named by callers, and `__proto__` is a name like any other. */
+/** Without a prototype, because callers choose the names of fields: `__proto__` must be an ordinary name. */
 const emptyComplaints = (): Complaints => Object.create(null) as Complaints
 
-/** An object is asked for, and something else is there. A field that is missing or null is told as that instead. */
+/** Whether an object is expected and the value is something else. Missing and null fields have their own complaints. */
 function isWholeOfWrongType(issue: Issue): boolean {
   if (issue.code !== 'invalid_type') return false
   const isObject = issue.expected === 'object' || issue.expected === 'record'
@@ -90,7 +93,7 @@ function isWholeOfWrongType(issue: Issue): boolean {
   return isObject && issue.message === COMPLAINT.type
 }
 
-/** The path with `value` put in after each key of a map, which only the schema can tell from an object. */
+/** Inserts `value` into the path after each key of a map. Only the schema can distinguish a map from an object. */
 function pathOf(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
   const steps: string[] = []
   let at: z.core.$ZodType | undefined = schema
@@ -112,7 +115,7 @@ type Def = z.core.$ZodTypeDef & {
   valueType?: z.core.$ZodType
 }
 
-/** The definition under wrappers such as default, nullable and preprocess. */
+/** Returns the definition inside wrappers such as default, nullable and preprocess. */
 function containerOf(schema: z.core.$ZodType): z.core.$ZodTypeDef {
   const def = schema._zod.def as Def
   if (def.innerType) return containerOf(def.innerType)

@@ -1,4 +1,4 @@
-/** A number of JSON, or nearly one: what it is not is found when it is parsed. */
+/** A JSON number. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$/
 const PARTS = /^(-?)0*(\d*)(?:\.(\d*))?(?:[eE](.*))?$/
 const ZERO = 0x30
@@ -6,8 +6,8 @@ const ZERO = 0x30
 export const isNumber = (text: string): boolean => NUMBER.test(text)
 
 /**
- * Whether a JavaScript number is written as the same number as this text of JSON, and as an integer if the text is one.
- * -0 is not the same as 0.
+ * Whether a JavaScript number keeps the value of this JSON number when it is written again, and stays an integer if the
+ * text is one. -0 is not the same as 0.
  */
 export function fitsDouble(text: string): boolean {
   const double = Number(text)
@@ -16,7 +16,9 @@ export function fitsDouble(text: string): boolean {
   return /[.eE]/.test(text) && Number.isFinite(double) && decimalOf(written) === decimalOf(text)
 }
 
-/** The same text for every text of one number, as long as its exponent is no larger than those of doubles. */
+/**
+ * Returns a canonical text, which is the same for all spellings of a number. Exponents must be in the range of doubles.
+ */
 function decimalOf(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = PARTS.exec(text) ?? []
   const digits = (whole + fraction).replace(/^0+/, '')

@@ -1,7 +1,7 @@
 /**
- * Everything that can be wrong with a request. Codes are forever; `docs/errors.md` is tested against this table.
+ * All errors that a request can be answered with. Codes never change. A test compares `docs/errors.md` with this table.
  *
- * `retry` is the advice to callers: true if the same request may succeed later.
+ * `retry` is advice to callers: true if the same request may succeed later.
  */
 import type { Complaints } from './complaints.ts'
 
@@ -11,22 +11,22 @@ export const ERRORS = {
   BAD_IDEMPOTENCY_KEY: {
     status: 400,
     retry: false,
-    text: 'An Idempotency-Key has 1 to 255 visible ASCII characters.',
+    text: 'An Idempotency-Key must have 1 to 255 visible ASCII characters.',
   },
   BAD_SIGNATURE: { status: 401, retry: false, text: 'Bad Signature' },
   UNKNOWN_CONNECTION: { status: 401, retry: false, text: 'Unknown connection' },
   FORBIDDEN: { status: 403, retry: false, text: 'Forbidden' },
-  FOREIGN_ORIGIN: { status: 403, retry: false, text: 'Pages of this origin may not listen here.' },
+  FOREIGN_ORIGIN: { status: 403, retry: false, text: 'This origin is not allowed.' },
   NOT_FOUND: { status: 404, retry: false, text: 'Not Found' },
-  HTTPS_REQUIRED: { status: 406, retry: false, text: 'This server is reached by https only.' },
+  HTTPS_REQUIRED: { status: 406, retry: false, text: 'This server requires https.' },
   TOO_LARGE: { status: 413, retry: false, text: 'The body is too large.' },
-  INVALID: { status: 422, retry: false, text: 'Some fields are not right.' },
+  INVALID: { status: 422, retry: false, text: 'Some fields are invalid.' },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
     retry: false,
     text: 'This Idempotency-Key was sent with another request.',
   },
-  UPGRADE_REQUIRED: { status: 426, retry: false, text: 'Open a WebSocket here.' },
+  UPGRADE_REQUIRED: { status: 426, retry: false, text: 'This path accepts WebSockets only.' },
   TOO_MANY_ATTEMPTS: { status: 429, retry: true, text: 'Too many attempts. Wait a minute.' },
   TOO_MANY_SOCKETS: {
     status: 429,
@@ -34,7 +34,7 @@ export const ERRORS = {
     text: 'This address has too many sockets open. Try again.',
   },
   INTERNAL: { status: 500, retry: true, text: 'Internal error' },
-  BUSY: { status: 503, retry: true, text: 'Too much is sent at once. Try again.' },
+  BUSY: { status: 503, retry: true, text: 'The server is busy. Try again.' },
   STORE_AWAY: { status: 503, retry: true, text: 'The store cannot be reached. Try again.' },
   SERVER_FULL: { status: 503, retry: true, text: 'The server is full. Try again.' },
   STOPPING: { status: 503, retry: true, text: 'The server is stopping.' },
@@ -42,18 +42,18 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** Thrown by the core and the edges, translated into an answer in one place (`http/errors.ts`). */
+/** An error to answer a request with. `http/errors.ts` makes the answer. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
   constructor(
     readonly code: ErrorCode,
-    /** The body of the answer; left out: `{"request": <the text of the code>}`. */
+    /** The body of the answer. Default: `{"request": <the text of the code>}`. */
     readonly complaints?: Complaints | readonly string[],
   ) {
     super(ERRORS[code].text)
   }
 }
 
-/** A 422 that names fields. */
+/** Makes a 422 with complaints by field. */
 export const invalid = (complaints: Complaints): RequestError =>
   new RequestError('INVALID', complaints)

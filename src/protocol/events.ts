@@ -1,9 +1,9 @@
 /**
- * What clients are told. A frame is a JSON list of these; on a WebSocket each event is a frame of its own.
+ * The events that clients receive. A frame is a JSON list of events. On a WebSocket each event has its own frame.
  *
- * Every event carries `id` (its place in the stream, see `Cursor`) and, where it has a `timestamp`, the same value as
- * `date`, which the older documentation names. How it is delivered (`pm_users`, `exclude_users`, `no_history`) never
- * reaches a client. Source of the shapes: recorded, except `id`, `date` and `gap`, which are this server's own.
+ * Every event has an `id`, its position in the stream (see `Cursor`). Events with a `timestamp` have the same value as
+ * `date`, the name in the older documentation. Clients never receive the delivery fields (`pm_users`, `exclude_users`,
+ * `no_history`). Source of the shapes: recorded, except `id`, `date` and `gap`, which only this server has.
  */
 import { z } from 'zod'
 import { EXAMPLES } from './examples.ts'
@@ -12,17 +12,17 @@ import { ChannelNameSchema, UserNameSchema } from './ids.ts'
 
 const id = z
   .string()
-  .describe('Place in the stream, `<epoch>-<n>`. Hand it back as ?cursor= to go on from here.')
+  .describe('Position in the stream, `<epoch>-<n>`. Send it as ?cursor= to continue from here.')
 const timestamp = z
   .string()
-  .describe('ISO 8601 with microseconds; UTC without a zone unless the sender gave one.')
-const date = z.string().describe('The same as timestamp; the name of older documentation.')
+  .describe('ISO 8601 with microseconds. UTC without a zone, unless the sender gave a zone.')
+const date = z.string().describe('The same as timestamp. The name in older documentation.')
 const uuid = z.uuid()
 const channel = ChannelNameSchema.nullable().describe('null for a private message.')
 const catchup = z
   .boolean()
-  .describe('true when the event is told late, to a connection that opened or came back.')
-const caughtUp = z.literal(true).optional().describe('Only there when the event is told late.')
+  .describe('true if the event is delivered late, when a client connects or reconnects.')
+const caughtUp = z.literal(true).optional().describe('Present only if the event is delivered late.')
 const publicState = z.record(z.string(), scalar)
 
 export const MessageEvent = z
@@ -40,14 +40,14 @@ export const MessageEvent = z
   })
   .meta({
     id: 'MessageEvent',
-    description: 'Somebody said something. Further keys of the message are passed on.',
+    description: 'A message was posted. Additional keys of the message are passed on.',
   })
 
 export const EditEvent = z
   .looseObject({
     type: z.literal('message:edit'),
     id,
-    uuid: uuid.describe('The message that changed.'),
+    uuid: uuid.describe('The edited message.'),
     timestamp: timestamp.optional(),
     date: date.optional(),
     channel,
@@ -58,18 +58,18 @@ export const EditEvent = z
   })
   .meta({
     id: 'EditEvent',
-    description: 'A message was changed. Holds the keys that were given for the change.',
+    description: 'A message was edited. Contains the keys of the edit request.',
   })
 
 export const DeleteEvent = z
   .object({
     type: z.literal('message:delete'),
     id,
-    uuid: uuid.describe('The message that is gone.'),
+    uuid: uuid.describe('The deleted message.'),
     channel,
     catchup: caughtUp,
   })
-  .meta({ id: 'DeleteEvent', description: 'A message was taken away.' })
+  .meta({ id: 'DeleteEvent', description: 'A message was deleted.' })
 
 export const PresenceEvent = z
   .object({
@@ -82,20 +82,22 @@ export const PresenceEvent = z
     user: UserNameSchema,
     users: z
       .array(z.object({ user: UserNameSchema, state: publicState }))
-      .describe('Who is there, with broadcast_presence_with_user_lists; else empty.'),
+      .describe(
+        'Users in the channel, if broadcast_presence_with_user_lists is on. Otherwise empty.',
+      ),
     users_total: z
       .number()
       .optional()
       .describe(
-        'How many are there; only with user lists. Larger than the list where presence_list_limit cut it.',
+        'Number of users in the channel. Only with user lists. Larger than the list if presence_list_limit shortened it.',
       ),
     message: z.object({ action: z.enum(['joined', 'parted']) }),
-    state: publicState.nullable().describe('Public state of the one who joined; null when parted.'),
+    state: publicState.nullable().describe('Public state of the user who joined. null for parted.'),
     catchup,
   })
   .meta({
     id: 'PresenceEvent',
-    description: 'A user’s first connection joined, or the last one parted.',
+    description: 'The first connection of a user joined the channel, or the last one parted.',
   })
 
 export const UserStateEvent = z
@@ -115,7 +117,7 @@ export const UserStateEvent = z
   })
   .meta({
     id: 'UserStateEvent',
-    description: 'The state of a user in the channel changed. Public keys only.',
+    description: 'The state of a user in the channel changed. Contains public keys only.',
   })
 
 export const GapEvent = z
@@ -128,13 +130,13 @@ export const GapEvent = z
     private: z.boolean().describe('True if private messages may be missing.'),
     message: z
       .object({ action: z.literal('gap') })
-      .describe('For clients that read the message of every event.'),
+      .describe('For clients that expect a message in every event.'),
     catchup: z.literal(true),
   })
   .meta({
     id: 'GapEvent',
     description:
-      'What was missed is no longer kept. Comes before anything else to a connection that came back too late: reload.',
+      'The events that the client missed are no longer kept. Sent before all other events to a client that reconnects too late. Reload the data.',
   })
 
 export const Event = z.discriminatedUnion('type', [

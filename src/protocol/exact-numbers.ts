@@ -1,58 +1,62 @@
 /**
- * JSON whose numbers are written as they were read, also those that do not fit a JavaScript number.
+ * Reads and writes JSON without changing numbers, even if they do not fit a JavaScript number.
  *
- * `JSON.parse` rounds 1234567890123456789 and makes `Infinity` of 1e400, which `JSON.stringify` writes as null. Here such a
- * number is an `ExactNumber`, which keeps its text. Why so: docs/decisions/0026-numbers-as-posted.md.
+ * `JSON.parse` rounds 1234567890123456789 and turns 1e400 into `Infinity`, which `JSON.stringify` writes as null. Here
+ * such a number is an `ExactNumber`, which keeps its text. Why: docs/decisions/0026-numbers-as-posted.md.
  */
 import { fitsDouble, isNumber } from './double.ts'
 import { endOfString, surveyOf } from './json.ts'
 
 /**
- * A number as text.
+ * A number that keeps its text.
  *
- * A function, because no check for a type of JSON accepts one: where an object, a list, a text or a number is expected, it
- * is refused without further checks. Do not change it.
+ * It is a function, because no check for a JSON type accepts a function: code that expects an object, a list, a text or
+ * a number rejects it without further checks. Do not modify it.
  */
 export interface ExactNumber {
   (): string
   toJSON(): string
 }
 
-/** A text has more exact numbers than its reader allows. */
+/** Thrown if a text has too many exact numbers. */
 export class TooManyExactNumbers extends Error {
   override readonly name = 'TooManyExactNumbers'
   constructor(
-    /** Where in the text the first one begins that is too many. */
+    /** Where in the text the first number above the limit begins. */
     readonly at: number,
   ) {
-    super('There are too many numbers that do not fit a double.')
+    super('Too many numbers that do not fit a double.')
   }
 }
 
 export const isExactNumber = (value: unknown): value is ExactNumber => typeof value === 'function'
 
-/** Whether two values that are no objects and no lists are the same in JSON. */
+/** Whether two values are the same in JSON. Not for objects and lists. */
 export const isSameScalar = (one: unknown, other: unknown): boolean =>
   one === other || (isExactNumber(one) && isExactNumber(other) && one() === other())
 
-/** The nearest JavaScript number to an exact number; any other value as it is. For numbers that have a meaning here. */
+/**
+ * Converts an exact number to the nearest JavaScript number. Returns other values as they are. For numbers that the
+ * server uses.
+ */
 export const asDouble = (value: unknown): unknown =>
   isExactNumber(value) ? Number(value()) : value
 
-/** As `JSON.parse`, but keeps exact numbers. For texts that `writeJson` has written. */
+/** Like `JSON.parse`, but keeps exact numbers. For texts from `writeJson`. */
 export const readJson = (text: string): unknown => parserFor(surveyOf(text), Infinity)(text)
 
 /**
- * Exact numbers that one text of strangers may have. Reading and writing one takes as long as fifty ordinary ones, and more
- * than these would keep the event loop for too long.
+ * Maximum number of exact numbers in untrusted text. Reading and writing one takes as long as fifty ordinary numbers,
+ * so more of them would block the event loop for too long.
  */
 export const MAX_EXACT_NUMBERS = 10_000
 
 export type Parse = (text: string) => unknown
 
 /**
- * Parses a text of which this is the survey, whole or in parts. As `JSON.parse`, but keeps exact numbers, and throws
- * `TooManyExactNumbers` if there are more than `max` of them in all parts together.
+ * Returns a parser for the text that this is the survey of. It can parse the text whole or in parts. It works like
+ * `JSON.parse`, but keeps exact numbers, and throws `TooManyExactNumbers` if all parts together have more than `max` of
+ * them.
  */
 export function parserFor(survey: ReturnType<typeof surveyOf>, max = MAX_EXACT_NUMBERS): Parse {
   if (survey === 'plain') return JSON.parse
@@ -60,13 +64,13 @@ export function parserFor(survey: ReturnType<typeof surveyOf>, max = MAX_EXACT_N
   return (text) => reader.read(text)
 }
 
-/** As `JSON.stringify`, for what JSON can say, with exact numbers as they were read. */
+/** Like `JSON.stringify` for JSON values, but writes exact numbers as they were read. */
 export const writeJson = (value: unknown): string => write(value, '')
 
-/** For `readQuickly`. It is JSON to everybody else too: behind a space if there are exact numbers. */
+/** Writes JSON for `readQuickly`. A leading space, which is valid JSON, marks a text with exact numbers. */
 export const writeForQuickReading = (value: unknown): string => write(value, ' ')
 
-/** Reads what `writeForQuickReading` has written, without looking for exact numbers where there are none. */
+/** Reads a text from `writeForQuickReading`. Searches for exact numbers only if the text is marked to have some. */
 export const readQuickly = (text: string): unknown =>
   text.startsWith(' ') ? readJson(text) : (JSON.parse(text) as unknown)
 
@@ -81,10 +85,12 @@ function write(value: unknown, beforeExact: '' | ' '): string {
 }
 
 const NOT_WRITING = -1
-/** Exact numbers in what is being written. */
+/** Number of exact numbers in the value that is being written. */
 let marksWritten = NOT_WRITING
 
-/** What a string begins with that stands for an exact number. Nobody outside of this module sees one, or could guess it. */
+/**
+ * The prefix of a string that stands for an exact number. Code outside this module never sees it and cannot guess it.
+ */
 const MARK = `${crypto.randomUUID()}:`
 const QUOTED_MARK = `"${MARK}`
 
@@ -124,13 +130,13 @@ class ExactReader {
     try {
       value = JSON.parse(marked)
     } catch {
-      // Throws as well, and says where in the text.
+      // Throws too, with the right position in the text.
       return JSON.parse(text) as unknown
     }
     return withExactNumbers(value)
   }
 
-  /** The text with a marked string for each exact number; undefined if there is none. */
+  /** Replaces each exact number by a marked string. Returns undefined if there is none. */
   #withMarks(text: string): string | undefined {
     let marked = ''
     let end = 0
@@ -149,10 +155,12 @@ class ExactReader {
   }
 }
 
-/** The beginning of a string, or a number that may be exact: 16 digits or more, an exponent, or -0. */
+/** The start of a string, or a number that may need to be exact: 16 digits or more, an exponent, or -0. */
 const STRINGS_AND_NUMBERS = /"|(?<![^[,:\s])(?:-0|-?(?:[\d.]{16}|\d[\d.]*[eE]))[-+.\w]*/g
 
-/** Not before a colon, where a string is right, and a number is not. */
+/**
+ * Whether the token is an exact number. Not before a colon: there a string would be valid JSON, but a number is not.
+ */
 const isExact = (token: string, text: string, end: number): boolean =>
   isNumber(token) && !fitsDouble(token) && !isColonNext(text, end)
 
@@ -162,7 +170,7 @@ function isColonNext(text: string, from: number): boolean {
 }
 const COLON = /\s*:/y
 
-/** In place. By hand, because `JSON.parse` takes ten times as long when it is to do it. */
+/** Replaces marked strings in place. A reviver for `JSON.parse` would take ten times as long. */
 function withExactNumbers(value: unknown): unknown {
   if (typeof value === 'string')
     return value.startsWith(MARK) ? exactNumber(value.slice(MARK.length)) : value

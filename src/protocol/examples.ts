@@ -1,6 +1,6 @@
 /**
- * Examples of requests, answers and errors, for the OpenAPI document and its explorer. They belong together, as those of
- * `docs/protocol.md` do: tried one after the other, each finds what the one before has made. A test reads each by its
+ * Examples of requests, answers and errors, for the OpenAPI document and its explorer. They work one after the other,
+ * like those in `docs/protocol.md`: each uses what the previous ones have created. A test checks each against its
  * schema.
  */
 const CONN_ID = '3b8f2a6e-5d0c-4f7a-9a44-0f3f3c1f7d10'

@@ -1,8 +1,8 @@
 /**
- * The kinds of field that requests are made of.
+ * The kinds of fields in requests.
  *
- * What each accepts, and the text of each complaint, is recorded behaviour of Channelstream 0.7.1 (which
- * validates with marshmallow 3): applications show these texts to people and compare them in tests.
+ * What each field accepts and the text of each complaint are recorded behaviour of Channelstream 0.7.1, which
+ * validates with marshmallow 3. Applications show these texts to people and compare them in tests.
  */
 import { z } from 'zod'
 import { asDouble, isExactNumber } from './exact-numbers.ts'
@@ -26,29 +26,32 @@ export const COMPLAINT = {
   atMost: (max: number) => `Must be less than or equal to ${max}.`,
   shorter: (min: number) => `Shorter than minimum length ${min}.`,
   longer: (max: number) => `Longer than maximum length ${max}.`,
-  more: 'There are more faults than these.',
+  more: 'There are more faults.',
 } as const
 
-/** Faults of one request that are told. A body has room for hundreds of thousands, and each costs more to tell than to send. */
+/**
+ * Maximum number of faults in one answer. A body can contain hundreds of thousands of faults, and reporting one costs
+ * more than sending it.
+ */
 export const MAX_COMPLAINTS = 100
 
-/** A value of the wrong type is missing, null, or `otherwise`. */
+/** The complaint about a value of the wrong type: that it is missing, that it is null, or `otherwise`. */
 export const typeComplaint =
   (otherwise: string) =>
   ({ input }: { input?: unknown }): string =>
     input === undefined ? COMPLAINT.missing : input === null ? COMPLAINT.null : otherwise
 
 /**
- * `schema` behind `read`, which brings other spellings into its form. In types only that form is shown: TypeScript
- * callers have no use for the courtesies of the wire.
+ * Normalizes other spellings with `read`, then checks with `schema`. Types show the normalized form only: TypeScript
+ * callers do not need the other spellings.
  */
-export const reading = <Schema extends z.ZodType>(
+export const normalized = <Schema extends z.ZodType>(
   read: (value: unknown) => unknown,
   schema: Schema,
 ): z.ZodPreprocess<Schema, z.input<Schema>> =>
   z.preprocess<unknown, Schema, z.input<Schema>>(read, schema)
 
-/** A string of `min` to `max` Unicode code points (not UTF-16 units: lengths are counted as Python counts them). */
+/** A string of `min` to `max` Unicode code points. Lengths are counted as in Python, not in UTF-16 units. */
 export const text = (min: number, max: number) =>
   z
     .string({ error: typeComplaint(COMPLAINT.string) })
@@ -56,17 +59,17 @@ export const text = (min: number, max: number) =>
     .meta({ minLength: min, maxLength: max })
 
 /**
- * A text that stands for somebody or something. Half of a surrogate pair is no character: UTF-8 has no bytes for it, and
- * names that differ in nothing else would be one name to whoever keeps them as bytes.
+ * A name. Lone surrogates are rejected: they cannot be encoded in UTF-8, so two names that differ only in them would
+ * become the same name in a store that keeps bytes.
  */
 export const name = (min: number, max: number) =>
   text(min, max).refine(isUnicode, { error: COMPLAINT.unicode })
-/** Node has had it since version 20; the types of TypeScript's ES2023 do not know it. */
+/** Node has `isWellFormed` since version 20, but TypeScript's types for ES2023 do not have it. */
 export const isUnicode = (value: string): boolean =>
   (value as string & { isWellFormed(): boolean }).isWellFormed()
 
 function hasLength(value: string, min: number, max: number): boolean {
-  // Most texts are settled by their length in UTF-16 units, of which a code point has one or two.
+  // A code point has one or two UTF-16 units, so for most texts their number decides.
   if (value.length < min || value.length > 2 * max) return false
   if (value.length >= 2 * min && value.length <= max) return true
   const codePoints = [...value].length
@@ -74,19 +77,19 @@ function hasLength(value: string, min: number, max: number): boolean {
 }
 
 /**
- * A list of texts, each of which is told of its faults under its index. Reading ends behind the last fault that is told.
- * `element` has to accept every text of one to 256 characters.
+ * A list of texts. Faults of an element are under its index. Checking stops after the last fault that is reported.
+ * `element` must accept every text of 1 to 256 characters.
  */
 export const listOf = <Element extends z.ZodType<string>>(element: Element, min = 0) =>
-  reading(
-    (list) => (Array.isArray(list) ? listUpToFaults(list, isRight(element)) : list),
+  normalized(
+    (list) => (Array.isArray(list) ? listUpToFaults(list, isValid(element)) : list),
     z
       .array(element, { error: typeComplaint(COMPLAINT.list) })
       .min(min, { error: COMPLAINT.shorter(min) }),
   )
 
-/** Whether it is right, quickly for nearly all that is. */
-const isRight =
+/** Whether an element is valid. Fast for nearly all valid elements. */
+const isValid =
   (element: z.ZodType<string>) =>
   (value: unknown): boolean =>
     isShortText(value) || z.safeParse(element, value).success
@@ -94,12 +97,12 @@ const isRight =
 const isShortText = (value: unknown): boolean =>
   typeof value === 'string' && value !== '' && value.length <= 256 && isUnicode(value)
 
-/** An object used as a map. Faults are told under the key, then `value`; reading ends as in a list. */
+/** An object used as a map. Faults are under the key, then `value`. Checking stops as in a list. */
 export const mapOf = <Value extends z.ZodType>(
   value: Value,
   isPlausible: (value: unknown) => boolean,
 ) =>
-  reading(
+  normalized(
     (map) => (isJsonObject(map) ? mapUpToFaults(map, isPlausible) : map),
     z.record(z.string(), value, { error: typeComplaint(COMPLAINT.mapping) }),
   )
@@ -121,7 +124,7 @@ function mapUpToFaults(
   return end === values.length ? map : Object.fromEntries(Object.entries(map).slice(0, end))
 }
 
-/** How much of a list has to be read: all of it, or up to the first fault that is not told any more. */
+/** Returns how many elements to check: all, or up to the first fault that is not reported any more. */
 function endOfFaults(list: readonly unknown[], isPlausible: (element: unknown) => boolean): number {
   if (list.length <= MAX_COMPLAINTS) return list.length
   let faults = 0
@@ -129,14 +132,14 @@ function endOfFaults(list: readonly unknown[], isPlausible: (element: unknown) =
   return last < 0 ? list.length : last + 1
 }
 
-/** A JSON object that is passed on as it is: not copied, not looked into. */
+/** A JSON object that is passed on as it is. It is neither copied nor checked. */
 export const payload = z
   .custom<Readonly<Record<string, unknown>>>(isJsonObject, {
     error: typeComplaint(COMPLAINT.mapping),
   })
   .meta({ type: 'object', additionalProperties: true })
 
-/** A value of a user's state. Numbers that do not fit a double are `ExactNumber`s, and no less numbers for that. */
+/** A value of a user's state. Numbers that do not fit a double are accepted as `ExactNumber`s. */
 export type Scalar = string | number | boolean | null
 export const scalar = z
   .custom<Scalar>(isScalar, { error: COMPLAINT.scalar })
@@ -146,7 +149,7 @@ export function isScalar(value: unknown): boolean {
 }
 const SCALAR_TYPES = new Set(['string', 'number', 'boolean'])
 
-/** A map of such values, as it is: not copied. Its faults are told as in `mapOf`, which takes ten times as long. */
+/** A map of such values. It is not copied. Faults are reported as in `mapOf`, which takes ten times as long. */
 export const scalarMap = z
   .custom<Readonly<Record<string, Scalar>>>(isJsonObject, {
     error: typeComplaint(COMPLAINT.mapping),
@@ -166,8 +169,8 @@ export const scalarMap = z
     additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
   })
 
-/** True or false in any of the spellings that Channelstream reads: `true`, `"yes"`, `"on"`, `"t"`, `1`, … */
-export const looseBoolean = reading(
+/** True or false, in any spelling that Channelstream accepts: `true`, `"yes"`, `"on"`, `"t"`, `1`, … */
+export const looseBoolean = normalized(
   (value) => LOOSE_BOOLEANS.get(asDouble(value)) ?? value,
   z.boolean({ error: typeComplaint(COMPLAINT.boolean) }),
 )
@@ -182,9 +185,9 @@ const LOOSE_BOOLEANS = new Map<unknown, boolean>([
   [0, false],
 ])
 
-/** A whole number of at least `min`. Digits in a string count, fractions are cut off, booleans are refused. */
+/** A whole number of at least `min`. Accepts digits in a string, truncates fractions, and rejects booleans. */
 export const looseInteger = (min: number) =>
-  reading(
+  normalized(
     toInteger,
     z.int({ error: typeComplaint(COMPLAINT.integer) }).min(min, { error: COMPLAINT.atLeast(min) }),
   )
@@ -195,8 +198,8 @@ function toInteger(given: unknown): unknown {
   return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : value
 }
 
-/** A UUID in any spelling that Python's `uuid.UUID` reads; the result is lower case with dashes. */
-export const uuid = reading(
+/** A UUID in any spelling that Python's `uuid.UUID` reads. The result is in lower case with dashes. */
+export const uuid = normalized(
   (value) => (typeof value === 'string' ? (canonicalUuid(value) ?? value) : value),
   z
     .string({ error: typeComplaint(COMPLAINT.uuid) })
@@ -204,7 +207,7 @@ export const uuid = reading(
     .meta({ format: 'uuid' }),
 )
 
-/** Lower case, with dashes; undefined if `value` is no UUID. Braces, `urn:uuid:` and missing dashes are all right. */
+/** Returns the UUID in lower case with dashes, or undefined. Accepts braces, `urn:uuid:` and missing dashes. */
 export function canonicalUuid(value: string): string | undefined {
   if (value.length === 36 && PLAIN_UUID.test(value)) return value
   if (value.length > MAX_UUID_SPELLING) return undefined
@@ -220,8 +223,8 @@ export function canonicalUuid(value: string): string | undefined {
 const PLAIN_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const MAX_UUID_SPELLING = 128
 
-/** An ISO 8601 date and time, brought into the form that Python's `isoformat()` gives it. */
-export const datetime = reading(
+/** An ISO 8601 date and time, converted to the form of Python's `isoformat()`. */
+export const datetime = normalized(
   (value) => (typeof value === 'string' ? (canonicalDatetime(value) ?? value) : value),
   z
     .string({ error: typeComplaint(COMPLAINT.datetime) })
@@ -233,7 +236,7 @@ const ISO_DATETIME =
   /^(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6})\d{0,6})?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/
 
 /**
- * `YYYY-MM-DDTHH:MM:SS[.ffffff][±HH:MM]`, or undefined if `value` is no such moment.
+ * Returns `YYYY-MM-DDTHH:MM:SS[.ffffff][±HH:MM]`, or undefined if `value` is not a valid date and time.
  * Source: recorded (message-timestamp-with-zone, edit-given-edited).
  */
 export function canonicalDatetime(value: string): string | undefined {
@@ -257,7 +260,7 @@ function isMoment(year: number, month: number, day: number): boolean {
   return year > 0 && days !== undefined && day >= 1 && day <= days
 }
 
-/** '' for no zone, `±HH:MM` for one, undefined for an offset of a day or more. */
+/** Returns '' without a zone, `±HH:MM` for a zone, and undefined for an offset of a day or more. */
 function canonicalZone(zone: string | undefined): string | undefined {
   if (zone === undefined) return ''
   if (zone === 'Z') return '+00:00'
@@ -269,7 +272,7 @@ function canonicalZone(zone: string | undefined): string | undefined {
   return `${sign}${two(Math.floor(total / 60))}:${two(total % 60)}`
 }
 
-/** True for what JSON writes in braces. */
+/** Whether JSON writes the value in braces. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

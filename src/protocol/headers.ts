@@ -1,16 +1,16 @@
-/** Names of headers that this protocol adds to HTTP, in small letters. */
+/** Names of headers that this protocol adds to HTTP, in lower case. */
 
-/** What a backend signs its requests with. */
+/** The signature of a request. */
 export const SIGNATURE_HEADER = 'x-channelstream-secret'
 
-/** Tells which of `docs/errors.md` an answer is, since bodies keep the form that Channelstream gave them. */
+/** The error code (`docs/errors.md`) of an answer. It is not in the body, whose form is that of Channelstream 0.7.1. */
 export const ERROR_HEADER = 'x-channelstream-error'
 
-/** Tells that two requests are one request, sent twice; see {@link IDEMPOTENCY_KEY_FORM}. */
+/** The idempotency key. A retry of a request has the same key. See {@link IDEMPOTENCY_KEY_FORM}. */
 export const IDEMPOTENCY_HEADER = 'idempotency-key'
 
-/** Compared as it stands, quotes and all: the draft of the IETF has them, and few callers send them. */
+/** Keys are compared as they are, including quotes. The IETF draft requires quotes, but few callers send them. */
 export const IDEMPOTENCY_KEY_FORM = /^[\x21-\x7e]{1,255}$/
 
-/** On an answer that was given before. */
+/** On an answer that is a repeat of an earlier one. */
 export const REPLAYED_HEADER = 'idempotency-replayed'

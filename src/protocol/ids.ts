@@ -1,4 +1,4 @@
-/** Names and numbers that must not be mixed up. Each is minted here only. */
+/** Names and ids with branded types, so that they cannot be mixed up. Values are made only here. */
 import { z } from 'zod'
 import { canonicalUuid, name, uuid } from './fields.ts'
 
@@ -10,19 +10,19 @@ export type ChannelName = z.infer<typeof ChannelNameSchema>
 export const UserNameSchema = name(1, 512).brand<'UserName'>()
 export type UserName = z.infer<typeof UserNameSchema>
 
-/** A connection's id: a UUID, lower case with dashes; the backend gets or chooses it. */
+/** The id of a connection: a UUID in lower case with dashes. The backend chooses it, or the server does. */
 export const ConnIdSchema = uuid.pipe(z.string().brand<'ConnId'>())
 export type ConnId = z.infer<typeof ConnIdSchema>
 
-/** The id in any spelling of a UUID, or undefined. */
+/** Parses an id in any spelling of a UUID. Returns undefined if it is not a UUID. */
 export const parseConnId = (spelling: string): ConnId | undefined =>
   canonicalUuid(spelling) as ConnId | undefined
 
 /**
- * Where in the installation's stream of events something is: `<epoch>-<n>`.
+ * A position in the installation's stream of events: `<epoch>-<n>`.
  *
- * `n` grows by one per event; `epoch` changes when the store has lost its memory, so that a number from before can be
- * told from one of now. Clients treat the text as opaque and hand it back as `?cursor=`.
+ * `n` grows by one per event. `epoch` changes when the store loses its memory, to distinguish old numbers from new
+ * ones. Clients treat the text as opaque and send it as `?cursor=`.
  */
 export interface Cursor {
   readonly epoch: string
@@ -32,7 +32,7 @@ export interface Cursor {
 
 const CURSOR = /^([0-9A-Za-z]{1,32})-(0|[1-9]\d{0,15})$/
 
-/** The cursor that `text` spells, or undefined. */
+/** Parses a cursor. Returns undefined if `text` is not a cursor. */
 export function parseCursor(text: string): Cursor | undefined {
   const match = CURSOR.exec(text)
   if (!match) return undefined
@@ -40,5 +40,5 @@ export function parseCursor(text: string): Cursor | undefined {
   return Number.isSafeInteger(n) ? { epoch: match[1] as string, n } : undefined
 }
 
-/** The text of a cursor, as events carry it in `id`. */
+/** Returns the text of a cursor, as in the `id` of events. */
 export const formatCursor = (cursor: Cursor): string => `${cursor.epoch}-${cursor.n}`

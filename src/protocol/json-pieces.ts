@@ -2,15 +2,15 @@ import { TooManyExactNumbers } from './exact-numbers.ts'
 import { PROTOTYPE_KEY, endOfString } from './json.ts'
 import type { Parse } from './exact-numbers.ts'
 
-/** Characters of JSON that are read at once, in a millisecond or two, whatever they spell. */
+/** Characters of JSON that are parsed at once. Parsing them takes a millisecond or two, whatever the JSON is. */
 const PIECE = 32_768
 
 const [QUOTE, COMMA] = [0x22, 0x2c]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /**
- * What `parse` makes of this text, with a pause behind each piece: a megabyte of distinct keys takes longer than
- * everybody else should wait. Throws as it does, though a `SyntaxError` not always with the same words.
+ * Parses this text with `parse`, and yields after each piece: parsing a megabyte of distinct keys at once would block
+ * the event loop for too long. Throws the same errors as `parse`, but the text of a `SyntaxError` may differ.
  */
 export function* parseInPieces(
   text: string,
@@ -27,8 +27,8 @@ export function* parseInPieces(
 }
 
 /**
- * Where lists and objects that are longer than a piece end, by where they begin. Throws for text whose brackets do not
- * match, which would have to be read to its end to find that out.
+ * Returns the end of each list and object that is longer than a piece, by its start. Throws if brackets do not match;
+ * without this check, all of the text would be parsed before the mismatch is found.
  */
 function endsOfLong(text: string, piece: number): ReadonlyMap<number, number> {
   const ends = new Map<number, number>()
@@ -60,7 +60,7 @@ function* longContainer(
   const { ends, parse, piece } = long
   const end = ends.get(start) as number
   const container = text.charCodeAt(start) === OPEN_LIST ? newList(parse) : newObject(parse)
-  /** Where what has not been read begins, and the member in which `at` is. */
+  /** Where the unread text begins, and where the member that contains `at` begins. */
   let [unread, member] = [start + 1, start + 1]
   let depth = 0
   for (let at = unread; at < end; at++) {
@@ -82,12 +82,12 @@ function* longContainer(
       yield
     } else if (unit === OPEN_LIST || unit === OPEN_OBJECT) depth++
   }
-  // Behind its last comma there has to be something. Behind a long member that is the last there is no comma.
+  // There must be a member after the last comma. After a long last member there is no comma.
   if (unread <= end) container.read(text, unread, end)
   return container.value
 }
 
-/** Where a member ends of which nothing is left: at a comma, or where its container ends. */
+/** Returns where a member ends whose value has been read: at a comma, or at the end of its container. */
 function endOfMember(text: string, from: number, end: number): number {
   const comma = text.indexOf(',', from)
   const at = comma < 0 || comma > end ? end : comma
@@ -97,9 +97,9 @@ function endOfMember(text: string, from: number, end: number): number {
 
 interface Container {
   readonly value: unknown
-  /** Reads members, without the commas before and behind them. */
+  /** Reads members. The range excludes the commas before and after them. */
   read(text: string, from: number, to: number): void
-  /** Adds a member that has been read, with what is written before it: its key, or nothing. */
+  /** Adds a member that has been read. `head` is the text before its value: the key in an object, nothing in a list. */
   add(head: string, value: unknown): void
 }
 
@@ -136,10 +136,10 @@ function newObject(parse: Parse): Container {
   }
 }
 
-/** As `JSON.parse` makes all properties: own ones, whatever they are called. */
+/** For own properties of any name, as `JSON.parse` makes them. */
 const PLAIN = { configurable: true, enumerable: true, writable: true }
 
-/** `brackets`: those of the container that the members are of. */
+/** Parses members of a container. `brackets` are those of the container. */
 function parsePiece(
   parse: Parse,
   brackets: '[]' | '{}',

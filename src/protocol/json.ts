@@ -1,33 +1,35 @@
-/** What JSON of strangers must not hold, wherever it comes in, and what does not survive `JSON.parse`. */
+/** Finds what untrusted JSON must not contain, and numbers that `JSON.parse` would change. */
 import { fitsDouble } from './double.ts'
 
-/** Brackets within brackets. Past it nobody means it, and reading or writing it could exhaust the stack. */
+/**
+ * Maximum nesting of brackets. Real data is never nested deeper, and reading or writing it could overflow the stack.
+ */
 export const MAX_JSON_DEPTH = 100
 
 /**
- * Lists and objects in one text: as many as empty ones fit in a mebibyte. Lists within lists are twice as many there, and
- * each way through them keeps the event loop for too long; nobody means that either.
+ * Maximum number of lists and objects in one text: as many empty ones as fit in a mebibyte. Twice as many nested lists
+ * fit, and each pass over them would block the event loop for too long. Real data never has that many.
  */
 export const MAX_CONTAINERS = 350_000
 
-/** The key that, copied carelessly anywhere on its way, would change what every object is. */
+/** The key that changes the prototype of an object if any code copies it carelessly. */
 export const PROTOTYPE_KEY = '__proto__'
 
 const [QUOTE, BACKSLASH, COMMA, MINUS, DOT, COLON] = [0x22, 0x5c, 0x2c, 0x2d, 0x2e, 0x3a]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 const [ZERO, NINE, LOWER_E] = [0x30, 0x39, 0x65]
 
-/** Every number with fewer digits and no exponent fits a double, but for -0. */
+/** Every number with fewer digits and no exponent fits a double, except -0. */
 const LONG_NUMBER = 16
-/** Numbers that are looked at more closely. Each takes as long as a hundred other characters. */
+/** Maximum number of numbers that are checked more closely. Each takes as long as a hundred other characters. */
 const MAX_CLOSE_LOOKS = 1_000
 
 /**
- * What to know of a text before it is parsed. `too-deep`: nested deeper than `MAX_JSON_DEPTH`. `numbers`: it has numbers
- * that do not fit a double, or so many long ones that it may have. `too-many`: it has more than `MAX_CONTAINERS` lists and
- * objects. Does not matter for what is no JSON.
+ * Checks a text before it is parsed. `too-deep`: nested deeper than `MAX_JSON_DEPTH`. `numbers`: it has numbers that do
+ * not fit a double, or too many long numbers to check them all. `too-many`: it has more than `MAX_CONTAINERS` lists and
+ * objects. If the text is not JSON, the result has no meaning.
  *
- * In one pass, because every body goes through it.
+ * Works in one pass, because every body goes through it.
  */
 export function surveyOf(text: string): 'plain' | 'numbers' | 'too-deep' | 'too-many' {
   let [depth, containers, looks, isPlain] = [0, 0, 0, true]
@@ -42,7 +44,7 @@ export function surveyOf(text: string): 'plain' | 'numbers' | 'too-deep' | 'too-
     } else if (unit >= MINUS && unit <= NINE) {
       const digits = endOfDigits(text, at)
       const hasExponent = (text.charCodeAt(digits) | 0x20) === LOWER_E
-      // Behind it comes a sign or a digit.
+      // After the `e` comes a sign or a digit.
       const end = hasExponent ? endOfDigits(text, digits + 1) : digits
       const isUnusual = hasExponent || end - at >= LONG_NUMBER || isMinusZero(text, at)
       if (isUnusual && isPlain)
@@ -63,11 +65,11 @@ function endOfDigits(text: string, start: number): number {
   }
 }
 
-/** Or a number that begins like it. */
+/** Whether the text here is -0, or a number that starts with it. */
 const isMinusZero = (text: string, at: number): boolean =>
   text.charCodeAt(at) === MINUS && text.charCodeAt(at + 1) === ZERO
 
-/** Where the string of JSON that begins at `start` has its closing quote; the end of the text if it has none. */
+/** Returns the position of the closing quote of the JSON string that begins at `start`, or the end of the text. */
 export function endOfString(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1))
     if (!isEscaped(text, at)) return at
@@ -81,10 +83,11 @@ function isEscaped(text: string, at: number): boolean {
 }
 
 /**
- * The path to the first prototype key of this JSON, if it has one. Does not matter for what is no JSON.
+ * Returns the path to the first prototype key in this JSON, or undefined. If the text is not JSON, the result has no
+ * meaning.
  *
- * Read from the text and not from the value: looking into each of a few hundred thousand small objects takes longer than
- * reading them, and whoever sends them can write what makes it necessary.
+ * Searches the text and not the value: looking into each of a few hundred thousand small objects takes longer than
+ * parsing them, and a caller can send text that makes this search necessary.
  */
 export function prototypeKeyIn(text: string): readonly string[] | undefined {
   if (!text.includes(PROTOTYPE_KEY) && !text.includes('\\u')) return undefined
@@ -92,11 +95,14 @@ export function prototypeKeyIn(text: string): readonly string[] | undefined {
   return found ? [...pathTo(text, found.index).slice(0, -1), PROTOTYPE_KEY] : undefined
 }
 
-/** With or without escapes. A quote behind a backslash is within a string, and behind a key comes a colon. */
+/** The key, with or without escapes. A quote after a backslash is inside a string, and a key is followed by a colon. */
 const SPELLED_PROTOTYPE_KEY =
   /(?<!\\)"(?:_|\\u005[fF]){2}(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006[fF])(?:t|\\u0074)(?:o|\\u006[fF])(?:_|\\u005[fF]){2}"[ \t\r\n]*:/
 
-/** The keys and indexes that lead to the value that begins at `end`. For a key, the last one is to be ignored. */
+/**
+ * Returns the keys and indexes that lead to the value that begins at `end`. If a key begins there, ignore the last
+ * step.
+ */
 export function pathTo(text: string, end: number): string[] {
   const steps: (string | number)[] = []
   let string = ''

@@ -1,5 +1,5 @@
 /**
- * What callers may send. The only declaration of each field: types, checks, OpenAPI and documentation are made from it.
+ * The requests. Each field is declared once: types, checks, OpenAPI and documentation are generated from it.
  * Source of every default and rule: recorded behaviour of Channelstream 0.7.1, unless a field says otherwise.
  */
 import { z } from 'zod'
@@ -14,7 +14,7 @@ import {
   looseInteger,
   mapOf,
   payload,
-  reading,
+  normalized,
   scalarMap,
   text,
   typeComplaint,
@@ -29,31 +29,33 @@ const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
 export const ChannelSettings = object({
   notify_presence: looseBoolean
     .default(false)
-    .describe('Tell members when a user joins (first connection) or parts (last connection).'),
+    .describe(
+      'Announce when a user joins (with the first connection) or parts (with the last connection).',
+    ),
   store_history: looseBoolean
     .default(false)
     .describe(
-      'Keep messages for people who arrive later. Off keeps what is stored, but adds nothing.',
+      'Store messages for users who join later. If turned off, stored messages are kept, but none are added.',
     ),
   history_size: looseInteger(0)
     .default(10)
     .describe(
-      'Messages kept when store_history is on. 0 keeps none; the server caps it with max_history_size.',
+      'Number of messages kept if store_history is on. 0: none. The limit is max_history_size.',
     ),
   broadcast_presence_with_user_lists: looseBoolean
     .default(false)
-    .describe('Presence events list the users of the channel with their public state.'),
+    .describe('Include the list of users, with their public state, in presence events.'),
   notify_state: looseBoolean
     .default(false)
-    .describe('Tell members when the state of a user in the channel changes.'),
+    .describe('Announce when the state of a user in the channel changes.'),
   store_frames: looseBoolean
     .default(true)
     .describe(
-      'Keep the last events for connections that return. Off: what they missed is told as a gap.',
+      'Keep the last events for clients that reconnect. If off, a client that missed events gets a gap event.',
     ),
 }).meta({
   id: 'ChannelSettings',
-  description: 'Settings of a channel. What is left out gets its default.',
+  description: 'Settings of a channel. Omitted settings get their defaults.',
   examples: [EXAMPLES.channelSettings],
 })
 export type ChannelSettings = z.output<typeof ChannelSettings>
@@ -65,68 +67,70 @@ const publicKeys = listOf(text(1, 256))
 const state = scalarMap
 
 export const InfoOptions = object({
-  include_history: looseBoolean.default(true).describe('Show the stored messages of each channel.'),
+  include_history: looseBoolean
+    .default(true)
+    .describe('Include the stored messages of each channel.'),
   include_users: looseBoolean
     .default(true)
     .describe(
-      'List the users. Off also makes total_users 0, as in the Python server; total_connections stays right.',
+      'Include the list of users. If off, total_users is 0 too, as in the Python server. total_connections is still correct.',
     ),
   channels: channelNames
     .optional()
     .describe(
-      'Only these channels; unknown ones are passed over. Left out: all. Means nothing in /connect and /subscribe.',
+      'Only these channels. Unknown channels are ignored. Default: all. Has no effect in /connect and /subscribe.',
     ),
-  exclude_channels: channelNames.default([]).describe('Leave these out. Wins over channels.'),
+  exclude_channels: channelNames
+    .default([])
+    .describe('Omit these channels. Takes precedence over channels.'),
   include_connections: looseBoolean
     .default(false)
     .describe('Accepted for compatibility; changes nothing.'),
   return_public_state: looseBoolean
     .default(false)
-    .describe('Show only the part of each user’s state that is named in state_public_keys.'),
+    .describe('Include only the keys of each user’s state that are named in state_public_keys.'),
 }).meta({ id: 'InfoOptions', examples: [EXAMPLES.infoOptions] })
 export type InfoOptions = z.output<typeof InfoOptions>
 
 const infoDefaults: InfoOptions = InfoOptions.parse({})
 
 export const ConnectRequest = object({
-  username: UserNameSchema.describe('Whose connection this is. The user is made if unknown.'),
+  username: UserNameSchema.describe('The user of the connection. Created if unknown.'),
   conn_id: ConnIdSchema.optional().describe(
-    'The id to use; a random one if left out. An id that is connected already keeps its one connection and joins the channels.',
+    'The id of the connection. Random if omitted. If a connection with this id exists already, it is kept and joins the channels.',
   ),
-  channels: channelNames.default([]).describe('Channels to join; made if unknown.'),
+  channels: channelNames.default([]).describe('Channels to join. Created if unknown.'),
   state_public_keys: publicKeys
     .default([])
-    .describe('State keys that others may see. Left out, it resets the list to none.'),
+    .describe('Keys of the state that others may see. If omitted, the list is cleared.'),
   fresh_user_state: state
     .default({})
     .describe('State for a user that the server does not know yet.'),
   user_state: state
     .default({})
-    .describe('State to set; laid over fresh_user_state. Changes are not announced.'),
+    .describe('State to set. Overrides fresh_user_state. Changes are not announced.'),
   channel_configs: ChannelConfigs.default({}).describe(
-    'Settings for channels that this request makes.',
+    'Settings for channels that this request creates.',
   ),
-  info: InfoOptions.default(infoDefaults).describe(
-    'What to tell about the channels in channels_info.',
-  ),
+  info: InfoOptions.default(infoDefaults).describe('What channels_info contains.'),
 }).meta({ id: 'ConnectRequest', examples: [EXAMPLES.connect] })
 export type ConnectRequest = z.output<typeof ConnectRequest>
 
 export const SubscribeRequest = object({
-  conn_id: ConnIdSchema.describe('The connection; may stand in the query instead.'),
-  channels: listOf(ChannelNameSchema, 1).describe('Channels to join; made if unknown.'),
+  conn_id: ConnIdSchema.describe('The connection. May be in the query instead.'),
+  channels: listOf(ChannelNameSchema, 1).describe('Channels to join. Created if unknown.'),
   channel_configs: ChannelConfigs.default({}).describe(
-    'Settings for channels that this request makes.',
+    'Settings for channels that this request creates.',
   ),
   info: InfoOptions.default(infoDefaults).describe(
-    'What to tell about all channels of the connection.',
+    'What channels_info contains. It covers all channels of the connection.',
   ),
 }).meta({ id: 'SubscribeRequest', examples: [EXAMPLES.subscribe] })
 export type SubscribeRequest = z.output<typeof SubscribeRequest>
 
 export const UnsubscribeRequest = SubscribeRequest.extend({
   channels: listOf(ChannelNameSchema, 1).describe(
-    'Channels to leave; unknown ones are passed over.',
+    'Channels to leave. Unknown channels are ignored.',
   ),
   channel_configs: ChannelConfigs.default({}).describe(
     'Accepted for compatibility; changes nothing.',
@@ -136,11 +140,11 @@ export type UnsubscribeRequest = z.output<typeof UnsubscribeRequest>
 
 export const UserStateRequest = object({
   user: UserNameSchema.describe('A user that has connected before.'),
-  user_state: state.default({}).describe('Keys to set. Others stay as they are.'),
+  user_state: state.default({}).describe('Keys to set. Other keys do not change.'),
   state_public_keys: publicKeys
     .nullable()
     .default(null)
-    .describe('Replaces the list of keys that others may see; null or left out keeps it.'),
+    .describe('Replaces the list of keys that others may see. null or omitted: no change.'),
 }).meta({ id: 'UserStateRequest', examples: [EXAMPLES.userState] })
 export type UserStateRequest = z.output<typeof UserStateRequest>
 
@@ -154,17 +158,17 @@ export const ChannelConfigRequest = z
   })
   .meta({
     id: 'ChannelConfigRequest',
-    description: 'Settings by channel name. Unknown channels are made.',
+    description: 'Settings by channel name. Unknown channels are created.',
     examples: [EXAMPLES.channelConfig],
   })
 export type ChannelConfigRequest = z.output<typeof ChannelConfigRequest>
 
 /**
- * `{"info": {…}}`, or the older documentation's `{"channels": […]}` (an empty list there means every channel).
+ * `{"info": {…}}`, or `{"channels": […]}` of the older documentation, where an empty list means all channels.
  */
-export const InfoRequest = reading(
+export const InfoRequest = normalized(
   fromOlderInfoForm,
-  object({ info: InfoOptions.describe('What to tell, about which channels.') }).meta({
+  object({ info: InfoOptions.describe('Which channels to describe, and how.') }).meta({
     id: 'InfoRequest',
   }),
 ).meta({ examples: [EXAMPLES.info] })
@@ -173,16 +177,16 @@ export type InfoRequest = z.output<typeof InfoRequest>
 function fromOlderInfoForm(body: unknown): unknown {
   if (!isJsonObject(body) || !Object.hasOwn(body, 'channels')) return body
   const { channels, info = {} } = body
-  const others = keysBeside(body, ['channels', 'info'])
+  const others = unknownKeys(body, ['channels', 'info'])
   if (!isJsonObject(info)) return { ...others, info }
   const wanted = Array.isArray(channels) && channels.length === 0 ? {} : { channels }
   const known = Object.keys(InfoOptions.shape).filter((key) => Object.hasOwn(info, key))
   const given = Object.fromEntries(known.map((key) => [key, info[key]]))
-  return { ...others, info: { ...wanted, ...given, ...keysBeside(info, known) } }
+  return { ...others, info: { ...wanted, ...given, ...unknownKeys(info, known) } }
 }
 
-/** What an object has beside what is known, which makes it faulty: as much as is told of it. */
-function keysBeside(object: Readonly<Record<string, unknown>>, known: readonly string[]): object {
+/** Returns the unknown keys of an object, which are faults. At most as many as are reported. */
+function unknownKeys(object: Readonly<Record<string, unknown>>, known: readonly string[]): object {
   const others = Object.keys(object).filter((key) => !known.includes(key))
   return Object.fromEntries(others.slice(0, MAX_COMPLAINTS + 1).map((key) => [key, object[key]]))
 }
@@ -190,25 +194,25 @@ function keysBeside(object: Readonly<Record<string, unknown>>, known: readonly s
 const delivery = {
   channel: ChannelNameSchema.nullable()
     .default(null)
-    .describe('Where to; null for a private message.'),
+    .describe('The channel. null for a private message.'),
   pm_users: listOf(UserNameSchema)
     .default([])
-    .describe('Only these users get it. With a channel: those of them who are in it.'),
+    .describe('Deliver only to these users. With a channel: only to those who are in it.'),
   exclude_users: listOf(UserNameSchema)
     .default([])
-    .describe('These users do not get it. Wins over pm_users.'),
+    .describe('Do not deliver to these users. Takes precedence over pm_users.'),
   no_history: looseBoolean
     .default(false)
-    .describe('Keep the message out of the history (not out of the catch-up).'),
+    .describe('Do not store the message in the history. It is still part of the catch-up.'),
 }
 
 const deliveryOfChange = {
   ...delivery,
   pm_users: delivery.pm_users.describe(
-    'Only these users get it. None: those whom the message was for, if the server still knows.',
+    'Deliver only to these users. Empty: to the recipients of the message, if the server still knows them.',
   ),
   exclude_users: delivery.exclude_users.describe(
-    'These users do not get it. Wins over pm_users. Without pm_users: besides those whom the message excluded.',
+    'Do not deliver to these users. Takes precedence over pm_users. Without pm_users: in addition to the users that the message excluded.',
   ),
 }
 
@@ -219,36 +223,36 @@ export const MessageRequest = looseObject({
   ...delivery,
   uuid: uuid
     .optional()
-    .describe('The message’s own id, for edits and deletes; a random one if left out.'),
+    .describe('The id of the message, for edits and deletes. Random if omitted.'),
   timestamp: datetime
     .optional()
-    .describe('When it was said; now (UTC) if left out. For people: order comes from id.'),
-  user: UserNameSchema.describe('Who says it. Need not be connected.'),
+    .describe('Time of the message. Now (UTC) if omitted. For people only: id gives the order.'),
+  user: UserNameSchema.describe('The author. Need not be connected.'),
   message: payload.optional().describe('The payload, passed on as it is.'),
 }).meta({
   id: 'Message',
-  description: 'A message. Further keys are passed on.',
+  description: 'A message. Additional keys are passed on.',
   examples: [EXAMPLES.message],
 })
 export type MessageRequest = z.output<typeof MessageRequest>
 
 export const EditRequest = looseObject({
   ...deliveryOfChange,
-  uuid: uuid.describe('The message to change. Of several with one uuid the first is changed.'),
+  uuid: uuid.describe('The message to edit. If several have this uuid, the first one.'),
   timestamp: datetime.optional().describe('New timestamp.'),
   user: UserNameSchema.optional().describe('New author.'),
   message: payload.optional().describe('New payload.'),
-  edited: datetime.optional().describe('When it was changed; now (UTC) if left out.'),
+  edited: datetime.optional().describe('Time of the edit. Now (UTC) if omitted.'),
 }).meta({
   id: 'MessageEdit',
-  description: 'A change to a message. Further keys reach the event, not the history.',
+  description: 'An edit of a message. Additional keys are in the event, but not in the history.',
   examples: [EXAMPLES.edit],
 })
 export type EditRequest = z.output<typeof EditRequest>
 
 export const DeleteRequest = object({
   ...deliveryOfChange,
-  uuid: uuid.describe('The message to take away. Of several with one uuid the first goes.'),
+  uuid: uuid.describe('The message to delete. If several have this uuid, the first one.'),
 }).meta({ id: 'MessageDelete', examples: [EXAMPLES.delete] })
 export type DeleteRequest = z.output<typeof DeleteRequest>
 
@@ -262,7 +266,7 @@ export const DisconnectRequest = z
   .looseObject({ conn_id: ConnIdSchema }, { error: typeComplaint(COMPLAINT.type) })
   .meta({ id: 'DisconnectRequest', examples: [EXAMPLES.disconnect] })
 
-/** A parameter of a query, for the documentation: each transport reads and checks its own. */
+/** A query parameter, for documentation only. Each transport reads and checks its own parameters. */
 const parameter = (description: string, example: string) =>
   z
     .unknown()
@@ -271,7 +275,7 @@ const parameter = (description: string, example: string) =>
 
 const CONN_ID_PARAMETER = parameter('The connection: a UUID in any spelling.', EXAMPLES.connId)
 const CURSOR_PARAMETER = parameter(
-  'The id of the last event that the client has; what came after it is told first. Left out: from where the server left off.',
+  'The id of the last event that the client has. Later events are delivered first. If omitted, delivery continues where the server left off.',
   EXAMPLES.cursor,
 )
 export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
@@ -280,5 +284,5 @@ export const WebSocketQuery = z.looseObject({
   cursor: CURSOR_PARAMETER,
 })
 export const ListenQuery = WebSocketQuery.extend({
-  callback: parameter('Name of a JavaScript function, for JSONP.', EXAMPLES.callback),
+  callback: parameter('The name of a JavaScript function, for JSONP.', EXAMPLES.callback),
 })

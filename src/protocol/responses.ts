@@ -1,4 +1,4 @@
-/** What callers are answered. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
+/** The answers. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
 import { z } from 'zod'
 import { ERRORS } from './errors.ts'
 import { EXAMPLES } from './examples.ts'
@@ -27,7 +27,7 @@ export const HistoryItem = z
   })
   .meta({
     id: 'HistoryItem',
-    description: 'A stored message, oldest first.',
+    description: 'A stored message. The oldest is first.',
     examples: [EXAMPLES.historyItem],
   })
 export type HistoryItem = z.output<typeof HistoryItem>
@@ -39,11 +39,11 @@ export const ChannelInfo = z
     long_name: z.null(),
     settings: ChannelSettings,
     history: z.array(HistoryItem),
-    last_active: z.string().describe('ISO 8601, UTC. Moves with every event in the channel.'),
+    last_active: z.string().describe('ISO 8601, UTC. Changes with every event in the channel.'),
     total_connections: z.number(),
     total_users: z
       .number()
-      .describe('Length of users: 0 when users were not asked for, as in the Python server.'),
+      .describe('Length of users. 0 if users were not requested, as in the Python server.'),
     users: z.array(UserNameSchema).describe('Sorted by code point.'),
   })
   .meta({ id: 'ChannelInfo', examples: [EXAMPLES.channelInfo] })
@@ -54,7 +54,7 @@ export const ChannelsInfo = z
     channels: z.record(z.string(), ChannelInfo),
     users: z
       .array(z.object({ user: UserNameSchema, state }))
-      .describe('Every user of these channels, once.'),
+      .describe('Each user of these channels, once.'),
   })
   .meta({ id: 'ChannelsInfo', examples: [EXAMPLES.channelsInfo] })
 export type ChannelsInfo = z.output<typeof ChannelsInfo>
@@ -64,7 +64,7 @@ export const ConnectResponse = z
     conn_id: ConnIdSchema,
     username: UserNameSchema,
     state: state.describe(
-      'The whole state of the user, private keys too: think before passing it to a browser.',
+      'The whole state of the user, including private keys. Do not pass it to a browser unchecked.',
     ),
     public_state: state,
     channels: z
@@ -83,13 +83,13 @@ const membership = {
 export const SubscribeResponse = z
   .object({
     ...membership,
-    subscribed_to: z.array(ChannelNameSchema).describe('Channels that are new.'),
+    subscribed_to: z.array(ChannelNameSchema).describe('The channels that this request joined.'),
   })
   .meta({ id: 'SubscribeResponse', examples: [EXAMPLES.subscribed] })
 export const UnsubscribeResponse = z
   .object({
     ...membership,
-    unsubscribed_from: z.array(ChannelNameSchema).describe('Channels that were left.'),
+    unsubscribed_from: z.array(ChannelNameSchema).describe('The channels that this request left.'),
   })
   .meta({ id: 'UnsubscribeResponse', examples: [EXAMPLES.unsubscribed] })
 
@@ -103,15 +103,15 @@ export const UserStateResponse = z
 
 export const MessagesResponse = z.array(MessageRequest).meta({
   description:
-    'The messages with what was filled in (uuid, timestamp, edited). Those without a target are left out.',
+    'The messages, with the fields that the server added (uuid, timestamp, edited). Messages without a target are omitted.',
   examples: [[EXAMPLES.posted]],
 })
 export const EditsResponse = z.array(EditRequest).meta({
-  description: 'The changes, with what was filled in.',
+  description: 'The edits, with the fields that the server added.',
   examples: [[EXAMPLES.edited]],
 })
 export const DeletesResponse = z.array(DeleteRequest).meta({
-  description: 'What was asked for, with what was filled in.',
+  description: 'The deletes, with the fields that the server added.',
   examples: [[EXAMPLES.deleted]],
 })
 export const DisconnectResponse = z
@@ -124,7 +124,9 @@ export const AdminResponse = z
     unique_user_count: z.number().describe('Users with a connection.'),
     total_connections: z.number(),
     total_channels: z.number(),
-    total_messages: z.number().describe('Deliveries: messages times connections they were for.'),
+    total_messages: z
+      .number()
+      .describe('Deliveries: for each message, the number of its target connections.'),
     total_unique_messages: z.number().describe('Messages posted.'),
     channels: z.record(z.string(), ChannelInfo),
     users: z.array(
@@ -142,20 +144,20 @@ export const AdminResponse = z
 
 export const HealthResponse = z
   .object({ status: z.literal('ok') })
-  .meta({ description: 'It works.', examples: [{ status: 'ok' }] })
+  .meta({ description: 'The server works.', examples: [{ status: 'ok' }] })
 
 export const ErrorResponse = z
   .object({ request: z.string() })
-  .meta({ id: 'Error', description: 'What is wrong with the request as a whole.' })
+  .meta({ id: 'Error', description: 'An error of the request as a whole.' })
 export const InvalidResponse = z.record(z.string(), z.unknown()).meta({
   id: 'Invalid',
-  description: 'What is wrong, by field: a list of texts, or the same again one level down.',
+  description: 'Errors by field: a list of texts, or a nested object of the same form.',
 })
 
-/** How the answer to an error is described, with the text that the error has. */
+/** Returns the schema of an error answer, with the text of the error as an example. */
 export const errorAnswer = (code: ErrorCode, description: string) =>
   ErrorResponse.meta({ description, examples: [{ request: ERRORS[code].text }] })
 
-/** The same for an error that names fields. */
+/** Returns the schema of an error answer with complaints by field. */
 export const invalidAnswer = (description: string, example: object = EXAMPLES.invalid) =>
   InvalidResponse.meta({ description, examples: [example] })

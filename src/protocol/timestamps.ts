@@ -1,11 +1,11 @@
 /**
- * Times as people read them: ISO 8601 in UTC with microseconds and no zone, as Python's `utcnow().isoformat()` writes.
+ * Formats times for people: ISO 8601 in UTC with microseconds and no zone, like Python's `utcnow().isoformat()`.
  */
 
 /** `wallMs`: milliseconds since 1970 with a fraction. */
 export function isoTimestamp(wallMs: number): string {
   const second = Math.floor(wallMs / 1000)
-  // Every message is stamped, many in the same second, and a Date is slow to print.
+  // Every message gets a timestamp, often many in the same second, and formatting a Date is slow.
   if (printed.second !== second) {
     printed = { second, text: new Date(second * 1000).toISOString().slice(0, 20) }
   }
@@ -15,7 +15,7 @@ export function isoTimestamp(wallMs: number): string {
 let printed = { second: NaN, text: '' }
 
 /**
- * Frames write UTC as `Z` where answers and history write `+00:00`. What is no text stays as it is.
+ * Events have UTC as `Z` where answers and history have `+00:00`. Values that are not text do not change.
  * Source: recorded (message-timestamp-with-zone).
  */
 export const asInFrames = <Value>(timestamp: Value): Value | string =>
@@ -23,7 +23,7 @@ export const asInFrames = <Value>(timestamp: Value): Value | string =>
     ? `${timestamp.slice(0, -6)}Z`
     : timestamp
 
-/** How long something has run, as Python prints a timedelta: `[D day(s), ]H:MM:SS`. */
+/** Formats an uptime as Python prints a timedelta: `[D day(s), ]H:MM:SS`. */
 export function uptimeText(seconds: number): string {
   const whole = Math.floor(seconds)
   const days = Math.floor(whole / 86_400)

@@ -99,7 +99,7 @@ describe('behind a proxy', () => {
         const refused = await backend.send('POST /connect', { json })
         expect(refused).toMatchObject({
           status: 406,
-          body: { request: 'This server is reached by https only.' },
+          body: { request: 'This server requires https.' },
         })
         const accepted = await backend.send('POST /connect', { json, headers: https })
         const { conn_id } = accepted.body as { conn_id: string }
@@ -181,7 +181,7 @@ describe('behind a proxy', () => {
         const refused = await listen({ origin: 'https://evil.example' })
         expect(refused).toMatchObject({
           status: 403,
-          body: { request: 'Pages of this origin may not listen here.' },
+          body: { request: 'This origin is not allowed.' },
         })
         const allowed = await listen({ origin: 'https://www.good.example' })
         expect(allowed.status).toBe(200)

@@ -141,7 +141,7 @@ describe('complaints', () => {
   })
 
   describe('beyond a hundred', () => {
-    const MORE = ['There are more faults than these.']
+    const MORE = ['There are more faults.']
     const fields = (count: number, name = (n: number): string => `field ${n}`) =>
       Object.fromEntries(Array.from({ length: count }, (_, n) => [name(n), 1]))
 

@@ -23,16 +23,16 @@ const RETRY_MOST_MS = 15_000
 const STABLE_MS = 10_000
 const CLOSE_TIMEOUT_MS = 1000
 /**
- * After this many lines, sending waits until the server has confirmed them all and this time has passed. This rate is far
- * below the rate limit of servers.
+ * After this many lines, sending waits until the server has confirmed them all and this time has passed. This rate is
+ * far below the rate limit of servers.
  */
 const ROUND_LINES = 100
 const ROUND_MS = 100
 
 /**
- * A connection that reconnects automatically. Pings confirm how far the server has read: a pong arrives after the server has
- * read everything sent before the ping. Lines that are unconfirmed when a connection breaks are in doubt. They are not sent
- * again, since they could then arrive twice.
+ * A connection that reconnects automatically. Pings confirm how far the server has read: a pong arrives after the
+ * server has read everything sent before the ping. Lines that are unconfirmed when a connection breaks are in doubt.
+ * They are not sent again, since they could then arrive twice.
  */
 export class JaneConnection {
   #socket: WebSocket | undefined
@@ -71,7 +71,10 @@ export class JaneConnection {
     this.#events.emit('change')
   }
 
-  /** Reconnects whenever the connection is lost, from the first `open` to `close`. Rejects if the server refuses the token. */
+  /**
+   * Reconnects whenever the connection is lost, from the first `open` to `close`. Rejects if the server refuses the
+   * token.
+   */
   async keepConnected(): Promise<never> {
     for (;;) {
       const ending = await this.#ending
@@ -127,7 +130,9 @@ export class JaneConnection {
     return `${code} ${reason.toString()}`.trim()
   }
 
-  /** Sends one ping at a time, since servers close clients that send too many. The pong confirms the lines read so far. */
+  /**
+   * Sends one ping at a time, since servers close clients that send too many. The pong confirms the lines read so far.
+   */
   #ping(socket: WebSocket): void {
     if (this.#isPingPending) return
     this.#isPingPending = true
@@ -163,7 +168,10 @@ export class JaneConnection {
   }
 }
 
-/** Resolves when the socket is open. Rejects with `AnswerError` if the server answers the handshake with an HTTP response. */
+/**
+ * Resolves when the socket is open. Rejects with `AnswerError` if the server answers the handshake with an HTTP
+ * response.
+ */
 function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('open', resolve)

@@ -39,9 +39,9 @@ export interface JaneContext extends Output {
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Runs the chat, and resolves with the exit code. 0: the server has read every line. 1: the first connection failed, the
- * token was refused, or a line may not have arrived. 2: the arguments are wrong. 128 plus the number of a signal: the
- * signal ended it. SIGPIPE stands for a closed output pipe.
+ * Runs the chat, and resolves with the exit code. 0: the server has read every line. 1: the first connection failed,
+ * the token was refused, or a line may not have arrived. 2: the arguments are wrong. 128 plus the number of a signal:
+ * the signal ended it. SIGPIPE stands for a closed output pipe.
  */
 export async function jane(argv: readonly string[], context: JaneContext): Promise<number> {
   const { env, streams, print, printError } = context
