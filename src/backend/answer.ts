@@ -1,4 +1,4 @@
-/** From what came over the line to what a call answers, or to why it does not. */
+/** Reads the HTTP answer of a call, or the reason why it failed. */
 import { ERRORS } from '../protocol/errors.ts'
 import { isJsonObject } from '../protocol/fields.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
@@ -10,27 +10,27 @@ import type { ClientErrorCode } from './error.ts'
 import type { Reply } from './http-client.ts'
 
 /**
- * The answer, checked by its schema: a proxy that answers 200 with a page of its own, or a server that is none of
- * these, is found here and not where a field is missing later. Throws an {@link HttpFailure} then.
+ * Reads an answer and checks it against its schema. Throws an {@link HttpFailure} if it is not an answer of a
+ * Channelstream server, such as a proxy's page with status 200. Without this check, a missing field would cause an
+ * error later.
  */
 export function readAnswer<Schema extends z.ZodType>(
   schema: Schema,
   { status, headers, text }: Reply,
 ): z.output<Schema> {
-  if (status !== 200) throw badAnswer(`it was answered with ${status}: is the url right?`)
+  if (status !== 200) throw badAnswer(`its status is ${status}; check the url`)
   const value = parse(text)
   if (value === undefined) throw badAnswer(`it is not JSON, but ${mediaType(headers)}`)
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const [fault] = result.error.issues
-  // A newer server may tell more than this library knows. What it knows is all there.
+  // A newer server may add keys that this library does not know. All keys that it knows are there.
   if (result.error.issues.every(({ code }) => code === 'unrecognized_keys'))
     return value as z.output<Schema>
-  throw badAnswer(`${fault?.path.join('.') || 'the whole'}: ${fault?.message}`)
+  throw badAnswer(`${fault?.path.join('.') || 'the body'}: ${fault?.message}`)
 }
 
-const badAnswer = (detail: string): HttpFailure =>
-  new HttpFailure('BAD_ANSWER', `the answer is not one of a Channelstream server: ${detail}`)
+const badAnswer = (detail: string): HttpFailure => new HttpFailure('BAD_ANSWER', detail)
 
 function parse(text: string): unknown {
   try {
@@ -43,22 +43,24 @@ function parse(text: string): unknown {
 const mediaType = (headers: Reply['headers']): string =>
   /^[\w.+-]{1,50}\/[\w.+-]{1,50}/.exec(headers['content-type'] ?? '')?.[0] ?? 'of no known type'
 
-export interface Refusal {
+export interface ErrorAnswer {
   readonly code: ErrorCode | ClientErrorCode
   readonly complaints: Complaints | undefined
   /** For people. */
   readonly text: string
 }
 
-/** What an answer of 400 or more says. Proxies, and the Python server, name no error: `HTTP_ERROR`. */
-export function readRefusal({ headers, text }: Reply): Refusal {
+/**
+ * Reads an answer with a status of 400 or more. Answers of proxies and of the Python server have no code: `HTTP_ERROR`.
+ */
+export function readErrorAnswer({ headers, text }: Reply): ErrorAnswer {
   const name = headers[ERROR_HEADER]
   const code = typeof name === 'string' && isErrorCode(name) ? name : 'HTTP_ERROR'
   const body = code === 'HTTP_ERROR' ? undefined : parse(text)
   const complaints = isComplaints(body) ? body : undefined
-  const told = complaints ? showComplaints(complaints) : ''
+  const details = complaints ? showComplaints(complaints) : ''
   if (code === 'HTTP_ERROR') return { code, complaints, text: `with ${mediaType(headers)}` }
-  return { code, complaints, text: `${code}: ${ERRORS[code].text} ${told}`.trim() }
+  return { code, complaints, text: `${code}: ${ERRORS[code].text} ${details}`.trim() }
 }
 
 const isErrorCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name)
@@ -76,7 +78,7 @@ function isComplaints(value: unknown, level = 0): value is Complaints {
 
 const MAX_SHOWN_CHARACTERS = 500
 
-/** Cut where it gets long: the whole is in `complaints`. */
+/** Shortens long complaints. The field `complaints` of the error has all of them. */
 function showComplaints(complaints: Complaints): string {
   const text = JSON.stringify(complaints)
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text

@@ -1,8 +1,8 @@
-/** Calls of endpoints: signed, sent again where that is right, and read. */
+/** Calls endpoints: signs requests, retries them, and reads the answers. */
 import { randomUUID } from 'node:crypto'
 import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
-import { readAnswer, readRefusal } from './answer.ts'
-import { CLIENT_ERRORS, ChannelstreamError, isPassing } from './error.ts'
+import { readAnswer, readErrorAnswer } from './answer.ts'
+import { CLIENT_ERRORS, ChannelstreamError, isTransient } from './error.ts'
 import { HttpFailure } from './http-client.ts'
 import { parseRetryAfter, retry } from './retry.ts'
 import type { z } from 'zod'
@@ -12,21 +12,21 @@ import type { Attempt, RetryPolicy, Verdict } from './retry.ts'
 import type { Signatures } from './signatures.ts'
 
 export interface CallOptions {
-  /** Ends the call; it then rejects with the reason of the signal. What was sent may have been done. */
+  /** Aborts the call, which then rejects with the reason of the signal. The server may still have run the request. */
   readonly signal?: AbortSignal
-  /** For this call, in place of that of the client. */
+  /** Deadline for this call, instead of that of the client. */
   readonly deadlineMs?: number
 }
 
 export interface CallerOptions extends RetryPolicy {
-  readonly line: HttpClient
+  readonly http: HttpClient
   readonly signatures: Signatures
-  /** The path under which the server is; empty for none. */
+  /** The path prefix of the server, or ''. */
   readonly prefix: string
   readonly maxAnswerBytes: number
 }
 
-/** A request as it is sent, each time the same but for its signature. */
+/** A request. All attempts are the same except for the signature. */
 interface Call<Schema extends z.ZodType> {
   readonly endpoint: Endpoint & { readonly answer: Schema }
   readonly body: string | undefined
@@ -41,7 +41,7 @@ export class Caller {
     this.#options = options
   }
 
-  /** Rejects with a {@link ChannelstreamError}, or with the reason of the signal. */
+  /** Calls an endpoint. Rejects with a {@link ChannelstreamError}, or with the reason of the signal. */
   async call<Schema extends z.ZodType>(
     endpoint: Endpoint & { readonly answer: Schema },
     body: unknown,
@@ -50,7 +50,7 @@ export class Caller {
     const call: Call<Schema> = {
       endpoint,
       body: body === undefined ? undefined : JSON.stringify(body),
-      key: endpoint.isRead ? undefined : `"${randomUUID()}"`, // in quotes, as the draft has it
+      key: endpoint.isRead ? undefined : `"${randomUUID()}"`, // the IETF draft requires quotes
       signal,
     }
     const policy = { ...this.#options, deadlineMs }
@@ -61,7 +61,7 @@ export class Caller {
     { endpoint, body, key, signal }: Call<Schema>,
     { number, timeoutMs }: Attempt,
   ): Promise<z.output<Schema>> {
-    const { line, signatures, prefix, maxAnswerBytes } = this.#options
+    const { http, signatures, prefix, maxAnswerBytes } = this.#options
     const { method, path } = endpoint
     const signature = signatures.of(path)
     const headers = {
@@ -77,9 +77,9 @@ export class Caller {
     let status: number | undefined
     try {
       const bounds = { timeoutMs, maxBytes: maxAnswerBytes, signal }
-      const reply = withoutSignature(await line.exchange(outgoing, bounds), signature)
+      const reply = withoutSignature(await http.request(outgoing, bounds), signature)
       status = reply.status
-      if (status >= 400) throw refused(where, reply, number)
+      if (status >= 400) throw errorOf(where, reply, number)
       return readAnswer(endpoint.answer, reply)
     } catch (error) {
       if (!(error instanceof HttpFailure)) throw error
@@ -90,7 +90,10 @@ export class Caller {
   }
 }
 
-/** Of an answer, what errors may show: no mirror or careless proxy shall bring the signature into a log. */
+/**
+ * Removes the signature from an answer. A server that echoes requests would otherwise bring it into error messages and
+ * logs.
+ */
 function withoutSignature({ status, headers, text }: Reply, signature: string): Reply {
   const digest = signature.slice(signature.lastIndexOf('.') + 1)
   const hide = (shown: string): string => shown.replaceAll(digest, '[signature]')
@@ -98,9 +101,9 @@ function withoutSignature({ status, headers, text }: Reply, signature: string): 
   return { status, headers: { ...headers, 'content-type': type }, text: hide(text) }
 }
 
-function refused(where: string, reply: Reply, attempts: number): ChannelstreamError {
+function errorOf(where: string, reply: Reply, attempts: number): ChannelstreamError {
   const { status, headers } = reply
-  const { code, complaints, text } = readRefusal(reply)
+  const { code, complaints, text } = readErrorAnswer(reply)
   const advice = code === 'BAD_SIGNATURE' ? ` ${compareClocks(headers.date)}` : ''
   return new ChannelstreamError(code, `${where} was answered ${status}, ${text}${advice}`, {
     status,
@@ -110,23 +113,26 @@ function refused(where: string, reply: Reply, attempts: number): ChannelstreamEr
   })
 }
 
-/** Clocks that are closer than this, and the second that a `Date` leaves out, do not explain a refused signature. */
+/**
+ * A smaller difference of clocks, plus the fraction of a second missing in a `Date`, does not explain a refused
+ * signature.
+ */
 const CLOSE_CLOCKS_SECONDS = 25
 
-/** What to look for when a signature is refused. `date` is the header of the answer. */
+/** Returns advice for a refused signature. `date` is the header of the answer. */
 function compareClocks(date: string | undefined): string {
   const aheadSeconds = Math.round((Date.parse(date ?? '') - Date.now()) / 1000)
   if (Math.abs(aheadSeconds) < CLOSE_CLOCKS_SECONDS)
-    return 'The clocks agree, so the secret is not that of the server.'
+    return 'The clocks agree, so the secret differs from that of the server.'
   if (Number.isNaN(aheadSeconds))
-    return 'The secret is not that of the server, or the clocks differ.'
+    return 'The secret differs from that of the server, or the clocks differ.'
   const relation = aheadSeconds > 0 ? 'ahead of' : 'behind'
   return `The clock of the server is ${Math.abs(aheadSeconds)} seconds ${relation} that of this machine.`
 }
 
 function judge(error: unknown): Verdict {
-  if (!(error instanceof ChannelstreamError)) return { isRepeatable: false, retryAfterMs: 0 }
+  if (!(error instanceof ChannelstreamError)) return { isRetryable: false, retryAfterMs: 0 }
   const { code, status, retryAfterMs } = error
   const isLost = code === 'UNREACHABLE' || code === 'TIMEOUT'
-  return { isRepeatable: isLost || isPassing(status), retryAfterMs }
+  return { isRetryable: isLost || isTransient(status), retryAfterMs }
 }

@@ -9,38 +9,38 @@ import type * as Requests from '../protocol/requests.ts'
 import type { CallOptions } from './caller.ts'
 import type { ChannelstreamOptions } from './options.ts'
 
-/** What an endpoint takes, as the server's own schema has it. */
+/** The request of an endpoint, by the server's schema. */
 type Sent<Schema extends z.ZodType> = z.input<Schema>
-/** What an endpoint answers, checked by that schema. */
+/** The answer of an endpoint, checked against the server's schema. */
 type Answered<Name extends keyof typeof ENDPOINTS> = Promise<
   z.output<(typeof ENDPOINTS)[Name]['answer']>
 >
 type OneOrMore<Element> = Element | readonly Element[]
 
 /**
- * A backend's side of a Channelstream server: one method for each endpoint. One client serves a whole process; it
- * keeps connections open and needs no start.
+ * A client for the backend API of a Channelstream server, with one method for each endpoint. One client is enough for a
+ * process. It keeps connections open and does not need to be started.
  *
- * A request that got lost, or met a server that is not there, is sent again until there is an answer or the deadline
- * is over. It is done once all the same: each carries an `Idempotency-Key`, by which the server knows a repeat.
+ * If a request is lost or the server is unavailable, the client retries until it gets an answer or the deadline is
+ * over. The server runs the request only once: each request has an `Idempotency-Key`, which identifies retries.
  *
- * Every method rejects with a {@link ChannelstreamError}, or with the reason of the `signal` that it was given.
- * Arguments that are no JSON reject with a `TypeError`.
+ * Every method rejects with a {@link ChannelstreamError}, or with the reason of its `signal`. It rejects with a
+ * `TypeError` if its arguments cannot be written as JSON.
  */
 export class Channelstream {
   readonly #caller: Caller
-  readonly #line: HttpClient
+  readonly #http: HttpClient
 
-  /** Opens nothing. Throws a `TypeError` or `RangeError` for options that cannot be. */
+  /** Opens no connections. Throws a `TypeError` or `RangeError` for invalid options. */
   constructor(options: ChannelstreamOptions) {
     const base = readBase(options.url)
-    this.#line = new HttpClient({
+    this.#http = new HttpClient({
       base,
       maxSockets: countOf('maxSockets', options.maxSockets ?? 32),
       tls: options.tls ?? {},
     })
     this.#caller = new Caller({
-      line: this.#line,
+      http: this.#http,
       signatures: new Signatures(readSecret(options.secret)),
       prefix: base.pathname.replace(/\/+$/, ''),
       deadlineMs: millisecondsOf('deadlineMs', options.deadlineMs ?? 30_000),
@@ -53,8 +53,8 @@ export class Channelstream {
   // --- connections
 
   /**
-   * Makes a connection for a user and joins channels; the client then listens with the `conn_id`. That is chosen here
-   * if it is not given, at random.
+   * Creates a connection for a user and joins channels. The user's client then listens with the `conn_id`. Without a
+   * `conn_id` in the request, this method chooses a random one.
    */
   async connect(
     request: Sent<typeof Requests.ConnectRequest>,
@@ -64,7 +64,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.connect, body, options)
   }
 
-  /** Joins further channels. */
+  /** Joins more channels. */
   subscribe(
     request: Sent<typeof Requests.SubscribeRequest>,
     options?: CallOptions,
@@ -80,7 +80,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.unsubscribe, request, options)
   }
 
-  /** Ends a connection. False: the server does not know it. */
+  /** Ends a connection. Resolves with false if the server does not know it. */
   disconnect(connId: string, options?: CallOptions): Answered<'disconnect'> {
     const body: Sent<typeof Requests.DisconnectRequest> = { conn_id: connId }
     return this.#caller.call(ENDPOINTS.disconnect, body, options)
@@ -88,7 +88,7 @@ export class Channelstream {
 
   // --- messages
 
-  /** Posts messages. Those without a `uuid` get one here, so that all that happens to them can name it. */
+  /** Posts messages. Adds a `uuid` to messages without one, so that edits and deletes can refer to them. */
   async message(
     messages: OneOrMore<Sent<typeof Requests.MessageRequest>>,
     options?: CallOptions,
@@ -97,7 +97,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.message, body, options)
   }
 
-  /** Changes messages. */
+  /** Edits messages. */
   edit(
     edits: OneOrMore<Sent<typeof Requests.EditRequest>>,
     options?: CallOptions,
@@ -105,7 +105,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.edit, listOf(edits), options)
   }
 
-  /** Takes messages away. */
+  /** Deletes messages. */
   delete(
     deletes: OneOrMore<Sent<typeof Requests.DeleteRequest>>,
     options?: CallOptions,
@@ -123,7 +123,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.userState, request, options)
   }
 
-  /** Gives channels settings, by name and whole: what is left out gets its default. */
+  /** Sets the settings of channels, by name. Omitted settings get their defaults. */
   channelConfig(
     request: Sent<typeof Requests.ChannelConfigRequest>,
     options?: CallOptions,
@@ -131,7 +131,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.channelConfig, request, options)
   }
 
-  /** Describes channels and their users; all of them, if `channels` does not name some. */
+  /** Describes channels and their users. Without `channels`, it describes all channels. */
   info(wanted: Sent<typeof Requests.InfoOptions> = {}, options?: CallOptions): Answered<'info'> {
     const body: Sent<typeof Requests.InfoRequest> = { info: wanted }
     return this.#caller.call(ENDPOINTS.info, body, options)
@@ -139,19 +139,19 @@ export class Channelstream {
 
   // --- operations
 
-  /** What is on the server, as the admin pages show it. */
+  /** Resolves with the state of the server, as the admin pages show it. */
   admin(options?: CallOptions): Answered<'admin'> {
     return this.#caller.call(ENDPOINTS.admin, undefined, options)
   }
 
-  /** Resolves once the server has answered that it works; until the deadline it is asked again. */
+  /** Resolves when the server answers that it works. Retries until the deadline. */
   health(options?: CallOptions): Answered<'health'> {
     return this.#caller.call(ENDPOINTS.health, undefined, options)
   }
 
-  /** Closes the connections, for when nothing is under way; a later call opens new ones. */
+  /** Closes all connections. Call it when no request is in progress. A later call opens new connections. */
   close(): void {
-    this.#line.close()
+    this.#http.close()
   }
 }
 

@@ -1,13 +1,13 @@
-/** What the server offers to backends. What is sent and answered is declared in `protocol`. */
+/** The server's endpoints for backends. Requests and answers are declared in `protocol`. */
 import * as Responses from '../protocol/responses.ts'
 import type { z } from 'zod'
 
 export interface Endpoint {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
-  /** What a good answer is. */
+  /** The schema of the answer. */
   readonly answer: z.ZodType
-  /** Changes nothing, so that its repeats need no key. */
+  /** The endpoint changes nothing, so retries need no key. */
   readonly isRead?: true
 }
 

@@ -1,4 +1,4 @@
-/** How often, and after which pauses, a request is sent again. */
+/** Retries requests with exponential backoff. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface RetryPolicy {
@@ -16,30 +16,31 @@ export interface Attempt {
 }
 
 export interface Verdict {
-  readonly isRepeatable: boolean
-  /** Milliseconds that the server asks to wait. */
+  readonly isRetryable: boolean
+  /** Milliseconds that the server requests to wait. */
   readonly retryAfterMs: number
 }
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
-/** An attempt with less time would fail for that reason, and hide why those before it failed. */
+/** With less time, an attempt would time out and hide why the earlier ones failed. */
 const SHORTEST_ATTEMPT_MS = 50
 
 /**
- * Exponential back-off with full jitter: anything up to a bound that doubles, from 100 ms to 5 s, so that the many
- * callers that a server lost at once do not come back at once. Comes on top of what the server asks for.
+ * Returns the pause before the next attempt. Exponential backoff with full jitter: a random time up to a bound that
+ * doubles from 100 ms to 5 s, so that callers that lose a server at the same moment do not all retry at the same
+ * moment. It is added to the time that the server requests.
  */
-export function pauseMs(attempt: number, retryAfterMs: number, random = Math.random()): number {
+export function backoffMs(attempt: number, retryAfterMs: number, random = Math.random()): number {
   const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1))
   return retryAfterMs + random * bound
 }
 
 /**
- * What `attempt` resolves to, or the failure of the last one.
+ * Runs `attempt` until it succeeds. Resolves with its value, or rejects with the error of the last attempt.
  *
- * Ends early, with that failure, if the next pause would leave less than 50 ms before the deadline: a `Retry-After` of an
- * hour is not waited for. Rejects with the reason of `signal`.
+ * Rejects early if the next pause would leave less than 50 ms before the deadline: it does not wait for a `Retry-After`
+ * of an hour. Rejects with the reason of `signal` if that aborts.
  */
 export async function retry<Value>(
   attempt: (attempt: Attempt) => Promise<Value>,
@@ -54,25 +55,25 @@ export async function retry<Value>(
     try {
       return await attempt({ number, timeoutMs: Math.min(timeoutMs, leftMs()) })
     } catch (error) {
-      const { isRepeatable, retryAfterMs } = judge(error)
-      const pause = pauseMs(number, retryAfterMs)
+      const { isRetryable, retryAfterMs } = judge(error)
+      const pause = backoffMs(number, retryAfterMs)
       const isOver = pause + SHORTEST_ATTEMPT_MS >= leftMs()
-      if (!isRepeatable || number >= maxAttempts || isOver) throw error
-      await pauseUnless(signal, pause)
+      if (!isRetryable || number >= maxAttempts || isOver) throw error
+      await sleepUnlessAborted(signal, pause)
     }
   }
 }
 
-async function pauseUnless(signal: AbortSignal | undefined, ms: number): Promise<void> {
+async function sleepUnlessAborted(signal: AbortSignal | undefined, ms: number): Promise<void> {
   try {
     await sleep(ms, undefined, signal && { signal })
   } catch (error) {
-    signal?.throwIfAborted() // with the reason of the signal, which the timer hides
+    signal?.throwIfAborted() // throws the reason of the signal; the error of the timer hides it
     throw error
   }
 }
 
-/** Milliseconds of a `Retry-After`, which counts seconds or names a date; 0 for none and for what is neither. */
+/** Returns the milliseconds of a `Retry-After` with seconds or a date. Returns 0 if it is missing or invalid. */
 export function parseRetryAfter(header: string | undefined, nowMs = Date.now()): number {
   if (header === undefined) return 0
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs

@@ -1,10 +1,15 @@
 import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from '../http/signature.ts'
 import type { Signer } from '../http/signature.ts'
 
-/** A third of its life: what is left covers a request that waits, and a server whose clock is half a minute ahead. */
+/**
+ * A third of the lifetime. The rest allows for requests that wait, and for a server whose clock is half a minute ahead.
+ */
 const RENEWED_AFTER_SECONDS = SIGNATURE_MAX_AGE_SECONDS / 3
 
-/** Signatures by path, each made anew long before it expires. The server remembers them too, and checks each once. */
+/**
+ * Caches signatures by path, and renews each long before it expires. The server caches them too, so it checks each
+ * once.
+ */
 export class Signatures {
   readonly #signer: Signer
   readonly #made = new Map<string, { readonly signed: string; readonly atSeconds: number }>()
@@ -14,7 +19,7 @@ export class Signatures {
     this.#signer = createSigner(secret)
   }
 
-  /** `path` is what is signed, which suits a server with `signature_scope = endpoint` too. */
+  /** Returns a signature for `path`. The signed text is the path, as `signature_scope = endpoint` requires. */
   of(path: string, nowSeconds = Date.now() / 1000): string {
     const known = this.#made.get(path)
     const age = known ? nowSeconds - known.atSeconds : Infinity

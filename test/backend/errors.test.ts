@@ -35,7 +35,7 @@ describe('an error that the server answers', () => {
       attempts: 1,
     })
     expect(error.message).toBe(
-      'POST /message was answered 422, INVALID: Some fields are not right. ' +
+      'POST /message was answered 422, INVALID: Some fields are invalid. ' +
         '{"1":{"user":["Length must be between 1 and 512."]}}',
     )
   })
@@ -100,7 +100,7 @@ describe('a signature that is refused', () => {
     onTestFinished(() => server.close())
     const error = await errorOf(aClient(server.url).info())
     expect(error).toMatchObject({ code: 'BAD_SIGNATURE', status: 401, attempts: 1 })
-    expect(error.message).toContain('so the secret is not that of the server')
+    expect(error.message).toContain('so the secret differs from that of the server')
   })
 
   it.each([
@@ -144,7 +144,7 @@ describe('an answer that is none of a Channelstream server', () => {
     const fake = await startFake((socket) => socket.write(bytes))
     const error = await errorOf(aClient(fake.url, { timeoutMs: 2_000 }).info())
     expect(error).toMatchObject({ code: 'BAD_ANSWER', status, retryable: false, attempts: 1 })
-    expect(error.message).toMatch(/^POST \/info: The answer is not one of a Channelstream server/)
+    expect(error.message).toMatch(/^POST \/info: The answer is not from a Channelstream server/)
   })
 
   it('is not read beyond maxAnswerBytes', async () => {
@@ -250,7 +250,7 @@ describe('options', () => {
     { maxSockets: 1.5 },
   ])('that cannot be are refused at once: %j', (wrong) => {
     const make = (): Channelstream => new Channelstream({ ...good, ...wrong })
-    expect(make).toThrow(/^(url|secret|deadlineMs|timeoutMs|maxAttempts|maxSockets) has to be/)
+    expect(make).toThrow(/^(url|secret|deadlineMs|timeoutMs|maxAttempts|maxSockets) must be/)
     expect(make).not.toThrow(/password/)
   })
 

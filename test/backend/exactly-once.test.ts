@@ -27,15 +27,15 @@ async function startCuttingProxy(server: Address, next: () => Cut) {
   const { port } = await listen((socket) => {
     let cut = next()
     const line = net.connect(server.port, server.host)
-    const breakOff = (): void => {
+    const abort = (): void => {
       seen.cuts++
       socket.destroy()
       line.destroy()
     }
     socket.on('data', (data: Buffer) => {
-      if (cut === 'before') return breakOff()
+      if (cut === 'before') return abort()
       if (cut !== 'within request') return void line.write(data)
-      line.write(data.subarray(0, data.length - 10), breakOff)
+      line.write(data.subarray(0, data.length - 10), abort)
     })
     line.on('data', (data: Buffer) => {
       if (cut === 'none') {
@@ -44,8 +44,8 @@ async function startCuttingProxy(server: Address, next: () => Cut) {
         return
       }
       seen.answersLost++
-      if (cut === 'after') breakOff()
-      else socket.write(data.subarray(0, data.length - 5), breakOff)
+      if (cut === 'after') abort()
+      else socket.write(data.subarray(0, data.length - 5), abort)
     })
     closeTogether(socket, line)
   })

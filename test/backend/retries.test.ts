@@ -16,7 +16,7 @@ const atFirst =
     else socket.write(json(OK))
   }
 
-const PASSING: readonly { readonly name: string; readonly misbehave: Misbehaviour }[] = [
+const TRANSIENT: readonly { readonly name: string; readonly misbehave: Misbehaviour }[] = [
   { name: 'a connection that is cut', misbehave: (socket) => socket.destroy() },
   { name: 'a connection that is reset', misbehave: (socket) => socket.resetAndDestroy() },
   { name: 'a connection that is closed without an answer', misbehave: (socket) => socket.end() },
@@ -29,7 +29,7 @@ const PASSING: readonly { readonly name: string; readonly misbehave: Misbehaviou
     misbehave: (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-le'),
   },
   ...['429 Too Many Requests', '502 Bad Gateway', '503 Unavailable', '504 Timeout'].map(
-    (status): (typeof PASSING)[number] => ({
+    (status): (typeof TRANSIENT)[number] => ({
       name: `an answer of ${status}`,
       misbehave: (socket) => socket.write(reply(status, {}, '<h1>no</h1>')),
     }),
@@ -37,7 +37,7 @@ const PASSING: readonly { readonly name: string; readonly misbehave: Misbehaviou
 ]
 
 describe('a call is repeated', () => {
-  it.each(PASSING)('after $name', async ({ misbehave }) => {
+  it.each(TRANSIENT)('after $name', async ({ misbehave }) => {
     const fake = await startFake(atFirst(2, misbehave))
     expect(await aClient(fake.url).health()).toEqual(OK)
     expect(fake.requests.length).toBe(3)
