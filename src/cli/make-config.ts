@@ -84,9 +84,9 @@ function renderFresh({ json }: MakeConfigCommand, { env, printError }: MakeConfi
     json === undefined ? readEnvironment(env) : readJson(json),
   )
   for (const note of notes) printError(note)
-  const values = SETTINGS.flatMap(({ name, isMade }) => {
+  const values = SETTINGS.flatMap(({ name, isGenerated }) => {
     if (names.has(name)) return [[name, config[name]]]
-    return isMade ? [[name, randomBytes(SECRET_BYTES).toString('base64url')]] : []
+    return isGenerated ? [[name, randomBytes(SECRET_BYTES).toString('base64url')]] : []
   })
   return renderIni(Object.fromEntries(values) as Partial<Config>)
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
-import { ABOUT, type About } from './values.ts'
+import { SETTING_INFO, type SettingInfo } from './values.ts'
 
 /** The settings by section, in the order of the documentation page and the example file. */
 const SECTIONS = {
@@ -38,7 +38,7 @@ export type Config = Readonly<z.output<typeof ConfigSchema>>
 export type SettingName = keyof Config
 
 /** The documentation of one setting. */
-export interface Setting extends About {
+export interface Setting extends SettingInfo {
   readonly name: SettingName
   readonly section: string
   readonly default: Config[SettingName]
@@ -66,10 +66,10 @@ export const OLD_SETTINGS: ReadonlyMap<string, string> = new Map([
 
 function describeSetting(name: SettingName, section: string): Setting {
   const schema = ConfigSchema.shape[name]
-  const about = ABOUT.get(schema)
-  if (about === undefined) throw new Error(`the setting ${name} has no description`)
+  const info = SETTING_INFO.get(schema)
+  if (info === undefined) throw new Error(`the setting ${name} has no description`)
   return {
-    ...about,
+    ...info,
     name,
     section,
     default: schema.parse(undefined),

@@ -178,19 +178,19 @@ export function isEmpty(raw: unknown): boolean {
 }
 
 /** What the schema of a setting carries in addition to its type. */
-export interface About {
+export interface SettingInfo {
   readonly expected: string
   readonly description: string
   /** Whether its value must never be shown. */
   readonly isSecret: boolean
   /** Whether it is a secret that can be any text, so that `make-config` can generate one. */
-  readonly isMade: boolean
+  readonly isGenerated: boolean
   readonly isSwitch: boolean
   /** Whether it can be any text. Every character is significant. */
   readonly isText: boolean
 }
 
-export const ABOUT = z.registry<About>()
+export const SETTING_INFO = z.registry<SettingInfo>()
 
 /** Creates the schema of a setting, which reads a value of this kind or returns the default. */
 export function setting<T>(
@@ -210,11 +210,11 @@ export function setting<T>(
       context.addIssue({ code: 'custom', message: `${found}expected ${kind.expected}${advice}` })
       return z.NEVER
     })
-    .register(ABOUT, {
+    .register(SETTING_INFO, {
       expected: kind.expected,
       description,
       isSecret,
-      isMade: isSecret && (kind as Kind<unknown>) === text,
+      isGenerated: isSecret && (kind as Kind<unknown>) === text,
       isSwitch: (kind as Kind<unknown>) === trueOrFalse,
       isText: (kind as Kind<unknown>) === text,
     })

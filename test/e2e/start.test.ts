@@ -186,7 +186,7 @@ describe.concurrent(
     })
 
     it('by a command that there is none of', async () => {
-      expect(await refused({ args: ['serv'] })).toContain('did you mean serve?')
+      expect(await refused({ args: ['serv'] })).toContain('Did you mean serve?')
     })
   },
 )
