@@ -12,7 +12,7 @@ export const TIMING = {
     seconds(0.001),
     15,
     'Seconds that a connection may exist without a WebSocket and without a poll. After that the server removes ' +
-      'it, and its user parts from its channels.',
+      'it, and it parts from its channels.',
   ),
   resume_window: setting(
     seconds(0),

@@ -155,7 +155,7 @@ describe('a url', () => {
 })
 
 describe('methods', () => {
-  /** Each method, called once. What it answers does not matter. */
+  /** Calls each method once. The answers do not matter. */
   const CALLS: Record<Exclude<keyof Channelstream, 'close'>, (client: Channelstream) => unknown> = {
     connect: (client) => client.connect({ username: 'ann' }),
     subscribe: (client) => client.subscribe({ conn_id: '', channels: [] }),
@@ -171,7 +171,7 @@ describe('methods', () => {
     health: (client) => client.health(),
   }
 
-  /** What is there for browsers, and other ways to say what a method says. */
+  /** Endpoints for browsers, and endpoints that do the same as one that has a method. */
   const WITHOUT_METHOD = [
     'GET /metrics',
     'GET /admin/channels.json',
@@ -241,7 +241,7 @@ describe('methods', () => {
     expectTypeOf<Answers<'admin'>>().toEqualTypeOf<z.output<typeof Responses.AdminResponse>>()
     expectTypeOf<Answers<'disconnect'>>().toEqualTypeOf<boolean>()
 
-    // The types say something: fields are not unknown, and what is missing or misspelt is an error.
+    // The types are useful: fields are not `unknown`, and missing or misspelt fields are errors.
     expectTypeOf<Takes<'connect'>['channels']>().toEqualTypeOf<string[] | undefined>()
     expectTypeOf<Message['pm_users']>().toEqualTypeOf<string[] | undefined>()
     expectTypeOf<Delete['uuid']>().toEqualTypeOf<string>()
@@ -251,7 +251,7 @@ describe('methods', () => {
   })
 })
 
-/** A key and a certificate for 127.0.0.1 that nobody has signed. */
+/** Makes a key and a self-signed certificate for 127.0.0.1. */
 function makeCertificate(): { readonly key: string; readonly cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'channelstream-tls-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))

@@ -12,7 +12,7 @@ refuseCrashes()
 
 const MESSAGE = { user: 'bob', channel: 'lobby', message: { text: 'hello' } }
 
-/** Everything that a log could show of it. */
+/** Returns everything that a log could show of a value. */
 const shown = (value: unknown): string =>
   [
     inspect(value, { depth: Infinity, showHidden: true, getters: true }),

@@ -10,9 +10,11 @@ import type { Address } from '../helpers/http.ts'
 
 afterEach(closeClients)
 
-/** Where a proxy cuts a connection: on either side of the server's work, or not at all. */
+/** Where a proxy cuts a connection: before or after the server handles the request, or not at all. */
 type Cut = 'before' | 'within request' | 'after' | 'within answer' | 'none'
-/** Two of three requests get through: pauses double from one cut to the next, and a test cannot wait for long. */
+/**
+ * Two of three requests get through. With more cuts, the growing pauses between retries would make the test too slow.
+ */
 const CUTS: readonly Cut[] = [
   'before',
   'within request',
@@ -21,7 +23,7 @@ const CUTS: readonly Cut[] = [
   ...Array<Cut>(8).fill('none'),
 ]
 
-/** A proxy that cuts each connection as `next` says; counts what the server answered and nobody got. */
+/** Starts a proxy that cuts each connection as `next` says. It counts cuts, and answers of the server that got lost. */
 async function startCuttingProxy(server: Address, next: () => Cut) {
   const seen = { cuts: 0, answersLost: 0 }
   const { port } = await listen((socket) => {
@@ -40,7 +42,7 @@ async function startCuttingProxy(server: Address, next: () => Cut) {
     line.on('data', (data: Buffer) => {
       if (cut === 'none') {
         socket.write(data)
-        cut = next() // the connection is kept open, and the next request meets another fate
+        cut = next() // for the next request on this keep-alive connection
         return
       }
       seen.answersLost++
@@ -87,20 +89,20 @@ describe('through a proxy that cuts connections before, within and after request
           expect(got.map(({ message }) => message?.text).toSorted()).toEqual(texts.toSorted())
           const posted = answers.map(([message]) => message?.uuid)
           expect(got.map((event) => event['uuid']).toSorted()).toEqual(posted.toSorted())
-          // Otherwise nothing was tried.
+          // Otherwise the test has tested nothing.
           expect(proxy.seen.cuts).toBeGreaterThan(TOTAL / 10)
           expect(proxy.seen.answersLost).toBeGreaterThan(5)
           await server.close()
         },
       ),
-      { numRuns: 3, endOnFailure: true }, // to shrink would take long, and tell little,
+      { numRuns: 3, endOnFailure: true }, // shrinking would take long and not help
     )
   }, 60_000)
 
   it('what would not bear a repeat is done once as well', async () => {
     const server = await startServer()
     onTestFinished(() => server.close())
-    // Every other request meets a cut after the server has done it.
+    // Every other request is cut after the server has handled it.
     const fates: Cut[] = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? 'after' : 'none'))
     const proxy = await startCuttingProxy(server, () => fates.shift() ?? 'none')
     const client = aClient(proxy.url, { maxSockets: 1 })

@@ -1,4 +1,4 @@
-/** Servers that do what servers should not, and clients to try on them. */
+/** Fake servers that misbehave, and clients to test with them. */
 import net from 'node:net'
 import { onTestFinished } from 'vitest'
 import { Channelstream, ChannelstreamError } from '../../src/backend/index.ts'
@@ -7,14 +7,16 @@ import type { ChannelstreamOptions } from '../../src/backend/index.ts'
 
 export const SECRET = 'secret'
 
-/** A client that is closed with the test. */
+/** Makes a client that is closed when the test ends. */
 export function aClient(url: string, options: Partial<ChannelstreamOptions> = {}): Channelstream {
   const client = new Channelstream({ url, secret: SECRET, ...options })
   onTestFinished(() => client.close())
   return client
 }
 
-/** What a call rejects with. Throws if it resolves, or if it is no {@link ChannelstreamError}. */
+/**
+ * Resolves with the error of a call. Rejects if the call succeeds, or if the error is not a {@link ChannelstreamError}.
+ */
 export async function errorOf(call: Promise<unknown>): Promise<ChannelstreamError> {
   const outcome = await call.then(
     (answer) => new Error(`it was answered: ${JSON.stringify(answer)}`),
@@ -26,16 +28,16 @@ export async function errorOf(call: Promise<unknown>): Promise<ChannelstreamErro
 
 export interface Fake {
   readonly url: string
-  /** The requests that came, whole. */
+  /** All requests received, with head and body. */
   readonly requests: readonly string[]
-  /** Connections that were opened. */
+  /** Number of connections opened so far. */
   connections: number
 }
 
-/** Answers a request, given as text, by whatever it does to the socket. `nth` counts requests from 1. */
+/** Answers a request by writing to its socket, or by anything else. `nth` counts requests from 1. */
 export type Misbehaviour = (socket: Socket, request: string, nth: number) => void
 
-/** Reads whole requests and lets `answer` answer them. */
+/** Starts a server that reads complete requests and passes them to `answer`. */
 export async function startFake(answer: Misbehaviour): Promise<Fake> {
   const requests: string[] = []
   const fake = { url: '', requests, connections: 0 }
@@ -56,7 +58,7 @@ export async function startFake(answer: Misbehaviour): Promise<Fake> {
   return fake
 }
 
-/** Listens on a free port of loopback until the test is over; then cuts everything. */
+/** Listens on a free port of loopback. At the end of the test it destroys all sockets. */
 export async function listen(onSocket: (socket: Socket) => void): Promise<{ port: number }> {
   const sockets = new Set<Socket>()
   const server = net.createServer((socket) => {
@@ -81,7 +83,7 @@ function wholeLength(received: string): number | undefined {
   return received.length >= length ? length : undefined
 }
 
-/** An answer as bytes. */
+/** Returns the text of an HTTP answer. */
 export function reply(status: string, headers: Record<string, string>, body: string): string {
   const all = { 'content-length': String(Buffer.byteLength(body)), ...headers }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)

@@ -80,7 +80,7 @@ await client.message({ user: 'bob', channel: 'lobby' }).catch((error: unknown) =
 console.log(text)
 `
 
-/** With a connection to a server of its own that is still open, and idle. */
+/** A program that ends while its client still has an open, idle connection. */
 const ENDS = `
 import { createServer } from 'node:http'
 import { Channelstream } from 'channelstream/backend'
@@ -95,7 +95,7 @@ server.unref()
 
 const IMPORT = /^(?:import|export)\s(?:[\w*{},\s]*\sfrom\s)?['"]([^'"]+)['"]/gm
 
-/** Everything that importing a built module loads: files by their path, packages by their name. */
+/** Returns everything that importing a built module loads: files by path, packages by name. */
 async function importsOf(entry: string): Promise<string[]> {
   const loaded = new Set([entry])
   for (const file of loaded) {

@@ -8,7 +8,7 @@ import type { Misbehaviour } from './fakes.ts'
 const MESSAGE = { user: 'bob', channel: 'lobby', message: { text: 'hello' } }
 const OK = { status: 'ok' }
 
-/** Misbehaves `times` times, then does what it should. */
+/** Misbehaves for the first `times` requests, then answers correctly. */
 const atFirst =
   (times: number, misbehave: Misbehaviour): Misbehaviour =>
   (socket, request, nth) => {

@@ -33,7 +33,7 @@ const flagsFor = (port: number, ...more: string[]): string[] => [
   ...more,
 ]
 
-/** A jane who is connected, and has an open standard input. */
+/** Starts a jane. Resolves when it is connected; its standard input stays open. */
 async function startJane(port = server.port, ...more: string[]): Promise<ServerProcess> {
   const args = flagsFor(port, ...more)
   const jane = await ServerProcess.startCommand(/connected to /, { args, hasInput: true })
@@ -41,7 +41,7 @@ async function startJane(port = server.port, ...more: string[]): Promise<ServerP
   return jane
 }
 
-/** Runs to the end, with nothing to read. */
+/** Runs jane to its end, with an empty input. */
 async function runJane(...args: string[]) {
   const jane = await ServerProcess.run({ args: ['jane', ...args] })
   janes.push(jane)
@@ -71,7 +71,7 @@ describe('jane', () => {
     const reader = await connectClient([CHANNEL], [])
     const jane = await startJane()
     const lines = Array.from({ length: 250 }, (_, n) => `line ${n}`)
-    jane.write(lines.join('\n')) // the last one without an end
+    jane.write(lines.join('\n')) // the last line without a line feed
     jane.endInput()
     expect(await jane.ended()).toEqual({ code: 0, signal: null })
     const heard: unknown[] = []
@@ -183,7 +183,7 @@ describe('jane', () => {
     const jane = await startJane()
     jane.signal(signal)
     expect(await jane.ended()).toEqual({ code: signal === 'SIGINT' ? 130 : 143, signal: null })
-    expect(jane.stderr.split('\n')).toHaveLength(2) // that it was connected, and nothing else
+    expect(jane.stderr.split('\n')).toHaveLength(2) // only the note about the connection
   })
 
   it('ends without a word when nobody reads its output', async () => {
@@ -236,7 +236,7 @@ describe('jane', () => {
 })
 
 describe.runIf(existsSync(SCRIPT))('jane on a terminal', () => {
-  /** In a terminal of its own, after which the shell tells how the terminal was left. */
+  /** Starts jane in a new terminal. After it ends, the shell prints the exit code and the state of the terminal. */
   async function startOnTerminal(before = ''): Promise<ServerProcess> {
     const words = [process.execPath, MAIN, ...flagsFor(server.port)].map((word) => `'${word}'`)
     const line = `${before}${words.join(' ')}; echo "code $?"; stty -a | grep -o -e '-*icanon'`
@@ -271,7 +271,7 @@ describe.runIf(existsSync(SCRIPT))('jane on a terminal', () => {
     await jane.says(/: one\r\n.*of twenty/s)
     await other.say(CHANNEL, 'two')
     await jane.says(/: two\r\n.*of twenty/s)
-    // The first is drawn from where it is; the second goes back up over the rows that were drawn.
+    // The first line is written at the cursor. For the second, the editor moves up over the rows that it has drawn.
     const shown = jane.stdout.replaceAll('\x1b', '<ESC>')
     expect(shown).toContain(': one\r\n<ESC>[1G')
     expect(shown).toMatch(/: two\r\n\r\n\r\n(<ESC>\[1G)?<ESC>\[2A/)
@@ -294,14 +294,14 @@ describe('printable', () => {
   ])('makes of %j %j', (text, shown) => expect(printable(text)).toBe(shown))
 })
 
-/** Opens WebSockets, once, and answers nothing. */
+/** Starts a server that accepts one WebSocket and never answers. */
 async function startDeafServer() {
   let bytes = 0
   let isOpen = false
   const sockets: { destroy(): void }[] = []
   const deaf = createServer((socket) => {
     sockets.push(socket)
-    socket.on('error', () => {}) // it is dropped
+    socket.on('error', () => {}) // the test destroys the socket
     socket.on('data', (part) => {
       if (isOpen) return void (bytes += part.length)
       isOpen = true
@@ -325,7 +325,7 @@ async function startDeafServer() {
   }
 }
 
-/** What stands before the server and speaks TLS, with a certificate of its own. */
+/** Starts a TLS proxy in front of the server, with a self-signed certificate. */
 async function startTlsFront() {
   const folder = mkdtempSync(join(tmpdir(), 'channelstream-jane-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))

@@ -125,7 +125,7 @@ describe('makeConfig', () => {
 
 describe('renderIni', () => {
   it('shows every default as a comment that can be taken away', () => {
-    // Without them, hosts have other defaults.
+    // Without secrets, hosts have other defaults.
     const secrets = { secret: 'a', admin_secret: 'b', philote_secret: 'c' }
     const { config, sources } = load(renderIni(secrets).replace(/^#(\w+ =)/gm, '$1'))
     expect(config).toEqual(load(renderIni(secrets)).config)

@@ -7,7 +7,7 @@ import { RedisServer } from '../helpers/redis.ts'
 
 afterAll(killProcesses)
 
-/** Runs it as people do; answers how it ended and what it printed. */
+/** Runs the tool in a process. Resolves with its exit code and output. */
 async function admin(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { exit, stdout, stderr } = await ServerProcess.run({
     args: ['philote-admin', ...args],
@@ -47,7 +47,7 @@ describe('philote-admin with a Redis', () => {
   beforeAll(async () => (redis = await RedisServer.start()), INSTALL_TIMEOUT_MS)
   afterAll(() => redis.stop())
 
-  /** The key that was stored under a token. */
+  /** Returns the key that is stored for a token. */
   async function keyOf(token: string): Promise<unknown> {
     const client = await redis.client()
     const text = await client.get(`philote:access_key:${token}`)
@@ -95,7 +95,7 @@ describe('philote-admin with a Redis', () => {
 describe('philote-admin token', () => {
   const NOW_MS = Date.now()
 
-  /** What a server with this secret makes of it, by and by. */
+  /** Checks the token as a server with this secret does, `laterSeconds` from now. */
   const check = (token: string, secret: string, laterSeconds = 0) =>
     new TokenChecker(secret, () => NOW_MS + laterSeconds * 1000).check(token.trim())
 

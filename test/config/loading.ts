@@ -4,11 +4,11 @@ import { ConfigError, loadConfig, type LoadedConfig } from '../../src/config/loa
 export interface Sources {
   readonly argv?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** The text of `a.ini`, which `-i` names then. */
+  /** The text of `a.ini`. If given, `-i` names this file. */
   readonly ini?: string
 }
 
-/** What the sources make, the ini file called `a.ini`. */
+/** Loads the configuration from these sources. The ini file is called `a.ini`. */
 export function load({ argv = [], env = {}, ini }: Sources): LoadedConfig {
   const flags = ini === undefined ? argv : ['-i', 'a.ini', ...argv]
   return loadConfig({ argv: flags, env, readFile: (path) => files(path, ini) })
@@ -19,7 +19,7 @@ function files(path: string, ini: string | undefined): string {
   throw new Error(`ENOENT: no such file or directory, open '${path}'`)
 }
 
-/** A line for each fault; none if there is none. */
+/** Returns one line for each fault. */
 export function faultsOf(sources: Sources): string[] {
   try {
     load(sources)
@@ -33,7 +33,7 @@ export function faultsOf(sources: Sources): string[] {
   return []
 }
 
-/** Secrets that are not the defaults, as variables. */
+/** Variables that set secrets other than the defaults. */
 export const SECRETS = { CHANNELSTREAM_SECRET: 'a', CHANNELSTREAM_ADMIN_SECRET: 'b' }
-/** The text of an ini file with these lines. */
+/** Returns the text of an ini file with these lines. */
 export const section = (...lines: string[]): string => ['[channelstream]', ...lines, ''].join('\n')

@@ -13,7 +13,7 @@ const notesOf = (sources: Sources): readonly string[] =>
   load({ ...sources, env: { ...SECRETS, CHANNELSTREAM_ALLOW_CORS: 'a.example', ...sources.env } })
     .notes
 
-/** Exactly one note, which begins with where the value stands and has this. */
+/** Expects exactly one note, which begins with the place of the value and contains `part`. */
 function expectNote(sources: Sources, where: string, part: string): void {
   const notes = notesOf(sources).filter((note) => !note.includes('process list'))
   expect(notes).toHaveLength(1)

@@ -66,9 +66,9 @@ describe('docs/client.md', () => {
   it('has a listener for Node that prints a message and ends', async () => {
     const script = at(`${server.host}:${server.port}`, example('In Node', 'js'))
     expect(script).toContain('http://127.0.0.1:3000')
-    // The backend of the quick start, on its own port.
+    // Use the port of the quick start's backend.
     await writeFile(join(folder, 'listener.mjs'), script.replace('http://127.0.0.1:3000', url))
-    // The flag brings Node 20 the WebSocket that later releases have.
+    // Node 20 needs the flag for `WebSocket`. Later releases have it by default.
     const listener = start(['node', '--experimental-websocket', 'listener.mjs'], /^(.*)\n/m, {
       cwd: folder,
     })

@@ -12,7 +12,7 @@ const UNITS = new Map([
 ])
 const AMOUNT = /^([\d.]+) ?(s|KiB|MiB)?$/
 
-/** The number that `64 KiB` and such stand for; undefined if it is none. */
+/** Parses an amount such as `64 KiB`. Returns undefined if the text is not an amount. */
 function amountOf(text: string): number | undefined {
   const [, digits, unit = ''] = AMOUNT.exec(text.trim()) ?? []
   return digits === undefined ? undefined : Number(digits) * (UNITS.get(unit) ?? NaN)

@@ -17,10 +17,10 @@ interface Provocation {
   readonly settings?: ConfigInput
   readonly init?: RequestInit
   readonly isSigned?: boolean
-  /** How often it is asked before. */
+  /** How many times to send the request before. */
   readonly before?: number
-  /** Whether a client holds a socket open meanwhile. */
-  readonly isBeside?: boolean
+  /** Whether another client holds a socket open meanwhile. */
+  readonly hasOtherSocket?: boolean
 }
 
 const post = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) => ({
@@ -35,7 +35,7 @@ const WRONG_FIELDS = JSON.stringify({
   channel_configs: { lobby: { history_size: 'many' } },
 })
 
-/** A request for each error, but for faults of the server and for codes that nothing answers yet. */
+/** A request that causes each error. Excludes faults of the server, and codes that no answer has yet. */
 const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
   UNREADABLE: { path: '/%zz' },
   NOT_JSON: { path: '/connect', init: post(new Uint8Array([0xff])), isSigned: true },
@@ -70,9 +70,9 @@ const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
   TOO_MANY_SOCKETS: {
     path: '/health',
     settings: { max_sockets_per_address: 1, allow_posting_from: '192.0.2.1' },
-    isBeside: true,
+    hasOtherSocket: true,
   },
-  SERVER_FULL: { path: '/health', settings: { max_sockets: 1 }, isBeside: true },
+  SERVER_FULL: { path: '/health', settings: { max_sockets: 1 }, hasOtherSocket: true },
 }
 
 describe('docs/errors.md', () => {
@@ -90,12 +90,19 @@ describe('docs/errors.md', () => {
   })
 
   it.each(Object.entries(PROVOCATIONS))('shows the answer %s', async (code, provocation) => {
-    const { path, settings, init, isSigned = false, before = 0, isBeside = false } = provocation
+    const {
+      path,
+      settings,
+      init,
+      isSigned = false,
+      before = 0,
+      hasOtherSocket = false,
+    } = provocation
     const server = await startServer(settings)
     onTestFinished(() => server.close())
     const ask = (): Promise<Response> =>
       fetch(server.url + path, { ...init, headers: { ...signature(isSigned), ...init?.headers } })
-    const beside = isBeside ? await RawClient.connect(server) : undefined
+    const beside = hasOtherSocket ? await RawClient.connect(server) : undefined
     onTestFinished(() => beside?.destroy())
     await Promise.all(Array.from({ length: before }, ask))
     const answer = await ask()

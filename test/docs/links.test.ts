@@ -31,7 +31,7 @@ describe('pages of the documentation', () => {
 
 const url = (path: string): URL => new URL(path, ROOT)
 
-/** The file that a link leads to, seen from the root, without anchor. */
+/** Returns the file that a link leads to, relative to the root, without the anchor. */
 function targetOf(path: string, link: string): string {
   const [file = ''] = link.split('#')
   if (file === '') return path

@@ -1,7 +1,7 @@
-/** What the tests of the documentation read out of its pages. */
+/** Reads the pages of the documentation, for its tests. */
 import { readFile, readdir } from 'node:fs/promises'
 
-/** The project's root, with a slash at its end. */
+/** The root of the project, with a slash at the end. */
 export const ROOT = new URL('../../', import.meta.url)
 
 export interface Fence {
@@ -14,17 +14,17 @@ export interface Heading {
   readonly text: string
 }
 
-/** The text of a page, seen from the root. */
+/** Returns the text of a page. The path is relative to the root. */
 export const readPage = (path: string): Promise<string> => readFile(new URL(path, ROOT), 'utf8')
 
-/** Every page of the documentation, seen from the root. */
+/** Returns the paths of all pages, relative to the root. */
 export async function allPages(): Promise<string[]> {
   const inDocs = await readdir(new URL('docs/', ROOT), { recursive: true })
   const pages = inDocs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
   return ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages.sort()]
 }
 
-/** The fenced blocks of a page, in order. */
+/** Returns the fenced blocks of a page, in order. */
 export function fencesOf(page: string): Fence[] {
   return [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({
     language,
@@ -35,7 +35,7 @@ export function fencesOf(page: string): Fence[] {
 export const fencesIn = (page: string, language: string): string[] =>
   fencesOf(page).flatMap((fence) => (fence.language === language ? [fence.text] : []))
 
-/** The part of a page under a heading, up to the next one of that level or above. */
+/** Returns the part of a page under a heading, up to the next heading of the same or a higher level. */
 export function sectionOf(page: string, title: string): string {
   const lines = page.split('\n')
   const headings = hideFences(page).split('\n').map(headingOf)
@@ -52,13 +52,13 @@ export function headingsOf(page: string): Heading[] {
     .flatMap((line) => headingOf(line) ?? [])
 }
 
-/** The anchor that a heading gets on the web. */
+/** Returns the anchor of a heading on the web. */
 export function anchorOf(heading: string): string {
   const kept = heading.toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, '')
   return kept.trim().replaceAll(' ', '-')
 }
 
-/** The targets of the links of a page. */
+/** Returns the targets of the links in a page. */
 export function linksOf(page: string): string[] {
   return [...hideFences(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target)
 }
@@ -68,6 +68,6 @@ function headingOf(line: string): Heading | undefined {
   return match ? { level: match[1]?.length ?? 0, text: match[2] ?? '' } : undefined
 }
 
-/** The page with blank lines for its blocks, in which `#` begins comments and brackets mean other things. */
+/** Replaces code blocks by blank lines: in them, `#` begins comments, and brackets are not links. */
 const hideFences = (page: string): string =>
   page.replace(/^```.*?^```$/gms, (block) => block.replace(/.*/g, ''))

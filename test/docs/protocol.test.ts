@@ -27,7 +27,7 @@ describe('docs/protocol.md', () => {
     const endpoints = headingsOf(page).filter(({ text }) => /^(GET|POST|PATCH|DELETE) /.test(text))
     expect(endpoints.length).toBeGreaterThan(10)
     for (const { text } of endpoints) {
-      const isSocket = text === 'GET /ws' // no curl for that one
+      const isSocket = text === 'GET /ws' // curl cannot show this one
       expect(fencesIn(sectionOf(page, text), 'sh').length, text).toBe(isSocket ? 0 : 1)
     }
   })
@@ -61,11 +61,11 @@ describe('docs/operations.md', () => {
 
 interface Example {
   readonly command: string
-  /** What it is said to answer. */
+  /** The answer that the page shows. */
   readonly shown?: string
 }
 
-/** Each block of shell with the block of JSON that follows it. */
+/** Returns each shell block, with the JSON block that follows it. */
 function examplesOf(text: string): Example[] {
   const fences = fencesOf(text)
   return fences.flatMap(({ language, text: command }, index): Example[] => {

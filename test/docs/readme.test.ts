@@ -76,7 +76,7 @@ describe('README', () => {
   })
 })
 
-/** In a folder of its own, where this package is installed. */
+/** Starts the backend of the example in `folder`, with this package installed there. */
 async function startBackend(folder: string, server: string) {
   await mkdir(join(folder, 'node_modules'))
   await symlink(fileURLToPath(ROOT), join(folder, 'node_modules', 'channelstream'))
@@ -100,7 +100,7 @@ function newElement(): Element {
   return { textContent: '', value: '', children, append: (child) => void children.push(child) }
 }
 
-/** Runs the script of a page with as much of a browser as it needs; resolves when its socket is open. */
+/** Runs the script of a page with a minimal fake of a browser. Resolves when its socket is open. */
 async function openPage(page: string, url: string) {
   const ids = [...page.matchAll(/id="(\w+)"/g)].map(([, id = '']) => id)
   const elements = new Map(ids.map((id) => [id, newElement()]))

@@ -1,10 +1,10 @@
-/** Runs what the documentation shows, as written, but for the server's address. */
+/** Runs examples of the documentation as written. Only the address of the server is replaced. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { ROOT } from './markdown.ts'
 import type { ChildProcess } from 'node:child_process'
 
-/** Where the documentation says that the server is. */
+/** The address of the server in the documentation. */
 const DOCUMENTED = '127.0.0.1:8000'
 const START_TIMEOUT_MS = 60_000
 
@@ -15,7 +15,7 @@ export interface Run {
   readonly stderr: string
 }
 
-/** Runs a program in the project's root to its end. Rejects, with its output, if it fails. */
+/** Runs a program in the root of the project to its end. If the program fails, rejects with its output. */
 export function run(program: string, args: readonly string[]): Promise<Run> {
   const child = spawn(program, args, { cwd: fileURLToPath(ROOT), env: environment() })
   const output = { stdout: '', stderr: '' }
@@ -30,17 +30,17 @@ export function run(program: string, args: readonly string[]): Promise<Run> {
   })
 }
 
-/** Runs lines of shell one after the other; stops at the first that fails. */
+/** Runs a shell script. Stops at the first command that fails. */
 export const runShell = (script: string): Promise<Run> => run('sh', ['-eu', '-c', script])
 
 export interface Started {
   /** The part of its output that `ready` captured. */
   readonly found: string
-  /** Ends it and whatever it started; resolves when it is gone. */
+  /** Ends the program and its child processes. Resolves when the program has ended. */
   readonly stop: () => Promise<void>
 }
 
-/** Starts a program that goes on; resolves once its output has `ready`. */
+/** Starts a program that keeps running. Resolves when its output matches `ready`. */
 export function start(
   command: readonly [string, ...string[]],
   ready: RegExp,
@@ -50,7 +50,7 @@ export function start(
   const child = spawn(program, args, {
     cwd: options.cwd ?? fileURLToPath(ROOT),
     env: { ...environment(), ...options.env },
-    detached: true, // a group of its own, to be ended as a whole
+    detached: true, // in a new process group, to end all its processes together
   })
   const gone = new Promise<void>((resolve) => void child.once('close', () => resolve()))
   const stop = async (): Promise<void> => {
@@ -86,11 +86,11 @@ function endGroup({ pid, exitCode }: ChildProcess): void {
   try {
     process.kill(-pid, 'SIGTERM')
   } catch {
-    // It has ended in the meantime.
+    // The group has already ended.
   }
 }
 
-/** Without settings of whoever runs the tests. */
+/** Returns the environment without settings of the server, which the developer may have set. */
 function environment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CHANNELSTREAM_'))
   return Object.fromEntries(own)
@@ -103,7 +103,7 @@ const ANY: readonly (readonly [RegExp, string])[] = [
   [/^\d+:\d\d:\d\d$/, 'an uptime'],
 ]
 
-/** A JSON value with what differs from run to run replaced by its kind. */
+/** Replaces parts of a JSON value that differ from run to run by their kind. */
 export function comparable(value: unknown): unknown {
   if (typeof value === 'string') return ANY.find(([form]) => form.test(value))?.[1] ?? value
   if (Array.isArray(value)) return value.map(comparable)

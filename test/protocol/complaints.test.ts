@@ -12,7 +12,7 @@ import {
 import type { z } from 'zod'
 import type { Complaints } from '../../src/protocol/complaints.ts'
 
-/** The body of the 422 that `value` is answered with; undefined if it is right. */
+/** Returns the body of the 422 for `value`, or undefined if it is valid. */
 function refusal(schema: z.ZodType, value: unknown): unknown {
   const { error } = schema.safeParse(value)
   return error && JSON.parse(JSON.stringify(complaintsOf(schema, error.issues)))

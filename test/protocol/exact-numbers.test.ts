@@ -145,7 +145,7 @@ describe('an exact number', () => {
 
   it('is written by nothing that would change it', () => {
     expect(() => JSON.stringify({ a: exact('1e400') })).toThrow('writeJson')
-    // And what was written before is over.
+    // Also after an earlier call of `writeJson`.
     writeJson([exact('1e400')])
     expect(() => JSON.stringify({ a: exact('1e400') })).toThrow('writeJson')
   })

@@ -19,7 +19,7 @@ import {
 } from '../../src/protocol/fields.ts'
 import type { z } from 'zod'
 
-/** The texts of what is wrong with `value`; none if it is right. */
+/** Returns the texts of the faults in `value`. */
 const wrong = (schema: z.ZodType, value: unknown): string[] =>
   schema.safeParse(value).error?.issues.map(({ message }) => message) ?? []
 

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseInPieces } from '../../src/protocol/json-pieces.ts'
 
-/** Short, so that examples can be. */
+/** Small, so that examples can be short. */
 const PIECE = 10
 
-/** What is read, and in how many pieces; undefined if it is refused. */
+/** Returns the value and the number of pauses, or undefined if the text is rejected. */
 function read(
   text: string,
   piece = PIECE,
@@ -30,7 +30,7 @@ function parsed(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-/** What was read, key for key in their order. */
+/** Returns the value in a form that keeps the order of keys. */
 const shown = (result: { readonly value: unknown } | undefined): string | undefined =>
   result && JSON.stringify(result.value)
 
@@ -54,7 +54,7 @@ const scalar = fc.oneof(
   fc.string().map((text) => JSON.stringify(text)),
 )
 
-/** JSON with long and short parts on every level, and white space everywhere. */
+/** JSON with long and short parts on every level, and whitespace everywhere. */
 const { json } = fc.letrec<{ json: string }>((tie) => ({
   json: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },

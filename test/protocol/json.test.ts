@@ -5,7 +5,7 @@ import { MAX_CONTAINERS, prototypeKeyIn, surveyOf } from '../../src/protocol/jso
 const escaped = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** A key as JSON: some of its characters as escapes, in lower or upper case. */
+/** A key in JSON, with some characters as escapes in lower or upper case. */
 const spelled = (name: string) =>
   fc.array(fc.nat(2), { minLength: name.length, maxLength: name.length }).map((ways) =>
     [...name]
@@ -30,7 +30,9 @@ const value = fc.constantFrom(
 )
 const space = fc.constantFrom('', '', ' ', '\n')
 
-/** Of keys that stand twice in an object `JSON.parse` keeps one, and what was in the other is not there to be found. */
+/**
+ * Keys must be unique: of duplicate keys, `JSON.parse` keeps only one, so the value of the other cannot be compared.
+ */
 const nameOf = ([name]: readonly [string, ...unknown[]]): unknown => JSON.parse(`"${name}"`)
 
 const { json } = fc.letrec<{ json: string }>((tie) => ({
@@ -52,7 +54,7 @@ const { json } = fc.letrec<{ json: string }>((tie) => ({
   ),
 }))
 
-/** Every path to a prototype key in a value, as they can be shown. */
+/** Yields every path to a prototype key in a value, as JSON. */
 function* pathsIn(value: unknown, path: readonly string[] = []): Generator<string> {
   if (typeof value !== 'object' || value === null) return
   for (const [name, inner] of Object.entries(value)) {
