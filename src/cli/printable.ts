@@ -1,3 +1,5 @@
+import { unicodeEscape } from '../lib/escapes.ts'
+
 /**
  * Turns text from other people into one line that is safe to print on a terminal. Control characters, line breaks and
  * bidirectional controls become escapes.
@@ -12,5 +14,3 @@ const SHORT_FORMS = new Map([
   ['\r', '\\r'],
   ['\t', '\\t'],
 ])
-const unicodeEscape = (character: string): string =>
-  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -1,3 +1,4 @@
+import { pathOf, queryOf } from '../lib/urls.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
@@ -64,7 +65,7 @@ export class Auth {
     const verified = this.rules.checker.verify(signed, this.clock.wallTime() / 1000)
     const covers =
       this.rules.signatureScope === 'any' ||
-      (verified && coversPath(verified, pathOf(request, view)))
+      (verified && coversPath(verified, pathOf(stripPrefix(request.url ?? '/', view.prefix))))
     if (!verified || !covers) throw new RequestError('BAD_SIGNATURE')
     return { view, isBackend: true }
   }
@@ -87,15 +88,4 @@ function signatureOf(request: IncomingMessage): string | undefined {
   const url = request.url ?? ''
   if (!url.includes(`${SIGNATURE_PARAMETER}=`)) return undefined
   return queryOf(url).getAll(SIGNATURE_PARAMETER).at(-1)
-}
-
-export function queryOf(url: string): URLSearchParams {
-  const at = url.indexOf('?')
-  return new URLSearchParams(at < 0 ? '' : url.slice(at + 1))
-}
-
-function pathOf(request: IncomingMessage, view: ForwardedView): string {
-  const url = stripPrefix(request.url ?? '/', view.prefix)
-  const at = url.indexOf('?')
-  return at < 0 ? url : url.slice(0, at)
 }

@@ -5,6 +5,7 @@
  * Nothing runs twice. Only signed requests are remembered. Reasons: docs/decisions/0013-idempotency-keys.md.
  */
 import { createHash, createHmac } from 'node:crypto'
+import { queryOf } from '../lib/urls.ts'
 import { RequestError } from '../protocol/errors.ts'
 import {
   ERROR_HEADER,
@@ -12,7 +13,7 @@ import {
   IDEMPOTENCY_KEY_FORM,
   REPLAYED_HEADER,
 } from '../protocol/headers.ts'
-import { SIGNATURE_PARAMETER, queryOf } from './auth.ts'
+import { SIGNATURE_PARAMETER } from './auth.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CachedAnswer, IdempotencyCache, Claim, Settle } from '../store/idempotency-cache.ts'
 

@@ -1,4 +1,5 @@
 /** Long-poll answers for pages that load them as a script: `?callback=`. */
+import { unicodeEscape } from '../lib/escapes.ts'
 
 const MAX_CALLBACK_CHARACTERS = 128
 const CALLBACK_FORM = /^[a-z_$][\w$]*(?:\.[a-z_$][\w$]*|\[\d+\])*$/i
@@ -20,9 +21,5 @@ export function isCallbackName(text: string): boolean {
  */
 export function wrapJsonp(callback: string, json: string): string {
   if (!isCallbackName(callback)) throw new RangeError('the callback is not a name')
-  return `${callback}(${json.replace(UNSAFE_IN_SCRIPT, escape)})`
-}
-
-function escape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return `${callback}(${json.replace(UNSAFE_IN_SCRIPT, unicodeEscape)})`
 }

@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocket } from 'ws'
+import { backoffMs } from '../../lib/backoff.ts'
 import { reasonOf } from '../../lib/reason.ts'
 import { AnswerError, readAnswer } from '../answer.ts'
 
@@ -17,8 +18,7 @@ export interface JaneConnectionOptions {
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** The interval of pings. If nothing answers a ping before the next one is due, the socket is closed. */
 const HEARTBEAT_MS = 20_000
-const RETRY_FIRST_MS = 500
-const RETRY_MOST_MS = 15_000
+const RECONNECT = { firstMs: 500, mostMs: 15_000 }
 /** A connection that is lost sooner counts as one more failure, so the pauses before reconnecting keep growing. */
 const STABLE_MS = 10_000
 const CLOSE_TIMEOUT_MS = 1000
@@ -154,7 +154,7 @@ export class JaneConnection {
 
   async #reconnect(firstProblem: string): Promise<void> {
     for (let problem = firstProblem; ;) {
-      const delayMs = retryDelay(this.#failures++)
+      const delayMs = backoffMs(this.#failures++, RECONNECT)
       this.options.onStatus(`${problem}; reconnecting in ${(delayMs / 1000).toFixed(1)} s`)
       await pause(delayMs, undefined, { signal: this.#closing.signal })
       try {
@@ -183,7 +183,3 @@ function opened(socket: WebSocket): Promise<void> {
     })
   })
 }
-
-/** Exponential backoff with jitter, so that clients do not all reconnect at the same moment. */
-const retryDelay = (failures: number): number =>
-  Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS) * (0.5 + Math.random() / 2)
