@@ -1,4 +1,4 @@
-/** The events that a change brings with it. The scripts of `redis/lua/telling.lua` make the same. */
+/** The events that a change brings with it. The scripts of `redis/lua/change-events.lua` make the same. */
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { Changed, Delivery, EventBody, Publication, State, UserCard } from './store.ts'
 

@@ -16,9 +16,9 @@ export class Audit {
   ) {}
 
   /** To be called often, by every server: how much is looked at does not depend on how many they are. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     if (this.#isRefused) return
-    let isUrgent = await this.evictions.look()
+    let isUrgent = await this.evictions.check()
     for (let looks = 0, more = 1; more === 1 && looks < MOST_LOOKS; looks++) {
       const reply = (await this.ask(AT_ONCE, isUrgent)) as readonly [number, number] | null
       if (!reply) {

@@ -72,7 +72,7 @@ async function openClients(
   const client = await openClient(endpoint, address, limit)
   let subscriber: Client | undefined
   try {
-    const [server, replication] = await inTime(
+    const [server, replication] = await withLimit(
       limit,
       Promise.all([
         client.sendCommand(['INFO', 'server']),
@@ -87,7 +87,7 @@ async function openClients(
       throw new UnfitRedis(`is Redis ${version}; ${NEEDED.text} or newer is needed`)
     if (fact('role') === 'slave') throw new Error('is a replica, to which nothing can be written')
     subscriber = await openClient(endpoint, address, limit)
-    const again = await inTime(limit, subscriber.sendCommand(['INFO', 'server']))
+    const again = await withLimit(limit, subscriber.sendCommand(['INFO', 'server']))
     if (!textIn(again).includes(fact('run_id')))
       throw new Error('is another process than a moment ago')
     return { commands: client, subscriber, run: fact('run_id'), where: shownEndpoint(endpoint) }
@@ -130,7 +130,7 @@ async function openClient(
   // Told by the commands that fail with it, and by `end`.
   client.on('error', () => {})
   try {
-    await inTime(limit, client.connect())
+    await withLimit(limit, client.connect())
     return client
   } catch (error) {
     discard(client)
@@ -150,7 +150,7 @@ async function askSentinel(
     limit,
   )
   try {
-    const found = await inTime(
+    const found = await withLimit(
       limit,
       client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', address.master]),
     )
@@ -174,7 +174,7 @@ async function followCluster(
   let endpoint = seed
   for (let hop = 0; hop < MAX_HOPS; hop++) {
     const client = await openClient(endpoint, address, limit)
-    const moved = await inTime(limit, client.sendCommand(['EXISTS', rootKey]))
+    const moved = await withLimit(limit, client.sendCommand(['EXISTS', rootKey]))
       .then(
         () => undefined,
         (error: unknown) => {
@@ -191,7 +191,7 @@ async function followCluster(
 }
 
 /** Rejects if the work takes longer than it may. */
-async function inTime<Value>({ ms, until }: Limit, work: Promise<Value>): Promise<Value> {
+async function withLimit<Value>({ ms, until }: Limit, work: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

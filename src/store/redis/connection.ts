@@ -2,7 +2,7 @@ import { ErrorReply } from '@redis/client'
 import { reasonOf } from '../../lib/reason.ts'
 import { StoreUnavailable } from '../store.ts'
 import { ask } from './connect.ts'
-import { isAway } from './faults.ts'
+import { isUnavailable } from './faults.ts'
 import type { Client, ClientPair } from './connect.ts'
 import type { Reply } from './encoding.ts'
 import type { Script } from './scripts.ts'
@@ -10,8 +10,8 @@ import type { Script } from './scripts.ts'
 /** One connection, while it lasts. */
 export class Connection {
   readonly #clients: ClientPair
-  #announced: Promise<void> | undefined
-  #why: Error | undefined
+  #draining: Promise<void> | undefined
+  #cutReason: Error | undefined
   /** Resolves when one of the two connections has ended, which are of no use without each other. */
   readonly ended: Promise<unknown>
 
@@ -30,8 +30,8 @@ export class Connection {
   }
 
   /** Why this was cut, if it was. */
-  get why(): Error | undefined {
-    return this.#why
+  get cutReason(): Error | undefined {
+    return this.#cutReason
   }
 
   get where(): string {
@@ -46,12 +46,12 @@ export class Connection {
     try {
       return await ask(this.#clients.commands, args)
     } catch (error) {
-      throw this.#meant(error)
+      throw this.#translate(error)
     }
   }
 
   /** Undefined if Redis does not allow the command, which changes nothing otherwise. */
-  async allowed(args: readonly string[]): Promise<Reply | undefined> {
+  async commandIfAllowed(args: readonly string[]): Promise<Reply | undefined> {
     try {
       return await ask(this.#clients.commands, args)
     } catch (error) {
@@ -69,7 +69,7 @@ export class Connection {
     try {
       return await ask(this.#clients.commands, ['EVALSHA', sha, ...args])
     } catch (error) {
-      if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#meant(error)
+      if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#translate(error)
       // Somebody has made Redis forget its scripts.
       return this.command(['EVAL', text, ...args])
     }
@@ -79,7 +79,7 @@ export class Connection {
     try {
       await this.#clients.subscriber.sSubscribe([...topics], this.onMessage)
     } catch (error) {
-      throw this.#meant(error)
+      throw this.#translate(error)
     }
   }
 
@@ -87,47 +87,47 @@ export class Connection {
     try {
       await this.#clients.subscriber.sUnsubscribe([...topics], this.onMessage)
     } catch (error) {
-      throw this.#meant(error)
+      throw this.#translate(error)
     }
   }
 
   /** One question for all who ask in one turn: its answer comes behind what was announced before. */
-  announced(): Promise<void> {
-    return (this.#announced ??= this.#askAnnouncements())
+  drainAnnouncements(): Promise<void> {
+    return (this.#draining ??= this.#drain())
   }
 
-  async #askAnnouncements(): Promise<void> {
+  async #drain(): Promise<void> {
     await Promise.resolve()
-    this.#announced = undefined
+    this.#draining = undefined
     try {
       await ask(this.#clients.subscriber, ['PING'])
     } catch (error) {
-      throw this.#meant(error)
+      throw this.#translate(error)
     }
   }
 
   /** Rejects if the work takes too long, or the connection ends meanwhile. */
-  async guarded<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
+  async withTimeout<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
     })
     const lost = this.ended.then(() => {
-      throw this.#why ?? new Error(`the connection to ${this.where} is lost`)
+      throw this.#cutReason ?? new Error(`the connection to ${this.where} is lost`)
     })
     lost.catch(() => {}) // told by the race, or by nobody after it
     return Promise.race([work, late, lost]).finally(() => clearTimeout(timer))
   }
 
   cut(why?: unknown): void {
-    if (why instanceof Error) this.#why ??= why
+    if (why instanceof Error) this.#cutReason ??= why
     for (const client of [this.#clients.commands, this.#clients.subscriber])
       if (client.isOpen) client.destroy()
   }
 
-  #meant(error: unknown): unknown {
+  #translate(error: unknown): unknown {
     if (!(error instanceof ErrorReply)) return new StoreUnavailable({ cause: error })
-    if (!isAway(error)) return error
+    if (!isUnavailable(error)) return error
     this.cut(error)
     return new StoreUnavailable({ cause: error })
   }

@@ -1,4 +1,4 @@
-import { LEASE_MS, PATIENCE_MS } from './lease.ts'
+import { LEASE_MS, MAX_BEAT_GAP_MS } from './lease.ts'
 import type { RedisStoreOptions } from './options.ts'
 
 /** A connection that `sweep` answered is not answered again for so long. */
@@ -10,7 +10,7 @@ const LEAP = 1_048_576
  * What has a deadline of its own is taken away by Redis itself so much later: for what no server is there to forget. Redis
  * goes by the calendar, so a step of its clock has to be longer than this to take something away too early.
  */
-const KEPT_MS = 30 * 86_400_000
+const EXTRA_TTL_MS = 30 * 86_400_000
 
 /** What the scripts know by these names. */
 export const constantsOf = (options: RedisStoreOptions) => ({
@@ -23,9 +23,9 @@ export const constantsOf = (options: RedisStoreOptions) => ({
   MAX_REMOVALS: options.maxRemovals,
   ONCE: options.onceMs,
   LEASE: LEASE_MS,
-  PATIENCE: PATIENCE_MS,
+  MAX_BEAT_GAP: MAX_BEAT_GAP_MS,
   RETRY: RETRY_MS,
   LEAP,
-  KEPT: KEPT_MS,
+  EXTRA_TTL: EXTRA_TTL_MS,
   DATABASE: options.address.database,
 })

@@ -153,7 +153,7 @@ export function writePublication({ body, delivery, users }: Publication): string
   const kept = users ? { ...delivery, pmUsers: [] } : delivery
   const target = users ? ['users', ...counted(users)] : writeTarget(body.channel)
   const edited =
-    body.type === 'message:edit' ? counted(EDITABLE.map((key) => given(body[key]))) : NO_EDIT
+    body.type === 'message:edit' ? counted(EDITABLE.map((key) => optionalJson(body[key]))) : NO_EDIT
   return [
     body.type,
     body.uuid,
@@ -169,7 +169,7 @@ export function writePublication({ body, delivery, users }: Publication): string
 const writeTarget = (channel: ChannelName | null): string[] =>
   channel === null ? ['nobody'] : ['channel', channel]
 
-const given = (value: unknown): string => (value === undefined ? '' : writeJson(value))
+const optionalJson = (value: unknown): string => (value === undefined ? '' : writeJson(value))
 
 /** A list, with its length in front. */
 export const counted = (values: readonly string[]): string[] => [String(values.length), ...values]

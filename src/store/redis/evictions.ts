@@ -4,7 +4,7 @@ import type { ReconnectingConnection } from './reconnecting-connection.ts'
 /** So often Redis is asked, at most. */
 const EVERY_MS = 10_000
 
-interface Parts {
+interface EvictionsDeps {
   readonly redis: ReconnectingConnection
   /** Milliseconds that only ever grow. */
   readonly now: () => number
@@ -16,10 +16,10 @@ interface Parts {
 export class Evictions {
   #policy = ''
   #evictedKeys: number | undefined
-  #lookedAt = -Infinity
-  #hasTold = false
+  #checkedAt = -Infinity
+  #hasWarned = false
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly deps: EvictionsDeps) {}
 
   get eviction(): Eviction {
     return { mayEvict: this.#mayEvict, evictedKeys: this.#evictedKeys ?? 0 }
@@ -30,13 +30,13 @@ export class Evictions {
   }
 
   /** Resolves with true if keys were taken away since the last time. Rejects with `StoreUnavailable`. */
-  async look(): Promise<boolean> {
-    const { now, redis } = this.parts
-    if (now() - this.#lookedAt < EVERY_MS) return false
-    this.#lookedAt = now()
+  async check(): Promise<boolean> {
+    const { now, redis } = this.deps
+    if (now() - this.#checkedAt < EVERY_MS) return false
+    this.#checkedAt = now()
     const facts = await Promise.all([
-      redis.allowed('INFO', 'memory'),
-      redis.allowed('INFO', 'stats'),
+      redis.commandIfAllowed('INFO', 'memory'),
+      redis.commandIfAllowed('INFO', 'stats'),
     ])
     const fact = (name: string): string =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(facts.join('\n'))?.[1] ?? ''
@@ -48,7 +48,7 @@ export class Evictions {
     const isNews = policy !== this.#policy
     this.#policy = policy
     if (isNews && this.#mayEvict)
-      this.parts.onEvicting(
+      this.deps.onEvicting(
         `Redis may take away what is needed: its maxmemory-policy is ${policy}. Set it to noeviction.`,
       )
   }
@@ -57,9 +57,9 @@ export class Evictions {
     // One that was started anew counts from the beginning.
     const isMore = count > Math.min(this.#evictedKeys ?? 0, count) && this.#mayEvict
     this.#evictedKeys = count
-    if (isMore && !this.#hasTold) {
-      this.#hasTold = true
-      this.parts.onEvicting(
+    if (isMore && !this.#hasWarned) {
+      this.#hasWarned = true
+      this.deps.onEvicting(
         `Redis has taken away keys (evicted_keys: ${count}). Connections may end, and clients be told of gaps. Give it more memory, and set its maxmemory-policy to noeviction.`,
       )
     }

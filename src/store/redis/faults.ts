@@ -39,7 +39,7 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** Whether Redis cannot do its work at the moment, or another machine has to be asked. */
-export const isAway = (error: ErrorReply): boolean => firstWordOf(error) in ADVICE
+export const isUnavailable = (error: ErrorReply): boolean => firstWordOf(error) in ADVICE
 
 /** What Redis said, or what happened to the connection, behind an error that callers get. */
 export const causeOf = (error: unknown): unknown =>

@@ -31,7 +31,7 @@ interface OwnClaim {
 /** Answers in Redis, for all servers of the installation. */
 export class RedisIdempotencyCache implements IdempotencyCache {
   /** What Redis is told of a claim when it is back. Until then whoever repeats the request finds no store either. */
-  readonly #owed = new Map<OwnClaim, { readonly text: string; readonly size: number }>()
+  readonly #unsent = new Map<OwnClaim, { readonly text: string; readonly size: number }>()
   /** Requests that are being done somewhere, and what is to be called with their answer. */
   readonly #waiting = new Map<string, Set<(text: string | undefined) => void>>()
 
@@ -43,12 +43,12 @@ export class RedisIdempotencyCache implements IdempotencyCache {
   async claim(key: string, fingerprint: string): Promise<Claim> {
     const own = newClaim(key, fingerprint)
     // Listens first: the answer may come before the reply that says that there will be one.
-    const notice = this.#notice(key)
-    const reply = await this.#ask(own).catch((error: unknown) => {
-      notice.cancel()
+    const listener = this.#listenForAnswer(key)
+    const reply = await this.#runClaim(own).catch((error: unknown) => {
+      listener.cancel()
       throw error
     })
-    if (reply[0] !== 'pending') notice.cancel()
+    if (reply[0] !== 'pending') listener.cancel()
     switch (reply[0]) {
       case 'first':
         return { outcome: 'first', settle: (answer, keep) => this.#settle(own, answer, keep) }
@@ -57,7 +57,7 @@ export class RedisIdempotencyCache implements IdempotencyCache {
       case 'answered':
         return { outcome: 'repeat', answer: () => Promise.resolve(readAnswer(reply[1])) }
       case 'pending':
-        return { outcome: 'repeat', answer: () => this.#wait(key, fingerprint, notice.told) }
+        return { outcome: 'repeat', answer: () => this.#wait(key, fingerprint, listener.answered) }
       default:
         return reply satisfies never
     }
@@ -65,26 +65,26 @@ export class RedisIdempotencyCache implements IdempotencyCache {
 
   /** Redis is back: it is told what it could not be told. */
   async resume(): Promise<void> {
-    const owed = [...this.#owed]
-    this.#owed.clear()
-    await Promise.all(owed.map(([own, { text, size }]) => this.#tell(own, text, size)))
+    const unsent = [...this.#unsent]
+    this.#unsent.clear()
+    await Promise.all(unsent.map(([own, { text, size }]) => this.#sendSettle(own, text, size)))
   }
 
   /** A server says that a request is answered: its key, a line, and the answer. */
   settled(message: string): void {
     const end = message.indexOf('\n')
     const key = message.slice(0, end)
-    for (const tell of this.#waiting.get(key) ?? []) tell(message.slice(end + 1))
+    for (const resolve of this.#waiting.get(key) ?? []) resolve(message.slice(end + 1))
   }
 
   async #settle(own: OwnClaim, answer: CachedAnswer | undefined, keep: boolean): Promise<void> {
     const text = answer ? JSON.stringify(answer) : ''
     const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer?.text ?? '')
     const isKept = keep && answer && bytes <= this.options.maxBytes
-    await this.#tell(own, text, isKept ? bytes : 0)
+    await this.#sendSettle(own, text, isKept ? bytes : 0)
   }
 
-  async #tell(own: OwnClaim, text: string, size: number): Promise<void> {
+  async #sendSettle(own: OwnClaim, text: string, size: number): Promise<void> {
     const { windowMs, maxBytes } = this.options
     const { key, fingerprint, id } = own
     try {
@@ -92,7 +92,7 @@ export class RedisIdempotencyCache implements IdempotencyCache {
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       // What was asked for is done, and its answer is owed to those who repeat the request.
-      this.#owed.set(own, { text, size })
+      this.#unsent.set(own, { text, size })
     }
   }
 
@@ -100,20 +100,20 @@ export class RedisIdempotencyCache implements IdempotencyCache {
   async #wait(
     key: string,
     fingerprint: string,
-    told: Promise<string | undefined>,
+    answered: Promise<string | undefined>,
   ): Promise<CachedAnswer | undefined> {
-    const text = await told
+    const text = await answered
     if (text !== undefined) return readAnswer(text)
-    const { told: toldLater, cancel } = this.#notice(key)
-    const found = await this.#look(newClaim(key, fingerprint))
-    if (found === 'pending') return this.#wait(key, fingerprint, toldLater)
+    const { answered: answeredLater, cancel } = this.#listenForAnswer(key)
+    const found = await this.#lookUp(newClaim(key, fingerprint))
+    if (found === 'pending') return this.#wait(key, fingerprint, answeredLater)
     cancel()
     return found
   }
 
   /** What a claim would find, without making one. */
-  async #look(own: OwnClaim): Promise<CachedAnswer | 'pending' | undefined> {
-    const reply = await this.#ask(own)
+  async #lookUp(own: OwnClaim): Promise<CachedAnswer | 'pending' | undefined> {
+    const reply = await this.#runClaim(own)
     if (reply[0] === 'answered') return readAnswer(reply[1])
     if (reply[0] === 'pending') return 'pending'
     // Nobody does it any more. What was claimed by looking is given back; whoever asked claims anew.
@@ -121,7 +121,7 @@ export class RedisIdempotencyCache implements IdempotencyCache {
     return undefined
   }
 
-  async #ask(own: OwnClaim): Promise<ClaimReply> {
+  async #runClaim(own: OwnClaim): Promise<ClaimReply> {
     const { key, fingerprint, id } = own
     try {
       const reply = await this.runner.run('claim', key, fingerprint, id, PENDING_MS)
@@ -129,24 +129,24 @@ export class RedisIdempotencyCache implements IdempotencyCache {
     } catch (error) {
       // Redis may have been asked and have made the claim, though nobody does what it was made for.
       if (error instanceof StoreUnavailable && error.cause !== undefined)
-        this.#owed.set(own, { text: '', size: 0 })
+        this.#unsent.set(own, { text: '', size: 0 })
       throw error
     }
   }
 
   /** What a server says of the key before long; undefined if none does. */
-  #notice(key: string) {
-    let told!: (text: string | undefined) => void
-    const promise = new Promise<string | undefined>((resolve) => (told = resolve))
-    const timer = setTimeout(() => told(undefined), LOOK_MS).unref()
+  #listenForAnswer(key: string) {
+    let answered!: (text: string | undefined) => void
+    const promise = new Promise<string | undefined>((resolve) => (answered = resolve))
+    const timer = setTimeout(() => answered(undefined), LOOK_MS).unref()
     const waiting = this.#waiting.get(key) ?? new Set()
-    this.#waiting.set(key, waiting.add(told))
+    this.#waiting.set(key, waiting.add(answered))
     const forget = (): void => {
       clearTimeout(timer)
-      waiting.delete(told)
+      waiting.delete(answered)
       if (waiting.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key)
     }
-    return { told: promise.finally(forget), cancel: () => told(undefined) }
+    return { answered: promise.finally(forget), cancel: () => answered(undefined) }
   }
 }
 

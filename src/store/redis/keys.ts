@@ -6,14 +6,14 @@ import type { Topic } from '../store.ts'
 export class Keys {
   /** The hash of the installation, and the beginning of all other names. The scripts make the rest of them. */
   readonly root: string
-  readonly #announced: string
+  readonly #pubsubPrefix: string
   readonly #topics: string
 
   /** Databases of one Redis hear each other's announcements, so topics have the number of theirs. */
   constructor(prefix: string, database: number) {
     this.root = `{${prefix}}`
-    this.#announced = database === 0 ? this.root : `${this.root}/${database}`
-    this.#topics = `${this.#announced}:t:`
+    this.#pubsubPrefix = database === 0 ? this.root : `${this.root}/${database}`
+    this.#topics = `${this.#pubsubPrefix}:t:`
   }
 
   connection(id: ConnId): string {
@@ -48,6 +48,6 @@ export class Keys {
 
   /** Where a server is told what concerns it alone. */
   server(id: string): string {
-    return `${this.#announced}:s:${id}`
+    return `${this.#pubsubPrefix}:s:${id}`
   }
 }

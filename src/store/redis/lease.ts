@@ -8,9 +8,9 @@ export const BEAT_MS = 1000
 /** A server that has not said for so long that it is alive is taken for dead. */
 export const LEASE_MS = 6000
 /** Beats that are further apart were interrupted. */
-export const PATIENCE_MS = 3000
+export const MAX_BEAT_GAP_MS = 3000
 
-interface Parts {
+interface LeaseDeps {
   readonly runner: ScriptRunner
   readonly clock: SharedClock
   /** The calendar in milliseconds; 0 for Redis's own, which is the same for all servers. */
@@ -18,9 +18,9 @@ interface Parts {
   /** Redis does not answer any more, or not what it should. */
   readonly onFailure: (why: unknown) => void
   /** Others took this server for dead, and it is not. */
-  readonly onForgotten: () => void
+  readonly onPresumedDead: () => void
   /** Resolves when everything has come that was announced before. */
-  readonly announced: () => Promise<void>
+  readonly drainAnnouncements: () => Promise<void>
   readonly onHead: (head: number) => void
   /** How long Redis may take to answer. */
   readonly timeoutMs: number
@@ -48,24 +48,24 @@ export class Lease {
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
   /** By the installation's time: the last beat that it answered, and since when none was missing. */
-  #last = 0
+  #lastBeat = 0
   #steadySince = 0
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly deps: LeaseDeps) {}
 
   /** What `sweep` has to know. */
   get steadiness(): readonly [last: number, steadySince: number] {
-    return [this.#last, this.#steadySince]
+    return [this.#lastBeat, this.#steadySince]
   }
 
   /** On a new connection. If others took this server for dead meanwhile it has another name now. */
   async begin(connection: Connection): Promise<void> {
-    const { runner, calendar } = this.parts
-    const wasKnown = this.#last > 0
-    const isForgotten =
-      wasKnown && !this.#note(await runner.runOn(connection, 'beat', 0, calendar()))
-    if (isForgotten) runner.rename()
-    this.#note(await runner.runOn(connection, 'beat', 1, calendar()))
+    const { runner, calendar } = this.deps
+    const wasKnown = this.#lastBeat > 0
+    const isPresumedDead =
+      wasKnown && !this.#noteReply(await runner.runOn(connection, 'beat', 0, calendar()))
+    if (isPresumedDead) runner.rename()
+    this.#noteReply(await runner.runOn(connection, 'beat', 1, calendar()))
     this.#schedule()
   }
 
@@ -74,7 +74,7 @@ export class Lease {
     clearTimeout(this.#timer)
     const cancel = this.#cutAfterSilence()
     try {
-      await this.parts.runner.run('exit')
+      await this.deps.runner.run('exit')
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error // else its lease runs out
     } finally {
@@ -84,19 +84,19 @@ export class Lease {
 
   #schedule(): void {
     clearTimeout(this.#timer)
-    const { onFault } = this.parts
+    const { onFault } = this.deps
     const beat = (): void => inBackground(this.#beat(), onFault)
     if (!this.#isStopped) this.#timer = setTimeout(beat, BEAT_MS).unref()
   }
 
   async #beat(): Promise<void> {
-    const { runner, calendar, announced, onFailure, onForgotten, onHead } = this.parts
+    const { runner, calendar, drainAnnouncements, onFailure, onPresumedDead, onHead } = this.deps
     const cancel = this.#cutAfterSilence()
     try {
       const reply = await runner.run('beat', 0, calendar())
-      await announced()
+      await drainAnnouncements()
       onHead((reply as readonly number[])[1] ?? 0)
-      if (!this.#note(reply)) onForgotten()
+      if (!this.#noteReply(reply)) onPresumedDead()
       this.#schedule()
     } catch (error) {
       // The link has lost Redis, and begins again when it is back. Anything else that Redis has against a beat it has
@@ -108,16 +108,16 @@ export class Lease {
   }
 
   #cutAfterSilence(): () => void {
-    const { onFailure, timeoutMs } = this.parts
+    const { onFailure, timeoutMs } = this.deps
     const silence = new Error(`no answer within ${timeoutMs} ms (redis_timeout)`)
     return afterSilence(timeoutMs, () => onFailure(silence))
   }
 
-  #note(reply: unknown): boolean {
+  #noteReply(reply: unknown): boolean {
     const [known, , now, calendar] = reply as readonly [number, number, number, number]
-    this.parts.clock.note(now, calendar)
-    if (now - this.#last > PATIENCE_MS) this.#steadySince = now
-    this.#last = now
+    this.deps.clock.note(now, calendar)
+    if (now - this.#lastBeat > MAX_BEAT_GAP_MS) this.#steadySince = now
+    this.#lastBeat = now
     return known === 1
   }
 }

@@ -14,7 +14,7 @@ export type MissedReply = readonly [
 ]
 type FoundReply = readonly [place: number, ...events: string[]]
 
-export interface Reading extends Missed {
+export interface MissedByTopic extends Missed {
   /** Those that each event was announced on, by its number. */
   readonly topics: ReadonlyMap<number, readonly Topic[]>
   /** Of each topic with a gap, the number of the newest event that is lost. */
@@ -38,24 +38,24 @@ export function readMissed(
   since: readonly Since[],
   replies: readonly MissedReply[],
   epoch: string,
-): Reading {
-  const topicAt = (part: number, place: number) => (since[part * AT_ONCE + place] as Since).topic
+): MissedByTopic {
+  const topicAt = (chunk: number, place: number) => (since[chunk * AT_ONCE + place] as Since).topic
   const topics = new Map<number, Topic[]>()
   const texts = new Map<number, string>()
-  for (const [part, [, found]] of replies.entries())
+  for (const [chunk, [, found]] of replies.entries())
     for (const [place, ...events] of found)
       for (const text of events) {
         const n = parseInt(text)
         texts.set(n, text)
         const known = topics.get(n)
-        if (known) known.push(topicAt(part, place))
-        else topics.set(n, [topicAt(part, place)])
+        if (known) known.push(topicAt(chunk, place))
+        else topics.set(n, [topicAt(chunk, place)])
       }
   const numbers = [...texts.keys()].sort((one, other) => one - other)
-  const events = numbers.map((n) => readOn(topics.get(n) ?? [], texts.get(n) ?? '', epoch))
+  const events = numbers.map((n) => readForTopics(topics.get(n) ?? [], texts.get(n) ?? '', epoch))
   const lost = new Map(
-    replies.flatMap(([, , places, numbers], part) =>
-      places.map((place, index) => [topicAt(part, place), numbers[index] ?? 0] as const),
+    replies.flatMap(([, , places, numbers], chunk) =>
+      places.map((place, index) => [topicAt(chunk, place), numbers[index] ?? 0] as const),
     ),
   )
   const head = Math.min(...replies.map(([number]) => number))
@@ -63,7 +63,7 @@ export function readMissed(
 }
 
 /** An event is on the topic of a channel, or on those of users. */
-const readOn = (topics: readonly Topic[], text: string, epoch: string): StoredEvent =>
+const readForTopics = (topics: readonly Topic[], text: string, epoch: string): StoredEvent =>
   topics.some(isChannelTopic)
     ? readEvent(text, epoch)
     : readPrivate(text, epoch, topics.map(nameInTopic) as UserName[])

@@ -12,23 +12,23 @@ const HANDOVER_MS = 1000
 /** Connections that are written in one command: a script holds up everybody else. */
 const AT_ONCE = 200
 /** Leaves the cursor of a connection as it is. */
-const AS_IT_WAS = -1
+const KEEP_CURSOR = -1
 
 interface HeldConnection {
   readonly kind: SinkKind
   /** Which attachment this is, of all in the installation. */
-  readonly turn: number
+  readonly attachmentNumber: number
 }
 
 interface PendingRelease {
   /** 0: unknown. */
-  readonly turn: number
+  readonly attachmentNumber: number
   readonly cursor: number
   readonly waitMs: number
 }
 
 /** Of a connection that may be attached here, though nobody knows. */
-const UNKNOWN: PendingRelease = { turn: 0, cursor: AS_IT_WAS, waitMs: 0 }
+const UNKNOWN_RELEASE: PendingRelease = { attachmentNumber: 0, cursor: KEEP_CURSOR, waitMs: 0 }
 
 type Reclaimed = readonly ['dropped' | 'moved' | 'is-in', ConnId, channels: readonly string[]]
 
@@ -36,7 +36,7 @@ type AttachReply =
   | readonly ['unknown' | 'waits' | 'held' | 'superseded']
   | readonly [
       ...['attached', UserName, cursor: string, returning: number],
-      ...[channels: readonly string[], turn: number],
+      ...[channels: readonly string[], attachmentNumber: number],
     ]
 
 /**
@@ -46,15 +46,15 @@ type AttachReply =
 export class Ownership {
   readonly #held = new Map<ConnId, HeldConnection>()
   readonly #pendingReleases = new Map<ConnId, PendingRelease>()
-  readonly #awaited = new Map<ConnId, Set<() => void>>()
+  readonly #waiters = new Map<ConnId, Set<() => void>>()
   /** Connections that are being asked for, with those of their requests that are not answered. */
-  readonly #asking = new Map<ConnId, Set<Promise<unknown>>>()
+  readonly #attaching = new Map<ConnId, Set<Promise<unknown>>>()
 
   constructor(
     private readonly runner: ScriptRunner,
     /** How long a connection waits whose client did not say whether it comes back. */
     private readonly orphanWaitMs: number,
-    private readonly command: (command: Command) => void,
+    private readonly onCommand: (command: Command) => void,
     private readonly onFault: (error: unknown) => void,
   ) {}
 
@@ -63,14 +63,14 @@ export class Ownership {
     kind: SinkKind,
   ): Promise<Attachment | 'waits' | 'superseded' | undefined> {
     try {
-      const reply = await this.#ask(connId, kind)
+      const reply = await this.#attachWithHandover(connId, kind)
       if (reply[0] === 'unknown') return undefined
       if (reply[0] === 'superseded') return 'superseded'
       if (reply[0] !== 'attached') return 'waits'
       this.#pendingReleases.delete(connId)
-      const [, user, cursor, returning, channels, turn] = reply
+      const [, user, cursor, returning, channels, attachmentNumber] = reply
       const isStream = kind === 'stream' || this.#held.get(connId)?.kind === 'stream'
-      this.#held.set(connId, { kind: isStream ? 'stream' : 'poll', turn })
+      this.#held.set(connId, { kind: isStream ? 'stream' : 'poll', attachmentNumber })
       return {
         user,
         channels: readChannels(channels),
@@ -80,9 +80,10 @@ export class Ownership {
     } catch (error) {
       // Redis may have done it, though nobody holds the connection here.
       if (error instanceof StoreUnavailable && !this.#held.has(connId)) {
-        const { turn, cursor, waitMs } = this.#pendingReleases.get(connId) ?? UNKNOWN
+        const { attachmentNumber, cursor, waitMs } =
+          this.#pendingReleases.get(connId) ?? UNKNOWN_RELEASE
         this.#pendingReleases.set(connId, {
-          turn,
+          attachmentNumber,
           cursor,
           waitMs: Math.max(waitMs, this.orphanWaitMs),
         })
@@ -92,13 +93,13 @@ export class Ownership {
   }
 
   async detach(connId: ConnId, cursor: number, waitMs: number): Promise<void> {
-    const turn = this.#held.get(connId)?.turn ?? 0
+    const attachmentNumber = this.#held.get(connId)?.attachmentNumber ?? 0
     this.#held.delete(connId)
     try {
-      await this.runner.run('detach', 1, connId, turn, cursor, waitMs)
+      await this.runner.run('detach', 1, connId, attachmentNumber, cursor, waitMs)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      this.#pendingReleases.set(connId, { turn, cursor, waitMs })
+      this.#pendingReleases.set(connId, { attachmentNumber, cursor, waitMs })
     }
   }
 
@@ -106,19 +107,19 @@ export class Ownership {
   onMessage(type: string, connId: ConnId, since: number, channels: readonly ChannelName[]): void {
     switch (type) {
       case 'free':
-        for (const ask of this.#awaited.get(connId) ?? []) ask()
+        for (const wake of this.#waiters.get(connId) ?? []) wake()
         break
       case 'joined':
-        this.command({ type, connId, since, channels })
+        this.onCommand({ type, connId, since, channels })
         break
       case 'left':
-        this.command({ type, connId, channels })
+        this.onCommand({ type, connId, channels })
         break
       case 'dropped':
-        this.#gone(type, connId)
+        this.#giveUp(type, connId)
         break
       case 'moved':
-        inBackground(this.#moved(connId, since), this.onFault)
+        inBackground(this.#handOver(connId, since), this.onFault)
         break
       default: // of a newer version
     }
@@ -126,61 +127,68 @@ export class Ownership {
 
   /** Redis is back: what was done to connections here, and could not be told, is found out. */
   async settle(connection: Connection): Promise<void> {
-    await this.#payOwed((...args) => this.runner.runOn(connection, 'detach', ...args))
-    for (const part of chunksOf([...this.#held], AT_ONCE)) {
-      const args = part.flatMap(([connId, { kind, turn }]) => [connId, kind, turn])
-      const reply = await this.runner.runOn(connection, 'reclaim', part.length, ...args)
+    await this.#sendPendingReleases((...args) => this.runner.runOn(connection, 'detach', ...args))
+    for (const chunk of chunksOf([...this.#held], AT_ONCE)) {
+      const args = chunk.flatMap(([connId, { kind, attachmentNumber }]) => [
+        connId,
+        kind,
+        attachmentNumber,
+      ])
+      const reply = await this.runner.runOn(connection, 'reclaim', chunk.length, ...args)
       for (const [type, connId, channels] of reply as unknown as readonly Reclaimed[])
-        if (type === 'is-in') this.command({ type, connId, channels: sinceOf(channels) })
-        else this.#gone(type, connId)
+        if (type === 'is-in') this.onCommand({ type, connId, channels: sinceOf(channels) })
+        else this.#giveUp(type, connId)
     }
   }
 
   /** What clients did while everything else was being found out is told as well. */
   async resume(): Promise<void> {
     try {
-      await this.#payOwed((...args) => this.runner.run('detach', ...args))
+      await this.#sendPendingReleases((...args) => this.runner.run('detach', ...args))
     } catch (error) {
       // Away again: it stays owed.
       if (!(error instanceof StoreUnavailable)) throw error
     }
   }
 
-  async #payOwed(detach: (...args: (string | number)[]) => Promise<unknown>): Promise<void> {
-    for (const part of chunksOf([...this.#pendingReleases], AT_ONCE)) {
+  async #sendPendingReleases(
+    detach: (...args: (string | number)[]) => Promise<unknown>,
+  ): Promise<void> {
+    for (const chunk of chunksOf([...this.#pendingReleases], AT_ONCE)) {
       // Who is being attached again is not owed any more once that is answered.
-      const due = part.filter(
-        ([connId, owed]) => this.#pendingReleases.get(connId) === owed && !this.#asking.has(connId),
+      const due = chunk.filter(
+        ([connId, release]) =>
+          this.#pendingReleases.get(connId) === release && !this.#attaching.has(connId),
       )
-      const args = due.flatMap(([connId, { turn, cursor, waitMs }]) => [
-        ...[connId, turn, cursor, waitMs],
+      const args = due.flatMap(([connId, { attachmentNumber, cursor, waitMs }]) => [
+        ...[connId, attachmentNumber, cursor, waitMs],
       ])
       if (due.length > 0) await detach(due.length, ...args)
-      for (const [connId, owed] of due)
-        if (this.#pendingReleases.get(connId) === owed) this.#pendingReleases.delete(connId)
+      for (const [connId, release] of due)
+        if (this.#pendingReleases.get(connId) === release) this.#pendingReleases.delete(connId)
     }
   }
 
-  #gone(type: 'dropped' | 'moved', connId: ConnId): void {
+  #giveUp(type: 'dropped' | 'moved', connId: ConnId): void {
     // A connection that moves is handed over by its holder, which says where the client was.
     if (type === 'dropped') this.#held.delete(connId)
-    this.command({ type, connId })
+    this.onCommand({ type, connId })
   }
 
   /**
    * Another server asks for what was attached here in this turn. That may be heard before the answer which says that it
    * was: whoever is to let go of it has to have it first.
    */
-  async #moved(connId: ConnId, turn: number): Promise<void> {
-    await Promise.allSettled([...(this.#asking.get(connId) ?? [])])
+  async #handOver(connId: ConnId, attachmentNumber: number): Promise<void> {
+    await Promise.allSettled([...(this.#attaching.get(connId) ?? [])])
     await new Promise((resolve) => setImmediate(resolve))
     const held = this.#held.get(connId)
-    if (held && held.turn <= turn) this.#gone('moved', connId)
+    if (held && held.attachmentNumber <= attachmentNumber) this.#giveUp('moved', connId)
   }
 
   /** Asks the server that holds the connection to let go of it, and does not wait for ever. */
-  async #ask(connId: ConnId, kind: SinkKind): Promise<AttachReply> {
-    const waiting = this.#wait(connId)
+  async #attachWithHandover(connId: ConnId, kind: SinkKind): Promise<AttachReply> {
+    const waiting = this.#waitForRelease(connId)
     try {
       let reply = await this.#tryAttach(connId, kind, 'first')
       while (reply[0] === 'held')
@@ -196,30 +204,30 @@ export class Ownership {
     kind: SinkKind,
     attempt: 'first' | 'told' | 'late',
   ): Promise<AttachReply> {
-    const asked = this.runner.run('attach', connId, kind, attempt)
-    const remove = addTo(this.#asking, connId, asked)
+    const pending = this.runner.run('attach', connId, kind, attempt)
+    const remove = addTo(this.#attaching, connId, pending)
     try {
-      return (await asked) as unknown as AttachReply
+      return (await pending) as unknown as AttachReply
     } finally {
       remove()
     }
   }
 
   /** Until something is told of the connection, each time; in all not longer than a server has to hand it over. */
-  #wait(connId: ConnId) {
-    let [isTold, isLate] = [false, false]
+  #waitForRelease(connId: ConnId) {
+    let [isNotified, isLate] = [false, false]
     let wake = (): void => {}
     const timer = setTimeout(() => {
       isLate = true
       wake()
     }, HANDOVER_MS)
-    const remove = addTo(this.#awaited, connId, () => {
-      isTold = true
+    const remove = addTo(this.#waiters, connId, () => {
+      isNotified = true
       wake()
     })
     const outcome = async (): Promise<'told' | 'late'> => {
-      if (!isTold && !isLate) await new Promise<void>((resolve) => (wake = resolve))
-      isTold = false
+      if (!isNotified && !isLate) await new Promise<void>((resolve) => (wake = resolve))
+      isNotified = false
       return isLate ? 'late' : 'told'
     }
     const end = (): void => {

@@ -30,8 +30,8 @@ export class RedisQueries {
   ) {}
 
   async channels(names: readonly ChannelName[], include: Include): Promise<ChannelRecord[]> {
-    const parts = chunksOf([...new Set(names)], AT_ONCE)
-    const replies = await Promise.all(parts.map((part) => this.#channels(part, include, 0)))
+    const chunks = chunksOf([...new Set(names)], AT_ONCE)
+    const replies = await Promise.all(chunks.map((chunk) => this.#channels(chunk, include, 0)))
     return replies.flatMap(([channels]) => this.#readChannels(channels))
   }
 
@@ -49,8 +49,8 @@ export class RedisQueries {
 
   async users(names: Iterable<UserName>, connections: boolean): Promise<UserRecord[]> {
     const replies = await Promise.all(
-      chunksOf([...names], AT_ONCE).map((part) =>
-        this.runner.run('users', connections ? 1 : 0, ...counted(part)),
+      chunksOf([...names], AT_ONCE).map((chunk) =>
+        this.runner.run('users', connections ? 1 : 0, ...counted(chunk)),
       ),
     )
     return replies.flatMap(readUsers)
@@ -81,8 +81,8 @@ export class RedisQueries {
 
   async connectedUserNames(): Promise<UserName[]> {
     const connected = new Set<UserName>()
-    for await (const part of this.scanUsers())
-      for (const { name, connections } of part) if (connections > 0) connected.add(name)
+    for await (const chunk of this.scanUsers())
+      for (const { name, connections } of chunk) if (connections > 0) connected.add(name)
     return [...connected]
   }
 
@@ -105,8 +105,8 @@ export class RedisQueries {
       )
       const [next, flat] = reply as unknown as readonly [string, readonly string[]]
       // Redis may answer more than it was asked for.
-      for (const part of chunksOf(flat, 2 * NAMES_AT_ONCE))
-        yield chunksOf(part, 2).map(([name, count]) => ({
+      for (const chunk of chunksOf(flat, 2 * NAMES_AT_ONCE))
+        yield chunksOf(chunk, 2).map(([name, count]) => ({
           name: name as UserName,
           connections: Number(count),
         }))

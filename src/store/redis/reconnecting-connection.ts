@@ -53,10 +53,10 @@ export class ReconnectingConnection {
 
   constructor(private readonly options: ReconnectingConnectionOptions) {}
 
-  /** Resolves once the link is ready. Rejects with why it is not within `patienceMs`, and gives up. */
-  async start(patienceMs: number): Promise<void> {
+  /** Resolves once the link is ready. Rejects with why it is not within `startTimeoutMs`, and gives up. */
+  async start(startTimeoutMs: number): Promise<void> {
     const { address, timeoutMs } = this.options
-    const deadline = performance.now() + patienceMs
+    const deadline = performance.now() + startTimeoutMs
     let why: unknown
     for (let attempt = 0; attempt === 0 || performance.now() < deadline; attempt++) {
       // Each of the endpoints is tried within an attempt, and no attempt outlasts the start.
@@ -64,7 +64,7 @@ export class ReconnectingConnection {
       const allowedMs = Math.max(1, Math.min(timeoutMs, leftMs))
       try {
         const connection = await this.#connect(allowedMs, deadline)
-        inBackground(this.#hold(connection), this.options.onFault)
+        inBackground(this.#keepConnected(connection), this.options.onFault)
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis
@@ -95,8 +95,8 @@ export class ReconnectingConnection {
   }
 
   /** Undefined if Redis does not allow it. Rejects with `StoreUnavailable`. */
-  async allowed(...args: readonly string[]): Promise<Reply | undefined> {
-    return this.#ready().allowed(args)
+  async commandIfAllowed(...args: readonly string[]): Promise<Reply | undefined> {
+    return this.#ready().commandIfAllowed(args)
   }
 
   /** `args` begin with the number of keys. */
@@ -113,8 +113,8 @@ export class ReconnectingConnection {
   }
 
   /** Resolves when everything has come that Redis had announced before. */
-  async announced(): Promise<void> {
-    await this.#ready().announced()
+  async drainAnnouncements(): Promise<void> {
+    await this.#ready().drainAnnouncements()
   }
 
   /** Ends the connection, so that it is made anew. */
@@ -133,10 +133,10 @@ export class ReconnectingConnection {
     const connection = new Connection(await connectClients(address, rootKey, connectMs), onMessage)
     try {
       const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
-      await connection.guarded(onConnected(connection), Math.min(timeoutMs * SETTLING, leftMs))
+      await connection.withTimeout(onConnected(connection), Math.min(timeoutMs * SETTLING, leftMs))
     } catch (error) {
       connection.cut()
-      throw connection.why ?? error
+      throw connection.cutReason ?? error
     }
     if (this.#isStopped) connection.cut()
     else {
@@ -147,14 +147,14 @@ export class ReconnectingConnection {
   }
 
   /** Waits for the end of a connection, then makes the next one; again and again. */
-  async #hold(first: Connection): Promise<void> {
+  async #keepConnected(first: Connection): Promise<void> {
     let connection = first
     while (!this.#isStopped) {
       await connection.ended
       this.#connection = undefined
       if (this.#isStopped) return
       this.#noteAway(
-        connection.why ?? new Error(`the connection to ${connection.where} is lost`),
+        connection.cutReason ?? new Error(`the connection to ${connection.where} is lost`),
         0,
       )
       const next = await this.#reconnect()

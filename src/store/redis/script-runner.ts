@@ -7,7 +7,7 @@ import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { Script, ScriptName } from './scripts.ts'
 import type { SharedClock } from './shared-clock.ts'
 
-interface Parts {
+interface ScriptRunnerDeps {
   readonly redis: ReconnectingConnection
   readonly keys: Keys
   readonly scripts: Readonly<Record<ScriptName, Script>>
@@ -21,7 +21,7 @@ export class ScriptRunner {
   /** Known after `enter`. */
   epoch = ''
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly deps: ScriptRunnerDeps) {}
 
   /** What this server is called. */
   get server(): string {
@@ -34,12 +34,12 @@ export class ScriptRunner {
   }
 
   get keys(): Keys {
-    return this.parts.keys
+    return this.deps.keys
   }
 
   /** Rejects with `StoreUnavailable` while Redis is not there, or has forgotten what this server relies on. */
   async run(name: ScriptName, ...args: readonly (string | number)[]): Promise<Reply> {
-    const { redis, scripts } = this.parts
+    const { redis, scripts } = this.deps
     try {
       return await redis.script(scripts[name], this.#full(args))
     } catch (error) {
@@ -55,7 +55,7 @@ export class ScriptRunner {
     name: ScriptName,
     ...args: readonly (string | number)[]
   ): Promise<Reply> {
-    return connection.script(this.parts.scripts[name], this.#full(args))
+    return connection.script(this.deps.scripts[name], this.#full(args))
   }
 
   /** A connection is made. Answers the number of the newest event, and whether this is another epoch than before. */
@@ -64,7 +64,7 @@ export class ScriptRunner {
     known: number,
   ): Promise<{ readonly head: number; readonly isNew: boolean }> {
     const fresh = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
-    const { scripts, keys } = this.parts
+    const { scripts, keys } = this.deps
     await connection.load(Object.values(scripts))
     const args = ['1', keys.root, connection.run, fresh, this.epoch, String(known)]
     const [epoch, head] = (await connection.script(scripts.enter, args)) as [string, number]
@@ -74,7 +74,7 @@ export class ScriptRunner {
   }
 
   #full(args: readonly (string | number)[]): string[] {
-    const { keys, clock } = this.parts
+    const { keys, clock } = this.deps
     const [calendar, estimate] = [String(clock.calendar()), String(clock.estimate())]
     return ['1', keys.root, calendar, this.server, this.epoch, estimate, ...args.map(String)]
   }

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { LUA } from './lua/index.ts'
 
 /** Of scripts that tell what they change. */
-const TELLING = ['events', 'announce', 'telling'] as const
+const CHANGE_EVENTS = ['events', 'announce', 'change-events'] as const
 
 /** What one script is made of behind `root`, in order: files of `lua/`, less their ending. */
 const PARTS = {
-  connect: ['common', 'floors', 'channel', 'records', 'state', ...TELLING, 'connect'],
-  join: ['common', 'floors', 'channel', 'records', ...TELLING, 'join'],
-  leave: ['common', 'floors', 'channel', 'records', ...TELLING, 'leave'],
-  drop: ['common', 'channel', 'records', ...TELLING, 'drop'],
+  connect: ['common', 'floors', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'connect'],
+  join: ['common', 'floors', 'channel', 'records', ...CHANGE_EVENTS, 'join'],
+  leave: ['common', 'floors', 'channel', 'records', ...CHANGE_EVENTS, 'leave'],
+  drop: ['common', 'channel', 'records', ...CHANGE_EVENTS, 'drop'],
   attach: ['common', 'channel', 'records', 'attach'],
   detach: ['common', 'detach'],
   reclaim: ['common', 'channel', 'records', 'reclaim'],
@@ -18,17 +18,17 @@ const PARTS = {
   missed: ['common', 'events', 'missed'],
   configure: ['common', 'channel', 'records', 'configure'],
   ensure: ['common', 'channel', 'records', 'ensure'],
-  setState: ['common', 'channel', 'records', 'state', ...TELLING, 'set-state'],
+  setState: ['common', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'set-state'],
   channels: ['common', 'channel', 'records', 'channels'],
   users: ['common', 'channel', 'records', 'users'],
   summaries: ['common', 'summaries'],
   figures: ['common', 'figures'],
-  sweep: ['common', 'events', 'answers', 'admin-sessions', 'lost', 'sweep'],
-  audit: ['common', 'channel', 'records', ...TELLING, 'count-connections', 'audit'],
+  sweep: ['common', 'events', 'idempotency-cache', 'admin-sessions', 'lost', 'sweep'],
+  audit: ['common', 'channel', 'records', ...CHANGE_EVENTS, 'count-connections', 'audit'],
   beat: ['common', 'beat'],
   exit: ['common', 'exit'],
   claim: ['common', 'claim'],
-  settle: ['common', 'answers', 'settle'],
+  settle: ['common', 'idempotency-cache', 'settle'],
   openSession: ['common', 'admin-sessions', 'open-session'],
   findSession: ['common', 'admin-sessions', 'find-session'],
   endSession: ['common', 'admin-sessions', 'end-session'],
@@ -36,9 +36,9 @@ const PARTS = {
 } as const satisfies Record<string, readonly (keyof typeof LUA)[]>
 
 export type ScriptName = keyof typeof PARTS
-/** They are asked with the time and a UUID in front, see `lua/telling.lua`. */
-export type TellingScript = {
-  [Name in ScriptName]: 'telling' extends (typeof PARTS)[Name][number] ? Name : never
+/** They are asked with the time and a UUID in front, see `lua/change-events.lua`. */
+export type ChangeScript = {
+  [Name in ScriptName]: 'change-events' extends (typeof PARTS)[Name][number] ? Name : never
 }[ScriptName]
 
 export interface Script {

@@ -30,7 +30,7 @@ import type { Connection } from './connection.ts'
 import type { Reply } from './encoding.ts'
 import type { RedisIdempotencyCacheOptions } from './idempotency-cache.ts'
 import type { RedisStoreOptions } from './options.ts'
-import type { TellingScript } from './scripts.ts'
+import type { ChangeScript } from './scripts.ts'
 
 export type { RedisStoreOptions }
 
@@ -52,7 +52,7 @@ export class RedisStore implements Contract.Store {
       address: options.address,
       rootKey: keys.root,
       timeoutMs: options.timeoutMs,
-      onConnected: (connection) => this.#begin(connection),
+      onConnected: (connection) => this.#initialize(connection),
       onReady: () => {
         this.#subscriptions.resume()
         // A new connection begins with the same, and tells why it fails.
@@ -71,32 +71,32 @@ export class RedisStore implements Contract.Store {
       scripts: loadScripts(constantsOf(options)),
       clock,
     })
-    const command = (said: Contract.Command): void => this.#onCommand(said)
+    const onCommand = (command: Contract.Command): void => this.#onCommand(command)
     this.#subscriptions = new Subscriptions(this.#runner, this.#redis)
     const { orphanWaitMs, onFault } = options
-    this.#ownership = new Ownership(this.#runner, orphanWaitMs, command, onFault)
+    this.#ownership = new Ownership(this.#runner, orphanWaitMs, onCommand, onFault)
     this.#lease = new Lease({
       runner: this.#runner,
       clock,
       calendar: options.now ?? (() => 0),
       onFailure: (why) => this.#redis.cut(why),
-      onForgotten: () =>
+      onPresumedDead: () =>
         this.#redis.cut(new Error('other servers took this one for dead, which it was not')),
-      announced: () => this.#redis.announced(),
+      drainAnnouncements: () => this.#redis.drainAnnouncements(),
       onHead: (head) => this.#subscriptions.noteHead(head),
       timeoutMs: options.timeoutMs,
       onFault: options.onFault,
     })
     this.#queries = new RedisQueries(this.#runner, this.#redis)
     const [redis, runner, lease] = [this.#redis, this.#runner, this.#lease]
-    const tell = this.#tell.bind(this)
-    this.#upkeep = new Upkeep({ redis, runner, lease, options, tell })
+    const runChange = this.#runChange.bind(this)
+    this.#upkeep = new Upkeep({ redis, runner, lease, options, runChange })
   }
 
-  /** Connects. Rejects with which address and why, if Redis cannot be used within `patienceMs`. */
-  static async open(options: RedisStoreOptions, patienceMs: number): Promise<RedisStore> {
+  /** Connects. Rejects with which address and why, if Redis cannot be used within `startTimeoutMs`. */
+  static async open(options: RedisStoreOptions, startTimeoutMs: number): Promise<RedisStore> {
     const store = new RedisStore(options)
-    await store.#redis.start(patienceMs)
+    await store.#redis.start(startTimeoutMs)
     await store.#upkeep.begin()
     return store
   }
@@ -126,7 +126,7 @@ export class RedisStore implements Contract.Store {
   }
 
   async connect(facts: Contract.ConnectFacts): Promise<Contract.Connected> {
-    const reply = await this.#tell(
+    const reply = await this.#runChange(
       'connect',
       ...[facts.connId, facts.user, facts.waitMs, JSON.stringify(facts.publicKeys)],
       crypto.randomUUID(),
@@ -143,18 +143,20 @@ export class RedisStore implements Contract.Store {
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
   ): Promise<Contract.Membership | undefined> {
-    return readMembership(await this.#tell('join', connId, ...writeChannels(channels, settings)))
+    return readMembership(
+      await this.#runChange('join', connId, ...writeChannels(channels, settings)),
+    )
   }
 
   async leave(
     connId: ConnId,
     channels: readonly ChannelName[],
   ): Promise<Contract.Membership | undefined> {
-    return readMembership(await this.#tell('leave', connId, ...counted(channels)))
+    return readMembership(await this.#runChange('leave', connId, ...counted(channels)))
   }
 
   async drop(connId: ConnId, onlyIfDue = false): Promise<boolean> {
-    return (await this.#tell('drop', connId, onlyIfDue ? 1 : 0)) === 1
+    return (await this.#runChange('drop', connId, onlyIfDue ? 1 : 0)) === 1
   }
 
   hasConnection(connId: ConnId): Promise<boolean> {
@@ -174,7 +176,7 @@ export class RedisStore implements Contract.Store {
     state: Contract.State,
     publicKeys: readonly string[] | undefined,
   ): Promise<Contract.UserStateChange | 'state-too-large' | undefined> {
-    const reply = await this.#tell(
+    const reply = await this.#runChange(
       'setState',
       ...[name, publicKeys ? 1 : 0, JSON.stringify(publicKeys ?? [])],
       ...counted(writeState(state)),
@@ -261,21 +263,21 @@ export class RedisStore implements Contract.Store {
   }
 
   /** Runs a script that tells what it changes. */
-  #tell(name: TellingScript, ...args: readonly (string | number)[]): Promise<Reply> {
+  #runChange(name: ChangeScript, ...args: readonly (string | number)[]): Promise<Reply> {
     const now = isoTimestamp(this.options.clock.wallTime())
     return this.#runner.run(name, now, crypto.randomUUID(), ...args)
   }
 
   /** On every new connection, before anything else. */
-  async #begin(connection: Connection): Promise<void> {
+  async #initialize(connection: Connection): Promise<void> {
     const subscriptions = this.#subscriptions
     subscriptions.hold()
-    const { head, isNew } = await this.#runner.enter(connection, subscriptions.heardThrough)
+    const { head, isNew } = await this.#runner.enter(connection, subscriptions.receivedThrough)
     if (isNew) subscriptions.forget(head)
     await this.#lease.begin(connection)
     // Before anything is asked about connections: what is done to one of them afterwards is told here, and only once. And
     // who is not heard is taken for dead, so that what it holds is taken from it.
-    await subscriptions.listenForItself(connection)
+    await subscriptions.listenToOwnTopic(connection)
     // Before events are read: they are not for those who have left meanwhile.
     await this.#ownership.settle(connection)
     await subscriptions.recover(connection)
@@ -283,19 +285,19 @@ export class RedisStore implements Contract.Store {
 
   #receive(text: string, topic: string): void {
     const { keys, server } = this.#runner
-    if (topic !== keys.server(server)) return this.#subscriptions.inChannel(topic, text)
+    if (topic !== keys.server(server)) return this.#subscriptions.onChannelEvent(topic, text)
     const [type = '', ...lines] = text.split('\n')
     if (type === 'epoch')
       return this.#redis.cut(new Error('Redis has lost some of what was announced'))
     if (type === 'event') {
       const [users = '[]', ...event] = lines
-      return this.#subscriptions.toUsers(JSON.parse(users) as UserName[], event.join('\n'))
+      return this.#subscriptions.onUserEvent(JSON.parse(users) as UserName[], event.join('\n'))
     }
     if (type === 'settled') return this.#idempotencyCache?.settled(lines.join('\n'))
     const [connId, number, channels = '[]'] = lines
     // Zero is what older servers say where the number of the newest event is said by now.
     const n = type === 'moved' ? undefined : Number(number) || undefined
-    this.#subscriptions.command(n, () =>
+    this.#subscriptions.onCommand(n, () =>
       this.#ownership.onMessage(
         type,
         connId as ConnId,

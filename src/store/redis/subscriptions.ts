@@ -1,12 +1,12 @@
 import { chunksOf } from '../../lib/chunks.ts'
 import { StoreUnavailable, isChannelTopic, nameInTopic, userTopic } from '../store.ts'
+import { mergeInOrder } from './announcements.ts'
 import { counted, readEvent, readPrivate } from './encoding.ts'
-import { inOneOrder } from './happenings.ts'
 import { readMissed, sinceChunksOf, writeSince } from './missed.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { Missed, Since, Store, StoredEvent, Topic } from '../store.ts'
+import type { Announcement } from './announcements.ts'
 import type { Connection } from './connection.ts'
-import type { Happening } from './happenings.ts'
 import type { MissedReply } from './missed.ts'
 import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ScriptRunner } from './script-runner.ts'
@@ -20,7 +20,7 @@ type Listeners = { [Call in 'onEvent' | 'onGap']: Parameters<Store[Call]>[0] }
 interface Recovered {
   /** What was asked for. */
   readonly topics: ReadonlySet<Topic>
-  readonly events: readonly Happening[]
+  readonly events: readonly Announcement[]
   /** Topics that have lost events, with the number of the newest lost one. */
   readonly lost: ReadonlyMap<Topic, number>
   /** Everything up to this number has been read or heard. */
@@ -35,19 +35,19 @@ export class Subscriptions {
   readonly listeners: Listeners = { onEvent: () => {}, onGap: () => {} }
   readonly #wanted = new Set<Topic>()
   /** Not wanted any more, but what was announced before is still on its way. */
-  readonly #ending = new Set<Topic>()
+  readonly #unlistening = new Set<Topic>()
   /** Everything up to this number that was announced on the topics has come. */
-  #heardThrough = 0
+  #receivedThrough = 0
   /** What comes on a new connection waits until what was missed has been read. */
-  #held: Happening[] | undefined
+  #held: Announcement[] | undefined
   #recovered: Recovered = NOTHING
   /** Redis has lost its memory: nothing is known of events up to this number, on any topic. */
   #forgottenThrough: number | undefined
   /** Requests for channels that are not answered: the last one for each. */
-  readonly #asked = new Map<Topic, Promise<void>>()
+  readonly #channelRequests = new Map<Topic, Promise<void>>()
   /** Users to listen to, or not to, that Redis is not yet asked for. */
-  #users = new Map<UserName, boolean>()
-  #usersAsked: Promise<void> | undefined
+  #usersToRequest = new Map<UserName, boolean>()
+  #userRequest: Promise<void> | undefined
   /** Resolves with the topics that were asked for on a new connection, once that is ready. */
   #recovery = deferred()
 
@@ -56,41 +56,41 @@ export class Subscriptions {
     private readonly redis: ReconnectingConnection,
   ) {}
 
-  get heardThrough(): number {
-    return this.#heardThrough
+  get receivedThrough(): number {
+    return this.#receivedThrough
   }
 
   /** To be called with a newest number, once everything has come that was announced before it was told. */
   noteHead(head: number): void {
-    if (!this.#held) this.#heardThrough = Math.max(this.#heardThrough, head)
+    if (!this.#held) this.#receivedThrough = Math.max(this.#receivedThrough, head)
   }
 
   /** Resolves once announcements come, which may be when Redis is back. */
   async listen(topic: Topic): Promise<void> {
     this.#wanted.add(topic)
     // Again where it was not wanted yet when the server began to come back.
-    for (let isHeard = false; !isHeard && this.#wanted.has(topic);)
+    for (let isListening = false; !isListening && this.#wanted.has(topic);)
       try {
-        await this.#ask(topic, true)
-        isHeard = true
+        await this.#request(topic, true)
+        isListening = true
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
-        isHeard = (await this.#recovery.promise).has(topic)
+        isListening = (await this.#recovery.promise).has(topic)
       }
   }
 
   /** What was announced before still comes. */
   async unlisten(topic: Topic): Promise<void> {
     this.#wanted.delete(topic)
-    this.#ending.add(topic)
+    this.#unlistening.add(topic)
     try {
-      await this.#ask(topic, false)
-      await this.redis.announced()
+      await this.#request(topic, false)
+      await this.redis.drainAnnouncements()
     } catch (error) {
       // With the connection everything is gone that was listened to, and only what is wanted is asked for again.
       if (!(error instanceof StoreUnavailable)) throw error
     } finally {
-      this.#ending.delete(topic)
+      this.#unlistening.delete(topic)
     }
   }
 
@@ -101,35 +101,35 @@ export class Subscriptions {
   }
 
   /** An event in a channel. */
-  inChannel(name: string, text: string): void {
+  onChannelEvent(name: string, text: string): void {
     const topic = this.runner.keys.channelTopicOf(name)
-    this.#hear(text, () => [readEvent(text, this.runner.epoch), [topic]])
+    this.#onEvent(text, () => [readEvent(text, this.runner.epoch), [topic]])
   }
 
   /** An event for users. */
-  toUsers(names: readonly UserName[], text: string): void {
+  onUserEvent(names: readonly UserName[], text: string): void {
     const topics = names.map(userTopic)
-    this.#hear(text, () => [readPrivate(text, this.runner.epoch, names), topics])
+    this.#onEvent(text, () => [readPrivate(text, this.runner.epoch, names), topics])
   }
 
   /** Something is done to a connection. `n`: the number of the newest event then; undefined if it is not known. */
-  command(n: number | undefined, happen: () => void): void {
-    this.#inOrder({ kind: 'command', n, happen })
+  onCommand(n: number | undefined, handle: () => void): void {
+    this.#inOrder({ kind: 'command', n, handle })
   }
 
   async missed(since: readonly Since[]): Promise<Missed> {
     const replies = await Promise.all(
-      sinceChunksOf(since).map((part) => this.runner.run('missed', ...writeSince(part))),
+      sinceChunksOf(since).map((chunk) => this.runner.run('missed', ...writeSince(chunk))),
     )
     const missed = readMissed(since, replies as unknown as MissedReply[], this.runner.epoch)
     // What was read here is announced as well: whoever asked has to have it all, to tell each event once.
-    await this.redis.announced()
+    await this.redis.drainAnnouncements()
     this.noteHead(missed.head)
     return missed
   }
 
   /** What concerns this server alone is heard on this connection from now on. */
-  async listenForItself(connection: Connection): Promise<void> {
+  async listenToOwnTopic(connection: Connection): Promise<void> {
     const { server, keys } = this.runner
     await connection.subscribe([keys.server(server)])
   }
@@ -142,7 +142,7 @@ export class Subscriptions {
 
   /** Redis has lost its memory of everything up to this number. */
   forget(lostThrough: number): void {
-    this.#heardThrough = this.#forgottenThrough = lostThrough
+    this.#receivedThrough = this.#forgottenThrough = lostThrough
   }
 
   /** Listens anew on a new connection, and reads what was announced since the last one was lost. */
@@ -150,42 +150,46 @@ export class Subscriptions {
     const topics = [...this.#wanted]
     const channels = topics.filter(isChannelTopic).map((topic) => this.#nameOf(topic))
     const users = topics.filter((topic) => !isChannelTopic(topic)).map(nameInTopic)
-    for (const part of chunksOf(channels, AT_ONCE)) await connection.subscribe(part)
-    for (const part of chunksOf(users, AT_ONCE))
-      await this.runner.runOn(connection, 'listen', ...counted(part), 0)
+    for (const chunk of chunksOf(channels, AT_ONCE)) await connection.subscribe(chunk)
+    for (const chunk of chunksOf(users, AT_ONCE))
+      await this.runner.runOn(connection, 'listen', ...counted(chunk), 0)
     this.#recovered = await this.#readMissed(connection, topics)
   }
 
   /** The connection is ready: tells what was missed, and what was held meanwhile. */
   resume(): void {
     const { topics, events, lost, head } = this.#recovered
-    const happenings = inOneOrder(this.#held ?? [], events)
+    const announcements = mergeInOrder(this.#held ?? [], events)
     this.#held = undefined
     this.#recovered = NOTHING
-    this.#tellGap(lost, head, happenings)
-    for (const { happen } of happenings) happen()
-    this.#heardThrough = Math.max(this.#heardThrough, head)
+    this.#emitGap(lost, head, announcements)
+    for (const { handle } of announcements) handle()
+    this.#receivedThrough = Math.max(this.#receivedThrough, head)
     this.#recovery.resolve(topics)
     this.#recovery = deferred()
   }
 
   async #readMissed(connection: Connection, topics: readonly Topic[]): Promise<Recovered> {
-    const since = topics.map((topic) => ({ topic, after: this.#heardThrough }))
+    const since = topics.map((topic) => ({ topic, after: this.#receivedThrough }))
     const replies: MissedReply[] = []
-    for (const part of sinceChunksOf(since))
-      replies.push((await this.runner.runOn(connection, 'missed', ...writeSince(part))) as never)
+    for (const chunk of sinceChunksOf(since))
+      replies.push((await this.runner.runOn(connection, 'missed', ...writeSince(chunk))) as never)
     // Parts were read one after the other: what came after the first of them is heard as well.
-    await connection.announced()
+    await connection.drainAnnouncements()
     const missed = readMissed(since, replies, this.runner.epoch)
-    const events = missed.events.map((event): Happening => {
+    const events = missed.events.map((event): Announcement => {
       const heard = missed.topics.get(event.n) ?? []
-      return { kind: 'event', n: event.n, happen: () => this.#announce(event, heard) }
+      return { kind: 'event', n: event.n, handle: () => this.#announce(event, heard) }
     })
     return { topics: new Set(topics), events, lost: missed.lost, head: missed.head }
   }
 
   /** Before everything that comes. */
-  #tellGap(lost: ReadonlyMap<Topic, number>, head: number, happenings: readonly Happening[]): void {
+  #emitGap(
+    lost: ReadonlyMap<Topic, number>,
+    head: number,
+    announcements: readonly Announcement[],
+  ): void {
     const forgotten = this.#forgottenThrough
     this.#forgottenThrough = undefined
     const all =
@@ -193,22 +197,22 @@ export class Subscriptions {
         ? lost
         : new Map([...this.#wanted].map((topic) => [topic, lost.get(topic) ?? forgotten]))
     if (all.size === 0) return
-    const first = happenings.find(({ kind }) => kind === 'event')?.n
+    const first = announcements.find(({ kind }) => kind === 'event')?.n
     this.listeners.onGap({ lost: all, n: (first ?? head + 1) - 1, head })
   }
 
-  #hear(text: string, read: () => [StoredEvent, readonly Topic[]]): void {
-    this.#inOrder({ kind: 'event', n: parseInt(text), happen: () => this.#announce(...read()) })
+  #onEvent(text: string, read: () => [StoredEvent, readonly Topic[]]): void {
+    this.#inOrder({ kind: 'event', n: parseInt(text), handle: () => this.#announce(...read()) })
   }
 
-  #inOrder(happening: Happening): void {
-    if (this.#held) this.#held.push(happening)
-    else happening.happen()
+  #inOrder(announcement: Announcement): void {
+    if (this.#held) this.#held.push(announcement)
+    else announcement.handle()
   }
 
   #announce(event: StoredEvent, topics: readonly Topic[]): void {
-    this.#heardThrough = Math.max(this.#heardThrough, event.n)
-    const heard = topics.filter((topic) => this.#wanted.has(topic) || this.#ending.has(topic))
+    this.#receivedThrough = Math.max(this.#receivedThrough, event.n)
+    const heard = topics.filter((topic) => this.#wanted.has(topic) || this.#unlistening.has(topic))
     if (heard.length > 0) this.listeners.onEvent(event, heard)
   }
 
@@ -216,41 +220,41 @@ export class Subscriptions {
     return this.runner.keys.topicOf(nameInTopic(topic) as ChannelName)
   }
 
-  async #ask(topic: Topic, isWanted: boolean): Promise<void> {
+  async #request(topic: Topic, isWanted: boolean): Promise<void> {
     if (!isChannelTopic(topic)) {
-      this.#users.set(nameInTopic(topic) as UserName, isWanted)
-      return (this.#usersAsked ??= this.#askForUsers())
+      this.#usersToRequest.set(nameInTopic(topic) as UserName, isWanted)
+      return (this.#userRequest ??= this.#requestUsers())
     }
-    await this.#askForChannel(topic, isWanted)
+    await this.#requestChannel(topic, isWanted)
   }
 
   /**
    * One request for a channel after the other: the client of Redis takes a channel for subscribed that is asked for between
    * the answers to an older request and to its withdrawal, and then forgets it with the withdrawal.
    */
-  #askForChannel(topic: Topic, isWanted: boolean): Promise<void> {
+  #requestChannel(topic: Topic, isWanted: boolean): Promise<void> {
     const names = [this.#nameOf(topic)]
     const ask = (): Promise<void> =>
       isWanted ? this.redis.subscribe(names) : this.redis.unsubscribe(names)
-    const asked = this.#asked.get(topic)?.then(ask, ask) ?? ask()
+    const asked = this.#channelRequests.get(topic)?.then(ask, ask) ?? ask()
     const done = (): void => {
-      if (this.#asked.get(topic) === asked) this.#asked.delete(topic)
+      if (this.#channelRequests.get(topic) === asked) this.#channelRequests.delete(topic)
     }
-    this.#asked.set(topic, asked)
+    this.#channelRequests.set(topic, asked)
     asked.then(done, done)
     return asked
   }
 
   /** Those of one turn at once: thousands come back in the same moment. */
-  async #askForUsers(): Promise<void> {
+  async #requestUsers(): Promise<void> {
     await Promise.resolve()
-    const users = [...this.#users]
-    this.#users = new Map()
-    this.#usersAsked = undefined
+    const users = [...this.#usersToRequest]
+    this.#usersToRequest = new Map()
+    this.#userRequest = undefined
     await Promise.all(
-      chunksOf(users, AT_ONCE).map((part) => {
+      chunksOf(users, AT_ONCE).map((chunk) => {
         const named = (isWanted: boolean) =>
-          part.filter((user) => user[1] === isWanted).map(([name]) => name)
+          chunk.filter((user) => user[1] === isWanted).map(([name]) => name)
         return this.runner.run('listen', ...counted(named(true)), ...counted(named(false)))
       }),
     )

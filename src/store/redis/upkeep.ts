@@ -8,18 +8,18 @@ import type { Lease } from './lease.ts'
 import type { RedisStoreOptions } from './options.ts'
 import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ScriptRunner } from './script-runner.ts'
-import type { TellingScript } from './scripts.ts'
+import type { ChangeScript } from './scripts.ts'
 
 /** Records that one sweep handles: a script holds up everybody else. */
 const SWEPT_AT_ONCE = 200
 
-interface Parts {
+interface UpkeepDeps {
   readonly redis: ReconnectingConnection
   readonly runner: ScriptRunner
   readonly lease: Lease
   readonly options: Pick<RedisStoreOptions, 'clock' | 'orphanWaitMs' | 'onEvicting'>
   /** Runs a script that tells what it changes. */
-  readonly tell: (name: TellingScript, ...args: readonly (string | number)[]) => Promise<Reply>
+  readonly runChange: (name: ChangeScript, ...args: readonly (string | number)[]) => Promise<Reply>
 }
 
 /** What has to be done from time to time: ends what is due, and puts right what Redis has lost. */
@@ -27,12 +27,12 @@ export class Upkeep {
   readonly #evictions: Evictions
   readonly #audit: Audit
 
-  constructor(private readonly parts: Parts) {
-    const { redis, options, tell } = parts
+  constructor(private readonly deps: UpkeepDeps) {
+    const { redis, options, runChange } = deps
     const { clock, orphanWaitMs, onEvicting } = options
     this.#evictions = new Evictions({ redis, now: () => clock.now(), onEvicting })
     this.#audit = new Audit(this.#evictions, (most, isUrgent) =>
-      tell('audit', most, orphanWaitMs, isUrgent ? 1 : 0),
+      runChange('audit', most, orphanWaitMs, isUrgent ? 1 : 0),
     )
   }
 
@@ -44,7 +44,7 @@ export class Upkeep {
   /** At the start, so that a policy that takes keys away is told at once. */
   async begin(): Promise<void> {
     try {
-      await this.#evictions.look()
+      await this.#evictions.check()
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error // it is looked for again when Redis is back
     }
@@ -52,7 +52,7 @@ export class Upkeep {
 
   /** Some of what is due, as soon as there is any. */
   async sweep(): Promise<readonly ConnId[]> {
-    const { runner, lease, options } = this.parts
+    const { runner, lease, options } = this.deps
     for (let more = 1; more > 0;) {
       const args = [options.orphanWaitMs, SWEPT_AT_ONCE, ...lease.steadiness]
       const reply = await runner.run('sweep', ...args)
@@ -60,7 +60,7 @@ export class Upkeep {
       if (connections.length > 0) return connections
       more = isMore
     }
-    await this.#audit.look()
+    await this.#audit.check()
     return []
   }
 }

@@ -10,20 +10,20 @@ if not user then return {'unknown'} end
 
 -- Whether anybody heard it. Nobody does where that server is dead, or has lost Redis and does not know of this yet: then
 -- it finds out by its turn.
-local function tell_holder(type)
-  return tell(server, type, conn_id, held[7] or 0, '[]') > 0
+local function notify_holder(type)
+  return notify_server(server, type, conn_id, held[7] or 0, '[]') > 0
 end
 
 -- What to answer while it is the holder's; nil if it can be taken.
 local function refusal()
   if attempt ~= 'first' and waiting ~= SERVER then return 'superseded' end
-  if attempt == 'told' and tell_holder('probe') then return 'held' end
+  if attempt == 'told' and notify_holder('probe') then return 'held' end
   if attempt ~= 'first' then return nil end
   if kind == 'poll' and waiting then return 'waits' end
-  if kind == 'poll' and held[3] == 'stream' then return tell_holder('probe') and 'waits' or nil end
-  if not tell_holder('moved') then return nil end
+  if kind == 'poll' and held[3] == 'stream' then return notify_holder('probe') and 'waits' or nil end
+  if not notify_holder('moved') then return nil end
   redis.call('HSET', conn, 'w', SERVER)
-  if waiting and waiting ~= SERVER then tell(waiting, 'free', conn_id, 0, '[]') end
+  if waiting and waiting ~= SERVER then notify_server(waiting, 'free', conn_id, 0, '[]') end
   return 'held'
 end
 
@@ -32,17 +32,17 @@ if server and server ~= SERVER then
   if answer then return {answer} end
   redis.call('SREM', P .. ':at:' .. server, conn_id)
   -- It may not have heard that it was asked, and goes on serving its client.
-  tell_holder('moved')
+  notify_holder('moved')
 end
 -- Which attachment this is, of all there ever were: a server that is asked for an older one does not let go of a newer one.
-local turn = tonumber(held[7] or 0)
+local attachment_number = tonumber(held[7] or 0)
 -- A poll beside a stream of the same server takes nothing over.
 if server ~= SERVER or kind == 'stream' or held[3] ~= 'stream' then
-  turn = redis.call('HINCRBY', P, 'turns', 1)
-  redis.call('HSET', conn, 's', SERVER, 'k', kind, 'r', 1, 'v', turn)
+  attachment_number = redis.call('HINCRBY', P, 'turns', 1)
+  redis.call('HSET', conn, 's', SERVER, 'k', kind, 'r', 1, 'v', attachment_number)
   redis.call('HDEL', conn, 'w')
-  if waiting and waiting ~= SERVER then tell(waiting, 'free', conn_id, 0, '[]') end
+  if waiting and waiting ~= SERVER then notify_server(waiting, 'free', conn_id, 0, '[]') end
   redis.call('ZREM', P .. ':due', conn_id)
   redis.call('SADD', P .. ':at:' .. SERVER, conn_id)
 end
-return {'attached', user, held[4], held[5] and 1 or 0, joined_of(conn), turn}
+return {'attached', user, held[4], held[5] and 1 or 0, joined_of(conn), attachment_number}

@@ -20,20 +20,20 @@ local function original_of(name, uuid)
   shown, kept = shown and history.texts[shown], kept and frames.texts[kept]
   if shown and kept then return number_of(shown) < number_of(kept) and shown or kept end
   if shown or kept then return shown or kept end
-  local told = frames.at[uuid] or {}
-  for index = #told, 1, -1 do
-    local place = told[index]
+  local announced = frames.at[uuid] or {}
+  for index = #announced, 1, -1 do
+    local place = announced[index]
     local is_change = frames.types[place] == 'message:edit' or frames.types[place] == 'message:delete'
     if place >= frames.first and frames.texts[place] and is_change then return frames.texts[place] end
   end
 end
 
-local function address(name, event)
+local function set_audience(name, event)
   local is_change = event.type == 'message:edit' or event.type == 'message:delete'
   if not is_change or #event.pm > 0 then return end
   local original = original_of(name, event.uuid)
   if not original then return end
-  local pm, excluded = named_in(lines_of(original)[5])
+  local pm, excluded = named_in(split_lines(original)[5])
   if #pm == 0 and #excluded == 0 then return end
   local seen = {}
   for _, user in ipairs(excluded) do seen[user] = true end

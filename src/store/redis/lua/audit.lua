@@ -17,12 +17,12 @@ local function repaired()
   repairs = repairs + 1
 end
 
-local function make_sure(command, key, ...)
+local function ensure(command, key, ...)
   if redis.call(command, key, ...) > 0 then repaired() end
 end
 
 -- Kind and name of a key: what comes after P.
-local function told_apart(key)
+local function split_key(key)
   local rest = string.sub(key, #P + 2)
   local colon = string.find(rest, ':', 1, true)
   if colon then return string.sub(rest, 1, colon - 1), string.sub(rest, colon + 1) end
@@ -71,16 +71,16 @@ function audit.n(conn_id)
   local facts = redis.call('HMGET', conn, 'u', 's')
   local user, server = facts[1], facts[2]
   if not user then return end
-  make_sure('HSET', P .. ':v:' .. user, conn_id, '')
+  ensure('HSET', P .. ':v:' .. user, conn_id, '')
   if count_of(user) < redis.call('HLEN', P .. ':v:' .. user) then
     set_count(user, redis.call('HLEN', P .. ':v:' .. user))
   end
   if is_missing_user(user) then note_lost('u', user) end
   if server then
-    if not is_server(server) then make_sure('SADD', P .. ':graves', server) end
-    make_sure('SADD', P .. ':at:' .. server, conn_id)
+    if not is_server(server) then ensure('SADD', P .. ':graves', server) end
+    ensure('SADD', P .. ':at:' .. server, conn_id)
   elseif not redis.call('ZSCORE', P .. ':due', conn_id) then
-    make_sure('ZADD', P .. ':due', now + orphan_wait, conn_id)
+    ensure('ZADD', P .. ':due', now + orphan_wait, conn_id)
   end
   for _, name in ipairs(channels_of(conn)) do
     if not has_channel(name) then
@@ -127,8 +127,8 @@ function audit.c(name)
   local key = P .. ':c:' .. name
   local facts = redis.call('HMGET', key, 's', 'o', 'n')
   if not facts[1] then return note_lost('c', name) end
-  make_sure('ZADD', P .. ':channels', 'NX', facts[2], name)
-  if has(facts[1], 's') then make_sure('SADD', P .. ':notify', name) end
+  ensure('ZADD', P .. ':channels', 'NX', facts[2], name)
+  if has(facts[1], 's') then ensure('SADD', P .. ':notify', name) end
   local count = tonumber(facts[3])
   -- Adding up holds up everybody else.
   if urgent > 0 or redis.call('HLEN', P .. ':m:' .. name) <= 10 * SAMPLE then count = connections_in(name) end
@@ -137,7 +137,7 @@ function audit.c(name)
     repaired()
   end
   if count > 0 then redis.call('ZREM', P .. ':idle:c', name)
-  else make_sure('ZADD', P .. ':idle:c', 'NX', now + GC_CHANNELS, name) end
+  else ensure('ZADD', P .. ':idle:c', 'NX', now + GC_CHANNELS, name) end
   if redis.call('EXISTS', P .. ':f:' .. name) == 1 then redis.call('HSETNX', key, 'f', 1) end
 end
 
@@ -152,7 +152,7 @@ function audit.m(name)
         redis.call('HDEL', key, user)
         redis.call('HINCRBY', P .. ':c:' .. name, 'n', -counted)
         touch_channel(name)
-        tell_presence(user, {{name, redis.call('HGET', P .. ':c:' .. name, 's'), true}}, 'parted')
+        announce_presence(user, {{name, redis.call('HGET', P .. ':c:' .. name, 's'), true}}, 'parted')
         repaired()
       elseif count ~= counted then
         redis.call('HSET', key, user, count)
@@ -163,10 +163,10 @@ function audit.m(name)
 end
 
 -- What belongs to a channel that is not known.
-local function of_channel(name)
+local function check_channel_exists(name)
   if not has_channel(name) then note_lost('c', name) end
 end
-audit.f, audit.h, audit.x = of_channel, of_channel, of_channel
+audit.f, audit.h, audit.x = check_channel_exists, check_channel_exists, check_channel_exists
 
 function audit.g(user)
   if not is_missing_user(user) then redis.call('HSETNX', P .. ':u:' .. user, 'f', 1)
@@ -175,24 +175,24 @@ end
 
 function audit.at(server)
   local key = P .. ':at:' .. server
-  if not is_server(server) then make_sure('SADD', P .. ':graves', server) end
+  if not is_server(server) then ensure('SADD', P .. ':graves', server) end
   local conns = redis.call('SCARD', key) > SAMPLE and redis.call('SRANDMEMBER', key, SAMPLE) or redis.call('SMEMBERS', key)
   for _, conn_id in ipairs(conns) do
     local facts = redis.call('HMGET', P .. ':n:' .. conn_id, 'u', 's')
     if facts[2] ~= server then redis.call('SREM', key, conn_id) end
     if not facts[1] then
-      tell(server, 'dropped', conn_id, head_text(), '[]')
+      notify_server(server, 'dropped', conn_id, head_text(), '[]')
       repaired()
     end
   end
 end
 
 function audit.o(once)
-  make_sure('ZADD', P .. ':once', 'NX', now + ONCE, once)
+  ensure('ZADD', P .. ':once', 'NX', now + ONCE, once)
 end
 
 -- Names that stand in the lists of all and nowhere else: what they belonged to was lost with everything that speaks of it.
-local function look_through_names()
+local function check_names()
   for _, user in ipairs(redis.call('HRANDFIELD', P .. ':users', SAMPLE)) do
     if is_missing_user(user) and redis.call('EXISTS', P .. ':v:' .. user) == 0 then
       redis.call('HDEL', P .. ':users', user)
@@ -220,10 +220,10 @@ local pattern = string.gsub(P, '[%*%?%[%]\\^]', '\\%0') .. ':*'
 local page = redis.pcall('SCAN', state[1] or '0', 'MATCH', pattern, 'COUNT', most)
 if page.err then return false end
 for _, key in ipairs(page[2]) do
-  local kind, name = told_apart(key)
+  local kind, name = split_key(key)
   if kind and audit[kind] then audit[kind](name) end
 end
-if page[1] == '0' then look_through_names() end
+if page[1] == '0' then check_names() end
 -- What is in doubt is settled by the rounds after this one.
 if repairs > 0 or has_doubts then urgent = 2 end
 redis.call('HSET', P, 'looked', page[1], 'lookedAt', now, 'urgent', urgent)

@@ -6,7 +6,7 @@ local calendar = given > 0 and given or time_of_redis()
 -- What passed since the last beat of anybody, for a server that has not measured it.
 local function pass_time()
   for _, server in ipairs(redis.call('ZRANGE', P .. ':servers', 0, -1)) do
-    if tell(server, 'probe', '', 0, '[]') > 0 then
+    if notify_server(server, 'probe', '', 0, '[]') > 0 then
       -- Who is alive keeps the time. Servers of older versions go by Redis's clock and write down their leases only.
       now = math.max(now, tonumber(redis.call('ZSCORE', P .. ':servers', server)) - LEASE)
       return

@@ -12,5 +12,5 @@ if known[1] and (known[2] == SERVER or is_alive(known[2])) then
 end
 redis.call('DEL', key)
 redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'c', claim, 'd', now + window)
-redis.call('PEXPIRE', key, window + KEPT)
+redis.call('PEXPIRE', key, window + EXTRA_TTL)
 return {'first'}

@@ -49,7 +49,7 @@ local function is_alive(server)
 end
 
 -- The fields of a hash that begin with this character, less it.
-local function marked(key, mark)
+local function fields_marked(key, mark)
   local names = {}
   for _, field in ipairs(redis.call('HKEYS', key)) do
     if string.sub(field, 1, 1) == mark then names[#names + 1] = string.sub(field, 2) end
@@ -68,7 +68,7 @@ local function note_lost(kind, name)
   redis.call('SADD', P .. ':lost', kind .. name)
 end
 
--- Tells the server that holds a connection. Names of channels are never an empty list: cjson could not tell it from a map.
-local function tell(server, ...)
+-- Tells the server that holds a connection. Names of channels are never an empty list: cjson could not notify_server it from a map.
+local function notify_server(server, ...)
   return redis.call('SPUBLISH', TOPICS .. ':s:' .. server, table.concat({...}, '\n'))
 end

@@ -1,7 +1,7 @@
 -- Makes channels, or gives them these settings whole.
-for _, wanted in ipairs(wanted_channels()) do
-  local name, settings = wanted[1], wanted[3]
-  channel(name, wanted[2], settings)
+for _, requested in ipairs(requested_channels()) do
+  local name, settings = requested[1], requested[3]
+  channel(name, requested[2], settings)
   redis.call('HSET', P .. ':c:' .. name, 's', settings)
   note_settings(name, settings)
   local size = tonumber(string.match(settings, '%d+'))

@@ -19,8 +19,8 @@ if owner then redis.call('HDEL', conn, 'z') end
 
 local is_known = redis.call('HEXISTS', user, 'i') == 1
 local state = is_known and state_of(redis.call('HGETALL', user)) or {}
-local first = is_known and {} or lay_over(state, fresh)
-local changed = lay_over(state, given)
+local first = is_known and {} or merge_state(state, fresh)
+local changed = merge_state(state, given)
 if is_too_large(state) then return {'state-too-large'} end
 
 if not is_known then
@@ -42,5 +42,5 @@ if not owner then
   end
 end
 if not redis.call('HGET', conn, 's') then redis.call('ZADD', P .. ':due', now + wait, conn_id) end
-tell_presence(name, join(conn_id, conn, name, wanted_channels()), 'joined')
+announce_presence(name, join(conn_id, conn, name, requested_channels()), 'joined')
 return {'connected', user_record(name)}

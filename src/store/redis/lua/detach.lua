@@ -1,18 +1,18 @@
 -- Clients are gone from this server for now: connection, the turn in which it was attached here (0: unknown), cursor (-1: as
 -- it was), how long it may wait. What was attached anew meanwhile, here or elsewhere, is left as it is.
 for index = 1, tonumber(arg()) do
-  local conn_id, turn, cursor, wait = arg(), arg(), tonumber(arg()), tonumber(arg())
+  local conn_id, attachment_number, cursor, wait = arg(), arg(), tonumber(arg()), tonumber(arg())
   local conn = P .. ':n:' .. conn_id
   local held = redis.call('HMGET', conn, 's', 'w', 'v')
   local server = held[1]
-  if held[3] == turn or turn == '0' and server == SERVER then
+  if held[3] == attachment_number or attachment_number == '0' and server == SERVER then
     if cursor >= 0 then redis.call('HSET', conn, 'c', cursor) end
     -- Nobody's: this server was taken for dead meanwhile, and it is settled when the connection is due.
     if server then
       redis.call('SREM', P .. ':at:' .. server, conn_id)
       redis.call('HDEL', conn, 's', 'k', 'w')
       redis.call('ZADD', P .. ':due', now + wait, conn_id)
-      if held[2] then tell(held[2], 'free', conn_id, 0, '[]') end
+      if held[2] then notify_server(held[2], 'free', conn_id, 0, '[]') end
     end
   end
 end

@@ -12,7 +12,7 @@ if only_due then
   if server or due > now + RETRY then return 0 end
 end
 local changes = {}
-for _, name in ipairs(in_order_made(channels_of(conn))) do changes[#changes + 1] = leave(conn, user, name) end
+for _, name in ipairs(sort_by_creation(channels_of(conn))) do changes[#changes + 1] = leave(conn, user, name) end
 redis.call('DEL', conn)
 redis.call('HDEL', P .. ':v:' .. user, conn_id)
 redis.call('ZREM', P .. ':due', conn_id)
@@ -23,7 +23,7 @@ if redis.call('HINCRBY', P .. ':users', user, -1) == 0 then
 end
 if server then
   redis.call('SREM', P .. ':at:' .. server, conn_id)
-  tell(server, 'dropped', conn_id, head_text(), '[]')
+  notify_server(server, 'dropped', conn_id, head_text(), '[]')
 end
-tell_presence(user, changes, 'parted')
+announce_presence(user, changes, 'parted')
 return 1

@@ -28,7 +28,7 @@ if at[2] ~= run then
 end
 local base = tonumber(at[4])
 if epoch == at[1] and known > base and known < base + LEAP then
-  -- This server has heard of events that Redis has lost: nobody can tell any more what others have missed.
+  -- This server has heard of events that Redis has lost: nobody can notify_server any more what others have missed.
   redis.call('HSET', P, 'epoch', fresh)
   for _, server in ipairs(redis.call('ZRANGE', P .. ':servers', 0, -1)) do
     redis.call('SPUBLISH', TOPICS .. ':s:' .. server, 'epoch')

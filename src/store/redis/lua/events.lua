@@ -1,7 +1,7 @@
 -- An event as it is kept: its number, type, uuid, body and delivery, a line each; once it is edited, four lines more, for
 -- the values of what was edited (empty: not edited).
 
-local function lines_of(text)
+local function split_lines(text)
   local lines = {}
   for line in string.gmatch(text .. '\n', '(.-)\n') do lines[#lines + 1] = line end
   return lines
@@ -41,20 +41,20 @@ local function place_of(list, uuid, type)
 end
 
 -- So many of the oldest are gone.
-local function pass_over(list, count)
+local function drop_oldest(list, count)
   while count > 0 do
     if list.texts[list.first] then count = count - 1 end
     list.first = list.first + 1
   end
 end
 
-local function amend(key, uuid, type, edited)
+local function apply_edit(key, uuid, type, edited)
   -- Places are no indices any more once something was taken out between them.
   if lists[key] and lists[key].has_holes then lists[key] = nil end
   local list = list_at(key)
   local place = place_of(list, uuid, type)
   if not place then return end
-  local lines = lines_of(list.texts[place])
+  local lines = split_lines(list.texts[place])
   for number = 1, 4 do
     local value = edited[number]
     lines[5 + number] = value ~= '' and value or lines[5 + number] or ''
@@ -63,7 +63,7 @@ local function amend(key, uuid, type, edited)
   redis.call('LSET', key, place - list.first, list.texts[place])
 end
 
-local function retract(key, uuid, type)
+local function remove_event(key, uuid, type)
   local list = list_at(key)
   local place = place_of(list, uuid, type)
   if not place then return end
@@ -76,8 +76,8 @@ end
 -- Keeps an event for those who return. owner: the hash that knows how far back the frames reach (l), and that there are any
 -- (f): frames that are missing all the same are lost.
 local function keep_frame(key, owner, capacity, event)
-  if event.type == 'message:edit' then amend(key, event.uuid, 'message', event.edited) end
-  local is_shorter = event.type == 'message:delete' and retract(key, event.uuid, 'message')
+  if event.type == 'message:edit' then apply_edit(key, event.uuid, 'message', event.edited) end
+  local is_shorter = event.type == 'message:delete' and remove_event(key, event.uuid, 'message')
   if capacity < 1 then
     redis.call('HSET', owner, 'l', event.n)
     if is_shorter and redis.call('EXISTS', key) == 0 then redis.call('HDEL', owner, 'f') end
@@ -91,7 +91,7 @@ local function keep_frame(key, owner, capacity, event)
   if list then add(list, event.text) end
   if length > capacity then
     local dropped = redis.call('LPOP', key, length - capacity)
-    if list then pass_over(list, #dropped) end
+    if list then drop_oldest(list, #dropped) end
     local lost = number_of(dropped[#dropped])
     -- Frames that were switched off meanwhile lost later events than these.
     if lost > tonumber(redis.call('HGET', owner, 'l') or 0) then redis.call('HSET', owner, 'l', lost) end
@@ -99,8 +99,8 @@ local function keep_frame(key, owner, capacity, event)
 end
 
 local function keep_history(key, settings, event)
-  if event.type == 'message:edit' then return amend(key, event.uuid, nil, event.edited) end
-  if event.type == 'message:delete' then return retract(key, event.uuid, nil) end
+  if event.type == 'message:edit' then return apply_edit(key, event.uuid, nil, event.edited) end
+  if event.type == 'message:delete' then return remove_event(key, event.uuid, nil) end
   if event.type ~= 'message' or event.no_history or not has(settings, 'h') then return end
   local size = tonumber(string.match(settings, '%d+'))
   if size < 1 then return end

@@ -6,7 +6,7 @@ local function floors_key(name)
   return P .. ':x:' .. name
 end
 
-local function removed_from(name, who)
+local function note_removal(name, who)
   local key, channel = floors_key(name), P .. ':c:' .. name
   redis.call('ZADD', key, -head() - 1, who)
   redis.call('HSETNX', channel, 'x', 1)

@@ -1,11 +1,11 @@
 /** The scripts of this folder, as text. The build puts them into the code, so that no file is read at the start. */
 import adminSessions from './admin-sessions.lua'
 import announce from './announce.lua'
-import answers from './answers.lua'
 import attach from './attach.lua'
 import audience from './audience.lua'
 import audit from './audit.lua'
 import beat from './beat.lua'
+import changeEvents from './change-events.lua'
 import channel from './channel.lua'
 import channels from './channels.lua'
 import claim from './claim.lua'
@@ -23,6 +23,7 @@ import exit from './exit.lua'
 import figures from './figures.lua'
 import findSession from './find-session.lua'
 import floors from './floors.lua'
+import idempotencyCache from './idempotency-cache.lua'
 import join from './join.lua'
 import leave from './leave.lua'
 import listen from './listen.lua'
@@ -38,18 +39,17 @@ import settle from './settle.lua'
 import state from './state.lua'
 import summaries from './summaries.lua'
 import sweep from './sweep.lua'
-import telling from './telling.lua'
 import users from './users.lua'
 
 /** By the name of the file, without its ending. */
 export const LUA = {
   'admin-sessions': adminSessions,
   announce,
-  answers,
   attach,
   audience,
   audit,
   beat,
+  'change-events': changeEvents,
   channel,
   channels,
   claim,
@@ -67,6 +67,7 @@ export const LUA = {
   figures,
   'find-session': findSession,
   floors,
+  'idempotency-cache': idempotencyCache,
   join,
   leave,
   listen,
@@ -82,6 +83,5 @@ export const LUA = {
   state,
   summaries,
   sweep,
-  telling,
   users,
 } as const satisfies Readonly<Record<string, string>>

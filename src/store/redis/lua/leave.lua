@@ -10,11 +10,11 @@ for _, name in ipairs(list()) do
   if change then
     changes[#changes + 1] = change
     names[#names + 1] = name
-    if change[3] then removed_from(name, 'u:' .. user)
+    if change[3] then note_removal(name, 'u:' .. user)
     -- What a client had opened catches up from each joining on in any case.
-    elseif not held[3] then removed_from(name, 'n:' .. conn_id) end
+    elseif not held[3] then note_removal(name, 'n:' .. conn_id) end
   end
 end
-if held[2] and #names > 0 then tell(held[2], 'left', conn_id, head_text(), cjson.encode(names)) end
-tell_presence(user, changes, 'parted')
+if held[2] and #names > 0 then notify_server(held[2], 'left', conn_id, head_text(), cjson.encode(names)) end
+announce_presence(user, changes, 'parted')
 return {user_record(user), names, channels_of(conn)}

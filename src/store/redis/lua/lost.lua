@@ -2,42 +2,42 @@
 -- way of what is not known: the connection is ended, and the client connects anew.
 
 -- Ends a connection with the next sweep, although a client has it open.
-local function condemn(conn_id)
+local function expire_connection(conn_id)
   local conn = P .. ':n:' .. conn_id
   local server = redis.call('HGET', conn, 's')
   if server then
     redis.call('SREM', P .. ':at:' .. server, conn_id)
     redis.call('HDEL', conn, 's', 'k', 'w')
-    tell(server, 'dropped', conn_id, head_text(), '[]')
+    notify_server(server, 'dropped', conn_id, head_text(), '[]')
   end
   redis.call('HSET', conn, 'z', 1)
   redis.call('ZADD', P .. ':due', now, conn_id)
 end
 
 -- Ends those of a user's connections that have this field, at most so many. Answers how many, and whether there may be more.
-local function condemn_some(user, field, most)
-  local condemned = 0
+local function expire_some(user, field, most)
+  local expired = 0
   for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. user)) do
     local facts = redis.call('HMGET', P .. ':n:' .. conn_id, 'u', field, 'z')
     if facts[1] == user and facts[2] and not facts[3] then
-      if condemned == most then return condemned, true end
-      condemn(conn_id)
-      condemned = condemned + 1
+      if expired == most then return expired, true end
+      expire_connection(conn_id)
+      expired = expired + 1
     end
   end
-  return condemned, false
+  return expired, false
 end
 
-local function condemn_user(name, most)
-  local _, more = condemn_some(name, 'u', most)
+local function expire_user(name, most)
+  local _, more = expire_some(name, 'u', most)
   return more
 end
 
-local function condemn_members(name, most)
+local function expire_members(name, most)
   for _, user in ipairs(redis.call('HKEYS', P .. ':m:' .. name)) do
-    local condemned, more = condemn_some(user, '#' .. name, most)
+    local expired, more = expire_some(user, '#' .. name, most)
     if more then return true end
-    most = most - condemned
+    most = most - expired
   end
   return false
 end
@@ -57,9 +57,9 @@ local function settle_lost(most)
   local kind, name, more = string.sub(entry, 1, 1), string.sub(entry, 2), false
   -- It may have been made anew meanwhile.
   if kind == 'u' then
-    if redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 0 then more = condemn_user(name, most) end
+    if redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 0 then more = expire_user(name, most) end
   elseif redis.call('HEXISTS', P .. ':c:' .. name, 's') == 0 then
-    more = condemn_members(name, most)
+    more = expire_members(name, most)
     if not more then clear_channel(name) end
   end
   if not more then redis.call('SREM', P .. ':lost', entry) end

@@ -2,9 +2,9 @@
 local once = arg()
 
 -- What is forgotten is listed by when. The time of Redis itself is the last resort: it may step.
-local function is_told_before()
+local function is_published_before()
   local key, names = P .. ':o:' .. once, P .. ':once'
-  local is_new = redis.call('SET', key, '', 'NX', 'PX', ONCE + KEPT)
+  local is_new = redis.call('SET', key, '', 'NX', 'PX', ONCE + EXTRA_TTL)
   local until_then = tonumber(redis.call('ZSCORE', names, once) or 0)
   -- One that is not listed is of an older version.
   if until_then > now or not is_new and until_then == 0 then return true end
@@ -12,7 +12,7 @@ local function is_told_before()
   return false
 end
 
-if once ~= '' and ONCE > 0 and is_told_before() then return 0 end
+if once ~= '' and ONCE > 0 and is_published_before() then return 0 end
 
 local counts = {messages = 0, deliveries = 0}
 -- What a script asks of a channel does not change while it runs, but for what it changes itself.
@@ -56,7 +56,7 @@ local function to_channel(name, event)
   if event.type == 'message' then
     counts.deliveries = counts.deliveries + audience(name, known.connections, event)
   end
-  address(name, event)
+  set_audience(name, event)
   announce_in(name, known.settings, event)
 end
 
@@ -64,7 +64,7 @@ end
 local function announce_to(users, event)
   local servers, listened = {}, {}
   for _, name in ipairs(users) do
-    for _, server in ipairs(marked(P .. ':u:' .. name, '@')) do
+    for _, server in ipairs(fields_marked(P .. ':u:' .. name, '@')) do
       if not listened[server] then
         listened[server] = {}
         servers[#servers + 1] = server
@@ -73,7 +73,7 @@ local function announce_to(users, event)
     end
   end
   for _, server in ipairs(servers) do
-    if tell(server, 'event', cjson.encode(listened[server]), event.text) == 0 then
+    if notify_server(server, 'event', cjson.encode(listened[server]), event.text) == 0 then
       -- It does not listen any more; should it be there again, it says so anew.
       for _, name in ipairs(listened[server]) do redis.call('HDEL', P .. ':u:' .. name, '@' .. server) end
     end
@@ -90,7 +90,7 @@ local function to_users(names, event)
     seen[name] = true
   end
   if #known == 0 then return end
-  number(event)
+  assign_number(event)
   for _, name in ipairs(known) do
     local connections = tonumber(redis.call('HGET', P .. ':users', name) or 0)
     if event.type == 'message' then counts.deliveries = counts.deliveries + connections end

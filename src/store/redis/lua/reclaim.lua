@@ -1,14 +1,14 @@
--- This server has lost touch, or was taken for dead, and is back. What it held in its latest turn is its own; answers of
+-- This server has lost touch, or was taken for dead, and is back. What it held in its latest turn is its own; replies of
 -- each connection which channels it is in, or that it is another's or nobody's by now.
-local answers = {}
+local replies = {}
 for index = 1, tonumber(arg()) do
-  local conn_id, kind, turn = arg(), arg(), arg()
+  local conn_id, kind, attachment_number = arg(), arg(), arg()
   local conn = P .. ':n:' .. conn_id
   local held = redis.call('HMGET', conn, 'u', 's', 'v')
   if not held[1] then
-    answers[index] = {'dropped', conn_id, {}}
-  elseif held[3] ~= turn then
-    answers[index] = {'moved', conn_id, {}}
+    replies[index] = {'dropped', conn_id, {}}
+  elseif held[3] ~= attachment_number then
+    replies[index] = {'moved', conn_id, {}}
   else
     -- By the name that it had, by its new one, or by none since it was taken for dead.
     if held[2] ~= SERVER then
@@ -17,7 +17,7 @@ for index = 1, tonumber(arg()) do
       redis.call('ZREM', P .. ':due', conn_id)
       redis.call('SADD', P .. ':at:' .. SERVER, conn_id)
     end
-    answers[index] = {'is-in', conn_id, joined_of(conn)}
+    replies[index] = {'is-in', conn_id, joined_of(conn)}
   end
 end
-return answers
+return replies

@@ -49,7 +49,7 @@ local function user_record(name)
 end
 
 -- Channels, in the order in which they were made.
-local function in_order_made(names)
+local function sort_by_creation(names)
   local made = {}
   for _, name in ipairs(names) do made[name] = tonumber(redis.call('HGET', P .. ':c:' .. name, 'o') or 0) end
   table.sort(names, function(one, other) return made[one] < made[other] end)
@@ -64,7 +64,7 @@ local function user_of(conn)
 end
 
 local function channels_of(conn)
-  return marked(conn, '#')
+  return fields_marked(conn, '#')
 end
 
 -- name and since of each
@@ -79,13 +79,13 @@ local function joined_of(conn)
   return joined
 end
 
--- How many of these changes `tell_presence` tells.
-local function told_of(changes)
-  local told = 0
+-- How many of these changes `announce_presence` tells.
+local function count_presence_events(changes)
+  local announced = 0
   for _, change in ipairs(changes) do
-    if change[3] and has(change[2], 'p') then told = told + 1 end
+    if change[3] and has(change[2], 'p') then announced = announced + 1 end
   end
-  return told
+  return announced
 end
 
 -- channels: {name, uuid, settings}, each name once. Answers of those that it was not in: name, settings, and whether the
@@ -95,9 +95,9 @@ local function join(conn_id, conn, user, channels)
   -- Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
   local since = held[2] and head() or 0
   local changes, names = {}, {}
-  for _, wanted in ipairs(channels) do
-    local name = wanted[1]
-    local settings, has_floors = channel(name, wanted[2], wanted[3])
+  for _, requested in ipairs(channels) do
+    local name = requested[1]
+    local settings, has_floors = channel(name, requested[2], requested[3])
     if redis.call('HSETNX', conn, '#' .. name, since) == 1 then
       local floor = has_floors and floor_at_joining(name, user, conn_id) or 0
       if floor > since then redis.call('HSET', conn, '#' .. name, floor) end
@@ -110,12 +110,12 @@ local function join(conn_id, conn, user, channels)
     end
   end
   -- The user is not told of its own joining: in a channel without frames that would be a gap for nothing.
-  local own = held[2] and told_of(changes) or 0
+  local own = held[2] and count_presence_events(changes) or 0
   if own > 0 then
     since = since + own
     for _, name in ipairs(names) do redis.call('HSET', conn, '#' .. name, since) end
   end
-  if held[1] and #names > 0 then tell(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names)) end
+  if held[1] and #names > 0 then notify_server(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names)) end
   return changes, names
 end
 
@@ -134,13 +134,13 @@ local function leave(conn, user, name)
 end
 
 -- channels of a request: name, uuid, settings each
-local function wanted_channels()
+local function requested_channels()
   local channels, seen = {}, {}
   for index = 1, tonumber(arg()) do
-    local wanted = {arg(), arg(), arg()}
-    if not seen[wanted[1]] then
-      seen[wanted[1]] = true
-      channels[#channels + 1] = wanted
+    local requested = {arg(), arg(), arg()}
+    if not seen[requested[1]] then
+      seen[requested[1]] = true
+      channels[#channels + 1] = requested
     end
   end
   return channels

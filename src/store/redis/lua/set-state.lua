@@ -7,7 +7,7 @@ if redis.call('HEXISTS', user, 'i') == 0 then
   return false
 end
 local state = state_of(redis.call('HGETALL', user))
-local changed = lay_over(state, given)
+local changed = merge_state(state, given)
 if is_too_large(state) then return 'state-too-large' end
 write_state(user, changed)
 if has_keys then redis.call('HSET', user, 'k', public_keys) end
@@ -40,5 +40,5 @@ elseif not are_all or notifying > 0 then
     end
   end
 end
-tell_state(name, changed, in_order_made(notify))
+announce_state(name, changed, sort_by_creation(notify))
 return {user_record(name), changed}

@@ -9,7 +9,7 @@ local AT_ONCE = 500
 
 local function keep()
   redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'a', answer, 'd', now + window)
-  redis.call('PEXPIRE', key, window + KEPT)
+  redis.call('PEXPIRE', key, window + EXTRA_TTL)
   local is_new = redis.call('ZADD', ANSWERS, now + window, size .. ':' .. name) == 1
   -- A list that begins is all there is.
   if redis.call('ZCARD', ANSWERS) == 1 then redis.call('HSET', P, 'answers', size)
@@ -26,8 +26,8 @@ end
 
 -- Another server may have made a claim of its own meanwhile, because this one was taken for dead.
 if redis.call('HGET', key, 'c') ~= claim then return 0 end
-local waiting = marked(key, '@')
+local waiting = fields_marked(key, '@')
 redis.call('DEL', key)
 if size > 0 and window > 0 then keep() end
-for _, server in ipairs(waiting) do tell(server, 'settled', name, answer) end
+for _, server in ipairs(waiting) do notify_server(server, 'settled', name, answer) end
 return 1

@@ -18,7 +18,7 @@ local function is_too_large(state)
 end
 
 -- Lays keys and values over a state; answers those that changed. Null for a key that is not there changes nothing.
-local function lay_over(state, given)
+local function merge_state(state, given)
   local changed = {}
   for index = 1, #given, 2 do
     local key, value = given[index], given[index + 1]

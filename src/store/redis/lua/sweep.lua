@@ -52,24 +52,24 @@ end
 
 -- After a time in which Redis itself was away everybody's lease has run out. Only a server that has renewed its own all
 -- the time, for as long as a lease lasts, may say that another has not.
-local is_steady = now - last_beat < PATIENCE and now - steady_since >= LEASE
+local is_steady = now - last_beat < MAX_BEAT_GAP and now - steady_since >= LEASE
 if is_steady then
   for _, dead in ipairs(redis.call('ZRANGE', P .. ':servers', '-inf', '(' .. now, 'BYSCORE')) do
     redis.call('ZREM', P .. ':servers', dead)
     redis.call('SADD', P .. ':graves', dead)
   end
 end
-local grave = redis.call('SRANDMEMBER', P .. ':graves')
-if grave then
-  local left = redis.call('SPOP', P .. ':at:' .. grave, most)
+local dead_server = redis.call('SRANDMEMBER', P .. ':graves')
+if dead_server then
+  local left = redis.call('SPOP', P .. ':at:' .. dead_server, most)
   for _, conn_id in ipairs(left) do
     local conn = P .. ':n:' .. conn_id
-    if redis.call('HGET', conn, 's') == grave then
+    if redis.call('HGET', conn, 's') == dead_server then
       redis.call('HDEL', conn, 's', 'k', 'w')
       redis.call('ZADD', P .. ':due', now + orphan_wait, conn_id)
     end
   end
-  if #left < most then redis.call('SREM', P .. ':graves', grave) end
+  if #left < most then redis.call('SREM', P .. ':graves', dead_server) end
   more = 1
 end
 return {connections, more}

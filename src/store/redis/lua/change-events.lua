@@ -3,12 +3,12 @@
 local TIMESTAMP, UUID = arg(), arg()
 
 local json = cjson.encode
-local told = 0
+local event_count = 0
 
 -- Each event has a UUID of its own.
 local function next_uuid()
-  local first = (tonumber(string.sub(UUID, 1, 8), 16) + told) % 2 ^ 32
-  told = told + 1
+  local first = (tonumber(string.sub(UUID, 1, 8), 16) + event_count) % 2 ^ 32
+  event_count = event_count + 1
   return string.format('%08x', first) .. string.sub(UUID, 9)
 end
 
@@ -20,9 +20,9 @@ local function without_escapes(text)
 end
 
 -- What others may see of a user: the state, as JSON, and its keys.
-local shown = {}
-local function shown_of(user)
-  if shown[user] then return shown[user] end
+local public_states = {}
+local function public_state_of(user)
+  if public_states[user] then return public_states[user] end
   local record, keys, parts = redis.call('HGETALL', P .. ':u:' .. user), {}, {}
   for index = 1, #record, 2 do
     if record[index] == 'k' then
@@ -32,8 +32,8 @@ local function shown_of(user)
   for index = 1, #record, 2 do
     if keys[without_escapes(record[index])] then parts[#parts + 1] = record[index] .. ':' .. record[index + 1] end
   end
-  shown[user] = {state = '{' .. table.concat(parts, ',') .. '}', keys = keys}
-  return shown[user]
+  public_states[user] = {state = '{' .. table.concat(parts, ',') .. '}', keys = keys}
+  return public_states[user]
 end
 
 -- Some users of a channel, and how many there are, where that is told.
@@ -41,14 +41,14 @@ local function present_in(name, settings)
   if not has(settings, 'l') then return '[]', '' end
   local cards = {}
   for index, user in ipairs(some_members(name, PRESENCE_LIST_LIMIT)) do
-    cards[index] = '{"user":' .. json(user) .. ',"state":' .. shown_of(user).state .. '}'
+    cards[index] = '{"user":' .. json(user) .. ',"state":' .. public_state_of(user).state .. '}'
   end
   local total = redis.call('HLEN', P .. ':m:' .. name)
   return '[' .. table.concat(cards, ',') .. ']', ',"users_total":' .. total
 end
 
 -- fields: what comes behind type and uuid
-local function tell_channel(name, settings, type, fields, delivery)
+local function announce_change(name, settings, type, fields, delivery)
   local uuid = next_uuid()
   local body = '{"type":"' .. type .. '","uuid":"' .. uuid .. '",' .. fields .. '}'
   redis.call('HSET', P .. ':c:' .. name, 'a', wall())
@@ -56,22 +56,22 @@ local function tell_channel(name, settings, type, fields, delivery)
 end
 
 -- changes: {name, settings, whether the user came with it, or went} each
-local function tell_presence(user, changes, action)
+local function announce_presence(user, changes, action)
   local delivery = '{"pmUsers":[],"excludeUsers":[' .. json(user) .. '],"noHistory":false}'
   for _, change in ipairs(changes) do
     local name, settings = change[1], change[2]
     if change[3] and has(settings, 'p') then
       local users, total = present_in(name, settings)
-      tell_channel(name, settings, 'presence', '"user":' .. json(user) .. ',"users":' .. users .. total
+      announce_change(name, settings, 'presence', '"user":' .. json(user) .. ',"users":' .. users .. total
         .. ',"timestamp":"' .. TIMESTAMP .. '","channel":' .. json(name) .. ',"message":{"action":"' .. action
-        .. '"},"state":' .. (action == 'joined' and shown_of(user).state or 'null'), delivery)
+        .. '"},"state":' .. (action == 'joined' and public_state_of(user).state or 'null'), delivery)
     end
   end
 end
 
 -- changed: keys and values, each in JSON
-local function tell_state(user, changed, channels)
-  local public, parts = shown_of(user), {}
+local function announce_state(user, changed, channels)
+  local public, parts = public_state_of(user), {}
   for index = 1, #changed, 2 do
     if public.keys[without_escapes(changed[index])] then
       parts[#parts + 1] = '{"key":' .. changed[index] .. ',"value":' .. changed[index + 1] .. '}'
@@ -81,7 +81,7 @@ local function tell_state(user, changed, channels)
   for _, name in ipairs(channels) do
     local settings = redis.call('HGET', P .. ':c:' .. name, 's')
     if settings then
-      tell_channel(name, settings, 'user_state_change', '"user":' .. json(user) .. ',"timestamp":"' .. TIMESTAMP
+      announce_change(name, settings, 'user_state_change', '"user":' .. json(user) .. ',"timestamp":"' .. TIMESTAMP
         .. '","channel":' .. json(name) .. ',"message":' .. message, '')
     else note_lost('c', name) end
   end
