@@ -1,3 +1,3 @@
--- The open sessions of the admin pages, by when they end. Each run of Redis has a key of its own: a Redis that comes back with
--- an older copy, or a replica that takes over, does not know which of the sessions it finds have ended since.
+-- The open sessions of the admin panel, by expiry. Each run of Redis has a separate key: after a restart from an older
+-- copy, or a failover to a replica, Redis does not know which of the sessions it finds have ended since.
 local SESSIONS = P .. ':admin:' .. ARGV[3] .. ':' .. (redis.call('HGET', P, 'base') or '')

@@ -1,12 +1,12 @@
--- Events get their numbers here, and go to a channel.
+-- Numbers events, and announces them in a channel.
 
--- event: type, uuid, and rest, which is body and delivery.
+-- event: type, uuid, and rest (body and delivery).
 local function assign_number(event)
   event.n = redis.call('HINCRBY', P, 'head', 1)
   event.text = string.format('%.0f', event.n) .. '\n' .. event.type .. '\n' .. event.uuid .. '\n' .. event.rest
 end
 
--- The channel is known, and has these settings.
+-- The channel has to exist and have these settings.
 local function announce_in(name, settings, event)
   assign_number(event)
   keep_history(P .. ':h:' .. name, settings, event)

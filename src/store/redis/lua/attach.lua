@@ -1,6 +1,7 @@
--- A client opened a connection at this server. One that another server holds is asked for first. Whoever asks again
--- ('told': something has changed; 'late': nothing came in time) may find that a client came to yet another server
--- meanwhile. Who is late takes it by force.
+-- Attaches a connection that a client opened on this server. If another server holds it, that server is first asked to
+-- hand it over. attempt: 'first', 'told' (something has changed), or 'late' (the handover timed out). A repeated
+-- attempt is 'superseded' if a client opened the connection on yet another server meanwhile. A late attempt takes it by
+-- force.
 local conn_id, kind, attempt = arg(), arg(), arg()
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's', 'k', 'c', 'r', 'w', 'v', 'z')
@@ -8,13 +9,13 @@ local server, waiting = held[2], held[6]
 local user = not held[8] and user_of(conn)
 if not user then return {'unknown'} end
 
--- Whether anybody heard it. Nobody does where that server is dead, or has lost Redis and does not know of this yet: then
--- it finds out by its turn.
+-- Returns whether the holder received the message. It does not if it is dead, or has lost Redis without noticing yet.
+-- In that case its attachment number shows later that it lost the connection (reclaim.lua).
 local function notify_holder(type)
   return notify_server(server, type, conn_id, held[7] or 0, '[]') > 0
 end
 
--- What to answer while it is the holder's; nil if it can be taken.
+-- The outcome if the holder keeps the connection; nil if this server can take it.
 local function refusal()
   if attempt ~= 'first' and waiting ~= SERVER then return 'superseded' end
   if attempt == 'told' and notify_holder('probe') then return 'held' end
@@ -31,12 +32,12 @@ if server and server ~= SERVER then
   local answer = is_alive(server) and refusal()
   if answer then return {answer} end
   redis.call('SREM', P .. ':at:' .. server, conn_id)
-  -- It may not have heard that it was asked, and goes on serving its client.
+  -- The holder may have missed the request and may still serve its client.
   notify_holder('moved')
 end
--- Which attachment this is, of all there ever were: a server that is asked for an older one does not let go of a newer one.
+-- Fencing token, unique in the installation: a server that is asked to hand over an older attachment keeps a newer one.
 local attachment_number = tonumber(held[7] or 0)
--- A poll beside a stream of the same server takes nothing over.
+-- A poll does not take over from a stream on the same server.
 if server ~= SERVER or kind == 'stream' or held[3] ~= 'stream' then
   attachment_number = redis.call('HINCRBY', P, 'turns', 1)
   redis.call('HSET', conn, 's', SERVER, 'k', kind, 'r', 1, 'v', attachment_number)

@@ -1,30 +1,30 @@
--- Whom an edit or a delete in a channel is for, see store/audience.ts.
+-- The audience of an edit or a delete in a channel, see store/audience.ts.
 
--- The users that the last line of an event names: those it is for, and those it is not for.
-local function named_in(delivery)
+-- The users in the delivery line of an event: its recipients, and the excluded users.
+local function users_in(delivery)
   if delivery == '' then return {}, {} end
-  -- What follows is not about users, and may be anything that somebody wrote.
-  local named = cjson.decode(string.match(delivery, '^(.-),"noHistory":') .. '}')
-  return named.pmUsers, named.excludeUsers
+  -- The rest does not concern users, and may contain any text that a client wrote.
+  local users = cjson.decode(string.match(delivery, '^(.-),"noHistory":') .. '}')
+  return users.pmUsers, users.excludeUsers
 end
 
--- An empty list would be an empty map.
+-- cjson would encode an empty list as an object.
 local function json_list(names)
   return #names == 0 and '[]' or cjson.encode(names)
 end
 
--- What is known of a message: itself, and where several have the uuid the first of them; else what was told of it last.
+-- The stored message with this uuid, the oldest of several. If there is none, the last edit or delete of it.
 local function original_of(name, uuid)
   local history, frames = list_at(P .. ':h:' .. name), list_at(P .. ':f:' .. name)
-  local shown, kept = place_of(history, uuid, nil), place_of(frames, uuid, 'message')
+  local shown, kept = position_of(history, uuid, nil), position_of(frames, uuid, 'message')
   shown, kept = shown and history.texts[shown], kept and frames.texts[kept]
   if shown and kept then return number_of(shown) < number_of(kept) and shown or kept end
   if shown or kept then return shown or kept end
   local announced = frames.at[uuid] or {}
   for index = #announced, 1, -1 do
-    local place = announced[index]
-    local is_change = frames.types[place] == 'message:edit' or frames.types[place] == 'message:delete'
-    if place >= frames.first and frames.texts[place] and is_change then return frames.texts[place] end
+    local position = announced[index]
+    local is_change = frames.types[position] == 'message:edit' or frames.types[position] == 'message:delete'
+    if position >= frames.first and frames.texts[position] and is_change then return frames.texts[position] end
   end
 end
 
@@ -33,7 +33,7 @@ local function set_audience(name, event)
   if not is_change or #event.pm > 0 then return end
   local original = original_of(name, event.uuid)
   if not original then return end
-  local pm, excluded = named_in(split_lines(original)[5])
+  local pm, excluded = users_in(split_lines(original)[5])
   if #pm == 0 and #excluded == 0 then return end
   local seen = {}
   for _, user in ipairs(excluded) do seen[user] = true end

@@ -1,13 +1,13 @@
--- Looks at some of all keys, wherever the last look ended, and puts right what does not agree with the others: the rest of
--- what is noticed in passing, in a Redis that takes keys away by itself. Each rule is about what every script leaves behind.
--- Answers how many repairs it made, and 1 if there is more to do at once; nothing if Redis does not allow to look.
+-- Checks a few keys, from where the last check ended, and repairs those that contradict others. Redis may have evicted
+-- keys, and other scripts notice only losses that they come across. Each rule is an invariant that all scripts keep.
+-- Returns the number of repairs, and 1 if there is more to do at once. Returns nil if Redis does not allow SCAN.
 local most, orphan_wait, is_urgent = tonumber(arg()), tonumber(arg()), arg() == '1'
--- How many of a large set are looked at.
+-- Number of members that are checked in a large set.
 local SAMPLE = 200
--- A server looks this often, unless there is something wrong.
+-- Milliseconds between two checks, by whichever server, unless something is wrong.
 local PACE = 400
 
--- Where the last look ended, and when; rounds in which more is looked at; which round it is.
+-- Where and when the last check ended, the number of urgent rounds left, and the current round.
 local state = redis.call('HMGET', P, 'looked', 'lookedAt', 'urgent', 'round')
 local urgent = is_urgent and 2 or tonumber(state[3] or 0)
 if urgent < 1 and now - tonumber(state[2] or 0) < PACE then return {0, 0} end
@@ -21,7 +21,7 @@ local function ensure(command, key, ...)
   if redis.call(command, key, ...) > 0 then repaired() end
 end
 
--- Kind and name of a key: what comes after P.
+-- Splits what follows P in a key into kind and name.
 local function split_key(key)
   local rest = string.sub(key, #P + 2)
   local colon = string.find(rest, ':', 1, true)
@@ -44,7 +44,7 @@ local function count_of(user)
   return tonumber(redis.call('HGET', P .. ':users', user) or 0)
 end
 
--- The connections of a user are all listed. What counts them is the list, or else a second witness of it.
+-- Whether the list of a user's connections is complete. The count in `users` is kept separately, and confirms it.
 local function are_all_listed(user)
   return redis.call('HLEN', P .. ':v:' .. user) == count_of(user)
 end
@@ -109,12 +109,12 @@ end
 function audit.u(user)
   local count = redis.call('HGET', P .. ':users', user)
   if is_missing_user(user) then
-    -- A server may listen to somebody who is gone.
+    -- A server may listen to a user that does not exist any more.
     if not count and redis.call('EXISTS', P .. ':v:' .. user) == 0 then redis.call('DEL', P .. ':u:' .. user) end
   elseif not count then set_count(user, redis.call('HLEN', P .. ':v:' .. user))
   elseif tonumber(count) < 1 and not redis.call('ZSCORE', P .. ':idle:u', user) then set_count(user, 0)
   elseif tonumber(count) > redis.call('HLEN', P .. ':v:' .. user) then
-    -- Its connections list themselves again, if they are there; what is still missing after a round is gone.
+    -- Connections that exist are listed again by audit.n. Those still missing after a whole round are gone.
     local rounds, round = P .. ':doubts', tonumber(redis.call('HGET', P, 'round') or 0)
     local since = tonumber(redis.call('HGET', rounds, user) or round)
     redis.call('HSETNX', rounds, user, round)
@@ -130,7 +130,7 @@ function audit.c(name)
   ensure('ZADD', P .. ':channels', 'NX', facts[2], name)
   if has(facts[1], 's') then ensure('SADD', P .. ':notify', name) end
   local count = tonumber(facts[3])
-  -- Adding up holds up everybody else.
+  -- Adding up a large hash would block Redis.
   if urgent > 0 or redis.call('HLEN', P .. ':m:' .. name) <= 10 * SAMPLE then count = connections_in(name) end
   if tonumber(facts[3]) ~= count then
     redis.call('HSET', key, 'n', count)
@@ -162,7 +162,7 @@ function audit.m(name)
   end
 end
 
--- What belongs to a channel that is not known.
+-- For data of a channel: the channel itself may be lost.
 local function check_channel_exists(name)
   if not has_channel(name) then note_lost('c', name) end
 end
@@ -191,7 +191,7 @@ function audit.o(once)
   ensure('ZADD', P .. ':once', 'NX', now + ONCE, once)
 end
 
--- Names that stand in the lists of all and nowhere else: what they belonged to was lost with everything that speaks of it.
+-- Removes names that are left only in the lists of all users and channels: everything else about them was lost.
 local function check_names()
   for _, user in ipairs(redis.call('HRANDFIELD', P .. ':users', SAMPLE)) do
     if is_missing_user(user) and redis.call('EXISTS', P .. ':v:' .. user) == 0 then
@@ -205,7 +205,7 @@ local function check_names()
   end
 end
 
--- The end of a round. What cannot be put right a little at a time is counted, if there was anything to put right.
+-- Ends a round. Totals cannot be repaired key by key, so they are counted again, if there was anything to repair.
 local function end_round(round)
   redis.call('HSET', P, 'round', round + 1, 'notifying', redis.call('SCARD', P .. ':notify'))
   if round % 4 == 0 then redis.call('DEL', P .. ':doubts') end
@@ -224,7 +224,7 @@ for _, key in ipairs(page[2]) do
   if kind and audit[kind] then audit[kind](name) end
 end
 if page[1] == '0' then check_names() end
--- What is in doubt is settled by the rounds after this one.
+-- The next rounds settle doubts.
 if repairs > 0 or has_doubts then urgent = 2 end
 redis.call('HSET', P, 'looked', page[1], 'lookedAt', now, 'urgent', urgent)
 if page[1] == '0' then end_round(tonumber(state[4] or 0)) end

@@ -1,13 +1,13 @@
--- This server is alive. Answers 1 if the others know it, the head, the installation's time, and the calendar. A server that
--- was taken for dead has to begin again, with another name: what it held is being let go of.
+-- Renews the lease of this server. Returns 1 if the other servers know it, the head, the installation's time, and the
+-- calendar. A server that was presumed dead has to start again under another name: its connections are being released.
 local begins, given = arg() == '1', tonumber(arg())
 local calendar = given > 0 and given or time_of_redis()
 
--- What passed since the last beat of anybody, for a server that has not measured it.
+-- Adds the time since the last beat of any server, for a server that has no estimate yet.
 local function pass_time()
   for _, server in ipairs(redis.call('ZRANGE', P .. ':servers', 0, -1)) do
     if notify_server(server, 'probe', '', 0, '[]') > 0 then
-      -- Who is alive keeps the time. Servers of older versions go by Redis's clock and write down their leases only.
+      -- A live server keeps the time. Servers of older versions use Redis's clock and store only their leases.
       now = math.max(now, tonumber(redis.call('ZSCORE', P .. ':servers', server)) - LEASE)
       return
     end
@@ -19,7 +19,7 @@ end
 if ESTIMATE == 0 then pass_time() end
 redis.call('HSET', P, 'clock', now, 'seen', calendar)
 
--- What cannot be found out elsewhere, should Redis take away the root.
+-- Fields that cannot be reconstructed if Redis evicts the root.
 local SPARE = {'epoch', 'head', 'base', 'made', 'turns', 'messages', 'deliveries', 'answers', 'forgotten', 'clock', 'seen'}
 local spare = {}
 for index, value in ipairs(redis.call('HMGET', P, unpack(SPARE))) do

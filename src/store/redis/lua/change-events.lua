@@ -1,25 +1,26 @@
--- What a change brings with it is told by the script that makes it: nobody comes or goes untold, whatever happens next.
--- The events are those of store/telling.ts. A script that tells is asked with the time and a UUID in front.
+-- The script that makes a change also announces it: no user joins or leaves without an event, whatever happens next.
+-- The events are those of store/change-events.ts. The first arguments of these scripts are the time and a UUID.
 local TIMESTAMP, UUID = arg(), arg()
 
 local json = cjson.encode
 local event_count = 0
 
--- Each event has a UUID of its own.
+-- Derives a different UUID for each event.
 local function next_uuid()
   local first = (tonumber(string.sub(UUID, 1, 8), 16) + event_count) % 2 ^ 32
   event_count = event_count + 1
   return string.format('%08x', first) .. string.sub(UUID, 9)
 end
 
--- A JSON string, or a list of them, in which a quote begins or ends one. Nothing else in JSON has a control character.
+-- Replaces the escapes in a JSON string, or in a list of strings, so that each quote begins or ends a string. JSON has
+-- no other control characters, so \1 is unambiguous.
 local function without_escapes(text)
   return (string.gsub(text, '\\(.)', function(escaped)
     return '\1' .. (escaped == '"' and 'q' or escaped)
   end))
 end
 
--- What others may see of a user: the state, as JSON, and its keys.
+-- Returns the public state of a user as JSON, and its keys.
 local public_states = {}
 local function public_state_of(user)
   if public_states[user] then return public_states[user] end
@@ -36,7 +37,7 @@ local function public_state_of(user)
   return public_states[user]
 end
 
--- Some users of a channel, and how many there are, where that is told.
+-- Returns some users of a channel, and their total, if presence is announced with user lists.
 local function present_in(name, settings)
   if not has(settings, 'l') then return '[]', '' end
   local cards = {}
@@ -47,7 +48,7 @@ local function present_in(name, settings)
   return '[' .. table.concat(cards, ',') .. ']', ',"users_total":' .. total
 end
 
--- fields: what comes behind type and uuid
+-- fields: what follows type and uuid
 local function announce_change(name, settings, type, fields, delivery)
   local uuid = next_uuid()
   local body = '{"type":"' .. type .. '","uuid":"' .. uuid .. '",' .. fields .. '}'
@@ -55,7 +56,7 @@ local function announce_change(name, settings, type, fields, delivery)
   announce_in(name, settings, {type = type, uuid = uuid, rest = body .. '\n' .. delivery})
 end
 
--- changes: {name, settings, whether the user came with it, or went} each
+-- changes: {name, settings, whether it was the user's first connection there, or the last} each
 local function announce_presence(user, changes, action)
   local delivery = '{"pmUsers":[],"excludeUsers":[' .. json(user) .. '],"noHistory":false}'
   for _, change in ipairs(changes) do

@@ -1,11 +1,11 @@
--- What every script needs that looks at a channel. Each function costs each script that has it some of its time.
+-- Shared by all scripts that read a channel. Each function here costs time in each of these scripts.
 
--- In settings each flag is a letter and history_size is digits, see encoding.ts.
+-- In settings, each flag is a letter and history_size is digits, see encoding.ts.
 local function has(settings, flag)
   return settings and string.find(settings, flag, 1, true) ~= nil
 end
 
--- To be called when something happened in a channel that may be empty.
+-- Restarts the idle time of an empty channel. To be called when something happened in a channel that may be empty.
 local function touch_channel(name)
   if redis.call('HGET', P .. ':c:' .. name, 'n') == '0' then
     redis.call('ZADD', P .. ':idle:c', now + GC_CHANNELS, name)

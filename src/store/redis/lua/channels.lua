@@ -1,4 +1,4 @@
--- Channels by name, and their users where they are asked for and not too many.
+-- Returns channels by name, and their users if they are requested and not too many.
 local with_users, with_history, most_users = arg() == '1', arg() == '1', tonumber(arg())
 local found, users, seen, total = {}, {}, {}, 0
 for _, name in ipairs(list()) do

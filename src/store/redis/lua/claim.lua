@@ -1,6 +1,6 @@
--- A request that may have been sent before: the first asks for the right to do it, the others wait for its answer.
--- Fields of a claim: f fingerprint, o the server that does it, c which claim it is, a its answer, d until when it holds;
--- @<server> for servers that wait.
+-- Claims an idempotency key. The first request is executed; repeats wait for its answer.
+-- Fields of a claim: f fingerprint, o server that executes the request, c id of the claim, a answer, d deadline,
+-- @<server> for each server that waits.
 local key, fingerprint, claim, window = P .. ':a:' .. arg(), arg(), arg(), tonumber(arg())
 local known = redis.call('HMGET', key, 'f', 'o', 'a', 'd')
 if known[4] and tonumber(known[4]) <= now then known = {} end

@@ -1,4 +1,4 @@
--- Makes channels, or gives them these settings whole.
+-- Creates channels, or replaces all of their settings.
 for _, requested in ipairs(requested_channels()) do
   local name, settings = requested[1], requested[3]
   channel(name, requested[2], settings)

@@ -1,6 +1,6 @@
--- Makes or updates a user, makes a connection or keeps the one of that id, and joins channels.
+-- Creates or updates a user, creates a connection or keeps the one with that id, and joins channels.
 
--- Servers that have clients of a user who was lost go on listening to it.
+-- Servers with clients of a user that was lost continue to listen to it.
 local function listen_again(name)
   for _, known in ipairs(redis.call('HKEYS', P .. ':v:' .. name)) do
     local server = redis.call('HGET', P .. ':n:' .. known, 's')
@@ -14,7 +14,7 @@ local conn, user = P .. ':n:' .. conn_id, P .. ':u:' .. name
 
 local owner = redis.call('HGET', conn, 'u')
 if owner and owner ~= name then return {'taken'} end
--- It was to be ended, because something was lost that is given again.
+-- The connection was to be ended because of lost data. This request brings the data again.
 if owner then redis.call('HDEL', conn, 'z') end
 
 local is_known = redis.call('HEXISTS', user, 'i') == 1

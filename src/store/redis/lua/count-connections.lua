@@ -1,4 +1,4 @@
--- Counts the users who are connected, and their connections, from the list of all users. It looks at each of them.
+-- Counts connected users and their connections. Reads the whole list of users.
 local function count_connections()
   local connected, connections = 0, 0
   for _, count in ipairs(redis.call('HVALS', P .. ':users')) do

@@ -1,5 +1,6 @@
--- Clients are gone from this server for now: connection, the turn in which it was attached here (0: unknown), cursor (-1: as
--- it was), how long it may wait. What was attached anew meanwhile, here or elsewhere, is left as it is.
+-- Detaches connections whose clients are gone for now. For each: connection, attachment number (0: unknown), cursor
+-- (-1: keep it), how long it may wait. A connection that was attached again meanwhile, here or elsewhere, does not
+-- change.
 for index = 1, tonumber(arg()) do
   local conn_id, attachment_number, cursor, wait = arg(), arg(), tonumber(arg()), tonumber(arg())
   local conn = P .. ':n:' .. conn_id
@@ -7,7 +8,7 @@ for index = 1, tonumber(arg()) do
   local server = held[1]
   if held[3] == attachment_number or attachment_number == '0' and server == SERVER then
     if cursor >= 0 then redis.call('HSET', conn, 'c', cursor) end
-    -- Nobody's: this server was taken for dead meanwhile, and it is settled when the connection is due.
+    -- No server: this one was presumed dead meanwhile, and the connection has a deadline already.
     if server then
       redis.call('SREM', P .. ':at:' .. server, conn_id)
       redis.call('HDEL', conn, 's', 'k', 'w')

@@ -1,4 +1,4 @@
--- Makes the channels that are not known; for the others it counts as activity. Answers the number of the newest event.
+-- Creates channels that do not exist. For the others it counts as activity. Returns the number of the newest event.
 for _, requested in ipairs(requested_channels()) do
   channel(requested[1], requested[2], requested[3])
   touch_channel(requested[1])

@@ -1,9 +1,11 @@
--- A server comes to a Redis, for the first time or again. The one script that does not ask whether the epoch is right.
--- ARGV: the run of this Redis, an epoch in case a new one has to begin, the epoch and the newest number the server knows.
+-- Registers a server that connects to a Redis, for the first time or again. The only script that does not check the
+-- epoch.
+-- ARGV: the run id of this Redis, a new epoch in case one has to begin, the epoch and the newest number the server
+-- knows.
 local run, fresh, epoch, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
--- Redis has taken away the root alone: what beats wrote down of it beside it is put back. Whatever was given since then, be
--- it numbers of events or of channels, is passed over.
+-- Redis has evicted only the root: restores it from the copy that beats keep. Counters skip ahead, because numbers of
+-- events, channels or attachments may have been assigned since that copy.
 local function restore_root()
   local spare = redis.call('HGETALL', P .. ':spare')
   if #spare == 0 then return end
@@ -21,14 +23,14 @@ if not at[1] then
   return {fresh, head}
 end
 if at[2] ~= run then
-  -- Another process, or another machine: what was announced last may have been lost. No number is given twice.
+  -- Another process or machine: the last announcements may be lost. Skips numbers, so that none is assigned twice.
   redis.call('HSET', P, 'run', run, 'base', head, 'head', head + LEAP)
   at[4] = head
   head = head + LEAP
 end
 local base = tonumber(at[4])
 if epoch == at[1] and known > base and known < base + LEAP then
-  -- This server has heard of events that Redis has lost: nobody can notify_server any more what others have missed.
+  -- This server received events that Redis has lost. Nobody can know any more what other servers missed.
   redis.call('HSET', P, 'epoch', fresh)
   for _, server in ipairs(redis.call('ZRANGE', P .. ':servers', 0, -1)) do
     redis.call('SPUBLISH', TOPICS .. ':s:' .. server, 'epoch')

@@ -1,5 +1,5 @@
--- An event as it is kept: its number, type, uuid, body and delivery, a line each; once it is edited, four lines more, for
--- the values of what was edited (empty: not edited).
+-- Format of a stored event: number, type, uuid, body and delivery, one line each. An edited event has four more lines,
+-- with the edited values (empty: not edited).
 
 local function split_lines(text)
   local lines = {}
@@ -11,16 +11,16 @@ local function number_of(text)
   return tonumber(string.match(text, '^%d+'))
 end
 
--- Lists that this script has looked into, as they are by now: whoever edits thousands of messages reads each list once.
--- texts: by place; what is taken out becomes false. first: the place of the oldest. at: places by uuid.
+-- Lists that this script has read, with its changes: a request that edits thousands of messages reads each list once.
+-- texts: by position; removed ones are false. first: the position of the oldest. at: positions by uuid.
 local lists = {}
 
 local function add(list, text)
-  local place = list.last + 1
+  local position = list.last + 1
   local type, uuid = string.match(text, '^%d+\n([^\n]*)\n([^\n]*)\n')
-  list.last, list.texts[place], list.types[place] = place, text, type
+  list.last, list.texts[position], list.types[position] = position, text, type
   list.at[uuid] = list.at[uuid] or {}
-  table.insert(list.at[uuid], place)
+  table.insert(list.at[uuid], position)
 end
 
 local function list_at(key)
@@ -32,15 +32,15 @@ local function list_at(key)
   return lists[key]
 end
 
--- The place of the first event with this uuid. type: nil for any.
-local function place_of(list, uuid, type)
-  for _, place in ipairs(list.at[uuid] or {}) do
-    local is_there = place >= list.first and list.texts[place]
-    if is_there and (type == nil or list.types[place] == type) then return place end
+-- Returns the position of the first event with this uuid. type: nil for any.
+local function position_of(list, uuid, type)
+  for _, position in ipairs(list.at[uuid] or {}) do
+    local is_there = position >= list.first and list.texts[position]
+    if is_there and (type == nil or list.types[position] == type) then return position end
   end
 end
 
--- So many of the oldest are gone.
+-- Notes that Redis has removed this number of the oldest events.
 local function drop_oldest(list, count)
   while count > 0 do
     if list.texts[list.first] then count = count - 1 end
@@ -49,32 +49,32 @@ local function drop_oldest(list, count)
 end
 
 local function apply_edit(key, uuid, type, edited)
-  -- Places are no indices any more once something was taken out between them.
+  -- After a removal in the middle, positions do not match indices in Redis any more.
   if lists[key] and lists[key].has_holes then lists[key] = nil end
   local list = list_at(key)
-  local place = place_of(list, uuid, type)
-  if not place then return end
-  local lines = split_lines(list.texts[place])
+  local position = position_of(list, uuid, type)
+  if not position then return end
+  local lines = split_lines(list.texts[position])
   for number = 1, 4 do
     local value = edited[number]
     lines[5 + number] = value ~= '' and value or lines[5 + number] or ''
   end
-  list.texts[place] = table.concat(lines, '\n')
-  redis.call('LSET', key, place - list.first, list.texts[place])
+  list.texts[position] = table.concat(lines, '\n')
+  redis.call('LSET', key, position - list.first, list.texts[position])
 end
 
 local function remove_event(key, uuid, type)
   local list = list_at(key)
-  local place = place_of(list, uuid, type)
-  if not place then return end
-  redis.call('LREM', key, 1, list.texts[place])
-  list.texts[place] = false
+  local position = position_of(list, uuid, type)
+  if not position then return end
+  redis.call('LREM', key, 1, list.texts[position])
+  list.texts[position] = false
   list.has_holes = true
   return true
 end
 
--- Keeps an event for those who return. owner: the hash that knows how far back the frames reach (l), and that there are any
--- (f): frames that are missing all the same are lost.
+-- Stores an event for connections that return. owner: the hash that stores how far back the frames reach (l), and that
+-- there are any (f). If f is set and the frames are missing, they are lost.
 local function keep_frame(key, owner, capacity, event)
   if event.type == 'message:edit' then apply_edit(key, event.uuid, 'message', event.edited) end
   local is_shorter = event.type == 'message:delete' and remove_event(key, event.uuid, 'message')
@@ -93,7 +93,7 @@ local function keep_frame(key, owner, capacity, event)
     local dropped = redis.call('LPOP', key, length - capacity)
     if list then drop_oldest(list, #dropped) end
     local lost = number_of(dropped[#dropped])
-    -- Frames that were switched off meanwhile lost later events than these.
+    -- If frames were switched off for a while, later events than these are lost.
     if lost > tonumber(redis.call('HGET', owner, 'l') or 0) then redis.call('HSET', owner, 'l', lost) end
   end
 end

@@ -1,20 +1,20 @@
--- Answers that are remembered.
+-- Cached answers to requests with an idempotency key.
 
--- By when they are forgotten: size and name of each.
+-- Size and name of each answer, by expiry.
 local ANSWERS = P .. ':answers'
 
--- Answers how many bytes are left of all.
+-- Returns the total size of the remaining answers.
 local function forget_answer(entry, deadline)
   local bytes, name = string.match(entry, '^(%d+):(.*)$')
   local key = P .. ':a:' .. name
   local own = redis.call('HGET', key, 'd')
-  -- The name may be in use again. What older versions write has no deadline, and is gone by itself.
+  -- A newer request may use the name. Entries of older versions have no deadline; Redis expires them.
   if own and tonumber(own) == deadline or not own and deadline > now then redis.call('DEL', key) end
   redis.call('ZREM', ANSWERS, entry)
   return redis.call('HINCRBY', P, 'answers', -bytes)
 end
 
--- Forgets what is over, at most so many at once; says how many.
+-- Removes at most `most` expired answers. Returns how many.
 local function forget_answers(most)
   local over = redis.call('ZRANGE', ANSWERS, '-inf', now, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
   for index = 1, #over, 2 do forget_answer(over[index], tonumber(over[index + 1])) end

@@ -11,7 +11,7 @@ for _, name in ipairs(list()) do
     changes[#changes + 1] = change
     names[#names + 1] = name
     if change[3] then note_removal(name, 'u:' .. user)
-    -- What a client had opened catches up from each joining on in any case.
+    -- A connection that a client has opened before needs none: it catches up from each joining on anyway.
     elseif not held[3] then note_removal(name, 'n:' .. conn_id) end
   end
 end

@@ -1,7 +1,7 @@
--- What Redis has taken away although it was needed, since its maxmemory-policy lets it. Whoever relied on it is told in the
--- way of what is not known: the connection is ended, and the client connects anew.
+-- Data that Redis evicted although it was needed, because its maxmemory-policy allows it. Connections that relied on it
+-- are ended as if they were unknown, and their clients connect again.
 
--- Ends a connection with the next sweep, although a client has it open.
+-- Ends a connection with the next sweep, even if a client has it open.
 local function expire_connection(conn_id)
   local conn = P .. ':n:' .. conn_id
   local server = redis.call('HGET', conn, 's')
@@ -14,7 +14,7 @@ local function expire_connection(conn_id)
   redis.call('ZADD', P .. ':due', now, conn_id)
 end
 
--- Ends those of a user's connections that have this field, at most so many. Answers how many, and whether there may be more.
+-- Ends at most `most` of a user's connections that have this field. Returns how many, and whether there may be more.
 local function expire_some(user, field, most)
   local expired = 0
   for _, conn_id in ipairs(redis.call('HKEYS', P .. ':v:' .. user)) do
@@ -42,7 +42,7 @@ local function expire_members(name, most)
   return false
 end
 
--- What is left of a channel of which nothing is known any more.
+-- Removes the remains of a channel whose record is lost.
 local function clear_channel(name)
   for _, kind in ipairs({':c:', ':m:', ':h:', ':f:', ':x:'}) do redis.call('DEL', P .. kind .. name) end
   redis.call('ZREM', P .. ':channels', name)
@@ -50,12 +50,12 @@ local function clear_channel(name)
   redis.call('SREM', P .. ':notify', name)
 end
 
--- Settles some of what was noticed as lost; says whether there is more.
+-- Handles some of what was noticed as lost. Returns whether there may be more.
 local function settle_lost(most)
   local entry = redis.call('SRANDMEMBER', P .. ':lost')
   if not entry then return false end
   local kind, name, more = string.sub(entry, 1, 1), string.sub(entry, 2), false
-  -- It may have been made anew meanwhile.
+  -- It may have been created again meanwhile.
   if kind == 'u' then
     if redis.call('HEXISTS', P .. ':u:' .. name, 'i') == 0 then more = expire_user(name, most) end
   elseif redis.call('HEXISTS', P .. ':c:' .. name, 's') == 0 then

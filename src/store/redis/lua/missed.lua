@@ -1,5 +1,6 @@
--- What was announced on topics since: c or u, name, number each. Answers the head, the events of each topic that has any
--- (its place, then the events), which topics have a gap, and the number of the newest lost event of each of these.
+-- Reads what was announced on topics since a number. For each topic: c or u, name, number. Returns the head, the events
+-- of each topic that has any (its index, then the events), the indices of topics with a gap, and the number of the
+-- newest lost event of each of these.
 local found, gaps, newest_lost = {}, {}, {}
 for index = 1, tonumber(arg()) do
   local kind, name, after = arg(), arg(), tonumber(arg())
@@ -11,7 +12,7 @@ for index = 1, tonumber(arg()) do
     lost = head()
     note_lost(kind, name)
   elseif facts[2] and not newest then
-    -- Redis has taken the frames away.
+    -- Redis has evicted the frames.
     lost = head()
     redis.call('HSET', owner, 'l', lost)
     redis.call('HDEL', owner, 'f')

@@ -1,4 +1,4 @@
--- Opens a session, and ends those that are too old or too many.
+-- Opens a session. Ends sessions that have expired, and the oldest ones above the limit.
 local name, lifetime, most = arg(), tonumber(arg()), tonumber(arg())
 redis.call('ZADD', SESSIONS, now + lifetime, name)
 redis.call('ZREMRANGEBYSCORE', SESSIONS, '-inf', now)

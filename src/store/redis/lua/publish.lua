@@ -1,12 +1,12 @@
--- Numbers events, keeps them and announces them, in order; under a name (empty: none) once.
+-- Numbers, stores and announces events, in order. once: an idempotency key (empty: none), with which it happens once.
 local once = arg()
 
--- What is forgotten is listed by when. The time of Redis itself is the last resort: it may step.
+-- The sorted set has the deadlines. The expiry of Redis is only a fallback, because the clock of Redis may jump.
 local function is_published_before()
   local key, names = P .. ':o:' .. once, P .. ':once'
   local is_new = redis.call('SET', key, '', 'NX', 'PX', ONCE + EXTRA_TTL)
   local until_then = tonumber(redis.call('ZSCORE', names, once) or 0)
-  -- One that is not listed is of an older version.
+  -- A key that is not listed was written by an older version.
   if until_then > now or not is_new and until_then == 0 then return true end
   redis.call('ZADD', names, now + ONCE, once)
   return false
@@ -15,7 +15,7 @@ end
 if once ~= '' and ONCE > 0 and is_published_before() then return 0 end
 
 local counts = {messages = 0, deliveries = 0}
--- What a script asks of a channel does not change while it runs, but for what it changes itself.
+-- Channels that were read. Nothing but this script changes them while it runs.
 local channels = {}
 
 local function members_of(name, users)
@@ -60,7 +60,7 @@ local function to_channel(name, event)
   announce_in(name, known.settings, event)
 end
 
--- Each server is told once, with those of the users whom it listens to.
+-- Sends the event to each server once, with the users that the server listens to.
 local function announce_to(users, event)
   local servers, listened = {}, {}
   for _, name in ipairs(users) do
@@ -74,7 +74,7 @@ local function announce_to(users, event)
   end
   for _, server in ipairs(servers) do
     if notify_server(server, 'event', cjson.encode(listened[server]), event.text) == 0 then
-      -- It does not listen any more; should it be there again, it says so anew.
+      -- The server does not listen any more. If it comes back, it registers its users again.
       for _, name in ipairs(listened[server]) do redis.call('HDEL', P .. ':u:' .. name, '@' .. server) end
     end
   end

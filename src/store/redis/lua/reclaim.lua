@@ -1,5 +1,5 @@
--- This server has lost touch, or was taken for dead, and is back. What it held in its latest turn is its own; replies of
--- each connection which channels it is in, or that it is another's or nobody's by now.
+-- This server lost Redis, or was presumed dead, and is back. It keeps connections that nobody attached since. Returns
+-- the channels of each of these. For the others: 'moved' to another attachment, or 'dropped'.
 local replies = {}
 for index = 1, tonumber(arg()) do
   local conn_id, kind, attachment_number = arg(), arg(), arg()
@@ -10,7 +10,7 @@ for index = 1, tonumber(arg()) do
   elseif held[3] ~= attachment_number then
     replies[index] = {'moved', conn_id, {}}
   else
-    -- By the name that it had, by its new one, or by none since it was taken for dead.
+    -- Held under the server's former name, its current one, or none since it was presumed dead.
     if held[2] ~= SERVER then
       if held[2] then redis.call('SREM', P .. ':at:' .. held[2], conn_id) end
       redis.call('HSET', conn, 's', SERVER, 'k', kind)

@@ -1,6 +1,6 @@
--- Users, channels, members. Wants channel.lua.
+-- Users, channels, members. Requires channel.lua.
 
--- How many there are is counted beside them: who asks has to know whether they are all there.
+-- Also counts the channels with notify_state (`notifying`), so that a reader can see whether the set is complete.
 local function note_settings(name, settings)
   local key, before = P .. ':notify', redis.call('SCARD', P .. ':notify')
   local is_added = has(settings, 's')
@@ -15,13 +15,13 @@ local function connections_in(name)
   return sum
 end
 
--- The settings of a channel, which is made with these if it is not known; and whether anybody was ever taken out of it.
+-- Returns the settings of a channel, and whether anybody was ever removed from it. Creates it if it does not exist.
 local function channel(name, uuid, settings)
   local key = P .. ':c:' .. name
   local known = redis.call('HMGET', key, 's', 'x')
   if known[1] then return known[1], known[2] end
   local made = redis.call('HINCRBY', P, 'made', 1)
-  -- One that is listed, or has members, was lost, and so was how far back its frames reach.
+  -- A channel that is listed, or has members, was lost, and with it how far back its frames reach.
   local count = connections_in(name)
   local lost = (count > 0 or is_lost('c', name)) and head() or redis.call('HGET', P, 'forgotten') or 0
   redis.call('HSET', key, 'i', uuid, 's', settings, 'a', wall(), 'o', made, 'n', count, 'l', lost)
@@ -43,12 +43,12 @@ local function some_members(name, most)
   return users
 end
 
--- name, then the fields of the hash
+-- Returns the name, then the fields of the hash.
 local function user_record(name)
   return {name, redis.call('HGETALL', P .. ':u:' .. name)}
 end
 
--- Channels, in the order in which they were made.
+-- Sorts channels by creation.
 local function sort_by_creation(names)
   local made = {}
   for _, name in ipairs(names) do made[name] = tonumber(redis.call('HGET', P .. ':c:' .. name, 'o') or 0) end
@@ -56,7 +56,7 @@ local function sort_by_creation(names)
   return names
 end
 
--- The user of a connection; nil if one of the two is not known.
+-- Returns the user of a connection; nil if the connection or its user does not exist.
 local function user_of(conn)
   local user = redis.call('HGET', conn, 'u')
   if not user or redis.call('HEXISTS', P .. ':u:' .. user, 'i') == 1 then return user end
@@ -67,7 +67,7 @@ local function channels_of(conn)
   return fields_marked(conn, '#')
 end
 
--- name and since of each
+-- Returns name and since of each channel.
 local function joined_of(conn)
   local joined, fields = {}, redis.call('HGETALL', conn)
   for index = 1, #fields, 2 do
@@ -79,7 +79,7 @@ local function joined_of(conn)
   return joined
 end
 
--- How many of these changes `announce_presence` tells.
+-- Returns how many of these changes `announce_presence` announces.
 local function count_presence_events(changes)
   local announced = 0
   for _, change in ipairs(changes) do
@@ -88,11 +88,12 @@ local function count_presence_events(changes)
   return announced
 end
 
--- channels: {name, uuid, settings}, each name once. Answers of those that it was not in: name, settings, and whether the
--- user was in there by no other connection. Wants floors.lua.
+-- channels: {name, uuid, settings}, each name once. Returns for each channel that the connection was not in: name,
+-- settings, and whether it is the user's first connection there. Requires floors.lua.
 local function join(conn_id, conn, user, channels)
   local held = redis.call('HMGET', conn, 's', 'r')
-  -- Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
+  -- Until a client opens it for the first time, a connection catches up from its cursor in every channel, however late
+  -- it joined.
   local since = held[2] and head() or 0
   local changes, names = {}, {}
   for _, requested in ipairs(channels) do
@@ -109,17 +110,19 @@ local function join(conn_id, conn, user, channels)
       names[#names + 1] = name
     end
   end
-  -- The user is not told of its own joining: in a channel without frames that would be a gap for nothing.
+  -- A user does not get its own presence event: in a channel without frames that would be a gap for no reason.
   local own = held[2] and count_presence_events(changes) or 0
   if own > 0 then
     since = since + own
     for _, name in ipairs(names) do redis.call('HSET', conn, '#' .. name, since) end
   end
-  if held[1] and #names > 0 then notify_server(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names)) end
+  if held[1] and #names > 0 then
+    notify_server(held[1], 'joined', conn_id, string.format('%.0f', since), cjson.encode(names))
+  end
   return changes, names
 end
 
--- Name, settings, and whether it was the user's last connection there; nothing for a channel that it is not in.
+-- Returns name, settings, and whether it was the user's last connection there; nil for a channel that it is not in.
 local function leave(conn, user, name)
   if redis.call('HDEL', conn, '#' .. name) == 0 then return nil end
   local key = P .. ':c:' .. name
@@ -133,7 +136,7 @@ local function leave(conn, user, name)
   return {name, settings or '', was_last}
 end
 
--- channels of a request: name, uuid, settings each
+-- Reads the channels of a request: name, uuid, settings each. Leaves out repeated names.
 local function requested_channels()
   local channels, seen = {}, {}
   for index = 1, tonumber(arg()) do

@@ -18,7 +18,7 @@ end
 
 if #changed == 0 then return {user_record(name), changed} end
 
--- By way of whichever is fewer: the connections of the user, or the channels that notify of states.
+-- Finds the channels to notify by the smaller set: the connections of the user, or all channels with notify_state.
 local notify, seen = {}, {}
 local function note(channel)
   if seen[channel] then return end
@@ -28,7 +28,7 @@ end
 local connections = redis.call('HLEN', P .. ':v:' .. name)
 local notifying = redis.call('SCARD', P .. ':notify')
 local are_all = notifying == tonumber(redis.call('HGET', P, 'notifying') or notifying)
--- Where Redis has taken one of the two away, by way of the other.
+-- If Redis has evicted one of the two, uses the other.
 if are_all and notifying > 0 and (notifying < connections or connections < counted) then
   for _, channel in ipairs(redis.call('SMEMBERS', P .. ':notify')) do
     if redis.call('HEXISTS', P .. ':m:' .. channel, name) == 1 then note(channel) end

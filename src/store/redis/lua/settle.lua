@@ -1,17 +1,17 @@
--- The answer to a request: kept for those who repeat it, and given to those who wait. size: what it takes of the bytes that
--- there are for all answers; 0: it is not kept.
+-- Settles a claim: stores the answer for later repeats, and sends it to servers that wait. size: the bytes that count
+-- towards the limit for all answers; 0: do not store it.
 local name, fingerprint, claim, answer, window = arg(), arg(), arg(), arg(), tonumber(arg())
 local size, most = tonumber(arg()), tonumber(arg())
 local key = P .. ':a:' .. name
 
--- A script holds up everybody else.
+-- Limit for one script, because a script blocks Redis.
 local AT_ONCE = 500
 
 local function keep()
   redis.call('HSET', key, 'f', fingerprint, 'o', SERVER, 'a', answer, 'd', now + window)
   redis.call('PEXPIRE', key, window + EXTRA_TTL)
   local is_new = redis.call('ZADD', ANSWERS, now + window, size .. ':' .. name) == 1
-  -- A list that begins is all there is.
+  -- The first answer of a new list: nothing else counts.
   if redis.call('ZCARD', ANSWERS) == 1 then redis.call('HSET', P, 'answers', size)
   elseif is_new then redis.call('HINCRBY', P, 'answers', size) end
   forget_answers(AT_ONCE)
@@ -24,7 +24,7 @@ local function keep()
   end
 end
 
--- Another server may have made a claim of its own meanwhile, because this one was taken for dead.
+-- Another server may have claimed the key meanwhile, because this one was presumed dead.
 if redis.call('HGET', key, 'c') ~= claim then return 0 end
 local waiting = fields_marked(key, '@')
 redis.call('DEL', key)

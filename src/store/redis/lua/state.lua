@@ -1,6 +1,6 @@
--- The state of a user: a field for each key, spelled in JSON, quotes and all; so is its value.
+-- The state of a user: one field for each key. Key and value are JSON; the key includes its quotes.
 
--- The fields of a user's hash that are state, by key, and their size as one JSON object.
+-- Returns the fields of a user's hash that are state, by key.
 local function state_of(record)
   local state = {}
   for index = 1, #record, 2 do
@@ -17,7 +17,7 @@ local function is_too_large(state)
   return bytes > MAX_STATE_BYTES
 end
 
--- Lays keys and values over a state; answers those that changed. Null for a key that is not there changes nothing.
+-- Merges keys and values into a state. Returns those that changed. Null for a key that does not exist changes nothing.
 local function merge_state(state, given)
   local changed = {}
   for index = 1, #given, 2 do

@@ -1,4 +1,4 @@
--- A part of all channels, from a place in the order of their creation on. Answers where the next part begins.
+-- Returns a page of all channels, by creation, and where the next page begins.
 local from, most = arg(), arg()
 local page = redis.call('ZRANGE', P .. ':channels', '(' .. from, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 local found = {}

@@ -1,5 +1,5 @@
--- Answers connections that are due, claimed for a moment; forgets idle users and channels; and lets go of what a dead
--- server held. Each at most so many at once; says whether there is more.
+-- Returns connections that are due, and claims them for a moment. Removes idle users and channels, and releases
+-- connections of a dead server. Handles at most `most` of each, and returns whether there is more.
 local orphan_wait, most = tonumber(arg()), tonumber(arg())
 local last_beat, steady_since = tonumber(arg()), tonumber(arg())
 local more = 0
@@ -50,8 +50,8 @@ for _, name in ipairs(due_in(P .. ':idle:c')) do
   end
 end
 
--- After a time in which Redis itself was away everybody's lease has run out. Only a server that has renewed its own all
--- the time, for as long as a lease lasts, may say that another has not.
+-- After an outage of Redis all leases have run out. So only a server that has renewed its own lease without
+-- interruption, for the length of a lease, may declare another server dead.
 local is_steady = now - last_beat < MAX_BEAT_GAP and now - steady_since >= LEASE
 if is_steady then
   for _, dead in ipairs(redis.call('ZRANGE', P .. ':servers', '-inf', '(' .. now, 'BYSCORE')) do

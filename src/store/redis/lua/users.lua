@@ -1,4 +1,4 @@
--- Users by name, with their connections if they are asked for.
+-- Returns users by name, with their connections if requested.
 local with_connections = arg() == '1'
 local found = {}
 for _, name in ipairs(list()) do
