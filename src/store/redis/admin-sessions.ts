@@ -1,7 +1,7 @@
 import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
-/** Sessions in Redis, for all servers of the installation. They outlive the servers, and end when Redis is restarted. */
+/** Keeps admin sessions in Redis, for all servers of the installation. They survive servers, but no restart of Redis. */
 export class RedisAdminSessions implements AdminSessionStore {
   constructor(
     private readonly runner: ScriptRunner,

@@ -1,4 +1,4 @@
-/** Connections to Redis, by way of `@redis/client`: one process, no coming back by itself. */
+/** Opens connections to Redis with `@redis/client`: to one process, without automatic reconnects. */
 import { RedisClient } from '@redis/client'
 import { reasonOf } from '../../lib/reason.ts'
 import { discard, isRefusal } from '../../lib/redis-client.ts'
@@ -11,15 +11,15 @@ type Modules = Record<string, never>
 export type Client = RedisClientType<Modules, Modules, Modules, 3, TypeMapping>
 
 /**
- * Makes clients of one class. `createClient` makes a class, with a method for each command, for whatever differs from the
- * options before: for each connection, which takes the main thread tens of milliseconds.
+ * Creates clients of one class. `createClient` builds a new class with a method for each command whenever the options
+ * differ from the previous ones, so for each connection. That blocks the main thread for tens of milliseconds.
  */
 const newClient = RedisClient.factory<Modules, Modules, Modules, 3>({ RESP: 3 })
 
-/** Sharded pub/sub, which reaches only who listens on a Cluster, is of this version. */
+/** The first version with sharded pub/sub, which on a Cluster reaches only subscribers. */
 const NEEDED = { major: 7, text: '7.0' }
 
-/** A Redis that cannot be used, and will not be by waiting. */
+/** Redis cannot be used, and waiting does not help. */
 export class UnfitRedis extends Error {
   override readonly name = 'UnfitRedis'
 }
@@ -27,11 +27,11 @@ export class UnfitRedis extends Error {
 export interface ClientPair {
   readonly commands: Client
   /**
-   * Listens, and nothing else: Redis ends a connection that listens when too much waits for it, and answers to commands
-   * may be long.
+   * Used for subscriptions only. Redis closes a subscribed connection if its output buffer grows too large, and replies
+   * to commands may be long.
    */
   readonly subscriber: Client
-  /** Changes when Redis is started anew, and with the machine. */
+  /** The run id of Redis. Changes with a restart, and on another machine. */
   readonly run: string
   readonly where: string
 }
@@ -43,7 +43,7 @@ interface Limit {
   readonly until: number
 }
 
-/** Finds the process that serves the installation at the moment, and connects to it. Each endpoint has `timeoutMs` for that. */
+/** Finds the process that serves the installation now, and connects to it. Tries each endpoint for `timeoutMs`. */
 export async function connectClients(
   address: RedisAddress,
   rootKey: string,
@@ -110,7 +110,7 @@ async function openClient(
 ): Promise<Client> {
   const given = {
     connectTimeout: limit.ms,
-    // Whoever holds the client decides what happens when it ends.
+    // The owner of the client decides what happens when it ends.
     reconnectStrategy: false as const,
   }
   const client: Client = newClient<TypeMapping>({
@@ -124,10 +124,11 @@ async function openClient(
     ...(password !== '' && { password }),
     database,
     disableOfflineQueue: true,
-    // Of what has not been written yet only, by a timer for each command; silence is noticed by the lease.
+    // The timeout covers only commands that are not written yet, with a timer for each. The lease notices a silent
+    // Redis.
     commandOptions: { timeout: 0 },
   })
-  // Told by the commands that fail with it, and by `end`.
+  // Commands reject with the error, and `end` follows.
   client.on('error', () => {})
   try {
     await withLimit(limit, client.connect())
@@ -143,7 +144,7 @@ async function askSentinel(
   address: RedisAddress,
   limit: Limit,
 ): Promise<HostPort> {
-  // Sentinels have users and databases of their own.
+  // Sentinels have separate users and databases.
   const client = await openClient(
     sentinel,
     { ...address, username: '', password: '', database: 0 },
@@ -162,10 +163,10 @@ async function askSentinel(
   }
 }
 
-/** More nodes than this one after the other, and the Cluster does not know itself where the slot is. */
+/** After more redirects than this, the Cluster itself does not know where the slot is. */
 const MAX_HOPS = 5
 
-/** From node to node, until one has the slot. */
+/** Follows redirects from node to node, until one serves the slot. */
 async function followCluster(
   seed: Endpoint,
   address: RedisAddress,
@@ -190,7 +191,7 @@ async function followCluster(
   throw new Error(`no node says that it has the slot of ${rootKey}`)
 }
 
-/** Rejects if the work takes longer than it may. */
+/** Rejects if the work takes longer than the limit. */
 async function withLimit<Value>({ ms, until }: Limit, work: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -202,9 +203,9 @@ async function withLimit<Value>({ ms, until }: Limit, work: Promise<Value>): Pro
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-/** The answer of Redis to one command. */
+/** Resolves with the reply of Redis to one command. */
 export const ask = (client: Client, args: readonly string[]): Promise<Reply> =>
   client.sendCommand([...args])
 
-/** What Redis answers as one text. */
+/** The text of a reply; empty if it is not a text. */
 const textIn = (reply: unknown): string => (typeof reply === 'string' ? reply : '')

@@ -7,12 +7,12 @@ import type { Client, ClientPair } from './connect.ts'
 import type { Reply } from './encoding.ts'
 import type { Script } from './scripts.ts'
 
-/** One connection, while it lasts. */
+/** One pair of connections to Redis, until either of them ends. */
 export class Connection {
   readonly #clients: ClientPair
   #draining: Promise<void> | undefined
   #cutReason: Error | undefined
-  /** Resolves when one of the two connections has ended, which are of no use without each other. */
+  /** Resolves when one of the two connections has ended. Neither is of use without the other. */
   readonly ended: Promise<unknown>
 
   constructor(
@@ -20,7 +20,7 @@ export class Connection {
     private readonly onMessage: (text: string, topic: string) => void,
   ) {
     this.#clients = clients
-    // Redis takes the topics of a slot away from a machine that serves it no more.
+    // Redis ends the subscriptions of a slot on a machine that does not serve it any more.
     clients.subscriber.on('sharded-channel-moved', () =>
       this.cut(new Error(`${clients.where} does not serve the slot any more`)),
     )
@@ -29,7 +29,7 @@ export class Connection {
     this.ended.then(cut, cut)
   }
 
-  /** Why this was cut, if it was. */
+  /** Why the connection was cut, if it was. */
   get cutReason(): Error | undefined {
     return this.#cutReason
   }
@@ -50,7 +50,7 @@ export class Connection {
     }
   }
 
-  /** Undefined if Redis does not allow the command, which changes nothing otherwise. */
+  /** Resolves with undefined if Redis does not allow the command. Such an error does not affect the connection. */
   async commandIfAllowed(args: readonly string[]): Promise<Reply | undefined> {
     try {
       return await ask(this.#clients.commands, args)
@@ -60,7 +60,7 @@ export class Connection {
     }
   }
 
-  /** Makes Redis know the scripts, so that they are called by their short names. */
+  /** Loads the scripts into Redis, so that they can be called by their hashes. */
   async load(scripts: readonly Script[]): Promise<void> {
     await Promise.all(scripts.map(({ text }) => this.command(['SCRIPT', 'LOAD', text])))
   }
@@ -70,7 +70,7 @@ export class Connection {
       return await ask(this.#clients.commands, ['EVALSHA', sha, ...args])
     } catch (error) {
       if (!reasonOf(error).startsWith('NOSCRIPT')) throw this.#translate(error)
-      // Somebody has made Redis forget its scripts.
+      // Somebody has flushed the scripts of Redis.
       return this.command(['EVAL', text, ...args])
     }
   }
@@ -91,7 +91,10 @@ export class Connection {
     }
   }
 
-  /** One question for all who ask in one turn: its answer comes behind what was announced before. */
+  /**
+   * Resolves when everything that was announced before has been received. The reply to a PING arrives after it. Calls
+   * of one turn of the event loop share a PING.
+   */
   drainAnnouncements(): Promise<void> {
     return (this.#draining ??= this.#drain())
   }
@@ -115,7 +118,7 @@ export class Connection {
     const lost = this.ended.then(() => {
       throw this.#cutReason ?? new Error(`the connection to ${this.where} is lost`)
     })
-    lost.catch(() => {}) // told by the race, or by nobody after it
+    lost.catch(() => {}) // handled by the race; after that nobody needs it
     return Promise.race([work, late, lost]).finally(() => clearTimeout(timer))
   }
 

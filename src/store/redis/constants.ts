@@ -1,18 +1,18 @@
 import { LEASE_MS, MAX_BEAT_GAP_MS } from './lease.ts'
 import type { RedisStoreOptions } from './options.ts'
 
-/** A connection that `sweep` answered is not answered again for so long. */
+/** How long `sweep` does not return a connection again. */
 const RETRY_MS = 3000
-/** Numbers that are passed over when Redis was started anew, because it may have forgotten that it gave them. */
+/** Numbers that are skipped after a restart of Redis, because it may have lost that it assigned them. */
 const LEAP = 1_048_576
 
 /**
- * What has a deadline of its own is taken away by Redis itself so much later: for what no server is there to forget. Redis
- * goes by the calendar, so a step of its clock has to be longer than this to take something away too early.
+ * Keys with a deadline get a Redis expiry that is later by this much, in case no server is there to remove them. Redis
+ * uses the calendar: its clock has to jump by more than this to remove a key too early.
  */
 const EXTRA_TTL_MS = 30 * 86_400_000
 
-/** What the scripts know by these names. */
+/** The constants of the scripts, by their names there. */
 export const constantsOf = (options: RedisStoreOptions) => ({
   GC_USERS: options.gcUsersMs,
   GC_CHANNELS: options.gcChannelsMs,

@@ -1,4 +1,4 @@
-/** What records look like in Redis. Names of fields are short because they are there a million times. */
+/** The format of records in Redis. Names of fields are short because they may occur a million times. */
 import {
   readJson,
   readQuickly,
@@ -22,12 +22,12 @@ import type {
   UserRecord,
 } from '../store.ts'
 
-/** What a script answers. */
+/** The reply of a script. */
 export type Reply = string | number | null | readonly Reply[]
 
 // --- settings
 
-/** A letter for each flag that is set; the scripts know them. */
+/** A letter for each flag that is set. The scripts use the same letters. */
 const FLAGS = {
   notify_presence: 'p',
   store_history: 'h',
@@ -57,7 +57,7 @@ export function readSettings(text: string): ChannelSettings {
 
 // --- users
 
-/** Keys and values in turn, each in JSON. */
+/** Returns alternating keys and values, each in JSON. */
 export const writeState = (state: State): string[] =>
   Object.entries(state).flatMap(([key, value]) => [JSON.stringify(key), writeJson(value)])
 
@@ -68,7 +68,7 @@ export function readChanges(pairs: readonly string[]): Changed[] {
   }))
 }
 
-/** `[name, fields of the hash, connections?]`; undefined if the user is not known. */
+/** Reads `[name, fields of the hash, connections?]`; undefined if the user does not exist. */
 export function readUser(reply: Reply): UserRecord | undefined {
   const [name, fields, connections] = reply as [UserName, readonly string[], ConnId[]?]
   let uuid: string | undefined
@@ -87,13 +87,13 @@ export function readUser(reply: Reply): UserRecord | undefined {
   return connections ? { ...record, connections } : record
 }
 
-/** Users of a list of records; those that are not known are passed over. */
+/** Reads a list of users, without those that do not exist. */
 export const readUsers = (reply: Reply): UserRecord[] =>
   (reply as readonly Reply[]).flatMap((record) => readUser(record) ?? [])
 
 // --- channels
 
-/** `[name, uuid, settings, lastActive, connections, members, history]` */
+/** Reads `[name, uuid, settings, lastActive, connections, members, history]`. */
 export function readChannel(reply: Reply, epoch: string): ChannelRecord {
   const [name, uuid, settings, lastActive, connections, users, history] = reply as [
     ChannelName,
@@ -115,11 +115,11 @@ export function readChannel(reply: Reply, epoch: string): ChannelRecord {
   }
 }
 
-// --- requests and answers of calls
+// --- arguments and replies of scripts
 
 const DEFAULT_SETTINGS = writeSettings(ChannelSettings.parse({}))
 
-/** Each with a UUID, in case it has to be made. */
+/** Each channel has a UUID, in case it has to be created. */
 export function writeChannels(
   names: readonly ChannelName[],
   settings: ReadonlyMap<ChannelName, ChannelSettings>,
@@ -147,9 +147,9 @@ export function knownUser(reply: Reply): UserRecord {
 
 const NO_EDIT = ['0']
 
-/** What `publish.lua` reads of one publication. */
+/** Writes one publication as arguments of `publish.lua`. */
 export function writePublication({ body, delivery, users }: Publication): string[] {
-  // Kept once for each user, so that a list of them all would be kept as often; topics say who is meant.
+  // The event is stored once per user. Without the list of all users, which the topics already say, it stays small.
   const kept = users ? { ...delivery, pmUsers: [] } : delivery
   const target = users ? ['users', ...counted(users)] : writeTarget(body.channel)
   const edited =
@@ -171,10 +171,10 @@ const writeTarget = (channel: ChannelName | null): string[] =>
 
 const optionalJson = (value: unknown): string => (value === undefined ? '' : writeJson(value))
 
-/** A list, with its length in front. */
+/** Puts the length of a list before it. */
 export const counted = (values: readonly string[]): string[] => [String(values.length), ...values]
 
-/** Nothing for the most frequent one: to everybody. */
+/** Empty for the most frequent delivery: to everybody. */
 function writeDelivery({ pmUsers, excludeUsers, noHistory, philote }: Delivery): string {
   const isPlain = pmUsers.length === 0 && excludeUsers.length === 0 && !noHistory && !philote
   return isPlain ? '' : JSON.stringify({ pmUsers, excludeUsers, noHistory, philote })
@@ -182,13 +182,13 @@ function writeDelivery({ pmUsers, excludeUsers, noHistory, philote }: Delivery):
 
 const PLAIN: Delivery = { pmUsers: [], excludeUsers: [], noHistory: false }
 
-/** Types of events whose bodies scripts put together from what is kept of users. */
+/** Types of events whose bodies scripts build from stored users. */
 const MADE_BY_SCRIPTS = new Set<string>([
   'presence',
   'user_state_change',
 ] satisfies EventBody['type'][])
 
-/** From the lines that `events.lua` describes. */
+/** Reads the lines that `events.lua` describes. */
 export function readEvent(text: string, epoch: string): StoredEvent {
   const [number = '', type = '', , bodyText = '', deliveryText, ...edited] = text.split('\n')
   const n = Number(number)
@@ -198,13 +198,13 @@ export function readEvent(text: string, epoch: string): StoredEvent {
   return edited.length === 0 ? event : applyEdit(event, readEdit(edited))
 }
 
-/** An event on the topics of these users. */
+/** Reads an event on the topics of these users. */
 export const readPrivate = (text: string, epoch: string, pmUsers: readonly UserName[]) => {
   const event = readEvent(text, epoch)
   return { ...event, delivery: { ...event.delivery, pmUsers } }
 }
 
-/** A line for each editable key, which is empty if it was not changed. */
+/** Reads one line per editable key; empty if the key was not changed. */
 const readEdit = (lines: readonly string[]) =>
   Object.fromEntries(
     EDITABLE.flatMap((key, index) => {

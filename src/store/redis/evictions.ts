@@ -1,18 +1,18 @@
 import type { Eviction } from '../store.ts'
 import type { ReconnectingConnection } from './reconnecting-connection.ts'
 
-/** So often Redis is asked, at most. */
-const EVERY_MS = 10_000
+/** Minimum time between two checks. */
+const CHECK_INTERVAL_MS = 10_000
 
 interface EvictionsDeps {
   readonly redis: ReconnectingConnection
-  /** Milliseconds that only ever grow. */
+  /** Monotonic milliseconds. */
   readonly now: () => number
-  /** What is to be said about it to whoever runs the server: once when it may happen, once when it does. */
+  /** Warns the operator: once when evictions become possible, once when they happen. */
   readonly onEvicting: (warning: string) => void
 }
 
-/** Watches whether Redis keeps what it is given. A Redis that refuses to say, as managed ones may, is trusted. */
+/** Checks whether Redis evicts keys. A Redis that does not allow INFO, as managed ones may, is trusted. */
 export class Evictions {
   #policy = ''
   #evictedKeys: number | undefined
@@ -29,10 +29,10 @@ export class Evictions {
     return this.#policy !== '' && this.#policy !== 'noeviction'
   }
 
-  /** Resolves with true if keys were taken away since the last time. Rejects with `StoreUnavailable`. */
+  /** Resolves with true if keys were evicted since the last check. Rejects with `StoreUnavailable`. */
   async check(): Promise<boolean> {
     const { now, redis } = this.deps
-    if (now() - this.#checkedAt < EVERY_MS) return false
+    if (now() - this.#checkedAt < CHECK_INTERVAL_MS) return false
     this.#checkedAt = now()
     const facts = await Promise.all([
       redis.commandIfAllowed('INFO', 'memory'),
@@ -54,7 +54,7 @@ export class Evictions {
   }
 
   #noteKeys(count: number): boolean {
-    // One that was started anew counts from the beginning.
+    // After a restart, Redis counts from zero.
     const isMore = count > Math.min(this.#evictedKeys ?? 0, count) && this.#mayEvict
     this.#evictedKeys = count
     if (isMore && !this.#hasWarned) {

@@ -1,4 +1,4 @@
-/** What Redis answers while it cannot do its work, and what its operator can do about it. */
+/** Errors that Redis replies with while it cannot work, and advice for its operator. */
 import { ErrorReply } from '@redis/client'
 import { reasonOf } from '../../lib/reason.ts'
 import { StoreUnavailable } from '../store.ts'
@@ -6,8 +6,8 @@ import { StoreUnavailable } from '../store.ts'
 const MOVES = 'A slot of the Cluster moves to another node. This passes by itself.'
 
 /**
- * By the first word of the answer. The connection is made anew, which fails for as long as this lasts, and then puts right
- * what could not be written; or another machine answers by then.
+ * By the first word of the error. The connection is cut, and reconnecting fails as long as the problem lasts. After
+ * that, the reconnect repairs what could not be written; or another machine has taken over.
  */
 const ADVICE: Readonly<Record<string, string>> = {
   OOM: 'Redis has used up its maxmemory and refuses to write. Raise maxmemory, or remove what else is kept there.',
@@ -30,7 +30,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   TRYAGAIN: MOVES,
 }
 
-/** Answers to a connection that is made, which begin with words that others begin with, too. */
+/** Errors on connecting whose first word is not specific. */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [
     /max number of clients/,
@@ -38,14 +38,14 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
-/** Whether Redis cannot do its work at the moment, or another machine has to be asked. */
+/** Whether Redis cannot work at the moment, or another machine has to be used. */
 export const isUnavailable = (error: ErrorReply): boolean => firstWordOf(error) in ADVICE
 
-/** What Redis said, or what happened to the connection, behind an error that callers get. */
+/** Unwraps the error of Redis or of the connection from a `StoreUnavailable`. */
 export const causeOf = (error: unknown): unknown =>
   error instanceof StoreUnavailable && error.cause !== undefined ? error.cause : error
 
-/** What can be done about it, for the log; undefined if there is nothing to say beyond the error. */
+/** Returns advice for the log; undefined if there is nothing to add to the error. */
 export function adviceOn(error: unknown): string | undefined {
   const [, refusal] = REFUSALS.find(([form]) => form.test(reasonOf(error))) ?? []
   if (refusal !== undefined) return refusal

@@ -4,35 +4,35 @@ import type { CachedAnswer, IdempotencyCache, Claim } from '../idempotency-cache
 import type { ScriptRunner } from './script-runner.ts'
 
 export interface RedisIdempotencyCacheOptions {
-  /** How long an answer is remembered. 0: only those who wait for it get it. */
+  /** How long an answer is kept. 0: only requests that already wait for it get it. */
   readonly windowMs: number
-  /** Of all answers of the installation; an answer counts with `ANSWER_OVERHEAD_BYTES` more than its text. */
+  /** Limit for all answers of the installation. Each counts as its text plus `ANSWER_OVERHEAD_BYTES`. */
   readonly maxBytes: number
 }
 
-/** A request that takes longer than this is not waited for any more. */
+/** A claim expires if the request takes longer than this. */
 const PENDING_MS = 120_000
-/** Whoever waits looks for itself from time to time: what it was to be told may have been lost. */
-const LOOK_MS = 2000
+/** How often waiting requests look up the answer themselves, because the message with it may be lost. */
+const LOOKUP_INTERVAL_MS = 2000
 
 type ClaimReply =
   | readonly ['first' | 'reused']
   | readonly ['answered', string]
   | readonly ['pending', server: string]
 
-/** A request that this server has asked to be the first of its key with. */
+/** A claim that this server has tried to make. */
 interface OwnClaim {
   readonly key: string
   readonly fingerprint: string
-  /** Tells it apart from all other claims of the key. */
+  /** Distinguishes it from all other claims of the key. */
   readonly id: string
 }
 
-/** Answers in Redis, for all servers of the installation. */
+/** Caches answers in Redis, for all servers of the installation. */
 export class RedisIdempotencyCache implements IdempotencyCache {
-  /** What Redis is told of a claim when it is back. Until then whoever repeats the request finds no store either. */
+  /** Claims to settle when Redis is back. Until then, repeats of the request fail as well. */
   readonly #unsent = new Map<OwnClaim, { readonly text: string; readonly size: number }>()
-  /** Requests that are being done somewhere, and what is to be called with their answer. */
+  /** Callbacks for the answers of pending requests, by key. */
   readonly #waiting = new Map<string, Set<(text: string | undefined) => void>>()
 
   constructor(
@@ -42,7 +42,7 @@ export class RedisIdempotencyCache implements IdempotencyCache {
 
   async claim(key: string, fingerprint: string): Promise<Claim> {
     const own = newClaim(key, fingerprint)
-    // Listens first: the answer may come before the reply that says that there will be one.
+    // Listen first: the answer may arrive before the reply that says it is pending.
     const listener = this.#listenForAnswer(key)
     const reply = await this.#runClaim(own).catch((error: unknown) => {
       listener.cancel()
@@ -63,14 +63,14 @@ export class RedisIdempotencyCache implements IdempotencyCache {
     }
   }
 
-  /** Redis is back: it is told what it could not be told. */
+  /** Sends what could not be sent while Redis was unavailable. */
   async resume(): Promise<void> {
     const unsent = [...this.#unsent]
     this.#unsent.clear()
     await Promise.all(unsent.map(([own, { text, size }]) => this.#sendSettle(own, text, size)))
   }
 
-  /** A server says that a request is answered: its key, a line, and the answer. */
+  /** Handles the message of a server that has settled a request: its key, a line break, and the answer. */
   settled(message: string): void {
     const end = message.indexOf('\n')
     const key = message.slice(0, end)
@@ -91,12 +91,12 @@ export class RedisIdempotencyCache implements IdempotencyCache {
       await this.runner.run('settle', key, fingerprint, id, text, windowMs, size, maxBytes)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      // What was asked for is done, and its answer is owed to those who repeat the request.
+      // The request has been executed. Its answer is sent when Redis is back, for those who repeat it.
       this.#unsent.set(own, { text, size })
     }
   }
 
-  /** Undefined: it cannot be given again, or is not there any more. */
+  /** Resolves with undefined if the answer cannot be repeated, or does not exist any more. */
   async #wait(
     key: string,
     fingerprint: string,
@@ -111,12 +111,12 @@ export class RedisIdempotencyCache implements IdempotencyCache {
     return found
   }
 
-  /** What a claim would find, without making one. */
+  /** Returns what a claim finds, without keeping a claim. */
   async #lookUp(own: OwnClaim): Promise<CachedAnswer | 'pending' | undefined> {
     const reply = await this.#runClaim(own)
     if (reply[0] === 'answered') return readAnswer(reply[1])
     if (reply[0] === 'pending') return 'pending'
-    // Nobody does it any more. What was claimed by looking is given back; whoever asked claims anew.
+    // The request is not executed any more. Give back the claim that this lookup made; the caller claims again.
     if (reply[0] === 'first') await this.#settle(own, undefined, false)
     return undefined
   }
@@ -127,26 +127,26 @@ export class RedisIdempotencyCache implements IdempotencyCache {
       const reply = await this.runner.run('claim', key, fingerprint, id, PENDING_MS)
       return reply as unknown as ClaimReply
     } catch (error) {
-      // Redis may have been asked and have made the claim, though nobody does what it was made for.
+      // Redis may have made the claim although nobody will execute the request: give it back later.
       if (error instanceof StoreUnavailable && error.cause !== undefined)
         this.#unsent.set(own, { text: '', size: 0 })
       throw error
     }
   }
 
-  /** What a server says of the key before long; undefined if none does. */
+  /** Waits for the answer that a server sends for the key; resolves with undefined if none comes in time. */
   #listenForAnswer(key: string) {
-    let answered!: (text: string | undefined) => void
-    const promise = new Promise<string | undefined>((resolve) => (answered = resolve))
-    const timer = setTimeout(() => answered(undefined), LOOK_MS).unref()
+    let resolve!: (text: string | undefined) => void
+    const promise = new Promise<string | undefined>((onAnswer) => (resolve = onAnswer))
+    const timer = setTimeout(() => resolve(undefined), LOOKUP_INTERVAL_MS).unref()
     const waiting = this.#waiting.get(key) ?? new Set()
-    this.#waiting.set(key, waiting.add(answered))
+    this.#waiting.set(key, waiting.add(resolve))
     const forget = (): void => {
       clearTimeout(timer)
-      waiting.delete(answered)
+      waiting.delete(resolve)
       if (waiting.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key)
     }
-    return { answered: promise.finally(forget), cancel: () => answered(undefined) }
+    return { answered: promise.finally(forget), cancel: () => resolve(undefined) }
   }
 }
 

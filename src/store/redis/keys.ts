@@ -1,15 +1,15 @@
-/** Names in Redis. All begin with one tag in braces, so that a Cluster keeps them in one slot. */
+/** Names of keys and topics in Redis. All begin with one hash tag, so that a Cluster keeps them in one slot. */
 import { channelTopic } from '../store.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { Topic } from '../store.ts'
 
 export class Keys {
-  /** The hash of the installation, and the beginning of all other names. The scripts make the rest of them. */
+  /** The hash of the installation. All other keys begin with its name; the scripts build those that are not here. */
   readonly root: string
   readonly #pubsubPrefix: string
   readonly #topics: string
 
-  /** Databases of one Redis hear each other's announcements, so topics have the number of theirs. */
+  /** All databases of one Redis share pub/sub, so topics contain the number of the database. */
   constructor(prefix: string, database: number) {
     this.root = `{${prefix}}`
     this.#pubsubPrefix = database === 0 ? this.root : `${this.root}/${database}`
@@ -36,17 +36,17 @@ export class Keys {
     return `${this.root}:a:${key}`
   }
 
-  /** Where events in a channel are announced. */
+  /** The pub/sub topic for events in a channel. */
   topicOf(channel: ChannelName): string {
     return this.#topics + channel
   }
 
-  /** The topic of what was announced there. */
+  /** The store's topic for a pub/sub topic of a channel. */
   channelTopicOf(name: string): Topic {
     return channelTopic(name.slice(this.#topics.length) as ChannelName)
   }
 
-  /** Where a server is told what concerns it alone. */
+  /** The pub/sub topic for messages to one server. */
   server(id: string): string {
     return `${this.#pubsubPrefix}:s:${id}`
   }

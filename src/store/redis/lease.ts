@@ -5,21 +5,21 @@ import type { ScriptRunner } from './script-runner.ts'
 import type { SharedClock } from './shared-clock.ts'
 
 export const BEAT_MS = 1000
-/** A server that has not said for so long that it is alive is taken for dead. */
+/** A server without a beat for this long is presumed dead. */
 export const LEASE_MS = 6000
-/** Beats that are further apart were interrupted. */
+/** A longer gap between two beats counts as an interruption. */
 export const MAX_BEAT_GAP_MS = 3000
 
 interface LeaseDeps {
   readonly runner: ScriptRunner
   readonly clock: SharedClock
-  /** The calendar in milliseconds; 0 for Redis's own, which is the same for all servers. */
+  /** The calendar in milliseconds; 0 for that of Redis, which is the same for all servers. */
   readonly calendar: () => number
-  /** Redis does not answer any more, or not what it should. */
+  /** Called when Redis does not answer any more, or rejects a beat. */
   readonly onFailure: (why: unknown) => void
-  /** Others took this server for dead, and it is not. */
+  /** Called when other servers presumed this one dead although it is alive. */
   readonly onPresumedDead: () => void
-  /** Resolves when everything has come that was announced before. */
+  /** Resolves when everything that was announced before has been received. */
   readonly drainAnnouncements: () => Promise<void>
   readonly onHead: (head: number) => void
   /** How long Redis may take to answer. */
@@ -30,8 +30,8 @@ interface LeaseDeps {
 const SLICES = 8
 
 /**
- * Calls when so many milliseconds have passed, in slices: an answer that came while this process was busy with something
- * else is read between two of them, and is not taken for silence. Answers what undoes it.
+ * Calls back after this many milliseconds, measured in slices. If the process was busy, it reads an answer that has
+ * arrived between two slices, so its own delay does not count as silence. Returns a function that cancels it.
  */
 export function afterSilence(ms: number, call: () => void): () => void {
   let left = SLICES
@@ -43,22 +43,22 @@ export function afterSilence(ms: number, call: () => void): () => void {
   return () => clearTimeout(timer)
 }
 
-/** Tells the others that this server is alive, and notices when Redis is not. */
+/** Renews the lease of this server every second, and notices when Redis does not answer. */
 export class Lease {
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
-  /** By the installation's time: the last beat that it answered, and since when none was missing. */
+  /** In the installation's time: the last answered beat, and since when none was missing. */
   #lastBeat = 0
   #steadySince = 0
 
   constructor(private readonly deps: LeaseDeps) {}
 
-  /** What `sweep` has to know. */
+  /** Arguments of `sweep`. */
   get steadiness(): readonly [last: number, steadySince: number] {
     return [this.#lastBeat, this.#steadySince]
   }
 
-  /** On a new connection. If others took this server for dead meanwhile it has another name now. */
+  /** Starts beats on a new connection. Renames the server if others presumed it dead meanwhile. */
   async begin(connection: Connection): Promise<void> {
     const { runner, calendar } = this.deps
     const wasKnown = this.#lastBeat > 0
@@ -99,8 +99,8 @@ export class Lease {
       if (!this.#noteReply(reply)) onPresumedDead()
       this.#schedule()
     } catch (error) {
-      // The link has lost Redis, and begins again when it is back. Anything else that Redis has against a beat it has
-      // against the first one of a new connection too, and the link tells it.
+      // If Redis is unavailable, the reconnect starts the beats again. If Redis rejects a beat, it also rejects the
+      // first one of a new connection, and the reconnect reports that.
       if (!(error instanceof StoreUnavailable)) onFailure(error)
     } finally {
       cancel()

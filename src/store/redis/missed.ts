@@ -1,11 +1,11 @@
-/** What `missed.lua` is asked, and what it answers. */
+/** Arguments and replies of `missed.lua`. */
 import { chunksOf } from '../../lib/chunks.ts'
 import { isChannelTopic, nameInTopic } from '../store.ts'
 import { readEvent, readPrivate } from './encoding.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Missed, Since, StoredEvent, Topic } from '../store.ts'
 
-/** Topics that are asked for in one command: a script holds up everybody else. */
+/** Topics per command. A script blocks Redis, so it has to be short. */
 const AT_ONCE = 100
 
 export type MissedReply = readonly [
@@ -15,13 +15,13 @@ export type MissedReply = readonly [
 type FoundReply = readonly [place: number, ...events: string[]]
 
 export interface MissedByTopic extends Missed {
-  /** Those that each event was announced on, by its number. */
+  /** The topics of each event, by its number. */
   readonly topics: ReadonlyMap<number, readonly Topic[]>
-  /** Of each topic with a gap, the number of the newest event that is lost. */
+  /** For each topic with a gap, the number of the newest lost event. */
   readonly lost: ReadonlyMap<Topic, number>
 }
 
-/** At least one, which may be empty: the head is asked for in any case. */
+/** Returns at least one chunk, possibly empty, because the head is always read. */
 export const sinceChunksOf = (since: readonly Since[]): (readonly Since[])[] =>
   since.length === 0 ? [[]] : chunksOf(since, AT_ONCE)
 
@@ -33,7 +33,7 @@ export const writeSince = (since: readonly Since[]): (string | number)[] => [
   }),
 ]
 
-/** The answers to the parts of what was asked, in their order. */
+/** Combines the replies to all chunks, in their order. */
 export function readMissed(
   since: readonly Since[],
   replies: readonly MissedReply[],
@@ -62,7 +62,7 @@ export function readMissed(
   return { events, gaps: [...lost.keys()], head, topics, lost }
 }
 
-/** An event is on the topic of a channel, or on those of users. */
+/** An event is either on the topic of a channel, or on topics of users. */
 const readForTopics = (topics: readonly Topic[], text: string, epoch: string): StoredEvent =>
   topics.some(isChannelTopic)
     ? readEvent(text, epoch)

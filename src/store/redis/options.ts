@@ -4,23 +4,24 @@ import type { StoreLimits } from '../store.ts'
 
 export interface RedisStoreOptions extends StoreLimits {
   readonly address: RedisAddress
-  /** Keeps two installations on one Redis apart. */
+  /** Separates installations that share one Redis. */
   readonly prefix: string
-  /** How long Redis may take to answer before it counts as away. */
+  /** How long Redis may take to answer before it counts as unavailable. */
   readonly timeoutMs: number
-  /** How long a connection waits whose server died. */
+  /** How long a connection waits for its client after its server died. */
   readonly orphanWaitMs: number
-  /** For so many whole milliseconds it is remembered what was published under a name, so that it is not again. */
+  /** How long idempotency keys of `publish` are remembered, in whole milliseconds. */
   readonly onceMs: number
-  /** What is told is stamped by its wall time; deadlines are by what it says has passed. */
+  /** Its wall time is the timestamp of events; deadlines use its monotonic time. */
   readonly clock: Pick<Clock, 'now' | 'wallTime'>
-  /** For tests that turn the calendar of Redis by hand: milliseconds since 1970. Left out: Redis's own. */
+  /** Replaces the calendar of Redis in tests: milliseconds since 1970. */
   readonly now?: () => number
-  /** Told when Redis goes away: why, and what can be done about it; and when it is back. */
+  /** Called when Redis becomes unavailable, with the reason and advice for the operator. */
   readonly onAway: (error: unknown, advice: string | undefined) => void
+  /** Called when Redis is available again. */
   readonly onBack: (where: string) => void
-  /** Told, for the log, that Redis takes away keys by itself, or may. */
+  /** Called with a warning for the log when Redis evicts keys, or may do so. */
   readonly onEvicting: (warning: string) => void
-  /** Takes errors of what no caller waits for, such as what Redis has against a command. */
+  /** Called with errors of background work, such as a command that Redis rejects. */
   readonly onFault: (error: unknown) => void
 }

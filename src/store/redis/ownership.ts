@@ -7,16 +7,16 @@ import type { Attachment, Command, Since, SinkKind } from '../store.ts'
 import type { Connection } from './connection.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
-/** Another server has so long to hand over a connection that a client opened here; then it is taken from it. */
+/** How long another server has to hand over a connection that a client opened here. After that, it is taken anyway. */
 const HANDOVER_MS = 1000
-/** Connections that are written in one command: a script holds up everybody else. */
+/** Connections per command. A script blocks Redis, so it has to be short. */
 const AT_ONCE = 200
-/** Leaves the cursor of a connection as it is. */
+/** Cursor argument that keeps the stored cursor. */
 const KEEP_CURSOR = -1
 
 interface HeldConnection {
   readonly kind: SinkKind
-  /** Which attachment this is, of all in the installation. */
+  /** Fencing token, unique in the installation: a server with an older one has lost the connection. */
   readonly attachmentNumber: number
 }
 
@@ -27,7 +27,7 @@ interface PendingRelease {
   readonly waitMs: number
 }
 
-/** Of a connection that may be attached here, though nobody knows. */
+/** For a connection that Redis may have attached here, although the reply was lost. */
 const UNKNOWN_RELEASE: PendingRelease = { attachmentNumber: 0, cursor: KEEP_CURSOR, waitMs: 0 }
 
 type Reclaimed = readonly ['dropped' | 'moved' | 'is-in', ConnId, channels: readonly string[]]
@@ -40,19 +40,19 @@ type AttachReply =
     ]
 
 /**
- * The connections that clients have open on this server, as far as Redis has to know. What could not be told while Redis
- * was away is told when it is back.
+ * Keeps in Redis which connections clients have open on this server. Releases that fail while Redis is unavailable are
+ * sent when it is back.
  */
 export class Ownership {
   readonly #held = new Map<ConnId, HeldConnection>()
   readonly #pendingReleases = new Map<ConnId, PendingRelease>()
   readonly #waiters = new Map<ConnId, Set<() => void>>()
-  /** Connections that are being asked for, with those of their requests that are not answered. */
+  /** Pending attach requests, by connection. */
   readonly #attaching = new Map<ConnId, Set<Promise<unknown>>>()
 
   constructor(
     private readonly runner: ScriptRunner,
-    /** How long a connection waits whose client did not say whether it comes back. */
+    /** How long a connection waits for its client if it is not known whether that comes back. */
     private readonly orphanWaitMs: number,
     private readonly onCommand: (command: Command) => void,
     private readonly onFault: (error: unknown) => void,
@@ -78,7 +78,7 @@ export class Ownership {
         returning: returning === 1,
       }
     } catch (error) {
-      // Redis may have done it, though nobody holds the connection here.
+      // Redis may have attached the connection although no client holds it here: release it later.
       if (error instanceof StoreUnavailable && !this.#held.has(connId)) {
         const { attachmentNumber, cursor, waitMs } =
           this.#pendingReleases.get(connId) ?? UNKNOWN_RELEASE
@@ -103,7 +103,7 @@ export class Ownership {
     }
   }
 
-  /** What other servers, or this one, did to a connection here. */
+  /** Handles a message about a connection on this server, sent by any server. */
   onMessage(type: string, connId: ConnId, since: number, channels: readonly ChannelName[]): void {
     switch (type) {
       case 'free':
@@ -121,11 +121,11 @@ export class Ownership {
       case 'moved':
         inBackground(this.#handOver(connId, since), this.onFault)
         break
-      default: // of a newer version
+      default: // from a newer version
     }
   }
 
-  /** Redis is back: what was done to connections here, and could not be told, is found out. */
+  /** Synchronizes with Redis on a new connection: sends releases, and reads what happened to connections held here. */
   async settle(connection: Connection): Promise<void> {
     await this.#sendPendingReleases((...args) => this.runner.runOn(connection, 'detach', ...args))
     for (const chunk of chunksOf([...this.#held], AT_ONCE)) {
@@ -141,12 +141,12 @@ export class Ownership {
     }
   }
 
-  /** What clients did while everything else was being found out is told as well. */
+  /** Sends releases that were added during `settle`. */
   async resume(): Promise<void> {
     try {
       await this.#sendPendingReleases((...args) => this.runner.run('detach', ...args))
     } catch (error) {
-      // Away again: it stays owed.
+      // If Redis is unavailable again, the releases stay pending.
       if (!(error instanceof StoreUnavailable)) throw error
     }
   }
@@ -155,7 +155,7 @@ export class Ownership {
     detach: (...args: (string | number)[]) => Promise<unknown>,
   ): Promise<void> {
     for (const chunk of chunksOf([...this.#pendingReleases], AT_ONCE)) {
-      // Who is being attached again is not owed any more once that is answered.
+      // An attach that is under way makes the release obsolete.
       const due = chunk.filter(
         ([connId, release]) =>
           this.#pendingReleases.get(connId) === release && !this.#attaching.has(connId),
@@ -170,14 +170,14 @@ export class Ownership {
   }
 
   #giveUp(type: 'dropped' | 'moved', connId: ConnId): void {
-    // A connection that moves is handed over by its holder, which says where the client was.
+    // A connection that moves stays held: `detach` hands it over, with the cursor of the client.
     if (type === 'dropped') this.#held.delete(connId)
     this.onCommand({ type, connId })
   }
 
   /**
-   * Another server asks for what was attached here in this turn. That may be heard before the answer which says that it
-   * was: whoever is to let go of it has to have it first.
+   * Hands over a connection to another server. The request may arrive before the reply to the attach here, so waits for
+   * that reply first.
    */
   async #handOver(connId: ConnId, attachmentNumber: number): Promise<void> {
     await Promise.allSettled([...(this.#attaching.get(connId) ?? [])])
@@ -186,7 +186,7 @@ export class Ownership {
     if (held && held.attachmentNumber <= attachmentNumber) this.#giveUp('moved', connId)
   }
 
-  /** Asks the server that holds the connection to let go of it, and does not wait for ever. */
+  /** Attaches a connection. If another server holds it, waits for the handover, but takes it after a timeout anyway. */
   async #attachWithHandover(connId: ConnId, kind: SinkKind): Promise<AttachReply> {
     const waiting = this.#waitForRelease(connId)
     try {
@@ -213,7 +213,7 @@ export class Ownership {
     }
   }
 
-  /** Until something is told of the connection, each time; in all not longer than a server has to hand it over. */
+  /** Each call of `outcome` waits for a notification about the connection; all together wait at most `HANDOVER_MS`. */
   #waitForRelease(connId: ConnId) {
     let [isNotified, isLate] = [false, false]
     let wake = (): void => {}
@@ -238,7 +238,7 @@ export class Ownership {
   }
 }
 
-/** Answers what takes it out again. */
+/** Returns a function that removes the value again. */
 function addTo<Key, Value>(sets: Map<Key, Set<Value>>, key: Key, value: Value): () => void {
   const values = sets.get(key) ?? new Set()
   sets.set(key, values.add(value))

@@ -14,15 +14,15 @@ import type { Reply } from './encoding.ts'
 import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
-/** Records that are read in one command: a script holds up everybody else. */
+/** Records per command. A script blocks Redis, so it has to be short. */
 const AT_ONCE = 250
-/** Names without anything else. */
+/** The same for names only. */
 const NAMES_AT_ONCE = 1000
 
 type ChannelsReply = readonly [channels: readonly Reply[], users: Reply, isWhole: number]
 type SummaryReply = readonly [ChannelName, string, number, number, string]
 
-/** What is known, for those who ask. The calls of the contract, see `../store.ts`. */
+/** The read-only calls of the contract, see `../store.ts`. */
 export class RedisQueries {
   constructor(
     private readonly runner: ScriptRunner,
@@ -40,7 +40,7 @@ export class RedisQueries {
     include: Include,
     mostUsers: number,
   ): Promise<Description> {
-    // Asked often: by whoever connects a user that is in no channel yet.
+    // A frequent case: a backend connects a user that is in no channel yet.
     if (names.length === 0) return { channels: [], users: [] }
     const [channels, users, isWhole] = await this.#channels([...new Set(names)], include, mostUsers)
     const records = this.#readChannels(channels)
@@ -104,7 +104,7 @@ export class RedisQueries {
         ...['HSCAN', users, cursor, 'COUNT', String(NAMES_AT_ONCE / 2)],
       )
       const [next, flat] = reply as unknown as readonly [string, readonly string[]]
-      // Redis may answer more than it was asked for.
+      // Redis may return more than COUNT.
       for (const chunk of chunksOf(flat, 2 * NAMES_AT_ONCE))
         yield chunksOf(chunk, 2).map(([name, count]) => ({
           name: name as UserName,

@@ -12,54 +12,54 @@ import type { Script } from './scripts.ts'
 
 export interface ReconnectingConnectionOptions {
   readonly address: RedisAddress
-  /** The key whose slot counts on a Cluster. */
+  /** On a Cluster, the node with the slot of this key is used. */
   readonly rootKey: string
   /** How long Redis may take to answer. After that the connection counts as lost. */
   readonly timeoutMs: number
-  /** What has to be done on a new connection before anything else; the link is ready when it resolves. */
+  /** Called on a new connection before anything else. The connection is ready when it resolves. */
   readonly onConnected: (connection: Connection) => Promise<void>
-  /** From now on commands are taken. */
+  /** Called when commands are accepted again. */
   readonly onReady: () => void
   /**
-   * The connection is lost: why, and what can be done about it. Told once until it is back, and again if another reason
-   * turns up that somebody can do something about.
+   * Called when the connection is lost, with the reason and advice for the operator. Called once until it is back, and
+   * again if another reason with advice appears.
    */
   readonly onAway: (error: unknown, advice: string | undefined) => void
   readonly onBack: (where: string) => void
   readonly onFault: (error: unknown) => void
-  /** A message on a topic that is listened to. */
+  /** Called with each message on a subscribed topic. */
   readonly onMessage: (text: string, topic: string) => void
 }
 
 const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
-/** A reason that is still there at this attempt is told though another one was: some seconds have passed. */
+/** A different reason is reported from this attempt on: by then it has lasted for some seconds. */
 const LASTING_ATTEMPT = 5
 
-/** What has to be done on a new connection takes several commands. */
-const SETTLING = 4
+/** Setting up a new connection takes several commands, so it may take this many times the timeout of one. */
+const SETUP_TIMEOUTS = 4
 
 /**
- * What connects a server to Redis: one connection for commands, one for announcements, and both or none. It comes back by
- * itself, to whichever machine serves by then.
+ * Connects a server to Redis with one connection for commands and one for announcements: both or none. Reconnects
+ * automatically, to whichever machine serves at that time.
  */
 export class ReconnectingConnection {
   #connection: Connection | undefined
   #isStopped = false
   #isAway = false
-  /** The advice that was given, since Redis went away. */
+  /** The advice that was given since Redis became unavailable. */
   readonly #advised = new Set<string | undefined>()
   #wake: (() => void) | undefined
 
   constructor(private readonly options: ReconnectingConnectionOptions) {}
 
-  /** Resolves once the link is ready. Rejects with why it is not within `startTimeoutMs`, and gives up. */
+  /** Resolves when the connection is ready. Gives up after `startTimeoutMs`, and rejects with the reason. */
   async start(startTimeoutMs: number): Promise<void> {
     const { address, timeoutMs } = this.options
     const deadline = performance.now() + startTimeoutMs
     let why: unknown
     for (let attempt = 0; attempt === 0 || performance.now() < deadline; attempt++) {
-      // Each of the endpoints is tried within an attempt, and no attempt outlasts the start.
+      // An attempt tries each endpoint, and has to end within the start timeout.
       const leftMs = (deadline - performance.now()) / address.endpoints.length
       const allowedMs = Math.max(1, Math.min(timeoutMs, leftMs))
       try {
@@ -68,12 +68,12 @@ export class ReconnectingConnection {
         return
       } catch (error) {
         const isUnfit = error instanceof UnfitRedis
-        // The last attempt has less time than the others. If it uses that up, that is all that it knows.
+        // The last attempt has less time than the others. If it only timed out, an earlier error says more.
         const isCut = allowedMs < timeoutMs && performance.now() >= deadline - 1
         if (why === undefined || isUnfit || !isCut) why = error
         if (isUnfit) break
       }
-      // Nothing else keeps a process alive that has not started.
+      // This timer is not unref'ed: nothing else keeps the process alive before the start.
       await sleep(Math.max(0, Math.min(retryDelay(attempt), deadline - performance.now())))
     }
     const cause = causeOf(why)
@@ -89,12 +89,12 @@ export class ReconnectingConnection {
     this.#wake?.()
   }
 
-  /** Rejects with `StoreUnavailable`, or with what Redis has against it. */
+  /** Rejects with `StoreUnavailable`, or with the error that Redis replies. */
   async command(...args: readonly string[]): Promise<Reply> {
     return this.#ready().command(args)
   }
 
-  /** Undefined if Redis does not allow it. Rejects with `StoreUnavailable`. */
+  /** Resolves with undefined if Redis does not allow the command. Rejects with `StoreUnavailable`. */
   async commandIfAllowed(...args: readonly string[]): Promise<Reply | undefined> {
     return this.#ready().commandIfAllowed(args)
   }
@@ -112,12 +112,12 @@ export class ReconnectingConnection {
     await this.#ready().unsubscribe(topics)
   }
 
-  /** Resolves when everything has come that Redis had announced before. */
+  /** Resolves when everything that Redis announced before has been received. */
   async drainAnnouncements(): Promise<void> {
     await this.#ready().drainAnnouncements()
   }
 
-  /** Ends the connection, so that it is made anew. */
+  /** Ends the connection, which causes a reconnect. */
   cut(why: unknown): void {
     this.#connection?.cut(why)
   }
@@ -127,13 +127,16 @@ export class ReconnectingConnection {
     return this.#connection
   }
 
-  /** Connects, does what has to be done first, and is ready. */
+  /** Connects, sets the connection up, and makes it available. */
   async #connect(connectMs = this.options.timeoutMs, deadline = Infinity): Promise<Connection> {
     const { address, rootKey, timeoutMs, onConnected, onMessage } = this.options
     const connection = new Connection(await connectClients(address, rootKey, connectMs), onMessage)
     try {
       const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
-      await connection.withTimeout(onConnected(connection), Math.min(timeoutMs * SETTLING, leftMs))
+      await connection.withTimeout(
+        onConnected(connection),
+        Math.min(timeoutMs * SETUP_TIMEOUTS, leftMs),
+      )
     } catch (error) {
       connection.cut()
       throw connection.cutReason ?? error
@@ -146,7 +149,7 @@ export class ReconnectingConnection {
     return connection
   }
 
-  /** Waits for the end of a connection, then makes the next one; again and again. */
+  /** Reconnects each time the connection ends. */
   async #keepConnected(first: Connection): Promise<void> {
     let connection = first
     while (!this.#isStopped) {
@@ -192,7 +195,7 @@ export class ReconnectingConnection {
   }
 }
 
-/** Longer and longer, and never for all servers at the same moment. */
+/** Exponential backoff with jitter, so that servers do not retry at the same moment. */
 const retryDelay = (attempt: number): number =>
   Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MOST_MS) * (0.75 + Math.random() / 2)
 

@@ -11,24 +11,24 @@ interface ScriptRunnerDeps {
   readonly redis: ReconnectingConnection
   readonly keys: Keys
   readonly scripts: Readonly<Record<ScriptName, Script>>
-  /** What deadlines are by, and what people are shown. */
+  /** The time for deadlines, and the calendar for people. */
   readonly clock: SharedClock
 }
 
-/** What all servers on one Redis share, as seen by one of them: runs scripts there. */
+/** Runs scripts in Redis, with the name of this server, the epoch and the time. */
 export class ScriptRunner {
   #server = newName()
-  /** Known after `enter`. */
+  /** Empty before `enter`. */
   epoch = ''
 
   constructor(private readonly deps: ScriptRunnerDeps) {}
 
-  /** What this server is called. */
+  /** The name of this server in Redis. */
   get server(): string {
     return this.#server
   }
 
-  /** Others have taken the server of the old name for dead, and let go of what it held. */
+  /** Gives this server a new name. Others presumed the old name dead and released its connections. */
   rename(): void {
     this.#server = newName()
   }
@@ -37,7 +37,7 @@ export class ScriptRunner {
     return this.deps.keys
   }
 
-  /** Rejects with `StoreUnavailable` while Redis is not there, or has forgotten what this server relies on. */
+  /** Rejects with `StoreUnavailable` while Redis is unavailable, or if it has lost the epoch of this server. */
   async run(name: ScriptName, ...args: readonly (string | number)[]): Promise<Reply> {
     const { redis, scripts } = this.deps
     try {
@@ -49,7 +49,7 @@ export class ScriptRunner {
     }
   }
 
-  /** On a connection that is not ready for everybody yet. */
+  /** Runs a script on a connection that is still being set up. */
   async runOn(
     connection: Connection,
     name: ScriptName,
@@ -58,7 +58,7 @@ export class ScriptRunner {
     return connection.script(this.deps.scripts[name], this.#full(args))
   }
 
-  /** A connection is made. Answers the number of the newest event, and whether this is another epoch than before. */
+  /** Registers on a new connection. Resolves with the number of the newest event, and whether the epoch has changed. */
   async enter(
     connection: Connection,
     known: number,
@@ -80,5 +80,5 @@ export class ScriptRunner {
   }
 }
 
-/** Short, because it stands in every connection. */
+/** Short, because each connection in Redis contains it. */
 const newName = (): string => crypto.randomUUID().slice(0, 13)

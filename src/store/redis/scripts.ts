@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { LUA } from './lua/index.ts'
 
-/** Of scripts that tell what they change. */
+/** Included by scripts that announce their changes. */
 const CHANGE_EVENTS = ['events', 'announce', 'change-events'] as const
 
-/** What one script is made of behind `root`, in order: files of `lua/`, less their ending. */
+/** The files of `lua/`, without extension, that each script consists of after `root`, in order. */
 const PARTS = {
   connect: ['common', 'floors', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'connect'],
   join: ['common', 'floors', 'channel', 'records', ...CHANGE_EVENTS, 'join'],
@@ -36,18 +36,18 @@ const PARTS = {
 } as const satisfies Record<string, readonly (keyof typeof LUA)[]>
 
 export type ScriptName = keyof typeof PARTS
-/** They are asked with the time and a UUID in front, see `lua/change-events.lua`. */
+/** Scripts that announce their changes. Their first arguments are the time and a UUID, see `lua/change-events.lua`. */
 export type ChangeScript = {
   [Name in ScriptName]: 'change-events' extends (typeof PARTS)[Name][number] ? Name : never
 }[ScriptName]
 
 export interface Script {
   readonly text: string
-  /** What Redis calls it by. */
+  /** The hash that EVALSHA calls it by. */
   readonly sha: string
 }
 
-/** The scripts, with these numbers as constants. The same for all servers with the same settings. */
+/** Builds the scripts, with these numbers as constants. Servers with the same settings have the same scripts. */
 export function loadScripts(
   constants: Readonly<Record<string, number>>,
 ): Readonly<Record<ScriptName, Script>> {

@@ -34,7 +34,7 @@ import type { ChangeScript } from './scripts.ts'
 
 export type { RedisStoreOptions }
 
-/** Keeps everything in Redis, for any number of servers. What each call does there is in `redis/lua`. */
+/** Keeps everything in Redis, for any number of servers. The scripts of the calls are in `redis/lua`. */
 export class RedisStore implements Contract.Store {
   readonly #runner: ScriptRunner
   readonly #redis: ReconnectingConnection
@@ -55,7 +55,7 @@ export class RedisStore implements Contract.Store {
       onConnected: (connection) => this.#initialize(connection),
       onReady: () => {
         this.#subscriptions.resume()
-        // A new connection begins with the same, and tells why it fails.
+        // A new connection does the same first, and reports why it fails.
         this.#ownership.resume().catch((error: unknown) => this.#redis.cut(error))
         inBackground(this.#idempotencyCache?.resume(), options.onFault)
       },
@@ -93,7 +93,7 @@ export class RedisStore implements Contract.Store {
     this.#upkeep = new Upkeep({ redis, runner, lease, options, runChange })
   }
 
-  /** Connects. Rejects with which address and why, if Redis cannot be used within `startTimeoutMs`. */
+  /** Connects. Rejects with the address and the reason if Redis cannot be used within `startTimeoutMs`. */
   static async open(options: RedisStoreOptions, startTimeoutMs: number): Promise<RedisStore> {
     const store = new RedisStore(options)
     await store.#redis.start(startTimeoutMs)
@@ -245,40 +245,40 @@ export class RedisStore implements Contract.Store {
     return this.#upkeep.sweep()
   }
 
-  /** Answers to requests that may be sent twice, for all servers. */
+  /** Returns the idempotency cache, which all servers share. */
   idempotencyCache(options: RedisIdempotencyCacheOptions): RedisIdempotencyCache {
     return (this.#idempotencyCache ??= new RedisIdempotencyCache(this.#runner, options))
   }
 
-  /** Sessions of the admin pages, for all servers. */
+  /** Returns the sessions of the admin panel, which all servers share. */
   adminSessions(limits: AdminSessionLimits): RedisAdminSessions {
     return new RedisAdminSessions(this.#runner, limits)
   }
 
-  /** Waits for what is being done, so that connections that were let go of are let go of. */
+  /** Waits for commands that were sent before, so that detached connections are detached in Redis as well. */
   async stop(): Promise<void> {
     this.#subscriptions.stop()
     await this.#lease.end()
     this.#redis.stop()
   }
 
-  /** Runs a script that tells what it changes. */
+  /** Runs a script that announces its changes. */
   #runChange(name: ChangeScript, ...args: readonly (string | number)[]): Promise<Reply> {
     const now = isoTimestamp(this.options.clock.wallTime())
     return this.#runner.run(name, now, crypto.randomUUID(), ...args)
   }
 
-  /** On every new connection, before anything else. */
+  /** Runs on every new connection before anything else. */
   async #initialize(connection: Connection): Promise<void> {
     const subscriptions = this.#subscriptions
     subscriptions.hold()
     const { head, isNew } = await this.#runner.enter(connection, subscriptions.receivedThrough)
     if (isNew) subscriptions.forget(head)
     await this.#lease.begin(connection)
-    // Before anything is asked about connections: what is done to one of them afterwards is told here, and only once. And
-    // who is not heard is taken for dead, so that what it holds is taken from it.
+    // Before connections are read: commands about them that are sent later arrive here, and only once. Also, a server
+    // that does not receive messages is treated as dead, and others take its connections without asking.
     await subscriptions.listenToOwnTopic(connection)
-    // Before events are read: they are not for those who have left meanwhile.
+    // Before events are read: connections that have left meanwhile must not get them.
     await this.#ownership.settle(connection)
     await subscriptions.recover(connection)
   }
@@ -295,7 +295,7 @@ export class RedisStore implements Contract.Store {
     }
     if (type === 'settled') return this.#idempotencyCache?.settled(lines.join('\n'))
     const [connId, number, channels = '[]'] = lines
-    // Zero is what older servers say where the number of the newest event is said by now.
+    // Older servers send zero instead of the number of the newest event.
     const n = type === 'moved' ? undefined : Number(number) || undefined
     this.#subscriptions.onCommand(n, () =>
       this.#ownership.onMessage(

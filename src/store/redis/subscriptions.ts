@@ -11,44 +11,44 @@ import type { MissedReply } from './missed.ts'
 import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
-/** Topics that are asked for in one command: a script holds up everybody else. */
+/** Topics per command. A script blocks Redis, so it has to be short. */
 const AT_ONCE = 100
 
 type Listeners = { [Call in 'onEvent' | 'onGap']: Parameters<Store[Call]>[0] }
 
-/** What was found out on a new connection. It is told once the connection is ready for everything that follows from it. */
+/** What was read on a new connection. It is announced when the connection is ready for all that follows from it. */
 interface Recovered {
-  /** What was asked for. */
+  /** The topics that were subscribed to. */
   readonly topics: ReadonlySet<Topic>
   readonly events: readonly Announcement[]
-  /** Topics that have lost events, with the number of the newest lost one. */
+  /** Topics with lost events, with the number of the newest lost one. */
   readonly lost: ReadonlyMap<Topic, number>
-  /** Everything up to this number has been read or heard. */
+  /** Everything up to this number has been read or received. */
   readonly head: number
 }
 
 /**
- * What is announced to this server: asks Redis for the topics that are listened to here, and hands on what comes in the
- * order of its numbers. What was announced while Redis could not be heard is read afterwards.
+ * Subscribes to the topics that are listened to on this server, and passes on announcements in the order of their
+ * numbers. After an outage of Redis, reads the events that were announced meanwhile.
  */
 export class Subscriptions {
   readonly listeners: Listeners = { onEvent: () => {}, onGap: () => {} }
   readonly #wanted = new Set<Topic>()
-  /** Not wanted any more, but what was announced before is still on its way. */
+  /** Topics that are not wanted any more, but whose earlier announcements may still arrive. */
   readonly #unlistening = new Set<Topic>()
-  /** Everything up to this number that was announced on the topics has come. */
+  /** Everything that was announced on the topics up to this number has been received. */
   #receivedThrough = 0
-  /** What comes on a new connection waits until what was missed has been read. */
+  /** Announcements on a new connection, which wait until missed events have been read. */
   #held: Announcement[] | undefined
   #recovered: Recovered = NOTHING
-  /** Redis has lost its memory: nothing is known of events up to this number, on any topic. */
+  /** Redis has lost its data: events up to this number are lost on every topic. */
   #forgottenThrough: number | undefined
-  /** Requests for channels that are not answered: the last one for each. */
+  /** The last pending request for each channel. */
   readonly #channelRequests = new Map<Topic, Promise<void>>()
-  /** Users to listen to, or not to, that Redis is not yet asked for. */
+  /** Users to listen to (true), or not (false), that are not yet requested. */
   #usersToRequest = new Map<UserName, boolean>()
   #userRequest: Promise<void> | undefined
-  /** Resolves with the topics that were asked for on a new connection, once that is ready. */
+  /** Resolves when a new connection is ready, with the topics that it subscribed to. */
   #recovery = deferred()
 
   constructor(
@@ -60,15 +60,15 @@ export class Subscriptions {
     return this.#receivedThrough
   }
 
-  /** To be called with a newest number, once everything has come that was announced before it was told. */
+  /** To be called with the newest number, when everything that was announced before has been received. */
   noteHead(head: number): void {
     if (!this.#held) this.#receivedThrough = Math.max(this.#receivedThrough, head)
   }
 
-  /** Resolves once announcements come, which may be when Redis is back. */
+  /** Resolves when announcements arrive; if Redis is unavailable, when it is back. */
   async listen(topic: Topic): Promise<void> {
     this.#wanted.add(topic)
-    // Again where it was not wanted yet when the server began to come back.
+    // Repeats if the topic was not wanted yet when the reconnect began.
     for (let isListening = false; !isListening && this.#wanted.has(topic);)
       try {
         await this.#request(topic, true)
@@ -79,7 +79,7 @@ export class Subscriptions {
       }
   }
 
-  /** What was announced before still comes. */
+  /** Earlier announcements still arrive. */
   async unlisten(topic: Topic): Promise<void> {
     this.#wanted.delete(topic)
     this.#unlistening.add(topic)
@@ -87,32 +87,32 @@ export class Subscriptions {
       await this.#request(topic, false)
       await this.redis.drainAnnouncements()
     } catch (error) {
-      // With the connection everything is gone that was listened to, and only what is wanted is asked for again.
+      // All subscriptions ended with the connection, and only wanted topics are subscribed to again.
       if (!(error instanceof StoreUnavailable)) throw error
     } finally {
       this.#unlistening.delete(topic)
     }
   }
 
-  /** Nobody waits for Redis any more. */
+  /** Rejects pending calls of `listen`. */
   stop(): void {
     this.#recovery.reject(new StoreUnavailable())
     this.#wanted.clear()
   }
 
-  /** An event in a channel. */
+  /** Handles an event in a channel. */
   onChannelEvent(name: string, text: string): void {
     const topic = this.runner.keys.channelTopicOf(name)
     this.#onEvent(text, () => [readEvent(text, this.runner.epoch), [topic]])
   }
 
-  /** An event for users. */
+  /** Handles an event for users. */
   onUserEvent(names: readonly UserName[], text: string): void {
     const topics = names.map(userTopic)
     this.#onEvent(text, () => [readPrivate(text, this.runner.epoch, names), topics])
   }
 
-  /** Something is done to a connection. `n`: the number of the newest event then; undefined if it is not known. */
+  /** Handles a command about a connection. `n`: the number of the newest event when it was sent, if known. */
   onCommand(n: number | undefined, handle: () => void): void {
     this.#inOrder({ kind: 'command', n, handle })
   }
@@ -122,30 +122,30 @@ export class Subscriptions {
       sinceChunksOf(since).map((chunk) => this.runner.run('missed', ...writeSince(chunk))),
     )
     const missed = readMissed(since, replies as unknown as MissedReply[], this.runner.epoch)
-    // What was read here is announced as well: whoever asked has to have it all, to tell each event once.
+    // Events that were read here are announced as well. Wait for these, so that the caller can drop duplicates.
     await this.redis.drainAnnouncements()
     this.noteHead(missed.head)
     return missed
   }
 
-  /** What concerns this server alone is heard on this connection from now on. */
+  /** Subscribes to messages for this server. */
   async listenToOwnTopic(connection: Connection): Promise<void> {
     const { server, keys } = this.runner
     await connection.subscribe([keys.server(server)])
   }
 
-  /** From now on what comes is held, until `resume` has told what came before. */
+  /** Holds announcements from now on, until `resume` has passed on earlier ones. */
   hold(): void {
     this.#held = []
     this.#recovered = NOTHING
   }
 
-  /** Redis has lost its memory of everything up to this number. */
+  /** Notes that Redis has lost all events up to this number. */
   forget(lostThrough: number): void {
     this.#receivedThrough = this.#forgottenThrough = lostThrough
   }
 
-  /** Listens anew on a new connection, and reads what was announced since the last one was lost. */
+  /** Subscribes on a new connection, and reads events that were announced since the last one was lost. */
   async recover(connection: Connection): Promise<void> {
     const topics = [...this.#wanted]
     const channels = topics.filter(isChannelTopic).map((topic) => this.#nameOf(topic))
@@ -156,7 +156,7 @@ export class Subscriptions {
     this.#recovered = await this.#readMissed(connection, topics)
   }
 
-  /** The connection is ready: tells what was missed, and what was held meanwhile. */
+  /** Passes on missed events, and announcements that were held meanwhile. To be called when the connection is ready. */
   resume(): void {
     const { topics, events, lost, head } = this.#recovered
     const announcements = mergeInOrder(this.#held ?? [], events)
@@ -174,17 +174,17 @@ export class Subscriptions {
     const replies: MissedReply[] = []
     for (const chunk of sinceChunksOf(since))
       replies.push((await this.runner.runOn(connection, 'missed', ...writeSince(chunk))) as never)
-    // Parts were read one after the other: what came after the first of them is heard as well.
+    // The chunks are read one after the other. Events after the first chunk are received as announcements as well.
     await connection.drainAnnouncements()
     const missed = readMissed(since, replies, this.runner.epoch)
     const events = missed.events.map((event): Announcement => {
-      const heard = missed.topics.get(event.n) ?? []
-      return { kind: 'event', n: event.n, handle: () => this.#announce(event, heard) }
+      const onTopics = missed.topics.get(event.n) ?? []
+      return { kind: 'event', n: event.n, handle: () => this.#announce(event, onTopics) }
     })
     return { topics: new Set(topics), events, lost: missed.lost, head: missed.head }
   }
 
-  /** Before everything that comes. */
+  /** Reports a gap before the announcements that follow. */
   #emitGap(
     lost: ReadonlyMap<Topic, number>,
     head: number,
@@ -212,8 +212,10 @@ export class Subscriptions {
 
   #announce(event: StoredEvent, topics: readonly Topic[]): void {
     this.#receivedThrough = Math.max(this.#receivedThrough, event.n)
-    const heard = topics.filter((topic) => this.#wanted.has(topic) || this.#unlistening.has(topic))
-    if (heard.length > 0) this.listeners.onEvent(event, heard)
+    const listened = topics.filter(
+      (topic) => this.#wanted.has(topic) || this.#unlistening.has(topic),
+    )
+    if (listened.length > 0) this.listeners.onEvent(event, listened)
   }
 
   #nameOf(topic: Topic): string {
@@ -229,8 +231,9 @@ export class Subscriptions {
   }
 
   /**
-   * One request for a channel after the other: the client of Redis takes a channel for subscribed that is asked for between
-   * the answers to an older request and to its withdrawal, and then forgets it with the withdrawal.
+   * Sends requests for a channel one after the other. Otherwise the Redis client drops a subscription: if a channel is
+   * requested between the replies to an older subscribe and to its unsubscribe, the client considers it subscribed, and
+   * then removes it with the unsubscribe.
    */
   #requestChannel(topic: Topic, isWanted: boolean): Promise<void> {
     const names = [this.#nameOf(topic)]
@@ -245,7 +248,7 @@ export class Subscriptions {
     return asked
   }
 
-  /** Those of one turn at once: thousands come back in the same moment. */
+  /** Sends the requests of one turn of the event loop together: thousands of users may return at the same moment. */
   async #requestUsers(): Promise<void> {
     await Promise.resolve()
     const users = [...this.#usersToRequest]
@@ -270,6 +273,6 @@ function deferred() {
     resolve = onDone
     reject = onFailed
   })
-  promise.catch(() => {}) // whoever waits is told
+  promise.catch(() => {}) // each caller of `listen` handles the rejection
   return { promise, resolve, reject }
 }

@@ -10,7 +10,7 @@ import type { ReconnectingConnection } from './reconnecting-connection.ts'
 import type { ScriptRunner } from './script-runner.ts'
 import type { ChangeScript } from './scripts.ts'
 
-/** Records that one sweep handles: a script holds up everybody else. */
+/** Records per sweep. A script blocks Redis, so it has to be short. */
 const SWEPT_AT_ONCE = 200
 
 interface UpkeepDeps {
@@ -18,11 +18,11 @@ interface UpkeepDeps {
   readonly runner: ScriptRunner
   readonly lease: Lease
   readonly options: Pick<RedisStoreOptions, 'clock' | 'orphanWaitMs' | 'onEvicting'>
-  /** Runs a script that tells what it changes. */
+  /** Runs a script that announces its changes. */
   readonly runChange: (name: ChangeScript, ...args: readonly (string | number)[]) => Promise<Reply>
 }
 
-/** What has to be done from time to time: ends what is due, and puts right what Redis has lost. */
+/** Periodic work: ends what is due, and repairs what Redis has lost. */
 export class Upkeep {
   readonly #evictions: Evictions
   readonly #audit: Audit
@@ -36,21 +36,21 @@ export class Upkeep {
     )
   }
 
-  /** What Redis said last of the keys that it takes away. */
+  /** The last known state of evictions. */
   get eviction(): Eviction {
     return this.#evictions.eviction
   }
 
-  /** At the start, so that a policy that takes keys away is told at once. */
+  /** Checks for evictions at the start, so that a wrong policy is logged at once. */
   async begin(): Promise<void> {
     try {
       await this.#evictions.check()
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error // it is looked for again when Redis is back
+      if (!(error instanceof StoreUnavailable)) throw error // checked again when Redis is back
     }
   }
 
-  /** Some of what is due, as soon as there is any. */
+  /** Sweeps until connections are due, and returns these; checks for lost data if there are none. */
   async sweep(): Promise<readonly ConnId[]> {
     const { runner, lease, options } = this.deps
     for (let more = 1; more > 0;) {
