@@ -39,7 +39,7 @@ export async function start(
   hub.start()
   history.start()
   try {
-    await bus?.link.startOptional(PHILOTE_REDIS_PATIENCE_MS)
+    await bus?.connection.startOptional(PHILOTE_REDIS_PATIENCE_MS)
     await listen(http, config, (handler) => openPort({ limits, logger: http.log }, handler))
     await philote?.start()
   } catch (error) {
@@ -47,7 +47,7 @@ export async function start(
     history.stop()
     await http.close()
     await hub.stop()
-    bus?.link.stop()
+    bus?.connection.stop()
     throw error
   }
   const address = http.server.address()
@@ -73,7 +73,7 @@ export async function stop(edge: Startable, { adminLive, bus, philote }: Sockets
   // Requests that are being answered still need the store.
   await closed
   await hub.stop()
-  bus?.link.stop()
+  bus?.connection.stop()
   limits.stop()
   cancelCut()
 }

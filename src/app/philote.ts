@@ -62,12 +62,12 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
     onListening,
   })
   const { guests } = hub
-  bus?.speakTo(hub)
+  bus?.setHub(hub)
   const forwarding = forwardingRules(LIMITS)
   const limits = new SocketLimits(socketRules(LIMITS, forwarding), clock, logger)
   const philote = new PhiloteServer({
     generation: bus
-      ? new RedisGeneration({ ...settings, bus, guests, hearsAll: false, onFault })
+      ? new RedisGeneration({ ...settings, bus, guests, isBridged: false, onFault })
       : new JwtGeneration(settings, clock, guests),
     guests,
     clock,
@@ -88,12 +88,12 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
       limits.start()
       hub.start()
       try {
-        await bus?.link.start(REDIS_PATIENCE_MS)
+        await bus?.connection.start(REDIS_PATIENCE_MS)
         return await philote.start()
       } catch (error) {
         limits.stop()
         await hub.stop()
-        bus?.link.stop()
+        bus?.connection.stop()
         throw error
       }
     },
@@ -102,7 +102,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
       const stopped = philote.stop()
       await hub.stop()
       await stopped
-      bus?.link.stop()
+      bus?.connection.stop()
       limits.stop()
       cancelCut()
     },
@@ -140,7 +140,7 @@ export function philoteBeside(
   const { philote_max_connections: maxConnections } = config
   return new PhiloteServer({
     generation: bus
-      ? new RedisGeneration({ bus, guests, maxConnections, hearsAll: true, onFault })
+      ? new RedisGeneration({ bus, guests, maxConnections, isBridged: true, onFault })
       : new JwtGeneration(jwtOptions(config), clock, guests),
     guests,
     clock,

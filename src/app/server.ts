@@ -82,7 +82,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const bus = redisBus(config, logger)
   const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
   const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, maybeYield, onFault })
-  bus?.speakTo(hub)
+  bus?.setHub(hub)
   const forwarding = forwardingRules(config)
   const sessions = new AdminSessions(adminCredentials(config), adminSessions)
   const rules = { ...authRules(config), forwarding, checker }

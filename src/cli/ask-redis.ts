@@ -1,6 +1,6 @@
 import { REDIS_URL, faultOf } from '../config/philote-environment.ts'
 import { discard } from '../lib/redis-client.ts'
-import { answered } from '../philote/redis-connection.ts'
+import { withAnswerTimeout } from '../philote/redis-connection.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -20,7 +20,7 @@ export async function askRedis(url: string | undefined, command: string[]): Prom
   })
   client.on('error', () => {}) // the command fails with the same error
   try {
-    return await answered(client.connect().then(() => client.sendCommand(command)))
+    return await withAnswerTimeout(client.connect().then(() => client.sendCommand(command)))
   } finally {
     discard(client)
   }

@@ -7,7 +7,7 @@ import type { Permissions } from './token.ts'
 
 export const KEY_PREFIX = 'philote:access_key:'
 
-/** An access key as it lies in Redis. */
+/** An access key as it is stored in Redis. */
 export interface AccessKey {
   readonly read: readonly string[]
   readonly write: readonly string[]
@@ -25,8 +25,8 @@ const FIELDS: Fields = new Map([
 ])
 
 /**
- * Puts a new value in place of the one that was read, unless it has changed since; the expiry stays. JSON is changed
- * here and not by Redis, whose Lua cannot tell an empty list from an empty object.
+ * Replaces the value that was read, unless it has changed since, and keeps its expiry. The JSON is changed in this
+ * process and not in Redis, because Redis's Lua cannot distinguish an empty list from an empty object.
  */
 const REPLACE = `
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -35,33 +35,35 @@ const REPLACE = `
   if left > 0 then redis.call('PEXPIRE', KEYS[1], left) end
   return 1`
 
-/** Several servers may count uses of one key. More rounds than this and it is no contest any more. */
+/** Retries when several servers count uses of one key at the same time. More conflicts than this have another cause. */
 const MAX_ROUNDS = 100
 
-/** Looks up tokens, and counts the uses of keys that are limited. */
+/** Looks up access keys by token, and counts the uses of limited keys. */
 export class AccessKeys {
-  /** The last use that was asked for of each limited key: one after the other, so that they need not compete. */
-  readonly #turns = new Map<string, Promise<unknown>>()
+  /** The last pending use of each limited key. Uses run one after the other, to avoid conflicts within this process. */
+  readonly #pendingUses = new Map<string, Promise<unknown>>()
 
   constructor(private readonly redis: Pick<RedisConnection, 'command'>) {}
 
-  /** What the token allows; a text is what refuses it. Rejects with what went wrong with Redis. */
+  /** Resolves with what the token allows, or with a refusal as text. Rejects with errors of Redis. */
   async use(token: string): Promise<Permissions | string> {
     const name = KEY_PREFIX + token
-    const found = await this.#look(name)
+    const found = await this.#lookUp(name)
     if (typeof found === 'string') return found
     if (found.key.allowed_uses === 0) return permissionsOf(found.key)
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => this.#count(name))
-    const settled = turn.then(nothing, nothing)
-    this.#turns.set(name, settled)
+    const use = (this.#pendingUses.get(name) ?? Promise.resolve()).then(() => this.#countUse(name))
+    const settled = use.then(nothing, nothing)
+    this.#pendingUses.set(name, settled)
     try {
-      return await turn
+      return await use
     } finally {
-      if (this.#turns.get(name) === settled) this.#turns.delete(name)
+      if (this.#pendingUses.get(name) === settled) this.#pendingUses.delete(name)
     }
   }
 
-  async #look(name: string): Promise<{ readonly text: string; readonly key: AccessKey } | string> {
+  async #lookUp(
+    name: string,
+  ): Promise<{ readonly text: string; readonly key: AccessKey } | string> {
     const text = await this.redis.command('GET', name)
     if (typeof text !== 'string') return KEY_REFUSALS.unknown
     if (text === '') return KEY_REFUSALS.empty
@@ -69,9 +71,9 @@ export class AccessKeys {
     return key ? { text, key } : KEY_REFUSALS.invalid
   }
 
-  async #count(name: string): Promise<Permissions | string> {
+  async #countUse(name: string): Promise<Permissions | string> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const found = await this.#look(name)
+      const found = await this.#lookUp(name)
       if (typeof found === 'string') return found
       const { text, key } = found
       if (key.allowed_uses === 0) return permissionsOf(key)
@@ -92,7 +94,7 @@ const permissionsOf = ({ read, write }: AccessKey): Permissions => ({
   api: false,
 })
 
-/** The same JSON with another number of uses. Everything else stays as it is written. */
+/** Returns the same JSON with another number of uses. Everything else keeps its spelling. */
 function withUses(text: string, uses: number): string {
   const others = memberTextsOf(text).filter(([name]) => foldName(name) !== 'uses')
   const members = [...others, ['uses', String(uses)] as const]

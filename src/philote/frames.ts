@@ -1,13 +1,13 @@
-/** Messages as Philote's two generations write them: text frames, built once for all who get them. */
+/** Writes messages in the formats of Philote's two generations: text frames, built once for all receivers. */
 import { textFrames } from '../transports/websocket-frames.ts'
 import { wellFormed } from './go-json.ts'
 import { dataOf } from './translate.ts'
 import type { WireForm } from '../core/delivery/batch.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
-import type { Written } from './incoming.ts'
+import type { PhiloteMessage } from './incoming.ts'
 import type { Payload } from './translate.ts'
 
-/** `{"issuer","channel","data"}` and a line break. Events that are no messages are not told: no bytes. */
+/** `{"issuer","channel","data"}` and a line break. Events other than messages produce no bytes. */
 export const jwtFrames: WireForm = formOf((written) => `${jwtJson(written)}\n`)
 
 /** `{"id","issuer","channel","data","event"}`. */
@@ -15,8 +15,8 @@ export const redisFrames: WireForm = formOf((written) =>
   messageJson({ ...written, event: 'message' }),
 )
 
-/** A message as JSON: known fields in their order, empty ones left out, escaped as Go's encoder does. */
-export function messageJson({ id, issuer, channel, data, event }: Written): string {
+/** Writes a message as JSON like Go's encoder: known fields in order, without empty ones, with Go's escapes. */
+export function messageJson({ id, issuer, channel, data, event }: PhiloteMessage): string {
   let json = ''
   if (id !== '') json += `,"id":${goString(id)}`
   if (issuer !== '') json += `,"issuer":${goString(issuer)}`
@@ -26,9 +26,9 @@ export function messageJson({ id, issuer, channel, data, event }: Written): stri
   return `{${json.slice(1)}}`
 }
 
-const jwtJson = (written: Written): string => messageJson({ ...written, id: '', event: '' })
+const jwtJson = (written: PhiloteMessage): string => messageJson({ ...written, id: '', event: '' })
 
-function formOf(write: (message: Written) => string): WireForm {
+function formOf(write: (message: PhiloteMessage) => string): WireForm {
   return {
     encode: (events) =>
       textFrames(
@@ -39,7 +39,7 @@ function formOf(write: (message: Written) => string): WireForm {
   }
 }
 
-function asWritten({ body, philote }: OutgoingEvent): Written {
+function asWritten({ body, philote }: OutgoingEvent): PhiloteMessage {
   return {
     id: philote?.id ?? '',
     issuer: philote?.issuer ?? (body['user'] as string),
@@ -49,7 +49,7 @@ function asWritten({ body, philote }: OutgoingEvent): Written {
   }
 }
 
-/** As Go writes strings: safe within HTML and JavaScript, and without JSON's short forms of two control characters. */
+/** Writes a string like Go: safe in HTML and JavaScript, and without JSON's short escapes of two control characters. */
 function goString(text: string): string {
   if (!SPECIAL.test(text)) return JSON.stringify(text)
   return JSON.stringify(wellFormed(text)).replace(ESCAPED_OR_SPECIAL, (found) =>

@@ -5,27 +5,27 @@ import type { Refusal } from './refusals.ts'
 import type { Dialect } from './socket.ts'
 import type { Permissions } from './token.ts'
 
-/** What the API has to know of the server. */
+/** The state of the server that the API shows. */
 export interface ServerState {
   readonly port: number
   readonly connections: number
 }
 
-/** What becomes of a request. */
-export type Verdict =
+/** How a request is handled. */
+export type Decision =
   | { readonly answer: Refusal }
-  /** A handshake. What the client may do is known. */
+  /** A handshake with known permissions. */
   | { readonly permissions: Permissions }
-  /** A handshake. What the client may do is found out behind it; a text is the last that a refused client hears. */
+  /** A handshake whose permissions are looked up after it. A text refuses the client: it is sent before the close. */
   | { readonly findPermissions: () => Promise<Permissions | string> }
 
-/** One of Philote's two generations, which share little more than the idea. */
+/** One of Philote's two generations, which have little in common. */
 export interface Generation {
   readonly dialect: Dialect
-  /** Sockets open at a time. */
+  /** Limit of open sockets. */
   readonly maxConnections: number
-  judge(request: IncomingMessage, server: ServerState): Awaitable<Verdict>
+  evaluate(request: IncomingMessage, server: ServerState): Awaitable<Decision>
   pickProtocol(offered: ReadonlySet<string>): string | false
-  /** Resolves once what is said elsewhere in these channels, which somebody listens to, comes here. */
+  /** Resolves when messages from elsewhere in these channels arrive here. A guest has to listen to the channels. */
   ready?(channels: readonly ChannelName[]): Promise<void>
 }

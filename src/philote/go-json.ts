@@ -1,18 +1,18 @@
 /**
- * Objects of JSON as Go's decoder reads them into a struct, which is how both Philote servers read what they get: names
- * count in any letter case, of a field given twice the last one counts, null counts as absent.
+ * Reads JSON objects as Go's decoder reads them into a struct, like both original Philote servers: names of fields are
+ * case-insensitive, the last of several values of a field counts, and null counts as absent.
  */
 import { endOfString } from '../protocol/json.ts'
 
-/** A member as it was written. */
+/** A member with its name as written. */
 export type Member = readonly [name: string, value: unknown]
 
-/** More is nothing that a client of Philote sends, and looking through all of it would hold up everybody else. */
+/** No Philote client sends more, and reading all of them would block the event loop. */
 const MAX_MEMBERS = 1_000
 
 /**
- * The members of the object that `text` spells, in order, doubles included. Undefined: it is no JSON, no object, or one of
- * more than a thousand members.
+ * Returns the members of a JSON object in order, including duplicates. Undefined if the text is not a JSON object, or
+ * has more than a thousand members.
  */
 export function membersOf(text: string): readonly Member[] | undefined {
   const value = parse(text)
@@ -20,11 +20,11 @@ export function membersOf(text: string): readonly Member[] | undefined {
   const count = countMembers(text)
   if (count > MAX_MEMBERS) return undefined
   const members = Object.entries(value)
-  // `JSON.parse` keeps one of each name, and puts names that are numbers first.
+  // `JSON.parse` keeps one value per name, and moves numeric names to the front.
   return count === members.length ? members : writtenMembersOf(text)
 }
 
-/** The members of an object in JSON, each with its value as text. `text` has to spell an object. */
+/** Returns the members of a JSON object, each with its value as text. The text has to be a valid JSON object. */
 export function memberTextsOf(text: string): readonly (readonly [name: string, text: string])[] {
   const members: (readonly [string, string])[] = []
   eachMember(text, (nameStart, nameEnd, end) => {
@@ -34,15 +34,15 @@ export function memberTextsOf(text: string): readonly (readonly [name: string, t
   return members
 }
 
-/** Whether two names are the same to Go, which knows two letters outside ASCII that are letters of ASCII to it. */
+/** Folds a name like Go, for case-insensitive comparison. Go considers two letters outside ASCII equal to ASCII letters. */
 export const foldName = (name: string): string => name.toLowerCase().replaceAll('ſ', 's')
 
-/** Reads a value of one type from its JSON; undefined if it is of another. */
+/** Reads a value of one type from JSON; undefined if it has another type. */
 export type ReadField = (json: string) => string | readonly string[] | boolean | number | undefined
-/** What is known of an object, by names in lower case. */
+/** The known fields of an object, by name in lower case. */
 export type Fields = ReadonlyMap<string, ReadField>
 
-/** The object that `text` spells, laid over `empty`. Undefined: no JSON, no object, or a field of another type. */
+/** Reads a JSON object, with `empty` as defaults. Undefined if it is not a JSON object, or a field has another type. */
 export function readStruct<Struct extends object>(
   text: string,
   fields: Fields,
@@ -74,10 +74,10 @@ export const asTexts: ReadField = (json) => {
 export const asBoolean: ReadField = (json) =>
   json === 'true' ? true : json === 'false' ? false : undefined
 
-/** Whole numbers only, and only as digits: 1e3 is a number, but no integer to Go. */
+/** Accepts only digits: to Go, 1e3 is a number but not an integer. */
 export const asInteger: ReadField = (json) => (/^-?\d{1,18}$/.test(json) ? Number(json) : undefined)
 
-/** Without halves of surrogate pairs, which are no text: Go replaces them as well. */
+/** Replaces lone surrogates, as Go does. */
 export const wellFormed = (text: string): string => text.replace(LONE_SURROGATES, '\uFFFD')
 const LONE_SURROGATES = /\p{Surrogate}/gu
 
@@ -92,7 +92,7 @@ function parse(text: string): unknown {
 const writtenMembersOf = (text: string): Member[] =>
   memberTextsOf(text).map(([name, value]) => [name, JSON.parse(value)])
 
-/** At most one more than `MAX_MEMBERS`. */
+/** Counts up to one more than `MAX_MEMBERS`. */
 function countMembers(text: string): number {
   let count = 0
   eachMember(text, () => count++)
@@ -100,23 +100,23 @@ function countMembers(text: string): number {
 }
 
 /**
- * Tells where the name of each member begins and ends (its quotes), and where its value ends. Stops behind the first that
- * is too many.
+ * Calls `visit` with the positions of the quotes around each name, and of the end of the value. Stops after the first
+ * member above the limit.
  */
 function eachMember(
   text: string,
-  tell: (nameStart: number, nameEnd: number, end: number) => void,
+  visit: (nameStart: number, nameEnd: number, end: number) => void,
 ): void {
   let at = text.indexOf('"')
   for (let count = 0; at >= 0 && count <= MAX_MEMBERS; count++) {
     const nameEnd = endOfString(text, at)
     const end = endOfValue(text, text.indexOf(':', nameEnd) + 1)
-    tell(at, nameEnd, end)
+    visit(at, nameEnd, end)
     at = text.indexOf('"', end)
   }
 }
 
-/** In valid JSON. Strings are stepped over at once, since the longest part of a message is one. */
+/** Finds the end of a value in valid JSON. Skips whole strings, because most of a message is usually one string. */
 function endOfValue(text: string, start: number): number {
   const mark = /["[\]{},]/g
   mark.lastIndex = start

@@ -1,11 +1,11 @@
-/** What a request for a WebSocket has to say, in the order in which the originals look at it. */
+/** Checks WebSocket handshakes in the same order as the original servers. */
 import { JWT_REFUSALS, REDIS_REFUSALS } from './refusals.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './refusals.ts'
 
 const WEBSOCKET_VERSION = '13'
 
-/** Undefined: it is a handshake. */
+/** Returns undefined if the request is a valid handshake. */
 export function refuseJwtHandshake(
   { method, headers }: IncomingMessage,
   checksOrigin: boolean,
@@ -19,7 +19,7 @@ export function refuseJwtHandshake(
   return isKey(headers['sec-websocket-key']) ? undefined : JWT_REFUSALS.key
 }
 
-/** Undefined: it is a handshake. */
+/** Returns undefined if the request is a valid handshake. */
 export function refuseRedisHandshake({ method, headers }: IncomingMessage): Refusal | undefined {
   if (method !== 'GET') return REDIS_REFUSALS.method
   if (
@@ -35,8 +35,8 @@ export function refuseRedisHandshake({ method, headers }: IncomingMessage): Refu
 }
 
 /**
- * The token of a request: the `Authorization` header less `Bearer`; only if that leaves nothing, `?auth=`. Empty if
- * there is none.
+ * Returns the token of a request: the `Authorization` header without `Bearer`, or `?auth=` if that is empty. Returns an
+ * empty string if there is no token.
  */
 export function bearerOf({ headers, url }: IncomingMessage): string {
   const fromHeader = (headers.authorization ?? '').replace(/^Bearer/, '').trim()
@@ -48,7 +48,7 @@ export function queryOf(url: string | undefined): URLSearchParams {
   return new URLSearchParams(start < 0 ? '' : url?.slice(start))
 }
 
-/** The path without its query, percent-decoded; undefined if it cannot be. */
+/** Returns the percent-decoded path without the query; undefined if it cannot be decoded. */
 export function pathOf(url: string | undefined): string | undefined {
   try {
     return decodeURIComponent((url ?? '/').replace(/\?.*$/s, ''))
@@ -57,18 +57,18 @@ export function pathOf(url: string | undefined): string | undefined {
   }
 }
 
-/** Whether one of a header's values is this one, in any letter case. */
+/** Whether a header contains this value. Case-insensitive. */
 const hasToken = (header: string | undefined, token: string): boolean =>
   header?.split(',').some((part) => part.trim().toLowerCase() === token) === true
 
 const textOf = (header: string | readonly string[] | undefined): string | undefined =>
   typeof header === 'object' ? header.join(',') : header
 
-/** Whatever else `ws` cannot take is refused the same way. */
+/** Other faults that `ws` finds in a handshake are refused the same way as an invalid key. */
 const isKey = (key: string | undefined): boolean =>
   key !== undefined && /^[+/0-9A-Za-z]{22}==$/.test(key)
 
-/** Host and port of an origin, as they are written. A request without Origin is no browser's. */
+/** Compares host and port of the origin as they are written. A request without Origin is not from a browser. */
 function isForeign(origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined) return false
   const [, authority] = /^[a-z][a-z\d+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]*)/i.exec(origin) ?? []

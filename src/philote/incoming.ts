@@ -1,8 +1,8 @@
-/** What clients, and others on Redis, write: frames and what is in them. */
+/** Reads messages from clients, and from other publishers on Redis. */
 import { foldName, membersOf, wellFormed } from './go-json.ts'
 
-/** Fields of a message. What was left out is empty, as it is on the way out. */
-export interface Written {
+/** The fields of a message. A missing field is empty, and empty fields are not written. */
+export interface PhiloteMessage {
   readonly id: string
   readonly issuer: string
   readonly channel: string
@@ -10,16 +10,16 @@ export interface Written {
   readonly event: string
 }
 
-export type Field = keyof Written
+export type Field = keyof PhiloteMessage
 
-/** What the JWT generation knows. `issuer` is the server's, but has to be a string if it is there. */
+/** The fields of the JWT generation. The server sets `issuer`, but a client's `issuer` has to be a string. */
 export const JWT_FIELDS: readonly Field[] = ['issuer', 'channel', 'data']
 export const REDIS_FIELDS: readonly Field[] = ['id', 'issuer', 'channel', 'data', 'event']
 
-const NOTHING: Written = { id: '', issuer: '', channel: '', data: '', event: '' }
+const NOTHING: PhiloteMessage = { id: '', issuer: '', channel: '', data: '', event: '' }
 
-/** Undefined: no JSON, no object, or a field that is no string. Other members are passed over, whatever they are. */
-export function readMessage(text: string, fields: readonly Field[]): Written | undefined {
+/** Returns undefined if the text is not a JSON object, or a field is not a string. Ignores other members. */
+export function readMessage(text: string, fields: readonly Field[]): PhiloteMessage | undefined {
   const members = membersOf(text)
   if (!members) return undefined
   const written: Record<Field, string> = { ...NOTHING }

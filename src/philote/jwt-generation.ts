@@ -4,23 +4,23 @@ import { bearerOf, pathOf, refuseJwtHandshake } from './handshake.ts'
 import { JWT_FIELDS, readMessage } from './incoming.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { TokenChecker } from './token.ts'
-import { saidBy } from './translate.ts'
+import { guestMessageOf } from './translate.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Guests } from '../core/sessions/guests.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Generation, ServerState, Verdict } from './generation.ts'
+import type { Generation, ServerState, Decision } from './generation.ts'
 import type { Dialect } from './socket.ts'
 
-/** The version whose behaviour this is. */
+/** The version of Philote that this port behaves like. */
 const PHILOTE_VERSION = '0.3.1'
 
 export interface JwtOptions {
-  /** Tokens are signed with it. Empty: everybody can sign them. */
+  /** The key that signs tokens. If it is empty, anybody can sign them. */
   readonly secret: string
   /** Whether browsers may connect from pages of other hosts. */
   readonly checkOrigin: boolean
   readonly maxConnections: number
-  /** Told by the API, and nothing else: what they tune in the original is Node's business here. */
+  /** Only shown by the API. Node manages the buffers that this tunes in the original. */
   readonly readBufferSize: number
   readonly writeBufferSize: number
 }
@@ -42,7 +42,7 @@ export class JwtGeneration implements Generation {
       form: jwtFrames,
       read: (frame) => readMessage(frame, JWT_FIELDS),
       isStrict: true,
-      say: (guest, written) => guests.say(guest, saidBy(written)),
+      publish: (guest, written) => guests.say(guest, guestMessageOf(written)),
     }
   }
 
@@ -50,12 +50,12 @@ export class JwtGeneration implements Generation {
     return this.options.maxConnections
   }
 
-  /** None, whatever is offered. */
+  /** Picks none, whatever is offered. */
   pickProtocol(): false {
     return false
   }
 
-  async judge(request: IncomingMessage, server: ServerState): Promise<Verdict> {
+  async evaluate(request: IncomingMessage, server: ServerState): Promise<Decision> {
     const checked = await this.#tokens.check(bearerOf(request))
     if ('refusal' in checked) return { answer: checked.refusal }
     const path = pathOf(request.url)
@@ -70,7 +70,7 @@ export class JwtGeneration implements Generation {
     return { status: 200, text: JSON.stringify(this.#info(server)) }
   }
 
-  /** Fields, types and order are Philote's. */
+  /** Fields, types and order are those of Philote. */
   #info({ port, connections }: ServerState) {
     const seconds = Math.floor((this.clock.now() - this.#startedAt) / 1000)
     const { maxConnections, readBufferSize, writeBufferSize, checkOrigin } = this.options

@@ -7,15 +7,15 @@ type Modules = Record<string, never>
 type Client = RedisClientType<Modules, Modules, Modules, 2, TypeMapping>
 type MakeClient = ReturnType<typeof Library.RedisClient.factory<Modules, Modules, Modules, 2>>
 
-/** A command that could not be handed to Redis within so long is given up. */
+/** A command fails if it cannot be sent within this time. */
 const SEND_TIMEOUT_MS = 5000
-/** One that was is given up after a little longer: whether it took effect is not known. */
+/** A command that was sent fails after a little longer. It is unknown whether it took effect. */
 const ANSWER_TIMEOUT_MS = 6000
 const DEFAULT_PORT = 6379
 const RETRY_FIRST_MS = 50
 const RETRY_MOST_MS = 1000
 
-/** A command could not be handed to Redis. */
+/** A command could not be sent to Redis. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable'
   constructor(options?: ErrorOptions) {
@@ -23,7 +23,7 @@ export class RedisUnavailable extends Error {
   }
 }
 
-/** A command was handed to Redis, and no answer came: it may have taken effect, or not. */
+/** A command was sent to Redis, but no reply came. It may have taken effect, or not. */
 export class RedisTimeout extends Error {
   override readonly name = 'RedisTimeout'
   constructor(options?: ErrorOptions) {
@@ -33,9 +33,9 @@ export class RedisTimeout extends Error {
 
 export interface RedisConnectionOptions {
   readonly url: string
-  /** A message came on a channel that is subscribed to. */
+  /** Called with each message on a subscribed channel. */
   readonly onMessage: (channel: string, text: string) => void
-  /** Told once when Redis goes away, and when it is back. */
+  /** Called once when Redis becomes unavailable, and when it is back. */
   readonly onAway: (error: unknown) => void
   readonly onBack: () => void
 }
@@ -44,13 +44,13 @@ interface Subscription {
   holders: number
   isSubscribed: boolean
   readonly listener: (text: string) => void
-  /** Settled when what was last asked of Redis for this channel is done. */
+  /** Settles when the last request to Redis for this channel is done. */
   work: Promise<void>
 }
 
 /**
- * Two connections to Redis, however many sockets there are: one listens, the other does everything else. Both come back
- * by themselves, and what was subscribed to is subscribed to again.
+ * Keeps two connections to Redis, independent of the number of sockets: one for subscriptions, one for commands. Both
+ * reconnect automatically, and restore the subscriptions.
  */
 export class RedisConnection {
   readonly #subscriptions = new Map<string, Subscription>()
@@ -69,9 +69,9 @@ export class RedisConnection {
     return this.#clients?.[1]
   }
 
-  /** Resolves once Redis is there. Rejects with which address and why, if it cannot be used within `patienceMs`. */
-  async start(patienceMs: number): Promise<void> {
-    const fault = await this.#open(patienceMs)
+  /** Connects. Rejects with the address and the reason if Redis cannot be used within `startTimeoutMs`. */
+  async start(startTimeoutMs: number): Promise<void> {
+    const fault = await this.#open(startTimeoutMs)
     if (fault === undefined) return
     this.stop()
     const { hostname, port } = new URL(this.options.url)
@@ -79,26 +79,26 @@ export class RedisConnection {
     throw new Error(`Redis (${place}): ${reasonOf(fault)}`, { cause: fault })
   }
 
-  /** The same for those who can do without: after `patienceMs` it goes on trying behind their back. */
-  async startOptional(patienceMs: number): Promise<void> {
-    const fault = await this.#open(patienceMs)
+  /** The same for callers that can work without Redis: after `startTimeoutMs`, continues to try in the background. */
+  async startOptional(startTimeoutMs: number): Promise<void> {
+    const fault = await this.#open(startTimeoutMs)
     if (fault !== undefined) this.#noteAway(fault)
   }
 
-  /** Resolves with why Redis cannot be used, or with undefined. */
-  async #open(patienceMs: number): Promise<unknown> {
-    // Only who has a Redis pays for its client.
+  /** Resolves with the error if Redis cannot be used, otherwise with undefined. */
+  async #open(startTimeoutMs: number): Promise<unknown> {
+    // Load the client only if there is a Redis.
     this.#library = await import('@redis/client')
-    // `createClient` makes another class for other options, which takes tens of milliseconds.
+    // `createClient` builds a new class whenever the options differ, which takes tens of milliseconds.
     const make = this.#library.RedisClient.factory<Modules, Modules, Modules, 2>({ RESP: 2 })
-    let lastFault: unknown = new Error(`does not answer within ${patienceMs} ms`)
+    let lastFault: unknown = new Error(`does not answer within ${startTimeoutMs} ms`)
     return new Promise((resolve) => {
       const end = (fault?: unknown): void => {
         clearTimeout(timer)
         this.#isStarted = true
         resolve(fault)
       }
-      const timer = setTimeout(() => end(lastFault), patienceMs)
+      const timer = setTimeout(() => end(lastFault), startTimeoutMs)
       const onFault = (fault: unknown): void => {
         lastFault = fault
         if (isRefusal(fault)) end(fault)
@@ -107,7 +107,7 @@ export class RedisConnection {
         this.#newClient(make, onFault),
         this.#newClient(make, onFault),
       ])
-      // Without a user and a password nothing has been said yet on a connection that is made.
+      // Without a user and a password, connecting sends no command yet: check that Redis replies.
       const begin = (client: Client): Promise<unknown> =>
         client.connect().then(() => client.sendCommand(['PING']))
       Promise.all(clients.map(begin)).then(() => end(), onFault)
@@ -135,37 +135,37 @@ export class RedisConnection {
     for (const client of clients ?? []) discard(client)
   }
 
-  /** The answer to a command. Rejects with what Redis says against it, `RedisUnavailable` or `RedisTimeout`. */
+  /** Resolves with the reply to a command. Rejects with an error of Redis, `RedisUnavailable` or `RedisTimeout`. */
   async command(...args: readonly string[]): Promise<unknown> {
     if (!this.#commands?.isOpen) throw new RedisUnavailable()
     const { ErrorReply, TimeoutError } = this.#library as typeof Library
     try {
-      return await answered(this.#commands.sendCommand([...args]))
+      return await withAnswerTimeout(this.#commands.sendCommand([...args]))
     } catch (error) {
       if (error instanceof ErrorReply || error instanceof RedisTimeout) throw error
-      // The client times what waits to be sent, and nothing else.
+      // The timeout of the client covers only commands that are not sent yet.
       throw error instanceof TimeoutError
         ? new RedisUnavailable({ cause: error })
         : new RedisTimeout({ cause: error })
     }
   }
 
-  /** Listens to a channel until it is released as often as it was held. */
+  /** Subscribes to a channel until it is released as often as it was held. */
   hold(channel: string): void {
     const known = this.#subscriptions.get(channel)
     const subscription = known ?? this.#newSubscription(channel)
-    if (++subscription.holders === 1) this.#settle(channel, subscription)
+    if (++subscription.holders === 1) this.#synchronize(channel, subscription)
   }
 
   release(channel: string): void {
     const subscription = this.#subscriptions.get(channel)
-    if (subscription && --subscription.holders === 0) this.#settle(channel, subscription)
+    if (subscription && --subscription.holders === 0) this.#synchronize(channel, subscription)
   }
 
-  /** Resolves once Redis sends what is published on these channels, which have to be held. Rejects if it takes too long. */
+  /** Resolves when Redis sends messages of these channels, which have to be held. Rejects if it takes too long. */
   async ready(channels: readonly string[]): Promise<void> {
     const works = channels.map((channel) => this.#subscriptions.get(channel)?.work)
-    await answered(Promise.all(works.map(async (work) => work)))
+    await withAnswerTimeout(Promise.all(works.map(async (work) => work)))
   }
 
   #newSubscription(channel: string): Subscription {
@@ -175,19 +175,19 @@ export class RedisConnection {
     return fresh
   }
 
-  /** One step after the other for each channel, each by what holds by then. */
-  #settle(channel: string, subscription: Subscription): void {
-    const settle = async (): Promise<void> => {
+  /** Subscribes or unsubscribes, whichever is needed. Runs one step after the other for each channel. */
+  #synchronize(channel: string, subscription: Subscription): void {
+    const synchronize = async (): Promise<void> => {
       const isHeld = subscription.holders > 0
       if (isHeld && !subscription.isSubscribed) await this.#subscribe(channel, subscription)
       if (!isHeld && subscription.isSubscribed) await this.#unsubscribe(channel, subscription)
       if (subscription.holders === 0) this.#subscriptions.delete(channel)
     }
-    // A step that failed would stop all that follow.
-    subscription.work = subscription.work.then(settle).catch((error) => this.#noteAway(error))
+    // A rejected step would stop all later ones.
+    subscription.work = subscription.work.then(synchronize).catch((error) => this.#noteAway(error))
   }
 
-  /** Again and again until Redis has heard it. */
+  /** Retries until Redis has confirmed. */
   async #subscribe(channel: string, subscription: Subscription): Promise<void> {
     while (this.#listening && !subscription.isSubscribed)
       try {
@@ -204,12 +204,12 @@ export class RedisConnection {
     try {
       await this.#listening?.unsubscribe(channel, subscription.listener)
     } catch (error) {
-      this.#noteAway(error) // gone with its connection
+      this.#noteAway(error) // the subscription ended with its connection
     }
   }
 
   #noteAway(error: unknown): void {
-    if (!this.#isStarted) return // who starts it is told
+    if (!this.#isStarted) return // the caller of `start` gets the error
     if (!this.#isAway && this.#listening) this.options.onAway(error)
     this.#isAway = true
   }
@@ -220,15 +220,15 @@ export class RedisConnection {
   }
 }
 
-/** Longer and longer, and never for all servers at the same moment. */
+/** Exponential backoff with jitter, so that servers do not retry at the same moment. */
 const retryDelay = (retries: number): number =>
   Math.min(RETRY_FIRST_MS * 2 ** retries, RETRY_MOST_MS) * (0.75 + Math.random() / 2)
 
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => void setTimeout(resolve, ms).unref())
 
-/** Redis may be there and say nothing: rejects with `RedisTimeout` when it takes too long. */
-export async function answered<Answer>(work: Promise<Answer>): Promise<Answer> {
+/** Rejects with `RedisTimeout` if the work takes too long: Redis may be connected and not reply. */
+export async function withAnswerTimeout<Answer>(work: Promise<Answer>): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new RedisTimeout()), ANSWER_TIMEOUT_MS)

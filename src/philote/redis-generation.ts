@@ -8,8 +8,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Guest } from '../core/delivery/guest.ts'
 import type { Guests } from '../core/sessions/guests.ts'
 import type { ChannelName } from '../protocol/ids.ts'
-import type { Generation, Verdict } from './generation.ts'
-import type { Written } from './incoming.ts'
+import type { Generation, Decision } from './generation.ts'
+import type { PhiloteMessage } from './incoming.ts'
 import type { RedisBus } from './redis-bus.ts'
 import type { Dialect } from './socket.ts'
 import type { Permissions } from './token.ts'
@@ -18,30 +18,30 @@ export interface RedisGenerationOptions {
   readonly bus: RedisBus
   readonly guests: Guests
   readonly maxConnections: number
-  /** Whether what is written is for others than Philote readers too, so that it has to come back even if none is here. */
-  readonly hearsAll: boolean
+  /** Whether messages are for subscribers outside Philote, too. Then they must come back even without a reader here. */
+  readonly isBridged: boolean
   readonly onFault: (error: unknown) => void
 }
 
-/** The key is there, and is no text. */
+/** Whether the key exists, but is not a string. */
 const isWrongType = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('WRONGTYPE ')
 
-/** Philote 0.1: access keys and messages go through Redis, which is the bus; the hub is the fan-out. */
+/** Philote 0.1: access keys are in Redis, and messages go through Redis. The hub delivers them. */
 export class RedisGeneration implements Generation {
   readonly dialect: Dialect
   readonly #keys: AccessKeys
-  /** Channels that are held because a guest writes there. */
-  readonly #written = new Map<Guest, Set<string>>()
+  /** Channels that are held because a guest writes to them. */
+  readonly #writtenChannels = new Map<Guest, Set<string>>()
 
   constructor(private readonly options: RedisGenerationOptions) {
-    this.#keys = new AccessKeys(options.bus.link)
+    this.#keys = new AccessKeys(options.bus.connection)
     this.dialect = {
       form: redisFrames,
       read: (frame) => readMessage(frame, REDIS_FIELDS),
       isStrict: false,
-      say: (guest, written) => this.#say(guest, written),
-      gone: (guest) => this.#forget(guest),
+      publish: (guest, written) => this.#publish(guest, written),
+      onGuestClosed: (guest) => this.#forget(guest),
     }
   }
 
@@ -49,12 +49,12 @@ export class RedisGeneration implements Generation {
     return this.options.maxConnections
   }
 
-  /** A single one is echoed; more than one have been refused. */
+  /** Picks the only protocol. Several are refused before. */
   pickProtocol([only = '']: Iterable<string>): string {
     return only
   }
 
-  judge(request: IncomingMessage): Verdict {
+  evaluate(request: IncomingMessage): Decision {
     const answer = refuseRedisHandshake(request)
     if (answer) return { answer }
     const path = pathOf(request.url)
@@ -63,7 +63,7 @@ export class RedisGeneration implements Generation {
     return { findPermissions: () => this.#permissions(token) }
   }
 
-  /** Resolves once what is published in these channels comes here. */
+  /** Resolves when messages in these channels arrive here. */
   ready(channels: readonly ChannelName[]): Promise<void> {
     return this.options.bus.ready(channels)
   }
@@ -75,32 +75,32 @@ export class RedisGeneration implements Generation {
       if (error instanceof RedisUnavailable || error instanceof RedisTimeout)
         return KEY_REFUSALS.unavailable
       if (isWrongType(error)) return KEY_REFUSALS.wrongType
-      // The original passes on what Redis says. That tells strangers of its users, scripts and settings.
+      // The original passes on the error of Redis. That would show users, scripts and settings of Redis to strangers.
       this.options.onFault(error)
       return KEY_REFUSALS.failed
     }
   }
 
-  async #say(guest: Guest, written: Written): Promise<void> {
-    const { bus, guests, hearsAll } = this.options
-    if (hearsAll) {
+  async #publish(guest: Guest, written: PhiloteMessage): Promise<void> {
+    const { bus, guests, isBridged } = this.options
+    if (isBridged) {
       await guests.keep(guest, [written.channel as ChannelName])
       this.#hold(guest, written.channel)
       await bus.ready([written.channel])
     }
-    await bus.say(guest.user, written)
+    await bus.publish(guest.user, written)
   }
 
   #hold(guest: Guest, channel: string): void {
-    const held = this.#written.get(guest) ?? new Set()
-    // One that has gone is heard to its last word, but nobody would release what it holds.
+    const held = this.#writtenChannels.get(guest) ?? new Set()
+    // Messages of a guest that has closed are still published, but nothing would release its channels.
     if (held.has(channel) || !guest.sink) return
-    this.#written.set(guest, held.add(channel))
+    this.#writtenChannels.set(guest, held.add(channel))
     this.options.bus.hold(channel)
   }
 
   #forget(guest: Guest): void {
-    for (const channel of this.#written.get(guest) ?? []) this.options.bus.release(channel)
-    this.#written.delete(guest)
+    for (const channel of this.#writtenChannels.get(guest) ?? []) this.options.bus.release(channel)
+    this.#writtenChannels.delete(guest)
   }
 }

@@ -1,16 +1,16 @@
-/** How handshakes are refused. Statuses and first lines are recorded; the texts are those of the original's libraries. */
+/** Refusals of handshakes. Statuses and first lines are recorded; the texts are those of the original's libraries. */
 
 export interface Refusal {
   readonly status: number
   readonly text: string
-  /** Whether the answer names the version of WebSockets that is spoken. */
-  readonly tellsVersion?: boolean
+  /** Whether the answer names the supported WebSocket version. */
+  readonly namesVersion?: boolean
 }
 
 const upgrade = (status: number, name: string, problem: string): Refusal => ({
   status,
   text: `${name}\nwebsocket: ${problem}`,
-  tellsVersion: true,
+  namesVersion: true,
 })
 
 /** A refused token is answered with 200. */
@@ -38,7 +38,7 @@ export const JWT_REFUSALS = {
   upgrade: upgrade(400, 'Bad Request', "could not find upgrade header with token 'websocket'"),
   origin: upgrade(403, 'Forbidden', 'origin not allowed'),
   key: upgrade(400, 'Bad Request', 'key missing or blank'),
-  /** What the API does not know. */
+  /** For unknown requests to the API. */
   api: { status: 420, text: '' },
 } as const
 
@@ -46,14 +46,14 @@ export const REDIS_REFUSALS = {
   method: { status: 405, text: 'bad method' },
   notWebSocket: { status: 400, text: 'not websocket protocol' },
   key: { status: 400, text: 'mismatch challenge/response' },
-  version: { status: 400, text: 'missing or bad WebSocket Version', tellsVersion: true },
+  version: { status: 400, text: 'missing or bad WebSocket Version', namesVersion: true },
   origin: { status: 403, text: '' },
   protocol: { status: 400, text: '' },
   /** It cannot be percent-decoded. */
   path: { status: 400, text: '' },
 } as const satisfies Record<string, Refusal>
 
-/** What a client of the Redis generation is told in a frame of its own, before its socket is closed. */
+/** Texts that a client of the Redis generation gets in a separate frame before its socket is closed. */
 export const KEY_REFUSALS = {
   unknown: 'redigo: nil returned',
   empty: 'unknown token',
@@ -65,7 +65,7 @@ export const KEY_REFUSALS = {
   failed: 'ERR the access key cannot be read',
 } as const
 
-/** Whole seconds, as Go prints them: `1h2m3s`. */
+/** Formats whole seconds like Go: `1h2m3s`. */
 function durationText(seconds: number): string {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60)]
   const rest = `${seconds % 60}s`

@@ -21,7 +21,7 @@ import type { NetLog } from '../net/refusals.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UserName } from '../protocol/ids.ts'
 import type { UpgradeRequest } from '../transports/frame-socket.ts'
-import type { Generation, Verdict } from './generation.ts'
+import type { Generation, Decision } from './generation.ts'
 import type { Refusal } from './refusals.ts'
 import type { Permissions } from './token.ts'
 
@@ -29,39 +29,39 @@ export interface PhiloteOptions {
   readonly generation: Generation
   readonly guests: Guests
   readonly clock: Clock
-  /** Where to listen; undefined for every address. */
+  /** The address to listen on; undefined for all addresses. */
   readonly host: string | undefined
   /** 0 lets the system choose. */
   readonly port: number
-  /** Biggest message of a client; a bigger one closes its socket with 1009. */
+  /** Maximum size of a client's message; a larger one closes its socket with 1009. */
   readonly maxFrameBytes: number
   /** Messages, pings and pongs that a client may send in each `windowMs`; 0 for no limit. */
   readonly maxFrames: number
   readonly windowMs: number
   readonly limits: SocketLimits
-  /** The client's address, as proxies tell it. */
+  /** Returns the client's address, as reported by proxies. */
   readonly addressOf: (request: IncomingMessage) => string
   readonly log: Pick<NetLog, 'debug'>
   readonly onFault: (error: unknown) => void
-  /** Told when a client is dropped because there are too many, once until there is room again. */
+  /** Called when a client is dropped because there are too many; once until there is room again. */
   readonly onFull: () => void
 }
 
-/** Tokens stand in headers and paths, and long lists of channels in tokens. */
+/** Headers and paths contain tokens, and tokens contain long lists of channels. */
 const MAX_HEADER_BYTES = 65_536
-/** Nothing is sent to an idle client: TCP finds out by itself whether it is still there. */
+/** The server sends no pings to idle clients. TCP keep-alive finds lost connections. */
 const KEEP_ALIVE_MS = 30_000
 
-/** What is wrong with an upgrade is for the generation to say. */
+/** Takes any upgrade: the generation checks it. */
 const AnyUpgrade = requestsWithUpgrades(() => true)
 
-/** Philote's port: sockets of guests, and a bit of HTTP. */
+/** Serves Philote's port: sockets of guests, and a few HTTP requests. */
 export class PhiloteServer {
   readonly #http: Server
   readonly #handshakes: Handshakes
   readonly #sockets = new Set<PhiloteSocket>()
-  #hasToldFull = false
-  /** Messages that were dropped because their sender may not write there. */
+  #hasReportedFull = false
+  /** Messages that were dropped because the sender has no permission to write to the channel. */
   refusedWrites = 0
 
   constructor(private readonly options: PhiloteOptions) {
@@ -99,7 +99,7 @@ export class PhiloteServer {
     return typeof address === 'object' && address ? address.port : this.options.port
   }
 
-  /** Listens; answers the port. */
+  /** Starts to listen. Resolves with the port. */
   async start(): Promise<number> {
     const { host, port } = this.options
     await new Promise<void>((resolve, reject) => {
@@ -112,24 +112,24 @@ export class PhiloteServer {
     return this.port
   }
 
-  /** Accepts nothing new; resolves once all sockets are closed, which is for the hub to do. */
+  /** Stops accepting connections. Resolves when all sockets are closed; the hub closes those of its guests. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.#http.close(() => resolve()))
-    // The hub knows those that were admitted only.
-    for (const socket of this.#sockets) if (!socket.isAdmitted) socket.close(CLOSE.stopping)
+    // The hub closes only sockets that have a guest.
+    for (const socket of this.#sockets) if (!socket.isStarted) socket.close(CLOSE.stopping)
     this.#http.closeIdleConnections()
     await closed
   }
 
-  /** Cuts what is still open. */
+  /** Cuts all open connections. */
   terminate(): void {
     this.#handshakes.terminate()
     this.#http.closeAllConnections()
   }
 
-  async #judge(request: IncomingMessage): Promise<Verdict> {
+  async #evaluate(request: IncomingMessage): Promise<Decision> {
     try {
-      return await this.options.generation.judge(request, this)
+      return await this.options.generation.evaluate(request, this)
     } catch (error) {
       this.options.onFault(error)
       return { answer: { status: 500, text: 'Internal Server Error' } }
@@ -138,8 +138,8 @@ export class PhiloteServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const rest = restOf(request)
-    const verdict = await this.#judge(request)
-    const answer = 'answer' in verdict ? verdict.answer : JWT_REFUSALS.connection
+    const decision = await this.#evaluate(request)
+    const answer = 'answer' in decision ? decision.answer : JWT_REFUSALS.connection
     if (rest?.isLong === true) {
       response.setHeader('Connection', 'close')
       rest.leave()
@@ -152,15 +152,16 @@ export class PhiloteServer {
     const refusal = limits.enter(upgrade.request, addressOf(upgrade.request))
     if (refusal !== undefined)
       return refuseUpgrade(upgrade.socket, bytesOf(refusalAnswer(REFUSAL_STATUS[refusal])))
-    const verdict = await this.#judge(upgrade.request)
-    if ('answer' in verdict) return refuseUpgrade(upgrade.socket, rawAnswer(verdict.answer))
+    const decision = await this.#evaluate(upgrade.request)
+    if ('answer' in decision) return refuseUpgrade(upgrade.socket, rawAnswer(decision.answer))
     const socket = this.#newSocket(upgrade.request)
     try {
       if (this.#sockets.size >= this.options.generation.maxConnections)
         return this.#turnAway(upgrade, socket)
       this.#sockets.add(socket)
-      if ('permissions' in verdict) await this.#admitFirst(upgrade, socket, verdict.permissions)
-      else await this.#openFirst(upgrade, socket, verdict.findPermissions)
+      if ('permissions' in decision)
+        await this.#openGuestFirst(upgrade, socket, decision.permissions)
+      else await this.#acceptFirst(upgrade, socket, decision.findPermissions)
     } catch (error) {
       this.options.onFault(error)
       this.#sockets.delete(socket)
@@ -169,20 +170,20 @@ export class PhiloteServer {
     }
   }
 
-  /** The client listens before it is told that it is connected: what is said then is for it. */
-  async #admitFirst(
+  /** Subscribes the client before it learns that it is connected, so that it gets all messages from then on. */
+  async #openGuestFirst(
     upgrade: UpgradeRequest,
     socket: PhiloteSocket,
     permissions: Permissions,
   ): Promise<void> {
     const { guests } = this.options
-    const guest = await this.#admit(socket, permissions)
+    const guest = await this.#openGuest(socket, permissions)
     if (this.#handshakes.accept(upgrade, socket)) return guests.drained(guest)
     guests.close(guest)
     this.#sockets.delete(socket)
   }
 
-  async #openFirst(
+  async #acceptFirst(
     upgrade: UpgradeRequest,
     socket: PhiloteSocket,
     findPermissions: () => Promise<Permissions | string>,
@@ -191,21 +192,21 @@ export class PhiloteServer {
       this.#sockets.delete(socket)
       return
     }
-    socket.wait()
+    socket.waitForStart()
     const found = await findPermissions()
     if (typeof found !== 'string') {
-      const guest = await this.#admit(socket, found)
-      // It may have gone while the store was asked.
+      const guest = await this.#openGuest(socket, found)
+      // The client may have gone while the guest was opened.
       if (!this.#sockets.has(socket)) this.options.guests.close(guest)
       return
     }
-    socket.tell(JSON.stringify(found))
-    // It holds no place while it closes: strangers could take all of them.
+    socket.sendText(JSON.stringify(found))
+    // A closing socket does not count towards the limit. Otherwise strangers could use up all connections.
     this.#sockets.delete(socket)
     socket.close(CLOSE.refused)
   }
 
-  async #admit(socket: PhiloteSocket, { read, write }: Permissions): Promise<Guest> {
+  async #openGuest(socket: PhiloteSocket, { read, write }: Permissions): Promise<Guest> {
     const { guests, generation } = this.options
     const guest = guests.open(crypto.randomUUID() as UserName, socket)
     try {
@@ -216,15 +217,15 @@ export class PhiloteServer {
       guests.close(guest)
       throw error
     }
-    socket.admit(guest, write)
+    socket.start(guest, write)
     return guest
   }
 
-  /** Recorded: upgraded, and dropped without a close frame. */
+  /** Accepts the upgrade, and drops the socket without a close frame. Source: recorded. */
   #turnAway(upgrade: UpgradeRequest, socket: PhiloteSocket): void {
     if (this.#handshakes.accept(upgrade, socket)) socket.abandon()
-    if (!this.#hasToldFull) this.options.onFull()
-    this.#hasToldFull = true
+    if (!this.#hasReportedFull) this.options.onFull()
+    this.#hasReportedFull = true
   }
 
   #newSocket({ url }: IncomingMessage): PhiloteSocket {
@@ -239,7 +240,7 @@ export class PhiloteServer {
         onFault,
         onRefusedWrite: () => this.refusedWrites++,
         onClosed: (socket) => {
-          if (this.#sockets.delete(socket)) this.#hasToldFull = false
+          if (this.#sockets.delete(socket)) this.#hasReportedFull = false
         },
       },
       queryOf(url).get('errors') === '1',
@@ -247,22 +248,22 @@ export class PhiloteServer {
   }
 }
 
-function headersOf({ text, tellsVersion }: Refusal): Record<string, string | number> {
+function headersOf({ text, namesVersion }: Refusal): Record<string, string | number> {
   return {
     'Content-Type': 'text/plain; charset=utf-8',
     'X-Content-Type-Options': 'nosniff',
     'Cache-Control': 'no-store',
     'Content-Length': Buffer.byteLength(text),
-    ...(tellsVersion === true && { 'Sec-WebSocket-Version': '13' }),
+    ...(namesVersion === true && { 'Sec-WebSocket-Version': '13' }),
   }
 }
 
-/** An answer as bytes, for sockets that Node has handed over. */
+/** Writes an answer as bytes, for sockets that Node has handed over. */
 const rawAnswer = (answer: Refusal): string => bytesOf({ ...answer, headers: headersOf(answer) })
 
 const RETRY_AFTER = { 'Retry-After': REFUSED_RETRY_SECONDS }
 
-/** The answer to a socket or a request that no generation gets. */
+/** The answer to a socket or a request that is refused before it reaches the generation. */
 function refusalAnswer(status: number): PlainAnswer {
   const text = STATUS_CODES[status] ?? ''
   const isLater = status === 429 || status === 503

@@ -8,20 +8,20 @@ import type { Guests } from '../core/sessions/guests.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 import type { Awaitable } from '../store/store.ts'
-import type { Written } from './incoming.ts'
+import type { PhiloteMessage } from './incoming.ts'
 
-/** What the generations do differently once a socket is open. */
+/** What differs between the generations after a socket is open. */
 export interface Dialect {
-  /** How messages are written. */
+  /** The format of outgoing messages. */
   readonly form: WireForm
-  /** Undefined: it is no message. */
-  read(frame: string): Written | undefined
-  /** Whether what is no message closes the socket; else it is passed over. */
+  /** Returns undefined if the frame is not a message. */
+  read(frame: string): PhiloteMessage | undefined
+  /** Whether an invalid message closes the socket. Otherwise it is ignored. */
   readonly isStrict: boolean
-  /** Hands on what a guest wrote; at once where that is possible. */
-  say(guest: Guest, written: Written): Awaitable<void>
-  /** The guest has gone. */
-  gone?(guest: Guest): void
+  /** Publishes a guest's message; synchronously where that is possible. */
+  publish(guest: Guest, written: PhiloteMessage): Awaitable<void>
+  /** Called when the guest's socket has closed. */
+  onGuestClosed?(guest: Guest): void
 }
 
 export interface SocketOptions {
@@ -32,58 +32,58 @@ export interface SocketOptions {
   readonly maxFrames: number
   readonly windowMs: number
   readonly onFault: (error: unknown) => void
-  /** A client wrote to a channel that it may not write to. */
+  /** Called when a client wrote to a channel without permission. */
   readonly onRefusedWrite: () => void
   readonly onClosed: (socket: PhiloteSocket) => void
 }
 
 /**
- * The socket of a Philote client. It is heard once it is admitted; messages of one socket are handed on in the order in
- * which they were sent, and no more is read from it while one of them is under way.
+ * The socket of a Philote client. It reads messages after `start`, and publishes them in the order in which they were
+ * sent. It reads nothing more while one of them is being published.
  */
 export class PhiloteSocket extends FrameSocket {
   #guest: Guest | undefined
   #mayWrite: ReadonlySet<string> = new Set()
-  /** What was read while a message was under way; undefined while none is. At most what one read of the network held. */
-  #waiting: Written[] | undefined
+  /** Messages read while another one is being published; else undefined. At most those of one network read. */
+  #waiting: PhiloteMessage[] | undefined
   #frames = 0
   #windowEnd = 0
 
   constructor(
     private readonly options: SocketOptions,
-    /** Whether the client asked to be told what was done with its messages when they were dropped. */
-    private readonly tellsErrors: boolean,
+    /** Whether the client requested error messages for dropped messages. */
+    private readonly reportsErrors: boolean,
   ) {
     super()
   }
 
-  admit(guest: Guest, mayWrite: ReadonlySet<string>): void {
+  start(guest: Guest, mayWrite: ReadonlySet<string>): void {
     this.#guest = guest
     this.#mayWrite = mayWrite
     this.resume()
   }
 
-  get isAdmitted(): boolean {
+  get isStarted(): boolean {
     return this.#guest !== undefined
   }
 
-  /** Reads nothing until the client is admitted. */
-  wait(): void {
+  /** Reads nothing until `start`. */
+  waitForStart(): void {
     this.pause()
   }
 
-  /** One frame with this text. */
-  tell(text: string): void {
+  /** Sends a text frame. */
+  sendText(text: string): void {
     this.write(textFrames([Buffer.from(text)]))
   }
 
-  /** Presence and the like are nothing to Philote. */
+  /** Sends the messages of a batch. Philote has no presence and other events. */
   send(batch: Batch): void {
     const bytes = batch.bytes(this.options.dialect.form)
     if (bytes.length > 0) this.write(bytes)
   }
 
-  /** Philote knows none. TCP finds out who is gone. */
+  /** Does nothing: Philote has no heartbeats. TCP keep-alive finds lost connections. */
   heartbeat(): void {}
 
   received(message: Buffer): void {
@@ -91,13 +91,13 @@ export class PhiloteSocket extends FrameSocket {
     if (this.#isFlood()) return this.#expel(CLOSE.tooManyMessages)
     const { dialect, onRefusedWrite } = this.options
     const written = dialect.read(message.toString())
-    if (written && this.#mayWrite.has(written.channel)) return this.#say(written)
+    if (written && this.#mayWrite.has(written.channel)) return this.#publish(written)
     if (!written && dialect.isStrict) return this.#expel(CLOSE.notPhilote)
     if (written) onRefusedWrite()
-    this.#complain(written ? { error: 'not permitted', channel: written.channel } : NO_MESSAGE)
+    this.#reportError(written ? { error: 'not permitted', channel: written.channel } : NO_MESSAGE)
   }
 
-  /** Each ping has been answered: without a reader the answers would pile up. */
+  /** Pauses reading for a slow consumer: each ping has been answered, and the answers would pile up. */
   showedLife(): void {
     if (this.isClosing) return
     if (this.#isFlood()) this.#expel(CLOSE.tooManyMessages)
@@ -111,12 +111,12 @@ export class PhiloteSocket extends FrameSocket {
   closed(): void {
     if (this.#guest) {
       this.options.guests.close(this.#guest)
-      this.options.dialect.gone?.(this.#guest)
+      this.options.dialect.onGuestClosed?.(this.#guest)
     }
     this.options.onClosed(this)
   }
 
-  #say(written: Written): void {
+  #publish(written: PhiloteMessage): void {
     const guest = this.#guest
     if (!guest) return
     if (this.#waiting) {
@@ -124,30 +124,30 @@ export class PhiloteSocket extends FrameSocket {
       return
     }
     try {
-      const saying = this.options.dialect.say(guest, written)
-      if (saying instanceof Promise)
-        inBackground(this.#sayInTurn(guest, saying), this.options.onFault)
+      const publishing = this.options.dialect.publish(guest, written)
+      if (publishing instanceof Promise)
+        inBackground(this.#publishInOrder(guest, publishing), this.options.onFault)
     } catch (error) {
-      this.#failed(error)
+      this.#fail(error)
     }
   }
 
-  async #sayInTurn(guest: Guest, first: Promise<void>): Promise<void> {
-    const waiting: Written[] = (this.#waiting = [])
+  async #publishInOrder(guest: Guest, first: Promise<void>): Promise<void> {
+    const waiting: PhiloteMessage[] = (this.#waiting = [])
     this.pause()
     try {
       await first
-      // Grows while it is walked through.
-      for (const written of waiting) await this.options.dialect.say(guest, written)
+      // The list may grow during the loop.
+      for (const written of waiting) await this.options.dialect.publish(guest, written)
     } catch (error) {
-      this.#failed(error)
+      this.#fail(error)
     }
     this.#waiting = undefined
     this.resume()
   }
 
-  /** What the client wrote may be lost, and it cannot be told of a single message. */
-  #failed(error: unknown): void {
+  /** Closes the socket: the message may be lost, and the client cannot be notified of a single message. */
+  #fail(error: unknown): void {
     this.options.onFault(error)
     this.#expel(CLOSE.unavailable)
   }
@@ -169,9 +169,9 @@ export class PhiloteSocket extends FrameSocket {
     return ++this.#frames > maxFrames
   }
 
-  /** Left out while the client reads slowly: complaints must not pile up. */
-  #complain(complaint: object): void {
-    if (this.tellsErrors && this.writable) this.tell(`${JSON.stringify(complaint)}\n`)
+  /** Sends an error, but not to a slow consumer: errors must not pile up. */
+  #reportError(error: object): void {
+    if (this.reportsErrors && this.writable) this.sendText(`${JSON.stringify(error)}\n`)
   }
 }
 

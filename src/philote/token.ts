@@ -5,21 +5,21 @@ import type { ChannelName } from '../protocol/ids.ts'
 import type { Fields, Member } from './go-json.ts'
 import type { Refusal } from './refusals.ts'
 
-/** What a token allows. Any text is the name of a channel here, the empty one too. */
+/** The permissions of a token. Any text is a valid channel name here, even an empty one. */
 export interface Permissions {
   readonly read: readonly ChannelName[]
   readonly write: ReadonlySet<string>
-  /** Whether the API may be asked. */
+  /** Whether the client may use the API. */
   readonly api: boolean
 }
 
 export type TokenCheck = Permissions | { readonly refusal: Refusal }
 
 export const ALGORITHMS: readonly string[] = ['HS256', 'HS384', 'HS512']
-/** Known to the original, which has no key for them. */
+/** The original knows these algorithms, but has no keys for them. */
 const ASYMMETRIC = /^(RS|PS|ES)(256|384|512)$/
 
-/** Checks tokens against a secret. The same for all connections: what takes time is done once. */
+/** Checks tokens against a secret. All connections share one checker, so that expensive work is done once. */
 export class TokenChecker {
   readonly #key: Uint8Array
 
@@ -31,7 +31,7 @@ export class TokenChecker {
     this.#key = hmacKey(secret)
   }
 
-  /** What the token allows, now; or how it is refused. Of several faults the first one that the original tells. */
+  /** Resolves with the token's permissions or a refusal. Of several faults, reports the one that the original reports. */
   async check(token: string): Promise<TokenCheck> {
     const read = readToken(token)
     if ('refusal' in read) return read
@@ -59,10 +59,10 @@ export class TokenChecker {
   }
 }
 
-/** The key that a secret stands for. */
+/** Makes an HMAC key of a secret. */
 export function hmacKey(secret: string): Uint8Array {
   const bytes = new TextEncoder().encode(secret)
-  // To HMAC, which fills keys up with zeros, a zero is the same as nothing; to WebCrypto, nothing is no key.
+  // WebCrypto rejects an empty key. HMAC pads keys with zeros, so a single zero is equivalent.
   return bytes.length > 0 ? bytes : new Uint8Array(1)
 }
 
@@ -75,7 +75,7 @@ interface Claims {
   readonly iat: number
 }
 
-/** Everything but the signature and the times. */
+/** Checks everything but the signature and the times. */
 function readToken(token: string): { readonly claims: Claims } | { readonly refusal: Refusal } {
   const parts = token.split('.')
   const [header = '', payload = '', signature = ''] = parts
@@ -92,8 +92,8 @@ function readToken(token: string): { readonly claims: Claims } | { readonly refu
 }
 
 /**
- * A header may say that it cannot be understood without knowing others (`crit`, RFC 7515, 4.1.11), or that the payload is
- * not encoded (`b64`, RFC 7797). The original passes over both, and so reads into a token what its signer did not say.
+ * Refuses critical headers: extensions that the reader must understand (`crit`, RFC 7515, 4.1.11), and an unencoded
+ * payload (`b64`, RFC 7797). The original ignores both, and so reads claims that the signer did not make.
  */
 const refuseCritical = (header: readonly Member[]): Refusal | undefined =>
   header.some(([name, value]) => name === 'crit' || (name === 'b64' && value !== true))
@@ -110,7 +110,7 @@ function refuseAlgorithm(algorithm: unknown, signature: string): Refusal | undef
   return ASYMMETRIC.test(algorithm) ? JWT_REFUSALS.keyType : undefined
 }
 
-/** Where the first of these stops being base64url, if one does. */
+/** Returns the position of the first character that is not valid base64url, if there is one. */
 function badBase64(parts: readonly string[]): number | undefined {
   for (const part of parts) {
     const at = part.search(/[^A-Za-z0-9_-]/)
@@ -122,13 +122,13 @@ function badBase64(parts: readonly string[]): number | undefined {
 
 const decode = (part: string): string => Buffer.from(part, 'base64url').toString()
 
-/** Null if the header names none. */
+/** Returns null if the header has no algorithm. */
 const algorithmIn = (header: readonly Member[]): unknown =>
   header.findLast(([name]) => name === 'alg')?.[1] ?? null
 
 const NO_CLAIMS: Claims = { read: [], write: [], api: false, exp: 0, nbf: 0, iat: 0 }
 
-/** What is registered but means nothing here is read for its type only. */
+/** Registered claims that are not used here must still have the right type. */
 const CLAIMS: Fields = new Map([
   ['read', asTexts],
   ['write', asTexts],

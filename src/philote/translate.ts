@@ -1,7 +1,8 @@
 /**
- * Between Philote's text and the objects of everybody else, so that both ways round give back what went in.
+ * Translates between Philote's text and Channelstream's objects. A round trip in either direction gives back the
+ * original.
  *
- * Text that spells an object is that object; any other text is `{"data": text}`.
+ * Text that is a JSON object becomes that object. Any other text becomes `{"data": text}`.
  */
 import { parserFor, writeJson } from '../protocol/exact-numbers.ts'
 import { isJsonObject } from '../protocol/fields.ts'
@@ -10,41 +11,41 @@ import { prototypeKeyIn, surveyOf } from '../protocol/json.ts'
 import type { Said } from '../core/messages.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { PhiloteForm } from '../store/store.ts'
-import type { Written } from './incoming.ts'
+import type { PhiloteMessage } from './incoming.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 
 /**
- * Objects that backends could not post (too deep, too many lists, a prototype key, too many exact numbers) are
- * text as well.
+ * Objects that backends cannot post (too deep, too many lists, a prototype key, too many exact numbers) are treated as
+ * text.
  */
 export function payloadOf(data: string): Payload {
   return objectIn(data) ?? { data }
 }
 
-/** The text for Philote readers; empty if there is no payload. */
+/** Returns the text for Philote readers; empty if there is no payload. */
 export function dataOf(payload: Payload | undefined): string {
   if (payload === undefined) return ''
   const { data, ...rest } = payload
   return typeof data === 'string' && isEmpty(rest) ? data : writeJson(payload)
 }
 
-/** What a Philote client wrote, as the guest's own words. */
-export function saidBy({ channel, data }: Written): Omit<Said, 'user'> {
+/** Translates a client's message into a message of its guest. */
+export function guestMessageOf({ channel, data }: PhiloteMessage): Omit<Said, 'user'> {
   const message = payloadOf(data)
-  // JSON can be written in many ways: where ours is another one, the sender's is kept beside it.
+  // The same JSON can be written in several ways. If ours differs, keep the sender's text as well.
   const philote = dataOf(message) === data ? undefined : { data }
   return { channel: channel as ChannelName, message, philote }
 }
 
-/** What came by Redis: carried as it is for Philote readers, whatever it says of channel and issuer. */
-export function saidOnRedis(channel: ChannelName, written: Written): Said {
+/** Translates a message from Redis. Philote readers get it unchanged, whatever its channel and issuer are. */
+export function messageFromRedis(channel: ChannelName, written: PhiloteMessage): Said {
   const { id, issuer, data } = written
   const philote: PhiloteForm = { id, issuer, channel: written.channel, data }
   return { channel, user: userOf(issuer), message: payloadOf(data), philote }
 }
 
-/** Whoever publishes on Redis need not say who it is, and may say anything. */
+/** A publisher on Redis may leave out the issuer, or use any text. */
 const userOf = (issuer: string): UserName =>
   UserNameSchema.safeParse(issuer).data ?? ('philote' as UserName)
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dataOf, payloadOf, saidBy, saidOnRedis } from '../../src/philote/translate.ts'
+import { dataOf, payloadOf, guestMessageOf, messageFromRedis } from '../../src/philote/translate.ts'
 import { channelName } from '../contract/fixtures.ts'
 import type { Payload } from '../../src/philote/translate.ts'
 
@@ -15,7 +15,7 @@ const written = (data: string, more: object = {}) => ({
 
 /** What a Philote reader gets of what another one wrote. */
 function roundTrip(data: string): string {
-  const { message, philote } = saidBy(written(data))
+  const { message, philote } = guestMessageOf(written(data))
   return philote?.data ?? dataOf(message)
 }
 
@@ -60,10 +60,10 @@ describe('text of a Philote client', () => {
   })
 
   it('is kept beside the message only where the message does not say it', () => {
-    expect(saidBy(written('hello')).philote).toBeUndefined()
-    expect(saidBy(written('{"a":1}')).philote).toBeUndefined()
-    expect(saidBy(written('{"a": 1}')).philote).toEqual({ data: '{"a": 1}' })
-    expect(saidBy(written('{"data":"x"}')).philote).toEqual({ data: '{"data":"x"}' })
+    expect(guestMessageOf(written('hello')).philote).toBeUndefined()
+    expect(guestMessageOf(written('{"a":1}')).philote).toBeUndefined()
+    expect(guestMessageOf(written('{"a": 1}')).philote).toEqual({ data: '{"a": 1}' })
+    expect(guestMessageOf(written('{"data":"x"}')).philote).toEqual({ data: '{"data":"x"}' })
   })
 })
 
@@ -92,7 +92,10 @@ describe('a message of a backend', () => {
 
 describe('a message on Redis', () => {
   it('keeps what it says of itself, for Philote readers', () => {
-    const said = saidOnRedis(channelName('room'), written('hi', { id: '7', channel: 'elsewhere' }))
+    const said = messageFromRedis(
+      channelName('room'),
+      written('hi', { id: '7', channel: 'elsewhere' }),
+    )
     expect(said).toEqual({
       channel: 'room',
       user: 'issuer',
@@ -103,6 +106,6 @@ describe('a message on Redis', () => {
 
   it('has a user, whatever its issuer is', () => {
     for (const issuer of ['', 'x'.repeat(513)])
-      expect(saidOnRedis(channelName('room'), written('hi', { issuer })).user).toBe('philote')
+      expect(messageFromRedis(channelName('room'), written('hi', { issuer })).user).toBe('philote')
   })
 })
