@@ -34,7 +34,7 @@ export function memberTextsOf(text: string): readonly (readonly [name: string, t
   return members
 }
 
-/** Folds a name like Go, for case-insensitive comparison. Go considers two letters outside ASCII equal to ASCII letters. */
+/** Folds a name like Go, for comparison. Go considers two letters outside ASCII equal to ASCII letters. */
 export const foldName = (name: string): string => name.toLowerCase().replaceAll('ſ', 's')
 
 /** Reads a value of one type from JSON; undefined if it has another type. */

@@ -15,7 +15,7 @@ export const CHANNEL_PREFIX = 'philote:channel:'
 
 export interface RedisBusOptions {
   readonly url: string
-  /** A unique prefix for the ids of messages from this installation's backends, which it ignores when they come back. */
+  /** A unique prefix for ids of messages from this installation's backends. It ignores these when they come back. */
   readonly mark: string
   readonly log: {
     warn(what: string): void

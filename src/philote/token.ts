@@ -31,7 +31,7 @@ export class TokenChecker {
     this.#key = hmacKey(secret)
   }
 
-  /** Resolves with the token's permissions or a refusal. Of several faults, reports the one that the original reports. */
+  /** Resolves with the token's permissions or a refusal: of several faults, the one that the original reports. */
   async check(token: string): Promise<TokenCheck> {
     const read = readToken(token)
     if ('refusal' in read) return read
