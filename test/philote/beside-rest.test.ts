@@ -36,7 +36,7 @@ async function philote(name: string, read: string[], write: string[] = read): Pr
   return client
 }
 
-/** A channel of a test's own. */
+/** A channel that only one test uses. */
 let channels = 0
 const newChannel = (): string => `bridge-${++channels}`
 

@@ -7,18 +7,18 @@ import { play } from './player.ts'
 import { SECRET, startPhilote } from './start.ts'
 import type { Case } from './cases.ts'
 
-// They mostly wait, so that many fit side by side.
+// The cases mostly wait, so many can run concurrently.
 vi.setConfig({ maxConcurrency: 6 })
 
 afterAll(killProcesses)
 
-/** The environment of a case, on top of what a server of tests has. */
+/** The environment of a case, in addition to that of a test server. */
 function environmentOf({ env = {} }: Case): Record<string, string> {
   const given = Object.entries({ SECRET, LOGLEVEL: 'error', ...env })
   return Object.fromEntries(given.filter(([, value]) => value !== null))
 }
 
-/** Plays it against a server in this process, or, where time or the processor matters, against one of its own. */
+/** Plays a case against a server in this process, or in a separate process if time or CPU matters. */
 async function playJwt(played: Case): Promise<void> {
   const env = environmentOf(played)
   const secret = env['SECRET'] ?? ''

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The recorded cases: what the two real servers did, step by step. */
+/** The recorded cases: the behaviour of the two original servers, step by step. */
 export interface Case {
   /** `theme/name`. */
   readonly label: string
@@ -11,11 +11,11 @@ export interface Case {
   /** The server's environment; null unsets a variable. */
   readonly env?: Readonly<Record<string, string | null>>
   readonly start?: 'fails'
-  /** Played with nothing beside it. */
+  /** Play it alone, without concurrent cases. */
   readonly alone?: true
 }
 
-/** One step; which fields it has depends on what it does. */
+/** One step. Its fields depend on its kind. */
 export interface Step {
   readonly do: string
   readonly [field: string]: unknown
@@ -53,7 +53,7 @@ function unknownGeneration(version: string): never {
   throw new Error(`no generation has the version ${version}`)
 }
 
-/** A field that is text, or a number in a text. */
+/** A field that is a text, or a number as text. */
 export function asText(value: unknown, fallback = ''): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : fallback
 }

@@ -18,12 +18,12 @@ export interface Refused {
   readonly body: string
 }
 
-/** A Philote client: a WebSocket that writes down what it hears. */
+/** A Philote client: a WebSocket that records what it receives. */
 export class Client {
   readonly inbox: Heard[] = []
   readonly pongs: string[] = []
   ending: { readonly code: number; readonly reason: string } | undefined
-  /** If the server refused the handshake: its answer. */
+  /** The answer of the server if it refused the handshake. */
   refused: Refused | undefined
   readonly socket: WebSocket
 
@@ -41,7 +41,7 @@ export class Client {
     this.socket.on('close', (code, reason) => (this.ending = { code, reason: reason.toString() }))
   }
 
-  /** Resolves once the handshake is over, whatever came of it. */
+  /** Resolves when the handshake has succeeded or failed. */
   static async dial(
     name: string,
     url: string,
@@ -70,7 +70,7 @@ export class Client {
     return (this.socket as unknown as { _socket: Socket })._socket
   }
 
-  /** Resolves once it is handed to the network. */
+  /** Resolves when the frame has been written to the network. */
   async send(data: string | Buffer, isBinary = false): Promise<void> {
     await new Promise<void>((resolve, reject) =>
       this.socket.send(data, { binary: isBinary }, (error) => (error ? reject(error) : resolve())),
@@ -81,7 +81,7 @@ export class Client {
     return this.send(JSON.stringify({ channel, data }))
   }
 
-  /** Waits for the next message and takes it. */
+  /** Waits for the next message, and removes it from the queue. */
   async next(withinMs = PATIENCE_MS): Promise<Heard> {
     await until(
       () => this.inbox.length > 0 || this.ending !== undefined,
@@ -94,7 +94,7 @@ export class Client {
     return heard
   }
 
-  /** The next message, as JSON. */
+  /** Returns the next message as JSON. */
   async nextJson(): Promise<Record<string, unknown>> {
     return JSON.parse((await this.next()).text) as Record<string, unknown>
   }
@@ -124,11 +124,11 @@ export function answerOf(response: http.IncomingMessage): Promise<Refused> {
 
 export interface TokenParts {
   readonly claims?: object | undefined
-  /** `null` leaves it out. */
+  /** `null` omits it. */
   readonly alg?: string | null
   readonly secret?: string
   readonly header?: object
-  /** The algorithm that really signs. */
+  /** The algorithm that is actually used to sign. */
   readonly signAs?: string
   readonly rawHeader?: string
   readonly rawClaims?: string
@@ -141,7 +141,7 @@ const HASHES: Readonly<Record<string, string>> = {
 }
 let rsaKey: ReturnType<typeof generateKeyPairSync>['privateKey'] | undefined
 
-/** A JSON Web Token, right or wrong. */
+/** Makes a JSON Web Token, valid or not. */
 export function signToken({ alg = 'HS256', ...parts }: TokenParts, secret: string): string {
   const header: Record<string, unknown> = { alg, typ: 'JWT', ...parts.header }
   if (header['alg'] === null) delete header['alg']

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 const UUID_4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** The issuers that clients were seen with, by the names that a case has for them: each stays the same, and nobody else's. */
+/** The issuer ids of clients, by their names in the case. Each client keeps its id, and no other has the same. */
 export type Issuers = Map<string, string>
 
 type Pattern = Readonly<Record<string, unknown>>
@@ -28,7 +28,7 @@ const SPECIALS: Readonly<Record<string, Special>> = {
   $oneOf: ({ $oneOf }, actual, where) => expect($oneOf, where).toContainEqual(actual),
 }
 
-/** Fails unless a value has the form of a pattern; objects have to have its keys, and those in its order. */
+/** Fails unless a value matches a pattern. Objects must have the keys of the pattern, in the same order. */
 export function match(pattern: unknown, actual: unknown, where: string, issuers: Issuers): void {
   if (!isObject(pattern)) {
     expect(actual, where).toEqual(pattern)
@@ -46,7 +46,7 @@ export function match(pattern: unknown, actual: unknown, where: string, issuers:
     match(inner, (actual as Pattern)[key], `${where}.${key}`, issuers)
 }
 
-/** Whether it matches; if not, no issuer was learned. */
+/** Whether a value matches. If not, no issuers are recorded. */
 export function matches(pattern: unknown, actual: unknown, issuers: Issuers): boolean {
   const before = [...issuers]
   try {

@@ -1,4 +1,4 @@
-/** Plays the recorded cases. What each step does, and what a case may hold, is told with the types of its fields. */
+/** Plays the recorded cases. The types of the fields describe steps and cases. */
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { expect } from 'vitest'
@@ -12,15 +12,15 @@ import type { Heard, Refused, TokenParts } from './client.ts'
 import type { RedisSide } from './redis-side.ts'
 
 const PATIENCE_MS = 30_000
-/** How long nothing has to happen for it to count as nothing. */
+/** How long a client must receive nothing, if a case expects that. */
 const QUIET_MS = 150
 
 /** A server that a case is played against. */
 export interface Played {
   readonly port: number
-  /** What its tokens are signed with. */
+  /** The secret that signs its tokens. */
   readonly secret: string
-  /** The process that it has to itself, for cases that measure it. */
+  /** The id of a separate process, for cases that measure it. */
   readonly pid?: number
   /** For cases of the Redis generation. */
   readonly redis?: RedisSide
@@ -191,7 +191,7 @@ class Player {
     },
   }
 
-  /** Runs the admin tool, as people do. What it prints may be kept for later steps. */
+  /** Runs the admin tool on the command line. Its output may be kept for later steps. */
   async #admin(step: Step): Promise<void> {
     const args = (step['args'] as string[]).map(String)
     const env = { REDIS_URL: this.server.redis?.url ?? '', ...(step['env'] as object | undefined) }
@@ -243,7 +243,7 @@ class Player {
       return
     }
     expect(client.refused, 'a refusal').toBeUndefined()
-    // An access key is looked up behind the handshake.
+    // The access key is looked up after the handshake.
     if (this.generation === 'redis' && step['settle'] !== 0)
       await pause(Number(step['settle'] ?? 60))
   }
@@ -289,7 +289,7 @@ class Player {
     }
   }
 
-  /** So many messages: in order, or in any. `sample` stands for `times` messages that are numbered with #n. */
+  /** Expects messages, in order or in any order. `sample` stands for `times` messages that are numbered by #n. */
   async #expectAll(step: Step): Promise<void> {
     const client = this.#client(step['on'])
     const sample = JSON.stringify(step['sample'])
@@ -340,7 +340,7 @@ const UPGRADE_HEADERS: Readonly<Record<string, string>> = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 }
 
-/** Null takes a header away. */
+/** Null removes a header. */
 function overlay(headers: Record<string, string>, more: Record<string, string | null>): void {
   for (const [name, value] of Object.entries(more)) {
     for (const known of Object.keys(headers))
@@ -349,7 +349,7 @@ function overlay(headers: Record<string, string>, more: Record<string, string | 
   }
 }
 
-/** What a process has used of the processor, in seconds. */
+/** The CPU time of a process, in seconds. */
 function cpuSeconds(pid: number | undefined): number {
   if (pid === undefined) throw new Error('the case measures a process of its own')
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()?.split(' ') ?? []

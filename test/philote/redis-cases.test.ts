@@ -10,7 +10,7 @@ import { RedisSide } from './redis-side.ts'
 import { startPhilote } from './start.ts'
 import type { Case } from './cases.ts'
 
-/** They mostly wait, and say a lot of things alike: so many go side by side, each with a Redis of its own. */
+/** Concurrent cases, which mostly wait. Each has a separate Redis, because they use the same names. */
 const SIDE_BY_SIDE = 4
 vi.setConfig({ maxConcurrency: SIDE_BY_SIDE })
 

@@ -13,7 +13,7 @@ interface Published {
   readonly text: string
 }
 
-/** The steps of cases that talk to Redis themselves, beside the server. */
+/** Executes the steps of cases that talk to Redis directly, not through the server. */
 export class RedisSide {
   readonly #subscribers = new Map<string, Published[]>()
   readonly #clients: RedisClient[] = []
@@ -25,7 +25,7 @@ export class RedisSide {
     this.#clients.push(redis)
   }
 
-  /** With an empty Redis. */
+  /** Connects, and empties Redis. */
   static async open(server: RedisServer): Promise<RedisSide> {
     const redis = await server.client()
     await redis.sendCommand(['FLUSHALL'])

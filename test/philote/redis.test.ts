@@ -40,7 +40,7 @@ async function addKey(token: string, key: object): Promise<void> {
   await commands.set(`philote:access_key:${token}`, JSON.stringify(key))
 }
 
-/** Connects with a key of its own, and waits until the server listens for it. */
+/** Connects with a new key, and waits until the server listens for it. */
 async function enter(port: number, name: string, read: string[], write: string[] = read) {
   await addKey(name, { read, write })
   const client = await Client.dial(name, `ws://127.0.0.1:${port}/${name}`, {
@@ -67,7 +67,7 @@ const say = (client: Client, channel: string, data: string): Promise<void> =>
   client.send(JSON.stringify({ channel, data, event: 'message' }))
 
 const philoteConnections = async (): Promise<number> =>
-  // This test's own connection is one of them.
+  // Without the connection of this test.
   (await commands.sendCommand<string>(['CLIENT', 'LIST'])).trim().split('\n').length - 1
 
 describe('an access key that Redis does not let read', () => {

@@ -12,7 +12,7 @@ export interface PhiloteTestServer {
   close(): Promise<void>
 }
 
-/** A plug-and-play Philote server in this process, on a free port, with this environment. */
+/** Starts a plug-and-play Philote server in this process, on a free port, with this environment. */
 export async function startPhilote(
   env: Readonly<Record<string, string>> = {},
   clock: Clock = systemClock,

@@ -13,7 +13,7 @@ const written = (data: string, more: object = {}) => ({
   ...more,
 })
 
-/** What a Philote reader gets of what another one wrote. */
+/** What a Philote reader gets when another client writes this. */
 function roundTrip(data: string): string {
   const { message, philote } = guestMessageOf(written(data))
   return philote?.data ?? dataOf(message)
@@ -81,7 +81,7 @@ describe('a message of a backend', () => {
     fc.assert(
       fc.property(fc.object({ withNullPrototype: false }), (object) => {
         const message = JSON.parse(JSON.stringify(object)) as Payload
-        // A text that spells an object itself is that object, by the first rule.
+        // A text that is a JSON object becomes that object, by the first rule.
         if (typeof message['data'] === 'string' && Object.keys(message).length === 1) return
         if (JSON.stringify(message).includes('__proto__')) return
         expect(payloadOf(dataOf(message))).toEqual(message)

@@ -1,4 +1,4 @@
-/** Sessions of the admin pages, at several servers that share a Redis. */
+/** Sessions of the admin panel, on several servers that share a Redis. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { endAll } from '../helpers/ending.ts'

@@ -1,4 +1,4 @@
-/** Redis goes away and comes back, while servers hold sockets and are asked to post. */
+/** An outage of Redis, while servers hold sockets and receive messages. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, pause, until } from '../helpers/http.ts'
@@ -13,10 +13,10 @@ const PATIENCE_MS = 30_000
 
 afterAll(endAll)
 
-/** Posts as fast as it is let, one message after the other, and writes down what was acknowledged. */
+/** Posts messages one after the other as fast as possible, and records which were acknowledged. */
 class Poster {
   readonly acknowledged: string[] = []
-  /** Not acknowledged: whether it was done is not known. */
+  /** Messages without acknowledgement, which may or may not have been posted. */
   readonly open = new Set<string>()
   readonly refusals: { readonly status: number; readonly retryAfter: string | undefined }[] = []
   #isDone = false
@@ -27,7 +27,7 @@ class Poster {
     name: string,
   ) {
     this.#work = this.#post(name)
-    // Where a test fails before it stops this, its own failure is to be seen, not this one.
+    // If a test fails before `stop`, its own failure must be shown, not this rejection.
     this.#work.catch(() => {})
   }
 
@@ -73,7 +73,7 @@ async function set(redis: RedisServer, urls: readonly string[]): Promise<Scene> 
   return { redis, servers, backends, clients }
 }
 
-/** Everything that was acknowledged, each once, in one order for all; and nothing that nobody posted. */
+/** Expects that all clients get the acknowledged messages, once and in one order, and nothing that nobody posted. */
 async function expectAll({ clients, backends }: Scene, posters: readonly Poster[]): Promise<void> {
   await until(
     async () => (await backends[0]?.send('POST /message', { json: LAST }))?.status === 200,
@@ -103,7 +103,7 @@ const isPosted = (text: string | undefined, posters: readonly Poster[]): boolean
 
 const LAST = [{ user: 'backend', channel: 'room', message: { text: 'last' } }]
 
-// The longest waits, and so the others do their work meanwhile.
+// Concurrent, because the longest test mostly waits.
 describe.concurrent('Redis that is away for a while', () => {
   it('and started anew with its data, has lost nothing', { timeout: 90_000 }, async () => {
     const redis = await RedisServer.start(ON_DISK)

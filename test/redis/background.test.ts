@@ -1,4 +1,4 @@
-/** What fails while nobody waits for it. */
+/** Failures of work that no caller waits for. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { StoreUnavailable } from '../../src/store/store.ts'
@@ -27,7 +27,7 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
     await endAll()
   })
 
-  /** A store by way of a proxy, what it failed at in the background, and whether Redis is there for it. */
+  /** A store behind a proxy, its errors in the background, and whether Redis is unavailable to it. */
   async function openStore(prefix = freshPrefix()) {
     const proxy = await TcpProxy.start(redis.port)
     const faults: unknown[] = []
@@ -73,7 +73,7 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
     proxy.silence()
     await until(() => at.isAway, 'the silence to be noticed', PATIENCE_MS)
     await refused
-    // The first would have looked at the same time as the second. A rejection that nothing handles fails the test.
+    // The first would have looked up the answer at the same time as the second. An unhandled rejection fails the test.
     await new Promise((resolve) => setImmediate(resolve))
     expect(faults).toEqual([])
   })
@@ -102,7 +102,7 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
     })
     const json = [{ user: 'bob', channel: 'room', message: { text: 'hello' } }]
     const body = JSON.stringify(json)
-    // The first request is done by another server, which never answers.
+    // Another server executes the first request, and never answers.
     const digest = createHash('sha256').update('POST /message?\n').update(body).digest('base64url')
     await begin(store.idempotencyCache(ROOMY), 'k', digest)
     const caller = new AbortController()
@@ -120,7 +120,7 @@ describe('work in the background on Redis', { timeout: 90_000 }, () => {
     await store.stop()
     await own.halt()
     await server.says(/"msg":"Redis is away"/)
-    // Longer than until it looks for the answer itself.
+    // Longer than the time after which it looks up the answer itself.
     await pause(3000)
     expect(server.exit).toBeUndefined()
     expect(server.stderr).not.toMatch(/"msg":"(?!Server listening|Redis is away)/)

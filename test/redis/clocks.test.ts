@@ -1,4 +1,4 @@
-/** Clocks that step: that of Redis's machine, and those of the servers. */
+/** Clocks that jump: on the machine of Redis, and on those of the servers. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { RedisStore } from '../../src/store/redis/store.ts'
@@ -16,7 +16,7 @@ import type { ConfigInput } from '../../src/config/load.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 const TEN_MINUTES = 600_000
-/** Longer than a lease lasts, and the beats around it. */
+/** Longer than a lease and the beats around it. */
 const LEASE_IS_OVER_MS = 12_000
 
 let redis: RedisServer
@@ -35,14 +35,14 @@ afterAll(async () => {
   await endAll()
 })
 
-/** The calendar of the machine of Redis, which the servers read as well: it can be put forward and back. */
+/** The calendar of the machine of Redis, which the servers read as well. It can jump forwards and backwards. */
 class Calendar {
   ahead = 0
   readonly clock = { ...systemClock, wallTime: () => systemClock.wallTime() + this.ahead }
   readonly now = (): number => Math.floor(this.clock.wallTime())
 }
 
-/** A server whose Redis goes by this calendar. */
+/** A server whose Redis uses this calendar. */
 async function start(calendar: Calendar, settings: ConfigInput) {
   const open = RedisStore.open.bind(RedisStore)
   const opening = vi
@@ -59,7 +59,7 @@ interface Wishes {
   readonly port?: number
 }
 
-/** A store without the rules on top: nobody sweeps for it. */
+/** A store without a hub: nothing sweeps it. */
 async function open(calendar: Calendar, { prefix, port = redis.port }: Wishes) {
   const { clock, now } = calendar
   const options = { ...CONTRACT_OPTIONS, prefix, clock, now, orphanWaitMs: 1000 }
@@ -68,7 +68,7 @@ async function open(calendar: Calendar, { prefix, port = redis.port }: Wishes) {
   return store
 }
 
-/** One that can be cut off for good, which is how a server looks that died. */
+/** A store that can be cut off for good, like a server that died. */
 async function openDoomed(calendar: Calendar, prefix: string) {
   const proxy = await TcpProxy.start(redis.port)
   cleanup.push(() => proxy.stop())

@@ -1,4 +1,4 @@
-/** What is done while a server comes back to Redis: at each step of its way. */
+/** Changes at each step while a server reconnects to Redis. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { channelTopic, userTopic } from '../../src/store/store.ts'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
@@ -35,7 +35,7 @@ afterEach(async () => {
 })
 afterAll(() => redis.stop())
 
-/** One that can be cut off from Redis, and one that is asked meanwhile. */
+/** One server that can be cut off from Redis, and one that stays connected. */
 async function startTwo() {
   const proxy = await TcpProxy.start(redis.port)
   cleanup.push(() => proxy.stop())
@@ -50,7 +50,7 @@ async function startTwo() {
 }
 type Two = Awaited<ReturnType<typeof startTwo>>
 
-/** A client at the server that is cut off. */
+/** A client of the server that is cut off. */
 async function enter({ backend, far }: Two, user: string, ...channels: string[]) {
   const connId = await backend.connect(user, ['room', ...channels])
   const client = await Listener.open(far, connId)
@@ -59,7 +59,7 @@ async function enter({ backend, far }: Two, user: string, ...channels: string[])
   return { connId, client }
 }
 
-/** Resolves once the store is answered again. */
+/** Resolves when the store gets replies again. */
 async function isThere(store: RedisStore): Promise<true> {
   let answered = false
   const ask = async () => {
@@ -80,15 +80,15 @@ const isBack = ({ far }: Two) =>
     PATIENCE_MS,
   )
 
-/** How many commands a server sends on its way back to Redis, and a few more. */
+/** Counts the commands that a server sends while it reconnects, and a few more. */
 async function countSteps(two: Two): Promise<number> {
-  two.proxy.heal() // ends what goes through it, and lets new connections
+  two.proxy.heal() // cuts open connections, and allows new ones
   await isBack(two)
   expect(two.proxy.passed).toBeGreaterThan(15)
   return two.proxy.passed
 }
 
-/** Cuts the server off, and holds it up at each step of its way back. */
+/** Cuts the server off, and stops it at each step of its reconnect. */
 async function atEachStep(
   two: Two,
   steps: number,
@@ -121,7 +121,7 @@ describe('while a store comes back to Redis', { timeout: TIMEOUT_MS }, () => {
     for (let step = 0; !isBack; step++) {
       const [room, user] = [`room ${step}`, `user ${step}`]
       await connect(near, user, { id: step, channels: [room] })
-      proxy.heal() // ends what goes through it, and lets new connections
+      proxy.heal() // cuts open connections, and allows new ones
       isBack = await Promise.race([proxy.holdAfter(step).then(() => false), isThere(far)])
       const listening = [channelTopic(channelName(room)), userTopic(userName(user))].map((topic) =>
         far.listen(topic),
@@ -199,7 +199,7 @@ describe('while a server comes back to Redis', { timeout: TIMEOUT_MS }, () => {
     expect(numbers).toEqual(numbers.toSorted((one, other) => one - other))
     const messages = client.of('message')
     expect(new Set(messages.map(({ id }) => id)).size).toBe(messages.length)
-    // The first may have been said before the client was there.
+    // The first may have been posted before the client was connected.
     expect(messages.slice(1).filter(({ catchup }) => catchup)).toEqual([])
     expect(client.of('gap').length).toBeGreaterThan(0)
   })

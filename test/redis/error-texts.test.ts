@@ -1,4 +1,4 @@
-/** What Redis says when something fails is for the log: it tells of keys, scripts and users. */
+/** Error texts of Redis are for the log only: they contain keys, scripts and users. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { Admin } from '../helpers/admin.ts'
@@ -16,7 +16,7 @@ let admin: Admin
 let commands: RedisClient
 let connId: string
 
-/** Keys of the installation are there, and are of another type than they should be: each script fails. */
+/** Keys of the installation exist with a wrong type, so each script fails. */
 beforeAll(async () => {
   const redis = await RedisServer.start()
   commands = await redis.client()

@@ -1,4 +1,4 @@
-/** A Redis that makes room by itself, and one that does not say whether it does. */
+/** A Redis that evicts keys, and one that does not allow to check that. */
 import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, send, until } from '../helpers/http.ts'

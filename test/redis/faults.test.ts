@@ -1,4 +1,4 @@
-/** What is worse than one server or one Redis that stops: under load, and more than one at once. */
+/** Several failures at once, under load. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, pause, until } from '../helpers/http.ts'
@@ -25,7 +25,7 @@ async function startOn(count: number): Promise<{ redis: RedisServer; servers: Se
   return { redis, servers: await Promise.all(starting) }
 }
 
-/** Posts numbers one after the other, whatever comes of it, until it is told to stop. */
+/** Posts numbers one after the other until it is stopped, even if some fail. */
 function postNumbers(server: ServerProcess) {
   const acknowledged: string[] = []
   let isDone = false
@@ -38,7 +38,7 @@ function postNumbers(server: ServerProcess) {
       else await pause(50)
     }
   })()
-  // Where a test fails before it stops this, servers end meanwhile; the failure of the test is to be seen, not this one.
+  // If a test fails before `stop`, servers end meanwhile. Its own failure must be shown, not this rejection.
   work.catch(() => {})
   const stop = async (): Promise<void> => {
     isDone = true
@@ -59,12 +59,12 @@ describe('Redis that is shut down without its data, under load', () => {
     const { acknowledged, stop } = postNumbers(one)
     await until(() => acknowledged.length > 50, 'some messages')
     const admin = await redis.client()
-    await admin.sendCommand(['SHUTDOWN', 'NOSAVE']).catch(() => {}) // it ends without an answer
+    await admin.sendCommand(['SHUTDOWN', 'NOSAVE']).catch(() => {}) // it ends without a reply
     admin.destroy()
     await redis.restart()
     for (const client of clients) {
       expect((await client.closed).code).toBe(1000)
-      // Nobody was told anything twice, or out of order, up to the end.
+      // Nobody received anything twice or out of order, up to the end.
       const numbers = client.texts.map(Number)
       expect(numbers).toEqual([...new Set(numbers)].toSorted((first, second) => first - second))
     }

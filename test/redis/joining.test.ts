@@ -1,4 +1,4 @@
-/** From where on a client hears a channel, when its server hears Redis late. */
+/** From which event on a client receives a channel, if its server receives announcements late. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { channelName, userName } from '../contract/fixtures.ts'
 import { Backend, until } from '../helpers/http.ts'
@@ -26,7 +26,7 @@ afterEach(async () => {
 })
 afterAll(() => redis.stop())
 
-/** One that can be cut off from Redis, and one that is asked meanwhile. */
+/** One server that can be cut off from Redis, and one that stays connected. */
 async function startTwo(settings: ConfigInput = {}) {
   const proxy = await TcpProxy.start(redis.port)
   cleanup.push(() => proxy.stop())
@@ -41,7 +41,7 @@ async function startTwo(settings: ConfigInput = {}) {
 }
 type Two = Awaited<ReturnType<typeof startTwo>>
 
-/** A client at the server that is cut off. */
+/** A client of the server that is cut off. */
 async function enter({ backend, far }: Two, user: string, ...channels: string[]) {
   const connId = await backend.connect(user, ['ready', ...channels])
   const client = await Listener.open(far, connId)
@@ -52,7 +52,7 @@ async function enter({ backend, far }: Two, user: string, ...channels: string[])
 
 /** Cuts the server off for as long as `meanwhile` takes. */
 async function awayFor(two: Two, meanwhile: () => Promise<void>): Promise<void> {
-  two.proxy.heal() // ends what goes through it, and lets new connections
+  two.proxy.heal() // cuts open connections, and allows new ones
   await two.proxy.holdAfter(0)
   await meanwhile()
   two.proxy.release()
@@ -151,7 +151,7 @@ describe('a server for which Redis is far away', { timeout: TIMEOUT_MS }, () => 
   const JOINERS = 20
   const DELAY_MS = 20
 
-  /** Posts one after the other until it is stopped. Each says its number. */
+  /** Posts messages one after the other until it is stopped. Each contains its number. */
   function post(backend: Backend, channel: string) {
     let [number, isOver] = [0, false]
     const posting = (async () => {
@@ -161,7 +161,7 @@ describe('a server for which Redis is far away', { timeout: TIMEOUT_MS }, () => 
       }
     })()
     return {
-      /** The number of the last one that Redis has for sure. */
+      /** The number of the last message that Redis certainly has. */
       posted: () => number,
       stop: async () => {
         isOver = true
@@ -173,7 +173,7 @@ describe('a server for which Redis is far away', { timeout: TIMEOUT_MS }, () => 
 
   const numbersIn = ({ texts }: Listener) => texts.map(Number).filter((number) => number > 0)
 
-  /** Joins, and says up to which message everything was said before, and from which on everything afterwards. */
+  /** Joins. Returns the last message that was surely posted before, and the first that was surely posted afterwards. */
   async function join({ backend }: Two, connId: string, posted: () => number) {
     const before = posted()
     await backend.call('POST /subscribe', { conn_id: connId, channels: ['busy'] })
@@ -191,7 +191,7 @@ describe('a server for which Redis is far away', { timeout: TIMEOUT_MS }, () => 
     const joined: { client: Listener; before: number; after: number }[] = []
     for (const { connId, client } of joiners) {
       const soFar = posting.posted()
-      proxy.heal() // ends what goes through it, and lets new connections
+      proxy.heal() // cuts open connections, and allows new ones
       await until(() => posting.posted() > soFar + 10, 'some messages')
       joined.push({ client, ...(await join(two, connId, posting.posted)) })
     }

@@ -1,4 +1,4 @@
-/** The ways to a Redis of this machine other than TCP in the clear. */
+/** Connections to a local Redis other than plain TCP. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ function openssl(...args: readonly string[]): void {
   execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' })
 }
 
-/** An authority of our own, and a certificate for this machine. */
+/** A private certificate authority, and a certificate for this machine. */
 function makeCertificates(): void {
   const request = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   const names = ['-addext', 'subjectAltName=IP:127.0.0.1']

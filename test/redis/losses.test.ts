@@ -1,4 +1,4 @@
-/** Keys that Redis takes away by itself, one at a time: what a server answers, and what becomes right again. */
+/** Evictions of one key at a time: what a server answers, and what is repaired. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { Admin } from '../helpers/admin.ts'
@@ -13,7 +13,7 @@ import type { Answer } from '../helpers/http.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
 const PATIENCE_MS = 20_000
-/** For tests in which nobody goes: however slow the machine is. */
+/** For tests in which nobody leaves, however slow the machine is. */
 const LASTING = { gc_conns_after: 60, resume_window: 60 }
 const LOUD = { notify_presence: true, notify_state: true, store_history: true, history_size: 5 }
 
@@ -34,13 +34,13 @@ interface Totals {
   readonly users: readonly string[]
 }
 
-/** Two servers in an installation of their own, which is what a test has to itself. */
+/** Two servers with a separate installation for each test. */
 class Scene {
   readonly backend: Backend
 
   private constructor(
     readonly servers: Servers,
-    /** The key that all others begin with. */
+    /** The root key, the prefix of all others. */
     readonly root: string,
   ) {
     this.backend = new Backend(servers)
@@ -59,7 +59,7 @@ class Scene {
     return new Scene(servers, `{${redis_prefix}}`)
   }
 
-  /** Takes away one key. It has to be there. */
+  /** Deletes one key, which has to exist. */
   async lose(name: string): Promise<void> {
     expect(await admin.del(this.root + name), name).toBe(1)
   }
@@ -89,19 +89,19 @@ class Scene {
     return Object.fromEntries([...all].map(([, name = '', value]) => [name, Number(value)]))
   }
 
-  /** Undefined while Redis counts as away. */
+  /** Resolves with undefined while Redis counts as unavailable. */
   async allFacts(): Promise<unknown> {
     const { status } = await this.backend.send('POST /info')
     if (status !== 200) return undefined
     return [await this.totals().catch(() => undefined), await this.figures()]
   }
 
-  /** What is known is what it was before the loss. */
+  /** Whether the facts are the same as before the loss. */
   async isRight(facts: unknown): Promise<boolean> {
     return JSON.stringify(await this.allFacts()) === JSON.stringify(facts)
   }
 
-  /** Everything that a backend may ask for. None of it is answered with a fault of the server. */
+  /** Sends every kind of backend request. */
   async askEverything(connId: string): Promise<Answer[]> {
     const asked: [string, unknown][] = [
       ['POST /message', [{ user: 'b', channel: 'room', message: { text: 'to the room' } }]],
@@ -123,7 +123,7 @@ class Scene {
   }
 }
 
-/** A test in a scene of its own. */
+/** Runs a test in a separate scene. */
 const inScene =
   <Given extends readonly unknown[]>(
     play: (scene: Scene, ...given: Given) => Promise<void>,
@@ -199,11 +199,11 @@ describe.concurrent('a key that is lost alone', { timeout: 90_000 }, () => {
         answers.push(await send(servers, `GET /listen?conn_id=${round}`))
       answers.push(...(await scene.askEverything(connId)))
       const faulty = answers.filter(({ status }) => status >= 500)
-      // Redis counts as away for a moment when its root is gone, and with its next beat for a server that it has forgotten.
+      // Redis counts as unavailable for a moment if the root is gone, or if a beat shows that a server was forgotten.
       if (!['', ':servers'].includes(name)) expect(faulty.map(({ text }) => text)).toEqual([])
       expect(faulty.every(({ status }) => status === 503)).toBe(true)
 
-      // Everybody goes, whatever was lost; nobody is left behind.
+      // All users leave, whatever was lost, and none remains.
       socket.destroy()
       await until(
         async () => {
@@ -255,7 +255,7 @@ describe.concurrent('events that are lost', { timeout: 60_000 }, () => {
         expect(back.texts).toEqual(isMoreSaid ? ['later'] : [])
         await say('at last')
         await back.heard('at last')
-        // It is told once.
+        // The gap is announced once.
         const again = await Listener.open(servers, connId, { cursor: back.events.at(-1)?.id ?? '' })
         await say('the end')
         await again.heard('the end')

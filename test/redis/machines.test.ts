@@ -1,4 +1,4 @@
-/** Redis on other machines than before: a fail-over by Sentinels, and a slot that moves within a Cluster. */
+/** Redis moves to other machines: a failover by Sentinel, and a slot that moves within a Cluster. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, until } from '../helpers/http.ts'
@@ -26,7 +26,7 @@ interface Scene {
   readonly clients: readonly Listener[]
 }
 
-/** Two servers, a client at each. */
+/** Two servers with a client each. */
 async function meet(redis_url: string): Promise<Scene> {
   const settings = {
     redis_url,
@@ -44,7 +44,7 @@ async function meet(redis_url: string): Promise<Scene> {
   return { backend, clients }
 }
 
-/** Posts until it is done; answers what was acknowledged. */
+/** Posts messages, and repeats each until it is acknowledged. */
 async function post({ backend }: Scene, texts: readonly string[]): Promise<void> {
   for (const text of texts) {
     const json = [{ user: 'backend', channel: 'room', message: { text } }]
@@ -55,7 +55,7 @@ async function post({ backend }: Scene, texts: readonly string[]): Promise<void>
 
 const texts = (word: string): string[] => Array.from({ length: 20 }, (_, at) => `${word} ${at}`)
 
-/** What was posted before and what is posted now reaches everybody, once and in order, on the sockets that were open. */
+/** Expects that earlier and new messages reach every client once and in order, on the sockets that were open. */
 async function expectNothingLost(scene: Awaited<ReturnType<typeof meet>>): Promise<void> {
   await post(scene, texts('after'))
   for (const client of scene.clients) {
@@ -112,7 +112,7 @@ describe.concurrent('a slot of a Cluster', () => {
   })
 })
 
-/** Moves whatever holds keys to the other node, as an operator would. */
+/** Moves all slots with keys to the other node, as an operator would. */
 async function moveSlots(one: RedisServer, two: RedisServer): Promise<void> {
   for (const [from, to, first] of [
     [one, two, 0],

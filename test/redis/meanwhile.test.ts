@@ -1,4 +1,4 @@
-/** What happens elsewhere, or cannot be written, while a server has lost Redis; and what two databases have in common. */
+/** Changes elsewhere, and failed writes, while a server has lost Redis. Also: two databases of one Redis. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { Backend, until } from '../helpers/http.ts'
@@ -39,7 +39,7 @@ async function start(url: string, prefix: string, more: ConfigInput = {}): Promi
   return server
 }
 
-/** One that can be cut off from Redis, and one that is asked meanwhile. */
+/** One server that can be cut off from Redis, and one that stays connected. */
 async function startTwo() {
   const proxy = await TcpProxy.start(redis.port)
   cleanup.push(() => proxy.stop())
@@ -49,7 +49,7 @@ async function startTwo() {
   return { proxy, prefix, far, near, backend: new Backend(near) }
 }
 
-/** A client that has heard something leaves a server while that is cut off. Answers its conn_id. */
+/** A client that has received a message leaves a server while that is cut off. Returns its conn_id. */
 async function leaveMeanwhile({ proxy, far, backend }: Two): Promise<string> {
   const connId = await backend.connect('ann', ['room'])
   const client = await Listener.open(far, connId)
@@ -62,7 +62,7 @@ async function leaveMeanwhile({ proxy, far, backend }: Two): Promise<string> {
 }
 type Two = Awaited<ReturnType<typeof startTwo>>
 
-/** Once the server is back, the client gets what it has not heard, and nothing else, although it names no cursor. */
+/** Expects that the client gets exactly the missed messages when the server is back, although it sends no cursor. */
 async function expectItsPlace({ proxy, far, near, backend }: Two, connId: string): Promise<void> {
   await backend.say('room', 'meanwhile')
   proxy.heal()
@@ -163,7 +163,7 @@ describe('a server that is cut off from Redis', { timeout: TIMEOUT_MS }, () => {
     for (let cut = 0; cut < 4; cut++) {
       const soFar = posted
       await until(() => posted > soFar + 100, 'messages')
-      proxy.heal() // ends what goes through it, and lets new connections
+      proxy.heal() // cuts open connections, and allows new ones
       await answers(new Backend(far), 200, 'the server to find back')
     }
     isOver = true
@@ -233,7 +233,7 @@ describe('thousands of edits in one request', { timeout: TIMEOUT_MS }, () => {
     )
     const stats = (await admin.sendCommand(['INFO', 'commandstats'])) as unknown as string
     const reads = Number(/cmdstat_lrange:calls=(\d+)/.exec(stats)?.[1])
-    expect(reads).toBeLessThan(20) // for each of them it would be thousands
+    expect(reads).toBeLessThan(20) // a read for each of them would be thousands
     const { history } = (await backend.info()).channels['long'] ?? { history: [] }
     expect(history.map(({ message }) => (message as { text: string }).text)).toEqual(
       all.flatMap((_, index) => (index % 2 === 0 ? [] : [`new ${index}`])),

@@ -1,6 +1,6 @@
 /**
- * A server finds back to Redis after it could not reach it for seconds, and at any moment of that somebody is subscribed to
- * a channel, by way of this server or another one.
+ * A server reconnects to Redis after an outage of seconds. At any moment of it, users are subscribed to a channel,
+ * through this server or another one.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
@@ -13,22 +13,22 @@ import { Listener } from '../helpers/websocket.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const STEP_MS = 20
-/** Around the moment in which the network is well again; a server tries again within a second and a bit. */
+/** Around the moment when the network is back. A server retries within a little more than a second. */
 const BEFORE_MS = 600
 const AFTER_MS = 1_800
 const MESSAGE_EVERY_MS = 10
 
 interface Subscriber {
   readonly connId: string
-  /** One after the other: a server that loses Redis in the midst of a joining sends the client away, which comes back. */
+  /** One after the other: a server that loses Redis during a join closes the socket, and the client reconnects. */
   readonly sockets: Listener[]
   readonly atMs: number
-  /** Numbers of messages: the last one that was answered before it was asked, and the first that was asked after the answer. */
+  /** Numbers of messages: the last one posted before the request, and the first one posted after the answer. */
   before: number
   after: number
 }
 
-/** Comes back with its cursor as long as it is sent away. */
+/** Reconnects with its cursor as often as it is closed. */
 async function hearTheLast(server: TestServer, { connId, sockets }: Subscriber): Promise<void> {
   for (;;) {
     const socket = sockets.at(-1) as Listener
@@ -81,7 +81,7 @@ describe('whoever is subscribed at any moment of the way back', () => {
         subscribers.push({ connId, sockets: [socket], atMs, before: 0, after: Infinity })
       }
 
-      // From when on a connection is open the store knows after the handshake.
+      // The store knows only after the handshake that a connection is open.
       const pm_users = subscribers.map(({ atMs }) => `user ${atMs}`)
       await backend.call('POST /message', [{ user: 'host', pm_users, message: { text: '0' } }])
       await Promise.all(subscribers.map(async ({ sockets }) => sockets[0]?.heard('0')))
@@ -99,7 +99,7 @@ describe('whoever is subscribed at any moment of the way back', () => {
         const server = by === 'its own server' ? cutOff : other
         const headers = signature()
         subscriber.before = answered
-        // Its own server says 503 until it is back.
+        // Its own server answers 503 until it is back.
         while ((await send(server, 'POST /subscribe', { json, headers })).status !== 200)
           await pause(STEP_MS)
         subscriber.after = asked + 1

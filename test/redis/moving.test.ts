@@ -1,4 +1,4 @@
-/** A client that opens its connection at one server after the other. */
+/** A client that opens its connection on one server after the other. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { endAll } from '../helpers/ending.ts'
@@ -28,7 +28,7 @@ describe('a connection that is opened at several servers', () => {
     return { servers, backend, connId: await backend.connect('ann', ['room']) }
   }
 
-  /** Posts numbers until it is told to stop. */
+  /** Posts numbers until it is stopped. */
   function postNumbers(backend: Backend) {
     let [count, isDone] = [0, false]
     const work = (async () => {
@@ -47,8 +47,8 @@ describe('a connection that is opened at several servers', () => {
     const sockets: Listener[] = []
     for (let round = 0; round < ROUNDS; round++)
       for (const server of servers.all) sockets.push(await Listener.open(server, connId))
-    // Requests of different servers may overtake each other on their way to Redis: one that was opened before may come
-    // later, and then the connection is its own.
+    // Requests of different servers may overtake each other on the way to Redis: an earlier one may arrive later, and
+    // then it owns the connection.
     const next = async (): Promise<Listener> => {
       const open = servers.all[sockets.length % servers.all.length] as TestServer
       const socket = await Listener.open(open, connId)
@@ -63,12 +63,12 @@ describe('a connection that is opened at several servers', () => {
     const posted = await stop()
     await backend.say('room', 'last')
     await last.heard('last')
-    // Of the same server the one before it may stay open, and hears nothing.
+    // An earlier socket on the same server may stay open, but receives nothing.
     const place = sockets.indexOf(last) % servers.all.length
     const others = sockets.filter((_, index) => index % servers.all.length !== place)
     await Promise.all(others.map((socket) => socket.closed))
     for (const { ending } of others) expect(ending?.code).toBe(CLOSE.replaced.code)
-    // By their numbers: which socket was the connection's before which is for Redis to say.
+    // Sorted by number: the order in which sockets held the connection is decided by Redis.
     const events = sockets.flatMap((socket) => socket.of('message'))
     const inOrder = events.toSorted((one, other) => numberOf(one) - numberOf(other))
     expect(inOrder.map(({ message }) => message?.text)).toEqual([...posted, 'last'])

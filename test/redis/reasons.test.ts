@@ -1,4 +1,4 @@
-/** Why Redis is away, as the log and a start that fails say it, and as callers do not get to know it. */
+/** The reason why Redis is unavailable: shown in the log and by a failed start, but not to callers. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, until } from '../helpers/http.ts'
@@ -15,7 +15,7 @@ afterAll(async () => {
   await endAll()
 })
 
-/** A connection that is there until the tests are over. */
+/** A connection that stays open until the tests are over. */
 async function client(redis: RedisServer): Promise<RedisClient> {
   const opened = await redis.client()
   clients.push(opened)
@@ -53,7 +53,7 @@ const linesOf = (server: ServerProcess): Line[] =>
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Line)
 
-/** Each makes Redis refuse to write, and takes it back. */
+/** Each makes Redis refuse writes, and undoes it. */
 const CONDITIONS = [
   {
     code: 'OOM',

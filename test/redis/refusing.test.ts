@@ -1,4 +1,4 @@
-/** A Redis that is there, and does not do what it is asked. */
+/** A Redis that is reachable, but refuses commands. */
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, send, until } from '../helpers/http.ts'

@@ -1,4 +1,4 @@
-/** Requests that are sent again, to another server or after an answer that was lost. */
+/** Requests that are sent again, to another server or after a lost answer. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, until } from '../helpers/http.ts'
@@ -16,7 +16,7 @@ describe('a request that is sent again', () => {
   })
   afterAll(endAll)
 
-  /** Two servers on one Redis; the first one by way of a proxy. */
+  /** Two servers on one Redis, the first one behind a proxy. */
   async function startTwo(settings: ConfigInput = {}) {
     const proxy = await TcpProxy.start(redis.port)
     const shared = { redis_prefix: freshPrefix(), redis_timeout: 2, ...settings }
@@ -145,7 +145,7 @@ describe('a request that is sent again', () => {
       async () => (await backends[at]?.send('POST /message', sending))?.status === 200,
       'the repeat to be done',
     )
-    // A request that is given up is not waited for: before, nobody could do it for two minutes.
+    // Nobody waits for a request that was given up. Otherwise its key would be blocked for two minutes.
     expect(performance.now() - healedAt).toBeLessThan(30_000)
     await ann.heard('once')
     expect(ann.texts).toEqual(['once'])

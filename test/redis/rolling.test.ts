@@ -1,4 +1,4 @@
-/** Servers that are stopped and started under load, as when a new version is rolled out. */
+/** Servers that are stopped and started under load, as in a rolling update. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, pause, until } from '../helpers/http.ts'
@@ -13,10 +13,10 @@ const CLIENTS = 24
 const ROUNDS = 6
 const PATIENCE_MS = 60_000
 const RESUME_SECONDS = 5
-/** The code for a connection that is not known, or has ended. */
+/** The close code for an unknown or ended connection. */
 const UNKNOWN = 1000
 
-/** The servers that may be asked, some of which are about to stop. */
+/** The servers that accept requests. Some of them may be stopping. */
 class Fleet {
   readonly up: ServerProcess[] = []
   #asked = 0
@@ -27,7 +27,7 @@ class Fleet {
     this.up.push(await ServerProcess.start({ settings: this.settings }))
   }
 
-  /** The oldest one; it is asked until it is gone, because nobody knows that it goes. */
+  /** Stops the oldest server. It gets requests until it has ended, because nobody knows that it is stopping. */
   async stop(): Promise<void> {
     const [oldest] = this.up
     oldest?.signal('SIGTERM')
@@ -35,12 +35,12 @@ class Fleet {
     this.up.shift()
   }
 
-  /** Another one each time. */
+  /** Returns another server each time. */
   next(): ServerProcess {
     return this.up[this.#asked++ % this.up.length] as ServerProcess
   }
 
-  /** Until a server has answered with 200, of whatever was not done. */
+  /** Repeats the request until a server answers 200. */
   async call(line: string, sending: Sending): Promise<unknown> {
     const headers = { 'idempotency-key': crypto.randomUUID() }
     for (;;) {
@@ -60,7 +60,7 @@ class Fleet {
   }
 }
 
-/** Comes back wherever a server is up, with what it has got. */
+/** Reconnects to any running server with its cursor. */
 class Client {
   readonly #listeners: Listener[] = []
   #isLeaving = false
@@ -84,7 +84,7 @@ class Client {
     return this.#listeners.flatMap(({ events }) => events)
   }
 
-  /** How its sockets ended. */
+  /** The close codes of its sockets. */
   get codes(): number[] {
     return this.#listeners.flatMap(({ ending }) => ending?.code ?? [])
   }
@@ -93,8 +93,8 @@ class Client {
     return this.#listeners.flatMap(({ texts }) => texts)
   }
 
-  /** What it was told of another user, in order. */
-  toldOf(user: string): (string | undefined)[] {
+  /** The presence events that it received about another user, in order. */
+  presenceOf(user: string): (string | undefined)[] {
     return this.#listeners.flatMap((listener) => listener.presenceOf(user))
   }
 
@@ -118,7 +118,7 @@ class Client {
   }
 }
 
-/** Posts numbers, one after the other. */
+/** Posts numbers one after the other. */
 class Publisher {
   count = 0
   #isDone = false
@@ -128,7 +128,7 @@ class Publisher {
     this.#work = this.#post()
   }
 
-  /** Answers the texts of all that it posted. */
+  /** Resolves with all posted texts. */
   async stop(): Promise<string[]> {
     this.#isDone = true
     await this.#work
@@ -175,7 +175,7 @@ describe('servers that are stopped and started in turn', () => {
     for (let round = 0; round < ROUNDS; round++) {
       const before = publisher.count
       visitors.push(await Client.arrive(fleet, `visitor ${round}`))
-      // In turn: one that comes before the other goes, and one that goes before the other comes.
+      // Alternates: the new server starts before the old one ends, or after.
       const [stopping, isLater] = [fleet.stop(), round % 2 === 1]
       if (isLater) await stopping
       await Promise.all([stopping, fleet.start(), visitors.at(-2)?.leave()])
@@ -194,13 +194,13 @@ describe('servers that are stopped and started in turn', () => {
       const numbers = client.events.map(({ id }) => Number(id.split('-')[1]))
       expect(numbers).toEqual([...new Set(numbers)].toSorted((one, other) => one - other))
     }
-    // Who comes back within its time was never away.
-    for (const user of others) expect(watcher.toldOf(user)).toEqual(['joined'])
+    // A user that reconnects in time never left.
+    for (const user of others) expect(watcher.presenceOf(user)).toEqual(['joined'])
     for (const [at, { user }] of visitors.entries()) {
       const told = at < ROUNDS - 1 ? ['joined', 'parted'] : ['joined']
       for (const client of clients) {
-        await until(() => client.toldOf(user).length >= told.length, `what ${user} did`)
-        expect(client.toldOf(user)).toEqual(told)
+        await until(() => client.presenceOf(user).length >= told.length, `what ${user} did`)
+        expect(client.presenceOf(user)).toEqual(told)
       }
     }
     const present = [...users, visitors.at(-1)?.user].toSorted()
@@ -220,7 +220,7 @@ describe('servers that are stopped and started in turn', () => {
 
 const LAST = [{ user: 'publisher', channel: 'room', message: { text: 'last' } }]
 
-/** What the installation keeps, less what all names begin with. */
+/** The keys of the installation, without their common prefix. */
 async function namesIn(redis: RedisServer, prefix: string): Promise<string[]> {
   const client = await redis.client()
   const names = await client.keys(`{${prefix}}:*`)
@@ -228,6 +228,6 @@ async function namesIn(redis: RedisServer, prefix: string): Promise<string[]> {
   return names.map((name) => name.slice(prefix.length + 3))
 }
 
-/** What is there of connections only. */
+/** The keys that belong to connections only. */
 const leftIn = async (redis: RedisServer, prefix: string): Promise<string[]> =>
   (await namesIn(redis, prefix)).filter((name) => /^(n:.*|v:.*|m:.*|at:.*|due)$/.test(name))

@@ -1,4 +1,4 @@
-/** How often Redis is asked for one request. */
+/** Round trips to Redis per request. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uuidOf } from '../contract/fixtures.ts'
 import { endAll } from '../helpers/ending.ts'
@@ -7,7 +7,7 @@ import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 
-/** So many that what a server asks by itself, some commands in a second, does not count. */
+/** Enough requests that the few commands per second that a server sends by itself do not matter. */
 const REQUESTS = 100
 const TEN = Array.from({ length: 10 }, (_, index) => `channel ${index}`)
 const LOUD = { notify_presence: true, broadcast_presence_with_user_lists: true, notify_state: true }
@@ -16,7 +16,7 @@ const message = (text: string) => ({ user: 'ann', channel: TEN[0], message: { te
 const user = (index: number) => ({ username: `user ${index}`, conn_id: uuidOf(index) })
 const connId = (index: number) => ({ conn_id: uuidOf(index) })
 
-/** In this order: each needs those before it. */
+/** In this order: each request depends on the previous ones. */
 const KINDS = [
   { what: '/connect with ten channels', trips: 2, path: '/connect', body: connect },
   { what: '/connect without them', trips: 1, path: '/connect', body: user },
@@ -64,7 +64,7 @@ describe('the round trips to Redis', () => {
     await endAll()
   })
 
-  /** Scripts that Redis was asked to run by servers: they ask for nothing else because of a request. */
+  /** The number of scripts that servers have run. A request causes no other commands. */
   async function asked(): Promise<number> {
     const stats = await admin.info('commandstats')
     return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)

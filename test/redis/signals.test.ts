@@ -1,4 +1,4 @@
-/** Signals that come while a server starts, or while the Redis says nothing that it needs to stop. */
+/** Signals that arrive while a server starts, or while a silent Redis delays its stop. */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -10,14 +10,14 @@ import { RedisServer } from '../helpers/redis.ts'
 import type { AddressInfo } from 'node:net'
 import type { StartOptions } from '../helpers/process.ts'
 
-/** A second, on a machine with other things to do. */
+/** About a second, on a busy machine. */
 const SOON_MS = 5000
 const ENDED = { code: 0, signal: null }
 const UNSHARE = '/usr/bin/unshare'
 
 afterAll(endAll)
 
-/** Takes connections and says nothing, so that a server that starts waits for it. */
+/** Accepts connections and never replies, so that a starting server waits for it. */
 async function startSilent() {
   let count = 0
   const silent = createServer((socket) => {
@@ -31,7 +31,7 @@ async function startSilent() {
   return { url: `redis://127.0.0.1:${port}`, isAsked }
 }
 
-/** The first process of a namespace of its own, as in a container. */
+/** The first process of a separate PID namespace, as in a container. */
 const AS_FIRST = [UNSHARE, '--pid', '--fork', process.execPath, MAIN] as const
 
 const COMMANDS = [
@@ -39,7 +39,7 @@ const COMMANDS = [
   { name: 'philote', args: ['philote'], variable: 'REDIS_URL' },
 ]
 
-/** The process that runs below another one, as this machine numbers it. */
+/** The child of a process, by its PID on this machine. */
 const childOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())
 
@@ -82,7 +82,7 @@ describe('a server that waits for its Redis at the start', { timeout: 90_000 }, 
 })
 
 describe('a server that loads itself', { timeout: 90_000 }, () => {
-  /** Signals the process when it loads the part that runs commands, and with it everything else. */
+  /** Signals the process when it loads the module that runs commands, and with it everything else. */
   const EARLY = `
     import { register } from 'node:module'
     const hooks = \`

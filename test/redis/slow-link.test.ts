@@ -1,4 +1,4 @@
-/** A server for which Redis is far away: answers come late, and what is announced comes on another connection. */
+/** A server with a slow connection to Redis: replies arrive late, and announcements arrive on another connection. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { channelTopic } from '../../src/store/store.ts'
 import { CONTRACT_OPTIONS } from '../contract/bench.ts'
@@ -49,7 +49,7 @@ describe('a store far away from Redis', { timeout: TIMEOUT_MS }, () => {
     await near.configure(settingsMap({ room: {} }))
     proxy.delayMs = DELAY_MS
     const first = far.listen(topic)
-    await pause(DELAY_MS) // so that the two answers do not come together
+    await pause(DELAY_MS) // so that the two replies do not arrive together
     const end = far.unlisten(topic)
     await first
     const again = far.listen(topic)

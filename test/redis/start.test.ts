@@ -1,4 +1,4 @@
-/** What a server says that cannot start because of its Redis, and what it logs when Redis goes away. */
+/** The error of a server that cannot start because of its Redis, and its log when Redis becomes unavailable. */
 import { createServer } from 'node:net'
 import { createClient } from '@redis/client'
 import { afterAll, describe, expect, it, vi } from 'vitest'
@@ -13,10 +13,10 @@ import { Listener } from '../helpers/websocket.ts'
 import type { AddressInfo, Server } from 'node:net'
 
 const CONNECT_SECONDS = 1
-/** A process needs some time of its own, on a machine with other things to do. */
+/** The process itself needs some time, too, on a busy machine. */
 const LATE_MS = 8_000
 
-// They wait, and start processes, of which more at a time would be late.
+// The tests mostly wait. More at a time would start too many processes, and be late.
 vi.setConfig({ maxConcurrency: 2 })
 
 const listening: Server[] = []
@@ -25,14 +25,14 @@ afterAll(async () => {
   await endAll()
 })
 
-/** Listens on a port of loopback, which it answers, until the tests are over. */
+/** Listens on a loopback port until the tests are over. Resolves with the port. */
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   listening.push(server)
   return (server.address() as AddressInfo).port
 }
 
-/** Starts a server that should not come up; answers what it says, and how long it took. */
+/** Starts a server that must fail. Resolves with its error and how long it took. */
 async function refusal(redis_url: string, connectSeconds = CONNECT_SECONDS) {
   const begun = performance.now()
   const settings = { redis_url, redis_connect_timeout: connectSeconds }
@@ -43,7 +43,7 @@ async function refusal(redis_url: string, connectSeconds = CONNECT_SECONDS) {
   return { text: stderr, tookMs: performance.now() - begun }
 }
 
-/** Speaks as much of Redis's protocol as a client asks before it begins; to commands of `silentTo` it says nothing. */
+/** Speaks just enough of Redis's protocol for a client to connect. Does not reply to commands in `silentTo`. */
 async function startFakeRedis(version: string, silentTo: readonly string[] = []): Promise<string> {
   const facts = `redis_version:${version}\r\nrun_id:0123\r\nrole:master\r\n`
   const fake = createServer((socket) => {
@@ -271,7 +271,7 @@ describe.concurrent('a server whose Redis goes away', { timeout: 90_000 }, () =>
   })
 })
 
-/** All kinds of requests, and clients that come and go. */
+/** Sends all kinds of requests, and clients connect and leave. */
 async function disturb(server: ServerProcess, connId: string): Promise<void> {
   const backend = new Backend(server)
   const json = [{ user: 'ann', channel: 'room', message: {} }]
@@ -287,7 +287,7 @@ async function disturb(server: ServerProcess, connId: string): Promise<void> {
   expect((await send(server, `GET /listen?conn_id=${connId}`)).status).toBe(503)
   const late = await Listener.open(server, connId)
   expect((await late.closed).code).toBe(4013)
-  // Sweeps and beats go on meanwhile.
+  // Sweeps and beats run meanwhile.
   let turns = 0
   const timer = setInterval(() => turns++, 500)
   await until(() => turns >= 3, 'a few turns')

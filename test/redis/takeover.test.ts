@@ -1,4 +1,4 @@
-/** A client that comes to another server because the one that held its connection is dead, or cut off from Redis. */
+/** A client that connects to another server because the one that held its connection is dead, or cut off from Redis. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { endAll } from '../helpers/ending.ts'
@@ -37,7 +37,7 @@ interface Doomed {
   readonly doomed: ServerProcess
   readonly other: ServerProcess
   readonly backend: Backend
-  /** Whether others may still take every server for alive. */
+  /** Whether the leases of both servers are valid, so that others consider them alive. */
   readonly isLeaseValid: () => Promise<boolean>
 }
 
@@ -56,7 +56,7 @@ async function startDoomed(): Promise<Doomed> {
   return { doomed, other, backend: new Backend(other), isLeaseValid }
 }
 
-/** A socket at the server that dies then; what is said afterwards it misses. */
+/** Opens a socket on the server, which then dies. The socket misses later messages. */
 async function loseServer({ doomed, backend }: Doomed) {
   const connId = await backend.connect('ann', ['room', 'hall'])
   const lost = await Listener.open(doomed, connId)
@@ -97,7 +97,7 @@ describe('a client whose server was killed', { timeout: 90_000 }, () => {
   })
 })
 
-/** Servers that can be cut off, each by itself. */
+/** Servers that can be cut off separately. */
 async function startCuttable(count: number) {
   const redis_prefix = freshPrefix()
   const proxies: TcpProxy[] = []
@@ -162,7 +162,7 @@ describe('a client whose server has lost Redis', { timeout: 90_000 }, () => {
     const old = await Listener.open(far, connId)
     await until(() => old.frames.length > 0, 'a frame')
     proxy.holdBack('ssubscribe')
-    proxy.heal() // ends what goes through it, and lets new connections
+    proxy.heal() // cuts open connections, and allows new ones
     await until(() => proxy.isHolding, 'the server to come back')
     const back = await Listener.open(near, connId)
     await backend.say('room', 'here')
@@ -185,14 +185,14 @@ describe('a client whose server has lost Redis', { timeout: 90_000 }, () => {
     const sockets: Listener[] = []
     const elsewhere: Listener[] = []
     for (let round = 0; round < 24; round++) {
-      proxies[round % 2]?.heal() // ends what goes through it, and lets new connections
-      // By turns at the one that is coming back, at the other one, and at the one that stays.
+      proxies[round % 2]?.heal() // cuts open connections, and allows new ones
+      // In rotation: the server that reconnects, the other one, and the one that stays connected.
       const server = [servers[round % 2], servers[(round + 1) % 2], near][round % 3] as TestServer
       const cursor = sockets.flatMap(({ events }) => events).at(-1)?.id
       const socket = await Listener.open(server, connId, cursor === undefined ? {} : { cursor })
       sockets.push(socket)
       if (server !== near) elsewhere.push(socket)
-      // One that came while its server was without Redis is sent away, and comes again.
+      // A socket that was opened while its server had no Redis is closed, and the client reconnects.
       await until(
         () => socket.texts.length > 0 || socket.ending !== undefined,
         'what becomes of it',

@@ -1,4 +1,4 @@
-/** What reaches a server: Redis tells it of a channel while one of its sockets wants it, and of nothing else. */
+/** What reaches a server: Redis sends it a channel only while one of its sockets needs it. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { Backend, until } from '../helpers/http.ts'

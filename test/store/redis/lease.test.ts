@@ -30,7 +30,7 @@ describe('silence', () => {
 
   it('is not what a process heard that was busy: what came meanwhile is read first', async () => {
     const cancel = afterSilence(80, onSilence)
-    // What comes from the network is read after the timers of the turn.
+    // Input from the network is read after the timers of a turn.
     const answered = new Promise<void>((resolve) => {
       setTimeout(() => {
         setImmediate(() => {

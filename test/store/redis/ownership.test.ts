@@ -8,33 +8,40 @@ import type { ScriptRunner } from '../../../src/store/redis/script-runner.ts'
 type Asked = readonly (string | number)[]
 
 const ORPHAN_WAIT_MS = 9000
-const LINE = {} as Connection
+const CONNECTION = {} as Connection
 const [ANN, BOB] = [connIdOf(1), connIdOf(2)]
-const attachedIn = (turn: number) => ['attached', 'ann', '7', 1, [], turn]
+const attachedReply = (attachmentNumber: number) => [
+  'attached',
+  'ann',
+  '7',
+  1,
+  [],
+  attachmentNumber,
+]
 
-/** Ownership of a server whose Redis answers what it is told to, or is away. */
+/** Ownership with a fake Redis, which gives set replies or is unavailable. */
 function open() {
   const asked: Asked[] = []
-  const at = { isAway: false, onLine: () => {}, answer: [] as unknown }
+  const at = { isAway: false, onRunOn: () => {}, answer: [] as unknown }
   const run = (...args: Asked): Promise<unknown> => {
     if (at.isAway) return Promise.reject(new StoreUnavailable())
     asked.push(args)
     return Promise.resolve(at.answer)
   }
-  const runOn = (_line: Connection, ...args: Asked): Promise<unknown> => {
+  const runOn = (_connection: Connection, ...args: Asked): Promise<unknown> => {
     asked.push(args)
-    at.onLine()
+    at.onRunOn()
     return Promise.resolve([])
   }
-  const installation = { run, runOn } as unknown as ScriptRunner
+  const runner = { run, runOn } as unknown as ScriptRunner
   const ownership = new Ownership(
-    installation,
+    runner,
     ORPHAN_WAIT_MS,
     () => {},
     () => {},
   )
-  const attach = async (turn: number) => {
-    at.answer = attachedIn(turn)
+  const attach = async (attachmentNumber: number) => {
+    at.answer = attachedReply(attachmentNumber)
     await ownership.attach(ANN, 'stream')
   }
   const detached = () => asked.filter(([script]) => script === 'detach')
@@ -47,7 +54,7 @@ describe('what a server owes Redis', () => {
     await attach(41)
     at.isAway = true
     await ownership.detach(ANN, 12, 500)
-    await ownership.settle(LINE)
+    await ownership.settle(CONNECTION)
     expect(detached()).toEqual([['detach', 1, ANN, 41, 12, 500]])
     at.isAway = false
     await ownership.resume()
@@ -59,8 +66,8 @@ describe('what a server owes Redis', () => {
     const { at, ownership, attach, detached } = open()
     await attach(41)
     at.isAway = true
-    at.onLine = () => void ownership.detach(ANN, 12, 0)
-    await ownership.settle(LINE)
+    at.onRunOn = () => void ownership.detach(ANN, 12, 0)
+    await ownership.settle(CONNECTION)
     await Promise.resolve()
     expect(detached()).toEqual([])
     at.isAway = false
@@ -86,7 +93,7 @@ describe('what a server owes Redis', () => {
     await ownership.detach(ANN, 12, 0)
     await expect(ownership.attach(ANN, 'stream')).rejects.toThrow(StoreUnavailable)
     await expect(ownership.attach(BOB, 'stream')).rejects.toThrow(StoreUnavailable)
-    await ownership.settle(LINE)
+    await ownership.settle(CONNECTION)
     const [ann, bob] = [
       [ANN, 41, 12, ORPHAN_WAIT_MS],
       [BOB, 0, -1, ORPHAN_WAIT_MS],

@@ -41,7 +41,7 @@ adminSessionsContract('in Redis', async (clock, limits) => {
 })
 
 describe('what is kept in Redis', () => {
-  /** With a clock that is turned by hand. */
+  /** Opens a store with a manual clock. */
   async function openByHand() {
     const prefix = freshPrefix()
     const clock = new ManualClock()
@@ -86,7 +86,7 @@ describe('what is kept in Redis', () => {
     const keys = Array.from({ length: 520 }, (_, index) => `k${index}`)
     for (const key of keys) await (await begin(answers, key))(anAnswer('[]'), true)
     await clock.advance(1001)
-    // Those that are over are cleared away from the front, so many at a time: of what is left, the first make room.
+    // Expired entries are removed from the front, a limited number at a time. Of the rest, the first ones make room.
     const again = keys.toSorted()[505] ?? ''
     await begin(answers, again)
     const settle = await begin(answers, 'large')
@@ -110,13 +110,13 @@ describe('what is kept in Redis', () => {
   it('of a connection tells its attachments apart, also when it is made anew', async () => {
     const { store, prefix } = await openByHand()
     const admin = await redis.client()
-    const turns: number[] = []
+    const attachmentNumbers: number[] = []
     for (let round = 0; round < 3; round++) {
       await connect(store, 'ann')
       await attach(store, connIdOf(1))
-      turns.push(Number(await admin.hGet(`{${prefix}}:n:${connIdOf(1)}`, 'v')))
+      attachmentNumbers.push(Number(await admin.hGet(`{${prefix}}:n:${connIdOf(1)}`, 'v')))
       await store.drop(connIdOf(1))
     }
-    expect(new Set(turns).size).toBe(3)
+    expect(new Set(attachmentNumbers).size).toBe(3)
   })
 })
