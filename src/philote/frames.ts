@@ -8,11 +8,11 @@ import type { PhiloteMessage } from './incoming.ts'
 import type { Payload } from './translate.ts'
 
 /** `{"issuer","channel","data"}` and a line break. Events other than messages produce no bytes. */
-export const jwtFrames: WireForm = formOf((written) => `${jwtJson(written)}\n`)
+export const jwtFrames: WireForm = formOf((message) => `${jwtJson(message)}\n`)
 
 /** `{"id","issuer","channel","data","event"}`. */
-export const redisFrames: WireForm = formOf((written) =>
-  messageJson({ ...written, event: 'message' }),
+export const redisFrames: WireForm = formOf((message) =>
+  messageJson({ ...message, event: 'message' }),
 )
 
 /** Writes a message as JSON like Go's encoder: known fields in order, without empty ones, with Go's escapes. */
@@ -26,7 +26,7 @@ export function messageJson({ id, issuer, channel, data, event }: PhiloteMessage
   return `{${json.slice(1)}}`
 }
 
-const jwtJson = (written: PhiloteMessage): string => messageJson({ ...written, id: '', event: '' })
+const jwtJson = (message: PhiloteMessage): string => messageJson({ ...message, id: '', event: '' })
 
 function formOf(write: (message: PhiloteMessage) => string): WireForm {
   return {

@@ -22,14 +22,14 @@ const NOTHING: PhiloteMessage = { id: '', issuer: '', channel: '', data: '', eve
 export function readMessage(text: string, fields: readonly Field[]): PhiloteMessage | undefined {
   const members = membersOf(text)
   if (!members) return undefined
-  const written: Record<Field, string> = { ...NOTHING }
+  const message: Record<Field, string> = { ...NOTHING }
   for (const [name, value] of members) {
     const field = fieldOf(name, fields)
     if (field === undefined || value === null) continue
     if (typeof value !== 'string') return undefined
-    written[field] = wellFormed(value)
+    message[field] = wellFormed(value)
   }
-  return written
+  return message
 }
 
 function fieldOf(name: string, fields: readonly Field[]): Field | undefined {

@@ -42,7 +42,7 @@ export class JwtGeneration implements Generation {
       form: jwtFrames,
       read: (frame) => readMessage(frame, JWT_FIELDS),
       isStrict: true,
-      publish: (guest, written) => guests.say(guest, guestMessageOf(written)),
+      publish: (guest, message) => guests.say(guest, guestMessageOf(message)),
     }
   }
 

@@ -58,14 +58,14 @@ export class RedisBus {
     for (const { body, delivery } of publications) {
       const isForAll = delivery.pmUsers.length === 0 && delivery.excludeUsers.length === 0
       if (body.type !== 'message' || body.channel === null || !isForAll) continue
-      const written: PhiloteMessage = {
+      const message: PhiloteMessage = {
         id: `${this.options.mark}-${body.uuid}`,
         issuer: body['user'] as string,
         channel: body.channel,
         data: dataOf(body['message'] as Payload | undefined),
         event: 'message',
       }
-      inBackground(this.#publish(written), this.#reportLoss)
+      inBackground(this.#publish(message), this.#reportLoss)
     }
   }
 
@@ -73,9 +73,9 @@ export class RedisBus {
    * Publishes a client's message unchanged. Resolves when Redis has it. Rejects with `RedisUnavailable` if it could not
    * be sent to Redis. If Redis received it and did not reply, it is not sent again, because others could get it twice.
    */
-  async publish(issuer: UserName, written: PhiloteMessage): Promise<void> {
+  async publish(issuer: UserName, message: PhiloteMessage): Promise<void> {
     try {
-      await this.#publish({ ...written, issuer })
+      await this.#publish({ ...message, issuer })
     } catch (error) {
       if (!(error instanceof RedisTimeout)) throw error
       this.#reportLoss(error)
@@ -98,16 +98,16 @@ export class RedisBus {
   readonly #reportLoss = (error: unknown): void =>
     this.options.log.error({ err: error }, 'a message may be lost')
 
-  async #publish(written: PhiloteMessage): Promise<void> {
-    await this.connection.command('PUBLISH', CHANNEL_PREFIX + written.channel, messageJson(written))
+  async #publish(message: PhiloteMessage): Promise<void> {
+    await this.connection.command('PUBLISH', CHANNEL_PREFIX + message.channel, messageJson(message))
   }
 
   /** Passes on messages only. Other things that are published there are not meant for readers. */
   #onMessage(channel: string, text: string): void {
-    const written = readMessage(text, REDIS_FIELDS)
-    if (written?.event !== 'message' || written.id.startsWith(`${this.options.mark}-`)) return
+    const message = readMessage(text, REDIS_FIELDS)
+    if (message?.event !== 'message' || message.id.startsWith(`${this.options.mark}-`)) return
     inBackground(
-      this.#hub?.say(messageFromRedis(channel as ChannelName, written)),
+      this.#hub?.say(messageFromRedis(channel as ChannelName, message)),
       this.#reportLoss,
     )
   }

@@ -40,7 +40,7 @@ export class RedisGeneration implements Generation {
       form: redisFrames,
       read: (frame) => readMessage(frame, REDIS_FIELDS),
       isStrict: false,
-      publish: (guest, written) => this.#publish(guest, written),
+      publish: (guest, message) => this.#publish(guest, message),
       onGuestClosed: (guest) => this.#forget(guest),
     }
   }
@@ -81,14 +81,14 @@ export class RedisGeneration implements Generation {
     }
   }
 
-  async #publish(guest: Guest, written: PhiloteMessage): Promise<void> {
+  async #publish(guest: Guest, message: PhiloteMessage): Promise<void> {
     const { bus, guests, isBridged } = this.options
     if (isBridged) {
-      await guests.keep(guest, [written.channel as ChannelName])
-      this.#hold(guest, written.channel)
-      await bus.ready([written.channel])
+      await guests.keep(guest, [message.channel as ChannelName])
+      this.#hold(guest, message.channel)
+      await bus.ready([message.channel])
     }
-    await bus.publish(guest.user, written)
+    await bus.publish(guest.user, message)
   }
 
   #hold(guest: Guest, channel: string): void {

@@ -19,7 +19,7 @@ export interface Dialect {
   /** Whether an invalid message closes the socket. Otherwise it is ignored. */
   readonly isStrict: boolean
   /** Publishes a guest's message; synchronously where that is possible. */
-  publish(guest: Guest, written: PhiloteMessage): Awaitable<void>
+  publish(guest: Guest, message: PhiloteMessage): Awaitable<void>
   /** Called when the guest's socket has closed. */
   onGuestClosed?(guest: Guest): void
 }
@@ -86,15 +86,15 @@ export class PhiloteSocket extends FrameSocket {
   /** Does nothing: Philote has no heartbeats. TCP keep-alive finds lost connections. */
   heartbeat(): void {}
 
-  received(message: Buffer): void {
+  received(frame: Buffer): void {
     if (this.isClosing) return
     if (this.#isFlood()) return this.#expel(CLOSE.tooManyMessages)
     const { dialect, onRefusedWrite } = this.options
-    const written = dialect.read(message.toString())
-    if (written && this.#mayWrite.has(written.channel)) return this.#publish(written)
-    if (!written && dialect.isStrict) return this.#expel(CLOSE.notPhilote)
-    if (written) onRefusedWrite()
-    this.#reportError(written ? { error: 'not permitted', channel: written.channel } : NO_MESSAGE)
+    const message = dialect.read(frame.toString())
+    if (message && this.#mayWrite.has(message.channel)) return this.#publish(message)
+    if (!message && dialect.isStrict) return this.#expel(CLOSE.notPhilote)
+    if (message) onRefusedWrite()
+    this.#reportError(message ? { error: 'not permitted', channel: message.channel } : NO_MESSAGE)
   }
 
   /** Pauses reading for a slow consumer: each ping has been answered, and the answers would pile up. */
@@ -116,15 +116,15 @@ export class PhiloteSocket extends FrameSocket {
     this.options.onClosed(this)
   }
 
-  #publish(written: PhiloteMessage): void {
+  #publish(message: PhiloteMessage): void {
     const guest = this.#guest
     if (!guest) return
     if (this.#waiting) {
-      this.#waiting.push(written)
+      this.#waiting.push(message)
       return
     }
     try {
-      const publishing = this.options.dialect.publish(guest, written)
+      const publishing = this.options.dialect.publish(guest, message)
       if (publishing instanceof Promise)
         inBackground(this.#publishInOrder(guest, publishing), this.options.onFault)
     } catch (error) {
@@ -138,7 +138,7 @@ export class PhiloteSocket extends FrameSocket {
     try {
       await first
       // The list may grow during the loop.
-      for (const written of waiting) await this.options.dialect.publish(guest, written)
+      for (const message of waiting) await this.options.dialect.publish(guest, message)
     } catch (error) {
       this.#fail(error)
     }

@@ -39,9 +39,9 @@ export function guestMessageOf({ channel, data }: PhiloteMessage): Omit<Said, 'u
 }
 
 /** Translates a message from Redis. Philote readers get it unchanged, whatever its channel and issuer are. */
-export function messageFromRedis(channel: ChannelName, written: PhiloteMessage): Said {
-  const { id, issuer, data } = written
-  const philote: PhiloteForm = { id, issuer, channel: written.channel, data }
+export function messageFromRedis(channel: ChannelName, message: PhiloteMessage): Said {
+  const { id, issuer, data } = message
+  const philote: PhiloteForm = { id, issuer, channel: message.channel, data }
   return { channel, user: userOf(issuer), message: payloadOf(data), philote }
 }
 

@@ -1,7 +1,7 @@
 import { LEASE_MS, MAX_BEAT_GAP_MS } from './lease.ts'
 import type { RedisStoreOptions } from './options.ts'
 
-/** How long `sweep` does not return a connection again. */
+/** For this long, `sweep` does not return the same connection again. */
 const RETRY_MS = 3000
 /** Numbers that are skipped after a restart of Redis, because it may have lost that it assigned them. */
 const LEAP = 1_048_576

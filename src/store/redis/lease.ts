@@ -30,8 +30,8 @@ interface LeaseDeps {
 const SLICES = 8
 
 /**
- * Calls back after this many milliseconds, measured in slices. If the process was busy, it reads an answer that has
- * arrived between two slices, so its own delay does not count as silence. Returns a function that cancels it.
+ * Calls back after this many milliseconds, measured in slices. A busy process reads answers that have arrived between
+ * two slices, so its own delay does not count as silence. Returns a function that cancels the call.
  */
 export function afterSilence(ms: number, call: () => void): () => void {
   let left = SLICES
