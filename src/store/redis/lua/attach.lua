@@ -1,7 +1,7 @@
 -- Attaches a connection that a client opened on this server. If another server holds it, that server is first asked to
 -- hand it over. attempt: 'first', 'told' (something has changed), or 'late' (the handover timed out). A repeated
--- attempt is 'superseded' if a client opened the connection on yet another server meanwhile. A late attempt takes it by
--- force.
+-- attempt is 'superseded' if a client opened the connection on yet another server meanwhile. A late attempt takes the
+-- connection anyway.
 local conn_id, kind, attempt = arg(), arg(), arg()
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's', 'k', 'c', 'r', 'w', 'v', 'z')

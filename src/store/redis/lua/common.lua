@@ -30,8 +30,8 @@ local function wall()
   return given > 0 and given or time_of_redis()
 end
 
--- The installation's time, used by all deadlines. It began as the calendar, and advances with the steady clocks of the
--- servers: the one furthest ahead counts.
+-- The installation's time, used by all deadlines. It began as the calendar, and advances with the monotonic clocks of
+-- the servers: the one furthest ahead counts.
 local now = math.max(ESTIMATE, tonumber(of_root[2] or 0))
 if now == 0 then now = wall() end
 

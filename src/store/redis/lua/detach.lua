@@ -1,6 +1,5 @@
 -- Detaches connections whose clients are gone for now. For each: connection, attachment number (0: unknown), cursor
--- (-1: keep it), how long it may wait. A connection that was attached again meanwhile, here or elsewhere, does not
--- change.
+-- (-1: keep it), how long it may wait. Skips connections that were attached again meanwhile, here or elsewhere.
 for index = 1, tonumber(arg()) do
   local conn_id, attachment_number, cursor, wait = arg(), arg(), tonumber(arg()), tonumber(arg())
   local conn = P .. ':n:' .. conn_id

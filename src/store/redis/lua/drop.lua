@@ -1,4 +1,4 @@
--- Ends a connection. With only_due, not one that a client has opened, or that was connected again, since it was due.
+-- Ends a connection. With only_due, keeps one that a client has opened, or that was connected again, since it was due.
 local conn_id, only_due = arg(), arg() == '1'
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's')
