@@ -1,12 +1,18 @@
-import type { ConnId } from '../../protocol/ids.ts'
+import type { ConnId, Cursor } from '../../protocol/ids.ts'
+import type { Sink } from '../delivery/connection.ts'
 
 /** A client that is being attached. */
 export interface PendingAttach {
   readonly connId: ConnId
+  readonly sink: Sink
+  /** The last event that the client says it has. */
+  readonly cursor: Cursor | undefined
   /** Something about the connection changed since the store was asked. */
   isStale: boolean
   /** Its sink was the connection's at some time. */
   hasHeld: boolean
+  /** A client had opened the connection before; undefined until the store first says so. */
+  isReturning: boolean | undefined
 }
 
 /**
@@ -16,8 +22,15 @@ export interface PendingAttach {
 export class PendingAttaches {
   readonly #byId = new Map<ConnId, Set<PendingAttach>>()
 
-  begin(connId: ConnId): PendingAttach {
-    const pending = { connId, isStale: false, hasHeld: false }
+  begin(connId: ConnId, sink: Sink, cursor: Cursor | undefined): PendingAttach {
+    const pending: PendingAttach = {
+      connId,
+      sink,
+      cursor,
+      isStale: false,
+      hasHeld: false,
+      isReturning: undefined,
+    }
     const known = this.#byId.get(connId)
     if (known) known.add(pending)
     else this.#byId.set(connId, new Set([pending]))

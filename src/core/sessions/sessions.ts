@@ -64,9 +64,9 @@ export class Sessions {
 
   /** A client opened the connection. It gets what it missed, then what comes. */
   async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<Attaching> {
-    const pending = this.#pendingAttaches.begin(connId)
+    const pending = this.#pendingAttaches.begin(connId, sink, cursor)
     try {
-      const attaching = await this.#arrive(pending, sink, cursor)
+      const attaching = await this.#attachUpToDate(pending)
       if (this.#closing && attaching.outcome === 'attached')
         this.expel(attaching.connection, this.#closing)
       return attaching
@@ -79,42 +79,69 @@ export class Sessions {
     }
   }
 
-  /** What changes while the store is asked makes its answers stale: then it is asked again, before anything is told. */
-  async #arrive(
-    pending: PendingAttach,
-    sink: Sink,
-    cursor: Cursor | undefined,
-  ): Promise<Attaching> {
-    const { store, registry } = this.parts
-    let returning: boolean | undefined
-    for (;;) {
-      const isHeld = registry.get(pending.connId)?.sink === sink
-      if (pending.hasHeld && !isHeld) return { outcome: 'superseded' }
-      pending.isStale = false
-      const attachment = await store.attach(pending.connId, sink.kind)
-      if (pending.isStale) continue
-      if (attachment === 'waits') return { outcome: 'waits' }
-      if (!attachment) return this.#turnAway(pending.connId, sink, 'unknown')
-      if (attachment === 'superseded') {
-        sink.close(CLOSE.replaced)
-        return this.#turnAway(pending.connId, sink, 'superseded')
-      }
-      returning ??= attachment.returning
-      const connection = registry.open(pending.connId, attachment.user)
-      if (connection.sink !== sink) {
-        if (pending.hasHeld) return { outcome: 'superseded' }
-        if (sink.kind === 'poll' && connection.sink?.kind === 'stream') return { outcome: 'waits' }
-        pending.hasHeld = true
-        this.#hold(connection, sink, attachment.cursor)
-      }
-      const facts = { ...attachment, returning }
-      const start = catchUpStart(store, facts, connection.cursor, cursor)
-      const missed = await this.#listen(connection, facts, start)
-      if (pending.isStale) continue
-      if (connection.sink !== sink) return { outcome: 'superseded' }
-      this.#catchUp(connection, facts, start, missed)
-      return { outcome: 'attached', connection }
+  /** Starts over when the connection changes while the store answers: no client is served from outdated facts. */
+  async #attachUpToDate(pending: PendingAttach): Promise<Attaching> {
+    while (!this.#isSuperseded(pending)) {
+      const attaching = await this.#tryAttach(pending)
+      if (attaching !== 'outdated') return attaching
     }
+    return { outcome: 'superseded' }
+  }
+
+  /** One attempt: asks the store for the connection, takes it over here, and catches the client up. */
+  async #tryAttach(pending: PendingAttach): Promise<Attaching | 'outdated'> {
+    pending.isStale = false
+    const reply = await this.parts.store.attach(pending.connId, pending.sink.kind)
+    if (pending.isStale) return 'outdated'
+    if (typeof reply !== 'object') return this.#refuse(pending, reply)
+    if (this.#isSuperseded(pending)) return 'outdated'
+    if (this.#hasToWait(pending)) return { outcome: 'waits' }
+    const connection = this.#takeOver(pending, reply)
+    // An earlier attempt counts as an opening in the store: only the first reply says whether this client returns.
+    pending.isReturning ??= reply.returning
+    const attachment = { ...reply, returning: pending.isReturning }
+    return await this.#catchUp(pending, connection, attachment)
+  }
+
+  /** The sink was the connection's, and is no longer. */
+  #isSuperseded({ connId, sink, hasHeld }: PendingAttach): boolean {
+    return hasHeld && this.parts.registry.get(connId)?.sink !== sink
+  }
+
+  /** A poll never takes over from a stream. */
+  #hasToWait({ connId, sink }: PendingAttach): boolean {
+    return sink.kind === 'poll' && this.parts.registry.get(connId)?.sink?.kind === 'stream'
+  }
+
+  /** The store does not give this server the connection. */
+  #refuse({ connId, sink }: PendingAttach, reply: 'waits' | 'superseded' | undefined): Attaching {
+    if (reply === 'waits') return { outcome: 'waits' }
+    if (reply === 'superseded') sink.close(CLOSE.replaced)
+    const connection = this.parts.registry.get(connId)
+    if (connection?.sink === sink) this.#forget(connection)
+    return { outcome: reply ?? 'unknown' }
+  }
+
+  /** Makes the sink the connection's, unless an earlier attempt did. */
+  #takeOver(pending: PendingAttach, { user, cursor }: Attachment): LiveConnection {
+    const connection = this.parts.registry.open(pending.connId, user)
+    if (connection.sink === pending.sink) return connection
+    pending.hasHeld = true
+    this.#hold(connection, pending.sink, cursor)
+    return connection
+  }
+
+  /** Subscribes, reads what the client missed, and sends it. */
+  async #catchUp(
+    pending: PendingAttach,
+    connection: LiveConnection,
+    attachment: Attachment,
+  ): Promise<Attaching | 'outdated'> {
+    const start = catchUpStart(this.parts.store, attachment, connection.cursor, pending.cursor)
+    const missed = await this.#listen(connection, attachment, start)
+    if (pending.isStale || this.#isSuperseded(pending)) return 'outdated'
+    this.#openGate(connection, attachment, start, missed)
+    return { outcome: 'attached', connection }
   }
 
   /** The sink of an attached client has ended. Sinks that were superseded may end as they like. */
@@ -190,13 +217,6 @@ export class Sessions {
     for (const connection of [...this.parts.registry.all()]) this.expel(connection, reason)
   }
 
-  /** The connection is not known (any more), or another server's. */
-  #turnAway(connId: ConnId, sink: Sink, outcome: 'unknown' | 'superseded'): Attaching {
-    const connection = this.parts.registry.get(connId)
-    if (connection?.sink === sink) this.#forget(connection)
-    return { outcome }
-  }
-
   #hold(connection: LiveConnection, sink: Sink, cursor: number): void {
     if (connection.sink) this.#supersede(connection, connection.sink)
     else connection.cursor = cursor
@@ -250,7 +270,7 @@ export class Sessions {
   }
 
   /** Tells what was missed and what was announced meanwhile, in the order of their numbers; opens the gate. */
-  #catchUp(
+  #openGate(
     connection: LiveConnection,
     attachment: Attachment,
     start: CatchUpStart,
