@@ -16,7 +16,7 @@ import type { AdminLive } from '../transports/admin-live.ts'
 /** REST is served without the Redis of Philote as well, which is waited for that long. */
 const PHILOTE_REDIS_PATIENCE_MS = 1000
 
-interface Startable {
+interface ServerDeps {
   readonly config: Config
   readonly clock: Clock
   readonly hub: Hub
@@ -25,15 +25,15 @@ interface Startable {
   readonly history: FiguresHistory
 }
 
-interface PhiloteParts {
+interface PhiloteDeps {
   readonly bus: RedisBus | undefined
   readonly philote: PhiloteServer | undefined
 }
 
 /** Listens; answers the port, which the system chooses if the setting is 0. What was begun is undone if that fails. */
 export async function start(
-  { config, hub, http, limits, history }: Startable,
-  { bus, philote }: PhiloteParts,
+  { config, hub, http, limits, history }: ServerDeps,
+  { bus, philote }: PhiloteDeps,
 ): Promise<number> {
   limits.start()
   hub.start()
@@ -54,13 +54,16 @@ export async function start(
   return typeof address === 'object' && address ? address.port : config.port
 }
 
-interface Sockets extends PhiloteParts {
+interface StopDeps extends PhiloteDeps {
   readonly adminLive: AdminLive
 }
 
 /** Stops accepting, asks clients to come back later, and cuts what is left after `shutdown_grace`. */
-export async function stop(edge: Startable, { adminLive, bus, philote }: Sockets): Promise<void> {
-  const { config, clock, hub, http, limits, history } = edge
+export async function stop(
+  server: ServerDeps,
+  { adminLive, bus, philote }: StopDeps,
+): Promise<void> {
+  const { config, clock, hub, http, limits, history } = server
   const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
     terminateWebSockets(http)
     philote?.terminate()

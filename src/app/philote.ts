@@ -121,7 +121,7 @@ const redisBusAt = (url: string | undefined, log: FastifyBaseLogger): RedisBus |
 /** By which this process knows its own messages again. */
 const newMark = (): string => crypto.randomUUID().replaceAll('-', '').slice(0, 12)
 
-interface Beside {
+interface PhiloteServerDeps {
   readonly config: Config
   readonly clock: Clock
   readonly hub: Hub
@@ -133,7 +133,7 @@ interface Beside {
 
 /** Philote's port beside the REST API, on the same hub. */
 export function philoteBeside(
-  { config, clock, hub, limits, forwarding, http, onFault }: Beside,
+  { config, clock, hub, limits, forwarding, http, onFault }: PhiloteServerDeps,
   bus: RedisBus | undefined,
 ): PhiloteServer {
   const { guests } = hub

@@ -17,7 +17,7 @@ import {
   checkSettings,
   stateTooLarge,
 } from './limits.ts'
-import { postDelete, postEdits, postMessages, saidIn } from './messages.ts'
+import { postDelete, postEdits, postMessages, clientPublication } from './messages.ts'
 import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
 import { NO_DETAILS, describeChannels } from './queries/describe.ts'
 import { overviewOf } from './queries/overview.ts'
@@ -32,8 +32,8 @@ import type * as Protocol from '../protocol/requests.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Membership, Store } from '../store/store.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
-import type { Posting, Said } from './messages.ts'
-import type { Described, PagedChannelsInfo } from './queries/describe.ts'
+import type { Posting, ClientMessage } from './messages.ts'
+import type { DescribeOptions, PagedChannelsInfo } from './queries/describe.ts'
 
 const SWEEP_INTERVAL_MS = 500
 
@@ -46,7 +46,7 @@ export class Hub {
   readonly #registry: Registry
   readonly #outbox: Outbox
   readonly #fanOut: FanOut
-  readonly #source: { readonly store: Store; readonly maybeYield: Yielder }
+  readonly #queryDeps: { readonly store: Store; readonly maybeYield: Yielder }
   /** By the clock. */
   readonly startedAt: number
   readonly #sweeper: Sweeper
@@ -59,7 +59,7 @@ export class Hub {
   ) {
     this.startedAt = clock.now()
     this.bounds = new Bounds(options)
-    this.#source = { store, maybeYield: options.maybeYield }
+    this.#queryDeps = { store, maybeYield: options.maybeYield }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
@@ -68,10 +68,10 @@ export class Hub {
         : this.sessions.expel(connection, CLOSE.slowReader),
     ))
     this.#fanOut = new FanOut(this.#registry, outbox)
-    const parts = { store, clock, registry: this.#registry, outbox, inBackground }
-    this.sessions = new Sessions(parts, options)
+    const deps = { store, clock, registry: this.#registry, outbox, inBackground }
+    this.sessions = new Sessions(deps, options)
     this.#sweeper = new Sweeper(store)
-    this.guests = new Guests(parts, Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2))
+    this.guests = new Guests(deps, Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2))
   }
 
   /** Starts listening to the store, heartbeats and sweeps. */
@@ -79,7 +79,7 @@ export class Hub {
     this.store.onEvent((event, topics) => this.#fanOut.deliver(event, topics))
     const { store, clock } = this
     this.store.onGap((gap) =>
-      this.#fanOut.tellGap(
+      this.#fanOut.announceGap(
         gap,
         (topics) => gapEvent({ store, clock }, gap.n, topics),
         (connection) => this.sessions.outdate(connection),
@@ -250,8 +250,8 @@ export class Hub {
   }
 
   /** Announces a message that somebody said elsewhere, in a channel that is known here; in others nothing happens. */
-  say(said: Said): Awaitable<void> {
-    return this.store.publish([saidIn(this.clock, said)])
+  say(said: ClientMessage): Awaitable<void> {
+    return this.store.publish([clientPublication(this.clock, said)])
   }
 
   async #post<Answer>(
@@ -279,7 +279,7 @@ export class Hub {
 
   /** What admin.json answers, but for the version. */
   async adminOverview() {
-    const overview = await overviewOf(this.#source)
+    const overview = await overviewOf(this.#queryDeps)
     return { ...overview, uptime: uptimeText((this.clock.now() - this.startedAt) / 1000) }
   }
 
@@ -290,10 +290,10 @@ export class Hub {
 
   #describe(
     names: readonly ChannelName[] | undefined,
-    options: Described,
+    options: DescribeOptions,
     viewer?: UserName,
   ): Promise<ChannelsInfo | PagedChannelsInfo> {
-    return describeChannels(this.#source, names, options, viewer)
+    return describeChannels(this.#queryDeps, names, options, viewer)
   }
 
   #inBackground(work: Awaitable<unknown>): void {

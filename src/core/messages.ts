@@ -57,8 +57,8 @@ export function postMessage(
   request: MessageRequest,
   uuid: string = crypto.randomUUID(),
 ): Posting<MessageRequest> {
-  return hasKeysOfItsOwn(request)
-    ? postUnusual(request, request.uuid ?? uuid, request.timestamp ?? now)
+  return hasExtraKeys(request)
+    ? postWithExtraKeys(request, request.uuid ?? uuid, request.timestamp ?? now)
     : postPlain(request, request.uuid ?? uuid, request.timestamp ?? now)
 }
 
@@ -77,26 +77,26 @@ function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
     timestamp,
     edited: null,
   }
-  return { answer, publication: addressed(body, request) }
+  return { answer, publication: withDelivery(body, request) }
 }
 
 /** With keys of the caller's own, which are passed on. Assigned, not spread: see clientView. */
-function postUnusual(request: MessageRequest, uuid: string, timestamp: string) {
+function postWithExtraKeys(request: MessageRequest, uuid: string, timestamp: string) {
   const answer = Object.assign({}, request, { uuid, timestamp, edited: null })
   return { answer, publication: publicationOf('message', answer) }
 }
 
 /** By number, because it is asked of every message. What is left out is no key of what was read from JSON. */
-function hasKeysOfItsOwn(request: MessageRequest): boolean {
+function hasExtraKeys(request: MessageRequest): boolean {
   const { uuid, timestamp, message } = request
-  let known = ALWAYS_THERE
+  let known = REQUIRED_KEYS
   if (uuid !== undefined) known++
   if (timestamp !== undefined) known++
   if (message !== undefined) known++
   return Object.keys(request).length !== known
 }
 /** channel, pm_users, exclude_users, no_history, user */
-const ALWAYS_THERE = 5
+const REQUIRED_KEYS = 5
 
 export function postEdits(clock: Clock, requests: readonly EditRequest[]): Posting<EditRequest>[] {
   const now = isoTimestamp(clock.wallTime())
@@ -109,7 +109,7 @@ export function postEdit(now: string, request: EditRequest): Posting<EditRequest
 }
 
 /** A message that did not come from a backend. */
-export interface Said {
+export interface ClientMessage {
   readonly channel: ChannelName
   readonly user: UserName
   readonly message: Readonly<Record<string, unknown>>
@@ -118,7 +118,7 @@ export interface Said {
 }
 
 /** For everybody in the channel but the one who said it. */
-export function saidIn(clock: Clock, { philote, ...said }: Said): Publication {
+export function clientPublication(clock: Clock, { philote, ...said }: ClientMessage): Publication {
   const { body, delivery } = postMessage(isoTimestamp(clock.wallTime()), {
     ...said,
     pm_users: [],
@@ -137,10 +137,10 @@ function publicationOf(
   type: EventBody['type'],
   request: Addressed & { readonly uuid: string },
 ): Publication {
-  return addressed(Object.assign({}, request, { type }, NOT_SHOWN), request)
+  return withDelivery(Object.assign({}, request, { type }, HIDDEN_KEYS), request)
 }
 
-function addressed(body: EventBody, request: Addressed): Publication {
+function withDelivery(body: EventBody, request: Addressed): Publication {
   const { channel, pm_users: pmUsers, exclude_users: excludeUsers, no_history: noHistory } = request
   const publication = { body, delivery: { pmUsers, excludeUsers, noHistory } }
   if (channel !== null) return publication
@@ -148,7 +148,7 @@ function addressed(body: EventBody, request: Addressed): Publication {
 }
 
 /** How it is delivered; and the caller's own `catchup`, which would say of a live event that it is late. */
-const NOT_SHOWN = {
+const HIDDEN_KEYS = {
   pm_users: undefined,
   exclude_users: undefined,
   no_history: undefined,

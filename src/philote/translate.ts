@@ -8,7 +8,7 @@ import { parserFor, writeJson } from '../protocol/exact-numbers.ts'
 import { isJsonObject } from '../protocol/fields.ts'
 import { UserNameSchema } from '../protocol/ids.ts'
 import { prototypeKeyIn, surveyOf } from '../protocol/json.ts'
-import type { Said } from '../core/messages.ts'
+import type { ClientMessage } from '../core/messages.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { PhiloteForm } from '../store/store.ts'
 import type { PhiloteMessage } from './incoming.ts'
@@ -31,7 +31,7 @@ export function dataOf(payload: Payload | undefined): string {
 }
 
 /** Translates a client's message into a message of its guest. */
-export function guestMessageOf({ channel, data }: PhiloteMessage): Omit<Said, 'user'> {
+export function guestMessageOf({ channel, data }: PhiloteMessage): Omit<ClientMessage, 'user'> {
   const message = payloadOf(data)
   // The same JSON can be written in several ways. If ours differs, keep the sender's text as well.
   const philote = dataOf(message) === data ? undefined : { data }
@@ -39,7 +39,7 @@ export function guestMessageOf({ channel, data }: PhiloteMessage): Omit<Said, 'u
 }
 
 /** Translates a message from Redis. Philote readers get it unchanged, whatever its channel and issuer are. */
-export function messageFromRedis(channel: ChannelName, message: PhiloteMessage): Said {
+export function messageFromRedis(channel: ChannelName, message: PhiloteMessage): ClientMessage {
   const { id, issuer, data } = message
   const philote: PhiloteForm = { id, issuer, channel: message.channel, data }
   return { channel, user: userOf(issuer), message: payloadOf(data), philote }

@@ -3,7 +3,7 @@ import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { Changed, Delivery, EventBody, Publication, State, UserCard } from './store.ts'
 
 /** When and where it happened. `timestamp` is in Python's isoformat. */
-interface Place {
+interface EventOrigin {
   readonly channel: ChannelName
   readonly timestamp: string
 }
@@ -14,7 +14,7 @@ export interface Present {
   readonly total: number
 }
 
-interface Coming {
+interface PresenceChange {
   readonly user: UserName
   /** The public state of who joined; null: the user parted. */
   readonly state: State | null
@@ -26,7 +26,10 @@ interface Coming {
  * A user has come to a channel, or gone from it. Told to others only, on none of the user's own connections
  * (recorded: presence-not-to-oneself).
  */
-export const presence = ({ channel, timestamp }: Place, { user, state, present }: Coming) =>
+export const presence = (
+  { channel, timestamp }: EventOrigin,
+  { user, state, present }: PresenceChange,
+) =>
   publication([user], {
     type: 'presence',
     uuid: crypto.randomUUID(),
@@ -39,7 +42,7 @@ export const presence = ({ channel, timestamp }: Place, { user, state, present }
     state,
   })
 
-interface Stated {
+interface StateChange {
   readonly user: UserName
   /** The public state as it is now. */
   readonly state: State
@@ -50,9 +53,9 @@ interface Stated {
  * A user's state has changed, in each channel that is told of it. Only what is public is shown (recorded:
  * state-frame-public-only), to the user as well.
  */
-export function userStateChange({ user, state, changed }: Stated) {
+export function userStateChange({ user, state, changed }: StateChange) {
   const message = { state, changed: changed.filter(({ key }) => Object.hasOwn(state, key)) }
-  return ({ channel, timestamp }: Place): Publication =>
+  return ({ channel, timestamp }: EventOrigin): Publication =>
     publication([], {
       type: 'user_state_change',
       uuid: crypto.randomUUID(),

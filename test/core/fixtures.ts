@@ -11,7 +11,7 @@ import { ArraySink } from '../helpers/sink.ts'
 import type { z } from 'zod'
 import type { LiveConnection } from '../../src/core/delivery/connection.ts'
 import type { HubOptions } from '../../src/core/hub-options.ts'
-import type { Attaching, Ending } from '../../src/core/sessions/sessions.ts'
+import type { AttachResult, Ending } from '../../src/core/sessions/sessions.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import type { ConnId, Cursor } from '../../src/protocol/ids.ts'
 import type { StoreLimits } from '../../src/store/store.ts'
@@ -144,7 +144,7 @@ export class Client {
   ) {}
 
   /** Opens a sink, without insisting that it is attached. */
-  async attempt(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<Attaching> {
+  async attempt(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<AttachResult> {
     this.sink = new ArraySink(kind)
     this.#sinks.push(this.sink)
     const attaching = await this.at.hub.sessions.attach(this.connId, this.sink, cursor)

@@ -33,26 +33,26 @@ export class Listeners {
   /** Settled once the store announces the topic here; undefined from then on. */
   ready: Awaitable<void> = undefined
   /** None of the subscriptions begins later than after the event with this number. */
-  #begunThrough = 0
+  #latestStart = 0
 
   constructor(readonly topic: Topic) {}
 
   /** True if the event with this number is for all of the subscriptions, so that none of them has to be looked at. */
-  haveAllBegunBefore(n: number): boolean {
-    return n > this.#begunThrough
+  haveAllStartedBefore(n: number): boolean {
+    return n > this.#latestStart
   }
 
   /** The subscription is for what comes after the event with this number. It never begins earlier than it did. */
-  begin(subscription: Subscription, after: number): void {
+  start(subscription: Subscription, after: number): void {
     subscription.after = Math.max(subscription.after, after)
-    this.#begunThrough = Math.max(this.#begunThrough, after)
+    this.#latestStart = Math.max(this.#latestStart, after)
   }
 
   /** Numbers above this one are given again: what began after one of them begins now. */
   renumber(head: number): void {
     for (const subscription of this.subscriptions)
       subscription.after = Math.min(subscription.after, head)
-    this.#begunThrough = Math.min(this.#begunThrough, head)
+    this.#latestStart = Math.min(this.#latestStart, head)
   }
 }
 
@@ -79,11 +79,11 @@ export class LiveConnection {
   /** Events announced while what was missed is still being read; they come after it. */
   gate: OutgoingEvent[] | undefined
   /** Channels that it has just joined, of which the gate waits for what was announced since. */
-  late: Since[] | undefined
+  lateJoins: Since[] | undefined
   /** One for each topic it listens to. */
   subscriptions: Subscription[] = []
   /** When it was sent the first heartbeat since the client last showed life, by the clock. */
-  askedAt: number | undefined
+  unansweredSince: number | undefined
   /** Those who get their heartbeats together with it. */
   slot: Set<LiveConnection> | undefined
 
@@ -97,7 +97,7 @@ export class LiveConnection {
   }
 
   /** Whether the event with this number, announced on the topic, is for it. */
-  mayHear(listeners: Listeners, n: number): boolean {
+  mayReceive(listeners: Listeners, n: number): boolean {
     const subscription = this.subscriptionTo(listeners)
     return subscription !== undefined && subscription.after < n
   }

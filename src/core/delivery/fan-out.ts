@@ -26,25 +26,25 @@ export class FanOut {
   }
 
   /** Tells whoever listened to one of these topics when events on them were lost. A guest is promised nothing. */
-  tellGap(
+  announceGap(
     { lost, head }: Gap,
     gapEvent: (topics: readonly Topic[]) => OutgoingEvent,
     outdate: (connection: LiveConnection) => void,
   ): void {
-    const losers = new Map<LiveConnection, Topic[]>()
+    const affected = new Map<LiveConnection, Topic[]>()
     for (const [topic, through] of lost) {
       const listeners = this.registry.listenersOf(topic)
       listeners?.renumber(head)
       for (const { connection, after } of listeners?.subscriptions ?? []) {
         if (after >= through || connection instanceof Guest) continue
-        const known = losers.get(connection)
+        const known = affected.get(connection)
         if (known) known.push(topic)
-        else losers.set(connection, [topic])
+        else affected.set(connection, [topic])
       }
     }
-    for (const [connection, topics] of losers) {
+    for (const [connection, topics] of affected) {
       // What is being read for a client that is opening it tells the gap, once it is read again.
-      const isOpening = connection.gate !== undefined && connection.late === undefined
+      const isOpening = connection.gate !== undefined && connection.lateJoins === undefined
       if (isOpening) outdate(connection)
       else this.outbox.push(connection, gapEvent(topics))
     }
@@ -55,7 +55,7 @@ export class FanOut {
     if (pmUsers.length > 0 && isChannelTopic(listeners.topic)) {
       const users = new Set(pmUsers)
       for (const name of excludeUsers) users.delete(name)
-      for (const name of users) this.#toUserWithin(name, listeners, event)
+      for (const name of users) this.#deliverToUser(name, listeners, event)
     } else if (excludeUsers.length > 0) {
       this.#push(listeners, event, ({ connection }) => !isListed(excludeUsers, connection.user))
     } else {
@@ -64,17 +64,17 @@ export class FanOut {
   }
 
   /** By way of the user's own topic, so that a private message in a large channel does not look at everyone. */
-  #toUserWithin(name: UserName, channel: Listeners, event: OutgoingEvent): void {
+  #deliverToUser(name: UserName, channel: Listeners, event: OutgoingEvent): void {
     const guest = this.registry.guests.get(name)
-    if (guest?.mayHear(channel, event.n) === true) this.outbox.push(guest, event)
+    if (guest?.mayReceive(channel, event.n) === true) this.outbox.push(guest, event)
     const own = this.registry.listenersOf(userTopic(name))
-    if (own) this.#push(own, event, ({ connection }) => connection.mayHear(channel, event.n))
+    if (own) this.#push(own, event, ({ connection }) => connection.mayReceive(channel, event.n))
   }
 
   /** From the end: a push can send a slow reader away, and the last of the array, served already, takes its place. */
   #push(listeners: Listeners, event: OutgoingEvent, mayHave: Filter): void {
     const { subscriptions } = listeners
-    const isForAll = listeners.haveAllBegunBefore(event.n)
+    const isForAll = listeners.haveAllStartedBefore(event.n)
     for (let index = subscriptions.length - 1; index >= 0; index--) {
       const subscription = subscriptions[index]
       if (!subscription || !mayHave(subscription)) continue

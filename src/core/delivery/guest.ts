@@ -5,7 +5,7 @@ import type { Sink } from './connection.ts'
 /** Someone who listens to channels without being in them. */
 export class Guest extends LiveConnection {
   /** Channels that are kept for it while it is here. */
-  readonly keeps = new Set<ChannelName>()
+  readonly keptChannels = new Set<ChannelName>()
 
   constructor(
     /** What filters and messages call it. Nobody else's, for as long as it is here. */

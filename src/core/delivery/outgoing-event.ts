@@ -59,7 +59,7 @@ export function lateEvent(event: StoredEvent): OutgoingEvent {
 const LATE = new WeakMap<StoredEvent | OutgoingEvent, OutgoingEvent>()
 
 /** An event that was announced as live, for those who come back. They share it as well. */
-export function toldLate(event: OutgoingEvent): OutgoingEvent {
+export function asLateEvent(event: OutgoingEvent): OutgoingEvent {
   const known = LATE.get(event)
   if (known) return known
   const { n, id, body } = event

@@ -63,7 +63,7 @@ export class Registry {
     const known = this.#topics.get(topic)
     const listeners = known ?? new Listeners(topic)
     const own = known && connection.subscriptionTo(known)
-    listeners.begin(own ?? add(connection, listeners), after)
+    listeners.start(own ?? add(connection, listeners), after)
     if (known) return known.ready
     this.#topics.set(topic, listeners)
     this.onListening(topic, true)

@@ -10,12 +10,12 @@ import type { InfoOptions } from '../../protocol/requests.ts'
 import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../protocol/responses.ts'
 import type { ChannelRecord, Store, StoredEvent, UserRecord } from '../../store/store.ts'
 
-export type Described = Pick<
+export type DescribeOptions = Pick<
   InfoOptions,
   'include_history' | 'include_users' | 'exclude_channels' | 'return_public_state'
 >
 
-export const NO_DETAILS: Described = {
+export const NO_DETAILS: DescribeOptions = {
   include_history: false,
   include_users: false,
   exclude_channels: [],
@@ -24,17 +24,17 @@ export const NO_DETAILS: Described = {
 
 /** Written like `ChannelsInfo`. */
 export interface PagedChannelsInfo {
-  readonly channels: PagedRecord<ChannelInfo | LongChannelInfo>
+  readonly channels: PagedRecord<ChannelInfo | PagedChannelInfo>
   readonly users: PagedList<ChannelsInfo['users'][number]>
 }
 
 /** Written like `ChannelInfo`. */
-type LongChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
+type PagedChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
   readonly users: readonly UserName[] | PagedList<UserName>
   readonly history: readonly HistoryItem[] | PagedList<HistoryItem>
 }
 
-interface Source {
+interface DescribeDeps {
   readonly store: Pick<Store, 'channelNames' | 'channels' | 'describe' | 'users'>
   readonly maybeYield: Yielder
 }
@@ -51,18 +51,18 @@ const PAGE = { channels: 50, users: 500, messages: 20 }
  * so history leaves out what that user may not see. Undefined: the backend, which may see everything.
  */
 export async function describeChannels(
-  source: Source,
+  deps: DescribeDeps,
   names: readonly ChannelName[] | undefined,
-  options: Described,
+  options: DescribeOptions,
   viewer?: UserName,
 ): Promise<ChannelsInfo | PagedChannelsInfo> {
   const excluded = new Set(options.exclude_channels)
-  const known = names ? [...new Set(names)] : await source.store.channelNames()
+  const known = names ? [...new Set(names)] : await deps.store.channelNames()
   const wanted = excluded.size > 0 ? known.filter((name) => !excluded.has(name)) : known
-  if (wanted.length > SHORT.channels) return atLength(source, wanted, options, viewer)
-  const described = await source.store.describe(wanted, includeOf(options), SHORT.users)
+  if (wanted.length > SHORT.channels) return describeInPages(deps, wanted, options, viewer)
+  const described = await deps.store.describe(wanted, includeOf(options), SHORT.users)
   const { channels: records, users } = described
-  if (!users || !isShort(records)) return atLength(source, wanted, options, viewer)
+  if (!users || !isShort(records)) return describeInPages(deps, wanted, options, viewer)
 
   // Without a prototype: a channel may be called `__proto__`.
   const channels = Object.create(null) as Record<string, ChannelInfo>
@@ -70,12 +70,12 @@ export async function describeChannels(
   return { channels, users: users.map(userRow(options)) }
 }
 
-const includeOf = (options: Described) => ({
+const includeOf = (options: DescribeOptions) => ({
   users: options.include_users,
   history: options.include_history,
 })
 
-const userRow = (options: Described) => (user: UserRecord) => ({
+const userRow = (options: DescribeOptions) => (user: UserRecord) => ({
   user: user.name,
   state: options.return_public_state ? user.publicState : user.state,
 })
@@ -135,10 +135,10 @@ function historyItem(
 // --- at length
 
 /** The users are those of the channels as they were written, so they come after them. */
-function atLength(
-  source: Source,
+function describeInPages(
+  deps: DescribeDeps,
   names: readonly ChannelName[],
-  options: Described,
+  options: DescribeOptions,
   viewer: UserName | undefined,
 ): PagedChannelsInfo {
   const users = new Set<UserName>()
@@ -148,29 +148,29 @@ function atLength(
   }
 
   async function* channelPages() {
-    for await (const page of pagesOf(names, PAGE.channels, source.maybeYield)) {
-      const records = await source.store.channels(page, includeOf(options))
+    for await (const page of pagesOf(names, PAGE.channels, deps.maybeYield)) {
+      const records = await deps.store.channels(page, includeOf(options))
       for (const record of records) {
-        for await (const some of pagesOf(record.users, RUN, source.maybeYield))
+        for await (const some of pagesOf(record.users, RUN, deps.maybeYield))
           for (const user of some) users.add(user)
       }
       yield records.map(
-        (record) => [record.name, longChannelInfo(record, viewer, source.maybeYield)] as const,
+        (record) => [record.name, pagedChannelInfo(record, viewer, deps.maybeYield)] as const,
       )
     }
   }
 
   async function* userPages() {
-    for await (const page of pagesOf([...users], PAGE.users, source.maybeYield))
-      yield (await source.store.users(page)).map(userRow(options))
+    for await (const page of pagesOf([...users], PAGE.users, deps.maybeYield))
+      yield (await deps.store.users(page)).map(userRow(options))
   }
 }
 
-function longChannelInfo(
+function pagedChannelInfo(
   record: ChannelRecord,
   viewer: UserName | undefined,
   maybeYield: Yielder,
-): ChannelInfo | LongChannelInfo {
+): ChannelInfo | PagedChannelInfo {
   if (isShort([record])) return channelInfo(record, viewer)
   return {
     ...headOf(record),

@@ -7,10 +7,10 @@ import type { Store, UserRecord } from '../../store/store.ts'
 const PAGE = 500
 
 /** What admin.json answers, but for version and uptime. */
-export async function overviewOf(source: { readonly store: Store; readonly maybeYield: Yielder }) {
-  const { store, maybeYield } = source
+export async function overviewOf(deps: { readonly store: Store; readonly maybeYield: Yielder }) {
+  const { store, maybeYield } = deps
   const figures = await store.figures()
-  const { channels } = await describeChannels(source, undefined, EVERYTHING)
+  const { channels } = await describeChannels(deps, undefined, EVERYTHING)
   const names = await store.connectedUserNames()
   const rowsOf = async (page: readonly (typeof names)[number][]) =>
     (await store.users(page, { connections: true })).map(userRow)

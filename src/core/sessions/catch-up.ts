@@ -29,7 +29,7 @@ export function catchUpStart(
 }
 
 /** Where a connection listens, and from which event on: in what is announced nothing is for it that came before. */
-export function topicsJoined({ user, channels }: Attachment): Since[] {
+export function topicsToSubscribe({ user, channels }: Attachment): Since[] {
   return [
     { topic: userTopic(user), after: 0 },
     ...channels.map(({ name, since }) => ({ topic: channelTopic(name), after: since })),
@@ -37,7 +37,7 @@ export function topicsJoined({ user, channels }: Attachment): Since[] {
 }
 
 /** A channel that was joined while a client had the connection open is caught up from the joining on. */
-export function topicsSince({ user, channels }: Attachment, { after }: CatchUpStart): Since[] {
+export function topicsToRead({ user, channels }: Attachment, { after }: CatchUpStart): Since[] {
   return [
     { topic: userTopic(user), after },
     ...channels.map(({ name, since }) => ({
@@ -57,14 +57,14 @@ export function lateEvents(
   const events = missed.events.filter((event) => maySee(attachment.user, event)).map(lateEvent)
   const isAhead = start.after > missed.head
   const everything = start.epochLost || isAhead
-  const lost = everything ? topicsSince(attachment, start).map(({ topic }) => topic) : missed.gaps
+  const lost = everything ? topicsToRead(attachment, start).map(({ topic }) => topic) : missed.gaps
   if (!start.returning || lost.length === 0) return events
   const n = (events[0]?.n ?? missed.head + 1) - 1
   return [gapEvent(context, n, lost), ...events]
 }
 
 /** Both lists are in the order of their numbers; so is the answer. A gap comes before the event of its number. */
-export function inOrder(
+export function mergeByNumber(
   late: readonly OutgoingEvent[],
   live: readonly OutgoingEvent[],
 ): OutgoingEvent[] {

@@ -1,7 +1,7 @@
 import { StoreUnavailable, channelTopic } from '../../store/store.ts'
 import { Batch } from '../delivery/batch.ts'
 import { Guest } from '../delivery/guest.ts'
-import { saidIn } from '../messages.ts'
+import { clientPublication } from '../messages.ts'
 import type { Cancel, Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
@@ -9,11 +9,11 @@ import type { Awaitable, Store } from '../../store/store.ts'
 import type { Sink } from '../delivery/connection.ts'
 import type { Outbox } from '../delivery/outbox.ts'
 import type { Registry } from '../delivery/registry.ts'
-import type { Said } from '../messages.ts'
+import type { ClientMessage } from '../messages.ts'
 
 const ASK_AGAIN_MS = 500
 
-interface Parts {
+interface GuestsDeps {
   readonly store: Pick<Store, 'ensure' | 'missed' | 'publish'>
   readonly clock: Clock
   readonly registry: Registry
@@ -30,13 +30,13 @@ export class Guests {
   #cancel: Cancel | undefined
 
   constructor(
-    private readonly parts: Parts,
+    private readonly deps: GuestsDeps,
     /** Channels that are kept are kept anew so often; has to be less than idle channels last. */
     private readonly keepIntervalMs: number,
   ) {}
 
   start(): void {
-    this.#cancel ??= this.parts.clock.every(this.keepIntervalMs, () => this.#keepAll())
+    this.#cancel ??= this.deps.clock.every(this.keepIntervalMs, () => this.#keepAll())
   }
 
   stop(): void {
@@ -45,12 +45,12 @@ export class Guests {
   }
 
   get size(): number {
-    return this.parts.registry.guests.size
+    return this.deps.registry.guests.size
   }
 
   /** Throws if somebody of that name is here. */
   open(name: UserName, sink: Sink): Guest {
-    const { guests } = this.parts.registry
+    const { guests } = this.deps.registry
     if (guests.has(name)) throw new Error(`a guest named ${name} is here already`)
     const guest = new Guest(name, sink)
     guests.set(name, guest)
@@ -65,7 +65,7 @@ export class Guests {
     // After a time in which the store was away, what was announced meanwhile comes as well: older events are not for it.
     const newest = after ?? (await this.#newest(guest))
     if (!this.#isHere(guest)) return
-    const { registry } = this.parts
+    const { registry } = this.deps
     await Promise.all(
       channels.map(async (name) => registry.subscribe(guest, channelTopic(name), newest)),
     )
@@ -73,8 +73,8 @@ export class Guests {
 
   /** What was said in them before still comes, before this returns. */
   unlisten(guest: Guest, channels: readonly ChannelName[]): void {
-    this.parts.outbox.flush(guest)
-    for (const name of channels) this.parts.registry.unsubscribe(guest, channelTopic(name))
+    this.deps.outbox.flush(guest)
+    for (const name of channels) this.deps.registry.unsubscribe(guest, channelTopic(name))
   }
 
   /**
@@ -82,11 +82,11 @@ export class Guests {
    * with the number of the newest event; undefined if all of them are kept already.
    */
   keep(guest: Guest, channels: readonly ChannelName[]): Awaitable<number | undefined> {
-    const added = channels.filter((name) => !guest.keeps.has(name))
+    const added = channels.filter((name) => !guest.keptChannels.has(name))
     if (added.length === 0) return undefined
-    const made = this.parts.store.ensure(added)
+    const made = this.deps.store.ensure(added)
     const noteKept = (newest: number): number => {
-      added.forEach((name) => guest.keeps.add(name))
+      added.forEach((name) => guest.keptChannels.add(name))
       return newest
     }
     return made instanceof Promise ? made.then(noteKept) : noteKept(made)
@@ -97,25 +97,25 @@ export class Guests {
    * guest. Resolves once the store has it, at once where the store answers at once. A guest that has gone is still heard:
    * what a client wrote before it left counts.
    */
-  say(guest: Guest, said: Omit<Said, 'user'>): Awaitable<void> {
-    const { store, clock } = this.parts
+  say(guest: Guest, said: Omit<ClientMessage, 'user'>): Awaitable<void> {
+    const { store, clock } = this.deps
     const publish = (): Awaitable<void> =>
-      store.publish([saidIn(clock, { ...said, user: guest.user })])
-    if (guest.keeps.has(said.channel)) return publish()
+      store.publish([clientPublication(clock, { ...said, user: guest.user })])
+    if (guest.keptChannels.has(said.channel)) return publish()
     const kept = this.keep(guest, [said.channel])
     return kept instanceof Promise ? kept.then(publish) : publish()
   }
 
   /** The network has taken what the guest's sink was given. */
   drained(guest: Guest): void {
-    this.parts.outbox.flush(guest)
+    this.deps.outbox.flush(guest)
   }
 
   /** The guest has gone, or is to go: what waits for it is written first. Harmless if it was gone already. */
   close(guest: Guest): void {
-    const { registry } = this.parts
+    const { registry } = this.deps
     if (!this.#isHere(guest)) return
-    this.parts.outbox.flush(guest)
+    this.deps.outbox.flush(guest)
     registry.guests.delete(guest.user)
     registry.close(guest)
     guest.sink = undefined
@@ -130,16 +130,16 @@ export class Guests {
   }
 
   closeAll(reason: CloseReason): void {
-    for (const guest of [...this.parts.registry.guests.values()]) this.expel(guest, reason)
+    for (const guest of [...this.deps.registry.guests.values()]) this.expel(guest, reason)
   }
 
   #isHere(guest: Guest): boolean {
-    return this.parts.registry.guests.get(guest.user) === guest
+    return this.deps.registry.guests.get(guest.user) === guest
   }
 
   /** The number of the newest event. Asks again while the store is away, as long as the guest is here. */
   async #newest(guest: Guest): Promise<number> {
-    const { store, clock } = this.parts
+    const { store, clock } = this.deps
     for (;;)
       try {
         return (await store.missed([])).head
@@ -151,8 +151,8 @@ export class Guests {
 
   #keepAll(): void {
     const kept = new Set<ChannelName>()
-    for (const guest of this.parts.registry.guests.values())
-      for (const name of guest.keeps) kept.add(name)
-    if (kept.size > 0) this.parts.inBackground(this.parts.store.ensure([...kept]))
+    for (const guest of this.deps.registry.guests.values())
+      for (const name of guest.keptChannels) kept.add(name)
+    if (kept.size > 0) this.deps.inBackground(this.deps.store.ensure([...kept]))
   }
 }

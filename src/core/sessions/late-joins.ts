@@ -1,7 +1,7 @@
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { channelTopic, isChannelTopic, nameInTopic } from '../../store/store.ts'
 import { liveEvent, maySee } from '../delivery/outgoing-event.ts'
-import { gapEvent, inOrder } from './catch-up.ts'
+import { gapEvent, mergeByNumber } from './catch-up.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { Awaitable, Since, Store, StoredEvent, Topic } from '../../store/store.ts'
@@ -10,7 +10,7 @@ import type { Outbox } from '../delivery/outbox.ts'
 import type { OutgoingEvent } from '../delivery/outgoing-event.ts'
 import type { Registry } from '../delivery/registry.ts'
 
-interface Parts {
+interface LateJoinsDeps {
   readonly store: Pick<Store, 'epoch' | 'missed'>
   readonly clock: Clock
   readonly registry: Registry
@@ -34,11 +34,11 @@ interface Reading {
  * between is read afterwards; until then whatever else comes for the connection waits, so that it comes in order.
  */
 export class LateJoins {
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly deps: LateJoinsDeps) {}
 
   /** Leaves all other channels as well. */
   followOnly(connection: LiveConnection, channels: readonly Since[]): Awaitable<void> {
-    const { registry } = this.parts
+    const { registry } = this.deps
     const wanted = new Set(channels.map(({ topic }) => topic))
     for (const topic of topicsOf(connection))
       if (isChannelTopic(topic) && !wanted.has(topic)) registry.unsubscribe(connection, topic)
@@ -49,37 +49,37 @@ export class LateJoins {
   follow(connection: LiveConnection, joined: readonly Since[]): Awaitable<void> {
     const known = new Set(topicsOf(connection))
     const begun = joined.map(({ topic, after }) =>
-      this.parts.registry.subscribe(connection, topic, after),
+      this.deps.registry.subscribe(connection, topic, after),
     )
     const late = joined.filter(({ topic }) => !known.has(topic))
     if (late.length === 0 || !begun.some((work) => work instanceof Promise)) return
-    if (connection.late) connection.late.push(...late)
+    if (connection.lateJoins) connection.lateJoins.push(...late)
     // With a gate and nothing late, all its channels are being read, and will be again because of this one.
     else if (!connection.gate) return this.#readAll(connection, late)
   }
 
   async #readAll(connection: LiveConnection, late: Since[]): Promise<void> {
-    connection.late = late
+    connection.lateJoins = late
     connection.gate = []
     try {
       const reading = await this.#read(connection, late)
       if (reading) this.#openGate(connection, reading)
     } catch (error) {
       // It comes back, and catches up then.
-      if (connection.late === late) this.parts.expel(connection, CLOSE.unavailable)
+      if (connection.lateJoins === late) this.deps.expel(connection, CLOSE.unavailable)
       throw error
     }
   }
 
   /** Undefined: another client took the connection over, or it has gone. */
   async #read(connection: LiveConnection, late: Since[]): Promise<Reading | undefined> {
-    const { store, registry } = this.parts
+    const { store, registry } = this.deps
     const reading: Reading = { events: new Map(), gaps: [], head: 0 }
     while (late.length > 0) {
       const since = late.splice(0)
       await Promise.all(since.map(async ({ topic }) => registry.ready(topic)))
       const { events, gaps, head } = await store.missed(since)
-      if (connection.late !== late) return undefined
+      if (connection.lateJoins !== late) return undefined
       for (const event of events) reading.events.set(event.n, event)
       reading.gaps.push(...since.filter(({ topic }) => gaps.includes(topic)))
       reading.head = head
@@ -92,34 +92,34 @@ export class LateJoins {
     const announced = (connection.gate ?? []).filter(
       ({ n, type }) => type === 'gap' || !events.has(n),
     )
-    connection.late = undefined
+    connection.lateJoins = undefined
     connection.gate = undefined
     const read = [...events.values()].filter((event) => this.#isFor(connection, event))
-    const told = inOrder(read.map(liveEvent), announced)
+    const told = mergeByNumber(read.map(liveEvent), announced)
     const topics = gaps
       .filter((since) => this.#isStillMissed(connection, since))
       .map(({ topic }) => topic)
       .filter((topic) => !announced.some((event) => tellsGapOf(event, topic)))
     if (topics.length > 0) {
-      told.unshift(gapEvent(this.parts, (told[0]?.n ?? head + 1) - 1, topics))
+      told.unshift(gapEvent(this.deps, (told[0]?.n ?? head + 1) - 1, topics))
     }
-    for (const event of told) this.parts.outbox.push(connection, event)
+    for (const event of told) this.deps.outbox.push(connection, event)
   }
 
   /** It may have left the channel again meanwhile, or joined it anew. */
   #isFor(connection: LiveConnection, event: StoredEvent): boolean {
     const { channel } = event.body
     const listeners =
-      channel === null ? undefined : this.parts.registry.listenersOf(channelTopic(channel))
+      channel === null ? undefined : this.deps.registry.listenersOf(channelTopic(channel))
     return (
       listeners !== undefined &&
-      connection.mayHear(listeners, event.n) &&
+      connection.mayReceive(listeners, event.n) &&
       maySee(connection.user, event)
     )
   }
 
   #isStillMissed(connection: LiveConnection, { topic, after }: Since): boolean {
-    const listeners = this.parts.registry.listenersOf(topic)
+    const listeners = this.deps.registry.listenersOf(topic)
     return listeners !== undefined && connection.subscriptionTo(listeners)?.after === after
   }
 }

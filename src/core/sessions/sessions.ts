@@ -1,8 +1,14 @@
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { channelTopic } from '../../store/store.ts'
 import { Batch } from '../delivery/batch.ts'
-import { toldLate } from '../delivery/outgoing-event.ts'
-import { catchUpStart, inOrder, lateEvents, topicsJoined, topicsSince } from './catch-up.ts'
+import { asLateEvent } from '../delivery/outgoing-event.ts'
+import {
+  catchUpStart,
+  mergeByNumber,
+  lateEvents,
+  topicsToSubscribe,
+  topicsToRead,
+} from './catch-up.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { LateJoins } from './late-joins.ts'
 import { PendingAttaches } from './pending-attaches.ts'
@@ -31,11 +37,11 @@ export interface SessionTimes {
 export type Ending = 'left' | 'broke-off' | 'answered'
 
 /** What became of a client that wants to listen. `waits`: a poll while a stream is open; it gets nothing. */
-export type Attaching =
+export type AttachResult =
   | { readonly outcome: 'attached'; readonly connection: LiveConnection }
   | { readonly outcome: 'unknown' | 'waits' | 'superseded' }
 
-interface Parts {
+interface SessionsDeps {
   readonly store: Store
   readonly clock: Clock
   readonly registry: Registry
@@ -52,18 +58,18 @@ export class Sessions {
   #closing: CloseReason | undefined
 
   constructor(
-    private readonly parts: Parts,
+    private readonly deps: SessionsDeps,
     private readonly times: SessionTimes,
   ) {
-    this.heartbeats = new Heartbeats(parts.clock, times.heartbeatIntervalMs, (connection) =>
+    this.heartbeats = new Heartbeats(deps.clock, times.heartbeatIntervalMs, (connection) =>
       this.#beat(connection),
     )
     const expel = this.expel.bind(this)
-    this.#lateJoins = new LateJoins({ ...parts, expel })
+    this.#lateJoins = new LateJoins({ ...deps, expel })
   }
 
   /** A client opened the connection. It gets what it missed, then what comes. */
-  async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<Attaching> {
+  async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<AttachResult> {
     const pending = this.#pendingAttaches.begin(connId, sink, cursor)
     try {
       const attaching = await this.#attachUpToDate(pending)
@@ -71,7 +77,7 @@ export class Sessions {
         this.expel(attaching.connection, this.#closing)
       return attaching
     } catch (error) {
-      const connection = this.parts.registry.get(connId)
+      const connection = this.deps.registry.get(connId)
       if (connection?.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
       throw error
     } finally {
@@ -80,7 +86,7 @@ export class Sessions {
   }
 
   /** Starts over when the connection changes while the store answers: no client is served from outdated facts. */
-  async #attachUpToDate(pending: PendingAttach): Promise<Attaching> {
+  async #attachUpToDate(pending: PendingAttach): Promise<AttachResult> {
     while (!this.#isSuperseded(pending)) {
       const attaching = await this.#tryAttach(pending)
       if (attaching !== 'outdated') return attaching
@@ -89,9 +95,9 @@ export class Sessions {
   }
 
   /** One attempt: asks the store for the connection, takes it over here, and catches the client up. */
-  async #tryAttach(pending: PendingAttach): Promise<Attaching | 'outdated'> {
+  async #tryAttach(pending: PendingAttach): Promise<AttachResult | 'outdated'> {
     pending.isStale = false
-    const reply = await this.parts.store.attach(pending.connId, pending.sink.kind)
+    const reply = await this.deps.store.attach(pending.connId, pending.sink.kind)
     if (pending.isStale) return 'outdated'
     if (typeof reply !== 'object') return this.#refuse(pending, reply)
     if (this.#isSuperseded(pending)) return 'outdated'
@@ -105,26 +111,29 @@ export class Sessions {
 
   /** The sink was the connection's, and is no longer. */
   #isSuperseded({ connId, sink, hasHeld }: PendingAttach): boolean {
-    return hasHeld && this.parts.registry.get(connId)?.sink !== sink
+    return hasHeld && this.deps.registry.get(connId)?.sink !== sink
   }
 
   /** A poll never takes over from a stream. */
   #hasToWait({ connId, sink }: PendingAttach): boolean {
-    return sink.kind === 'poll' && this.parts.registry.get(connId)?.sink?.kind === 'stream'
+    return sink.kind === 'poll' && this.deps.registry.get(connId)?.sink?.kind === 'stream'
   }
 
   /** The store does not give this server the connection. */
-  #refuse({ connId, sink }: PendingAttach, reply: 'waits' | 'superseded' | undefined): Attaching {
+  #refuse(
+    { connId, sink }: PendingAttach,
+    reply: 'waits' | 'superseded' | undefined,
+  ): AttachResult {
     if (reply === 'waits') return { outcome: 'waits' }
     if (reply === 'superseded') sink.close(CLOSE.replaced)
-    const connection = this.parts.registry.get(connId)
+    const connection = this.deps.registry.get(connId)
     if (connection?.sink === sink) this.#forget(connection)
     return { outcome: reply ?? 'unknown' }
   }
 
   /** Makes the sink the connection's, unless an earlier attempt did. */
   #takeOver(pending: PendingAttach, { user, cursor }: Attachment): LiveConnection {
-    const connection = this.parts.registry.open(pending.connId, user)
+    const connection = this.deps.registry.open(pending.connId, user)
     if (connection.sink === pending.sink) return connection
     pending.hasHeld = true
     this.#hold(connection, pending.sink, cursor)
@@ -136,8 +145,8 @@ export class Sessions {
     pending: PendingAttach,
     connection: LiveConnection,
     attachment: Attachment,
-  ): Promise<Attaching | 'outdated'> {
-    const start = catchUpStart(this.parts.store, attachment, connection.cursor, pending.cursor)
+  ): Promise<AttachResult | 'outdated'> {
+    const start = catchUpStart(this.deps.store, attachment, connection.cursor, pending.cursor)
     const missed = await this.#listen(connection, attachment, start)
     if (pending.isStale || this.#isSuperseded(pending)) return 'outdated'
     this.#openGate(connection, attachment, start, missed)
@@ -148,7 +157,7 @@ export class Sessions {
   lost(connection: LiveConnection, sink: Sink, ending: Ending): void {
     if (connection.superseded === sink) connection.superseded = undefined
     if (connection.sink !== sink) return
-    if (ending === 'left') return this.parts.inBackground(this.#leave(connection))
+    if (ending === 'left') return this.deps.inBackground(this.#leave(connection))
     this.#detach(
       connection,
       ending === 'answered' ? this.times.gcConnsMs : this.times.resumeWindowMs,
@@ -157,7 +166,7 @@ export class Sessions {
 
   /** The server ends the sink; the client may come back for what it missed. */
   expel(connection: LiveConnection, reason: CloseReason): void {
-    this.parts.outbox.flush(connection)
+    this.deps.outbox.flush(connection)
     // A poll takes what it has gathered along, if it is closed before it is given up.
     connection.sink?.close(reason)
     this.#detach(connection, this.times.resumeWindowMs)
@@ -165,12 +174,12 @@ export class Sessions {
 
   /** The network has taken what a sink was given. */
   drained(connection: LiveConnection, sink: Sink): void {
-    if (connection.sink === sink) this.parts.outbox.flush(connection)
+    if (connection.sink === sink) this.deps.outbox.flush(connection)
   }
 
   /** The client showed life. */
   seen(connection: LiveConnection): void {
-    connection.askedAt = undefined
+    connection.unansweredSince = undefined
   }
 
   /** What is being read for clients that open the connection is out of date, and is read again. */
@@ -180,7 +189,7 @@ export class Sessions {
 
   /** What a store tells the server that holds a connection. */
   onCommand(command: Command): void {
-    const { registry, inBackground } = this.parts
+    const { registry, inBackground } = this.deps
     const connection = registry.get(command.connId)
     this.#pendingAttaches.changed(command.connId)
     if (!connection) return
@@ -200,7 +209,7 @@ export class Sessions {
         for (const name of command.channels) registry.unsubscribe(connection, channelTopic(name))
         break
       case 'dropped':
-        this.parts.outbox.flush(connection)
+        this.deps.outbox.flush(connection)
         this.#forget(connection)?.close(CLOSE.ended)
         break
       case 'moved':
@@ -214,7 +223,7 @@ export class Sessions {
   /** Those that are being opened as well, and whoever comes later. */
   closeAll(reason: CloseReason): void {
     this.#closing = reason
-    for (const connection of [...this.parts.registry.all()]) this.expel(connection, reason)
+    for (const connection of [...this.deps.registry.all()]) this.expel(connection, reason)
   }
 
   #hold(connection: LiveConnection, sink: Sink, cursor: number): void {
@@ -222,14 +231,14 @@ export class Sessions {
     else connection.cursor = cursor
     connection.sink = sink
     connection.gate = []
-    connection.late = undefined
+    connection.lateJoins = undefined
     this.seen(connection)
     if (sink.kind === 'stream') this.heartbeats.add(connection)
   }
 
   /** The client has opened the connection at another server, which gets what this one did not send. */
   #handOver(connection: LiveConnection): void {
-    this.parts.outbox.flush(connection)
+    this.deps.outbox.flush(connection)
     const { sink } = connection
     this.#detach(connection, this.times.resumeWindowMs)
     sink?.close(CLOSE.replaced)
@@ -238,16 +247,16 @@ export class Sessions {
   /** The client has closed the connection. Should the store be away, it is ended when it is back. */
   async #leave(connection: LiveConnection): Promise<void> {
     try {
-      await this.parts.store.drop(connection.id)
+      await this.deps.store.drop(connection.id)
     } catch (error) {
-      if (this.parts.registry.get(connection.id) === connection) this.#detach(connection, 0)
+      if (this.deps.registry.get(connection.id) === connection) this.#detach(connection, 0)
       throw error
     }
   }
 
   /** What was meant for the older sink goes to it; what it did not send is left for the newer one. */
   #supersede(connection: LiveConnection, older: Sink): void {
-    this.parts.outbox.flush(connection)
+    this.deps.outbox.flush(connection)
     connection.cursor = older.release() ?? connection.cursor
     connection.pending = Batch.empty
     if (older.kind === 'poll') return
@@ -261,12 +270,12 @@ export class Sessions {
     attachment: Attachment,
     start: CatchUpStart,
   ): Promise<Missed> {
-    const { store, registry } = this.parts
-    const joined = topicsJoined(attachment)
+    const { store, registry } = this.deps
+    const joined = topicsToSubscribe(attachment)
     await Promise.all(
       joined.map(async ({ topic, after }) => registry.subscribe(connection, topic, after)),
     )
-    return store.missed(topicsSince(attachment, start))
+    return store.missed(topicsToRead(attachment, start))
   }
 
   /** Tells what was missed and what was announced meanwhile, in the order of their numbers; opens the gate. */
@@ -279,26 +288,27 @@ export class Sessions {
     const read = new Set(missed.events.map(({ n }) => n))
     // A client may name a cursor that is ahead of everything.
     const after = Math.min(start.after, missed.head)
-    const late = lateEvents(this.parts, attachment, start, missed)
+    const late = lateEvents(this.deps, attachment, start, missed)
     const lastLate = late.at(-1)?.n ?? 0
     const announced = (connection.gate ?? [])
       .filter(({ n }) => n > after && !read.has(n))
       // Not every event can be read, so one that was heard may have its place before one that was read.
-      .map((event) => (event.n < lastLate ? toldLate(event) : event))
+      .map((event) => (event.n < lastLate ? asLateEvent(event) : event))
     connection.gate = undefined
     connection.caughtUpTo = missed.head
     if (late.length + announced.length === 0) connection.cursor = missed.head
-    for (const event of inOrder(late, announced)) this.parts.outbox.push(connection, event)
+    for (const event of mergeByNumber(late, announced)) this.deps.outbox.push(connection, event)
   }
 
   /** A heartbeat, unless the client gave no sign of life for too long. */
   #beat(connection: LiveConnection): void {
     const { sink } = connection
-    const now = this.parts.clock.now()
+    const now = this.deps.clock.now()
     // Counted from a heartbeat, not from the last sign of life: a server that was paused itself has not asked meanwhile.
-    const askedAt = (connection.askedAt ??= now)
+    const unansweredSince = (connection.unansweredSince ??= now)
     const { gcConnsMs, heartbeatIntervalMs } = this.times
-    if (now - askedAt <= Math.max(gcConnsMs - heartbeatIntervalMs, 0)) return sink?.heartbeat()
+    if (now - unansweredSince <= Math.max(gcConnsMs - heartbeatIntervalMs, 0))
+      return sink?.heartbeat()
     this.#detach(connection, this.times.resumeWindowMs)
     sink?.abandon()
   }
@@ -307,7 +317,7 @@ export class Sessions {
     const sink = this.#forget(connection)
     connection.cursor = sink?.release() ?? connection.cursor
     this.#pendingAttaches.changed(connection.id)
-    this.parts.inBackground(this.parts.store.detach(connection.id, connection.cursor, waitMs))
+    this.deps.inBackground(this.deps.store.detach(connection.id, connection.cursor, waitMs))
   }
 
   /** The connection is not held here any more. Answers the sink that it had. */
@@ -316,10 +326,10 @@ export class Sessions {
     connection.sink = undefined
     connection.superseded = undefined
     connection.gate = undefined
-    connection.late = undefined
+    connection.lateJoins = undefined
     connection.pending = Batch.empty
     this.heartbeats.remove(connection)
-    this.parts.registry.close(connection)
+    this.deps.registry.close(connection)
     superseded?.close(CLOSE.replaced)
     return sink
   }

@@ -1,6 +1,6 @@
 import type { ConnId, UserName } from '../../protocol/ids.ts'
 
-const OUT = Infinity
+const REMOVED = Infinity
 
 export interface FloorLimits {
   /** Events up to this number are gone, so that floors up to it keep nothing from anybody. */
@@ -26,14 +26,14 @@ export class Floors {
   }
 
   /** The number of the event after which catching up may begin. `head`: the number of the newest event. */
-  joined(user: UserName, id: ConnId, head: number): number {
+  floorOnJoin(user: UserName, id: ConnId, head: number): number {
     if (!this.#floors) return 0
     return Math.max(this.#floorOf(`u:${user}`, head), this.#floorOf(`n:${id}`, head))
   }
 
   #floorOf(who: string, head: number): number {
     const floor = this.#floors?.get(who)
-    if (floor !== OUT) return floor ?? 0
+    if (floor !== REMOVED) return floor ?? 0
     this.#floors?.set(who, head)
     return head
   }
@@ -41,7 +41,7 @@ export class Floors {
   #remove(who: string, { lostThrough, most }: FloorLimits): void {
     const floors = (this.#floors ??= new Map())
     floors.delete(who)
-    floors.set(who, OUT)
+    floors.set(who, REMOVED)
     if (floors.size <= most) return
     for (const [other, floor] of floors) if (floor <= lostThrough) floors.delete(other)
     if (floors.size <= most) return

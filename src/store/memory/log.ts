@@ -50,10 +50,10 @@ export class EventLog {
         channel.keep(event)
         break
       case 'message:edit':
-        amendHistory(channel, event)
+        editHistory(channel, event)
         break
       case 'message:delete':
-        retractFromHistory(channel, event)
+        deleteFromHistory(channel, event)
         break
       default: // presence and state changes are not history
     }
@@ -73,31 +73,31 @@ function originalIn({ history, frames }: Channel, uuid: string): StoredEvent | u
 }
 
 function keepFrame({ frames }: Channel | User, event: StoredEvent, capacity: number): void {
-  if (event.body.type === 'message:edit') frames.replaceMessage(event.body.uuid, amendedBy(event))
+  if (event.body.type === 'message:edit') frames.replaceMessage(event.body.uuid, editWith(event))
   if (event.body.type === 'message:delete') frames.removeMessage(event.body.uuid)
   frames.push(event, capacity)
 }
 
-const amendedBy =
+const editWith =
   (edit: StoredEvent) =>
   (event: StoredEvent): StoredEvent => {
     const given = EDITABLE.filter((key) => edit.body[key] !== undefined)
     return applyEdit(event, Object.fromEntries(given.map((key) => [key, edit.body[key]])))
   }
 
-function amendHistory(channel: Channel, edit: StoredEvent): void {
+function editHistory(channel: Channel, edit: StoredEvent): void {
   const index = channel.history.findIndex(({ body }) => body.uuid === edit.body.uuid)
   const event = channel.history[index]
-  if (event) channel.history[index] = amendedBy(edit)(event)
+  if (event) channel.history[index] = editWith(edit)(event)
 }
 
-function retractFromHistory(channel: Channel, { body }: StoredEvent): void {
+function deleteFromHistory(channel: Channel, { body }: StoredEvent): void {
   const index = channel.history.findIndex((event) => event.body.uuid === body.uuid)
   if (index >= 0) channel.history.splice(index, 1)
 }
 
 /** How many connections a message in a channel is for. */
-export function audienceInChannel(
+export function countRecipients(
   channel: Channel,
   { pmUsers, excludeUsers }: Publication['delivery'],
 ): number {

@@ -55,9 +55,9 @@ export class Membership {
     const channels = [...new Set(names)]
       .map((name) => this.tables.channels.get(name))
       .filter((channel) => channel !== undefined && connection.channels.has(channel)) as Channel[]
-    const parted = channels.filter((channel) => this.#takeOut(connection, channel))
+    const parted = channels.filter((channel) => this.#remove(connection, channel))
     this.#command(connection, channels, { type: 'left' })
-    this.#tell(connection.user, parted, 'parted')
+    this.#announcePresence(connection.user, parted, 'parted')
     return membershipOf(connection, channels)
   }
 
@@ -69,7 +69,7 @@ export class Membership {
     const parted = channels.filter((channel) => this.#leave(connection, channel))
     this.tables.removeConnection(connection)
     if (connection.attached) this.command({ type: 'dropped', connId })
-    this.#tell(connection.user, parted, 'parted')
+    this.#announcePresence(connection.user, parted, 'parted')
     return true
   }
 
@@ -98,7 +98,7 @@ export class Membership {
     const channels = [...wanted].filter((channel) => !connection.channels.has(channel))
     const { head } = this.tables.log
     const joined = channels.filter((channel) => {
-      const floor = channel.floors.joined(connection.user.name, connection.id, head)
+      const floor = channel.floors.floorOnJoin(connection.user.name, connection.id, head)
       connection.channels.set(channel, floor)
       const isFirst = channel.add(connection.user)
       this.tables.expiry.channelChanged(channel)
@@ -110,12 +110,12 @@ export class Membership {
     if (connection.returning)
       for (const channel of channels) connection.channels.set(channel, since)
     this.#command(connection, channels, { type: 'joined', since })
-    this.#tell(connection.user, joined, 'joined')
+    this.#announcePresence(connection.user, joined, 'joined')
     return channels
   }
 
   /** On purpose, unlike who goes away: what is announced before the next joining is not for them. */
-  #takeOut(connection: Connection, channel: Channel): boolean {
+  #remove(connection: Connection, channel: Channel): boolean {
     const wasLast = this.#leave(connection, channel)
     const limits = {
       lostThrough: channel.frames.lostThrough,
@@ -135,7 +135,7 @@ export class Membership {
     return wasLast
   }
 
-  #tell(user: User, channels: readonly Channel[], action: 'joined' | 'parted'): void {
+  #announcePresence(user: User, channels: readonly Channel[], action: 'joined' | 'parted'): void {
     const told = channels.filter(({ settings }) => settings.notify_presence)
     if (told.length === 0) return
     const state = action === 'joined' ? user.publicState : null

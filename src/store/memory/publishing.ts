@@ -1,5 +1,5 @@
 import { isChannelTopic, nameInTopic } from '../store.ts'
-import { audienceInChannel } from './log.ts'
+import { countRecipients } from './log.ts'
 import type { PacedQueue } from '../../lib/paced-queue.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
@@ -13,7 +13,7 @@ import type { Tables } from './tables.ts'
  * may be thousands of them, for thousands of connections each.
  */
 export class Publishing {
-  readonly listened = new Set<Contract.Topic>()
+  readonly listenedTopics = new Set<Contract.Topic>()
   messages = 0
   deliveries = 0
 
@@ -66,12 +66,12 @@ export class Publishing {
     const { channels, expiry, log } = this.tables
     const channel = body.channel === null ? undefined : channels.get(body.channel)
     if (!channel) return
-    if (body.type === 'message') this.deliveries += audienceInChannel(channel, delivery)
+    if (body.type === 'message') this.deliveries += countRecipients(channel, delivery)
     channel.lastActive = now
     if (channel.connections === 0) expiry.channelChanged(channel)
     const event = log.numberIn(channel, publication)
     log.toChannel(channel, event)
-    if (this.listened.has(channel.topic)) this.#announce(event, [channel.topic])
+    if (this.listenedTopics.has(channel.topic)) this.#announce(event, [channel.topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
@@ -84,7 +84,7 @@ export class Publishing {
       if (user.connections.length === 0) expiry.userChanged(user)
       log.toUser(user, event)
     }
-    const heard = known.map(({ topic }) => topic).filter((topic) => this.listened.has(topic))
+    const heard = known.map(({ topic }) => topic).filter((topic) => this.listenedTopics.has(topic))
     if (heard.length > 0) this.#announce(event, heard)
   }
 

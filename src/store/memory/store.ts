@@ -56,11 +56,11 @@ export class MemoryStore implements Contract.Store {
   }
 
   listen(topic: Contract.Topic): void {
-    this.#publishing.listened.add(topic)
+    this.#publishing.listenedTopics.add(topic)
   }
 
   unlisten(topic: Contract.Topic): void {
-    this.#publishing.listened.delete(topic)
+    this.#publishing.listenedTopics.delete(topic)
   }
 
   connect(facts: Contract.ConnectFacts) {
@@ -108,7 +108,7 @@ export class MemoryStore implements Contract.Store {
     user.state = state
     if (publicKeys) user.publicKeys = publicKeys
     this.#tables.expiry.userChanged(user)
-    if (changed.length > 0) this.#tellState(user, changed)
+    if (changed.length > 0) this.#announceState(user, changed)
     return { user: user.record(), changed }
   }
 
@@ -196,10 +196,10 @@ export class MemoryStore implements Contract.Store {
   }
 
   sweep(): ConnId[] {
-    return this.#tables.collect()
+    return this.#tables.sweep()
   }
 
-  #tellState(user: User, changed: readonly Contract.Changed[]): void {
+  #announceState(user: User, changed: readonly Contract.Changed[]): void {
     const channels = new Set(
       user.connections.flatMap((connection) => [...connection.channels.keys()]),
     )

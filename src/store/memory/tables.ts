@@ -66,7 +66,7 @@ export class Tables {
   }
 
   /** Forgets users and channels that were idle for long enough; answers the connections that are due. */
-  collect(): ConnId[] {
+  sweep(): ConnId[] {
     const due = this.expiry.due()
     for (const user of due.users) {
       this.users.delete(user.name)

@@ -60,7 +60,7 @@ class Scene {
   /** Whoever is told gets the topics. */
   async loses(gap: Gap): Promise<void> {
     const tell = (topics: readonly Topic[]) => outgoing(gap.n, { type: 'gap', topics })
-    this.#fanOut.tellGap(gap, tell, () => {})
+    this.#fanOut.announceGap(gap, tell, () => {})
     await this.clock.endTurn()
   }
 

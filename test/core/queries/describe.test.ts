@@ -15,12 +15,12 @@ import {
 import { ManualClock } from '../../helpers/clock.ts'
 import { asWritten, atOnce, neverYield } from '../../helpers/long.ts'
 import { STORE_OPTIONS } from '../fixtures.ts'
-import type { Described } from '../../../src/core/queries/describe.ts'
+import type { DescribeOptions } from '../../../src/core/queries/describe.ts'
 import type { Yielder } from '../../../src/lib/yielder.ts'
 import type { ChannelsInfo } from '../../../src/protocol/responses.ts'
 import type { Store } from '../../../src/store/store.ts'
 
-const OPTIONS: Described = {
+const OPTIONS: DescribeOptions = {
   include_history: true,
   include_users: true,
   exclude_channels: [],
@@ -40,7 +40,7 @@ async function open() {
   await connect(store, 'Ann', { id: 2, channels: ['room'] })
   await connect(store, 'Ann', { id: 3, channels: ['room'] })
   const told = (
-    options: Partial<Described> = {},
+    options: Partial<DescribeOptions> = {},
     names?: readonly string[],
     viewer?: string,
   ): Promise<ChannelsInfo> =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { catchUpStart, lateEvents, topicsSince } from '../../../src/core/sessions/catch-up.ts'
+import { catchUpStart, lateEvents, topicsToRead } from '../../../src/core/sessions/catch-up.ts'
 import { channelTopic, userTopic } from '../../../src/store/store.ts'
 import { channelName, message, storedEvent, userName } from '../../contract/fixtures.ts'
 import { ManualClock } from '../../helpers/clock.ts'
@@ -67,12 +67,12 @@ describe('where catch-up starts', () => {
   })
 
   it('is, in a channel that was joined later, the joining', () => {
-    expect(topicsSince(attachment(), startAt())).toEqual([
+    expect(topicsToRead(attachment(), startAt())).toEqual([
       { topic: ANN, after: 5 },
       { topic: ROOM, after: 5 },
       { topic: OTHER, after: 7 },
     ])
-    expect(topicsSince(attachment(), startAt({ after: 9 }))).toContainEqual({
+    expect(topicsToRead(attachment(), startAt({ after: 9 }))).toContainEqual({
       topic: OTHER,
       after: 9,
     })
