@@ -1,10 +1,15 @@
 import { formatCursor } from '../../protocol/ids.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { channelTopic, isChannelTopic, nameInTopic, userTopic } from '../../store/store.ts'
-import { OutgoingEvent, lateEvent, maySee } from '../delivery/outgoing-event.ts'
+import { OutgoingEvent, asLateEvent, lateEvent, maySee } from '../delivery/outgoing-event.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Cursor } from '../../protocol/ids.ts'
 import type { Attachment, Missed, Since, Store, Topic } from '../../store/store.ts'
+
+interface CatchUpDeps {
+  readonly clock: Clock
+  readonly store: Pick<Store, 'epoch'>
+}
 
 /** From where a connection has to be caught up. */
 export interface CatchUpStart {
@@ -49,7 +54,7 @@ export function topicsToRead({ user, channels }: Attachment, { after }: CatchUpS
 
 /** What the client gets before anything live: the gap, if there is one, then what it missed and may see. */
 export function lateEvents(
-  context: { readonly clock: Clock; readonly store: Pick<Store, 'epoch'> },
+  deps: CatchUpDeps,
   attachment: Attachment,
   start: CatchUpStart,
   missed: Missed,
@@ -60,7 +65,32 @@ export function lateEvents(
   const lost = everything ? topicsToRead(attachment, start).map(({ topic }) => topic) : missed.gaps
   if (!start.returning || lost.length === 0) return events
   const n = (events[0]?.n ?? missed.head + 1) - 1
-  return [gapEvent(context, n, lost), ...events]
+  return [gapEvent(deps, n, lost), ...events]
+}
+
+/** What was read for a client that opens a connection, and what was announced meanwhile. */
+export interface CatchUp {
+  readonly attachment: Attachment
+  readonly start: CatchUpStart
+  readonly missed: Missed
+  readonly gate: readonly OutgoingEvent[]
+}
+
+/** Everything the client gets when its gate opens: what it missed, and what was announced meanwhile. */
+export function eventsToSend(
+  deps: CatchUpDeps,
+  { attachment, start, missed, gate }: CatchUp,
+): OutgoingEvent[] {
+  const late = lateEvents(deps, attachment, start, missed)
+  const read = new Set(missed.events.map(({ n }) => n))
+  // A client may name a cursor that is ahead of everything.
+  const after = Math.min(start.after, missed.head)
+  const lastLate = late.at(-1)?.n ?? 0
+  const announced = gate
+    .filter(({ n }) => n > after && !read.has(n))
+    // Not every event can be read, so an announced one may belong before one that was read.
+    .map((event) => (event.n < lastLate ? asLateEvent(event) : event))
+  return mergeByNumber(late, announced)
 }
 
 /** Both lists are in the order of their numbers; so is the answer. A gap comes before the event of its number. */
@@ -73,7 +103,7 @@ export function mergeByNumber(
 
 /** Tells that events on these topics, up to the number `n`, may be lost. */
 export function gapEvent(
-  { clock, store }: { readonly clock: Clock; readonly store: Pick<Store, 'epoch'> },
+  { clock, store }: CatchUpDeps,
   n: number,
   topics: readonly Topic[],
 ): OutgoingEvent {

@@ -1,14 +1,7 @@
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { channelTopic } from '../../store/store.ts'
 import { Batch } from '../delivery/batch.ts'
-import { asLateEvent } from '../delivery/outgoing-event.ts'
-import {
-  catchUpStart,
-  mergeByNumber,
-  lateEvents,
-  topicsToSubscribe,
-  topicsToRead,
-} from './catch-up.ts'
+import { catchUpStart, eventsToSend, topicsToRead, topicsToSubscribe } from './catch-up.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { LateJoins } from './late-joins.ts'
 import { PendingAttaches } from './pending-attaches.ts'
@@ -285,19 +278,12 @@ export class Sessions {
     start: CatchUpStart,
     missed: Missed,
   ): void {
-    const read = new Set(missed.events.map(({ n }) => n))
-    // A client may name a cursor that is ahead of everything.
-    const after = Math.min(start.after, missed.head)
-    const late = lateEvents(this.deps, attachment, start, missed)
-    const lastLate = late.at(-1)?.n ?? 0
-    const announced = (connection.gate ?? [])
-      .filter(({ n }) => n > after && !read.has(n))
-      // Not every event can be read, so one that was heard may have its place before one that was read.
-      .map((event) => (event.n < lastLate ? asLateEvent(event) : event))
+    const gate = connection.gate ?? []
+    const events = eventsToSend(this.deps, { attachment, start, missed, gate })
     connection.gate = undefined
     connection.caughtUpTo = missed.head
-    if (late.length + announced.length === 0) connection.cursor = missed.head
-    for (const event of mergeByNumber(late, announced)) this.deps.outbox.push(connection, event)
+    if (events.length === 0) connection.cursor = missed.head
+    for (const event of events) this.deps.outbox.push(connection, event)
   }
 
   /** A heartbeat, unless the client gave no sign of life for too long. */
