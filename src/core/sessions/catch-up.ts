@@ -11,17 +11,17 @@ interface CatchUpDeps {
   readonly store: Pick<Store, 'epoch'>
 }
 
-/** From where a connection has to be caught up. */
+/** Where catching up begins. */
 export interface CatchUpStart {
   /** The number of the last event that the client has. */
   readonly after: number
-  /** The client's cursor is of a time that the store has no memory of. */
+  /** The client's cursor belongs to an epoch that the store no longer has. */
   readonly epochLost: boolean
-  /** A client that has seen events before: it is told of gaps. One that opens for the first time gets what there is. */
+  /** The client has opened the connection before, or sent a cursor. Only returning clients get a `gap`. */
   readonly returning: boolean
 }
 
-/** `known`: the number of the last event this server (or an earlier one) sent; `named`: what the client says. */
+/** `known`: the number of the last event that any server sent. `named`: the cursor that the client sent. */
 export function catchUpStart(
   store: Pick<Store, 'epoch'>,
   attachment: Attachment,
@@ -33,7 +33,7 @@ export function catchUpStart(
   return { after, epochLost, returning: attachment.returning || named !== undefined }
 }
 
-/** Where a connection listens, and from which event on: in what is announced nothing is for it that came before. */
+/** The topics of a connection. Of live events, only those after `after` are for it. */
 export function topicsToSubscribe({ user, channels }: Attachment): Since[] {
   return [
     { topic: userTopic(user), after: 0 },
@@ -41,7 +41,7 @@ export function topicsToSubscribe({ user, channels }: Attachment): Since[] {
   ]
 }
 
-/** A channel that was joined while a client had the connection open is caught up from the joining on. */
+/** What to read for catching up. A channel joined while a client had the connection open starts at the join. */
 export function topicsToRead({ user, channels }: Attachment, { after }: CatchUpStart): Since[] {
   return [
     { topic: userTopic(user), after },
@@ -52,7 +52,7 @@ export function topicsToRead({ user, channels }: Attachment, { after }: CatchUpS
   ]
 }
 
-/** What the client gets before anything live: the gap, if there is one, then what it missed and may see. */
+/** Returns the missed events that the client may see, after a `gap` if some are lost. */
 export function lateEvents(
   deps: CatchUpDeps,
   attachment: Attachment,
@@ -68,7 +68,7 @@ export function lateEvents(
   return [gapEvent(deps, n, lost), ...events]
 }
 
-/** What was read for a client that opens a connection, and what was announced meanwhile. */
+/** What was read for a client that attaches, and the live events that waited at the gate. */
 export interface CatchUp {
   readonly attachment: Attachment
   readonly start: CatchUpStart
@@ -76,24 +76,24 @@ export interface CatchUp {
   readonly gate: readonly OutgoingEvent[]
 }
 
-/** Everything the client gets when its gate opens: what it missed, and what was announced meanwhile. */
+/** Returns what the client gets when its gate opens, in the order of event numbers. */
 export function eventsToSend(
   deps: CatchUpDeps,
   { attachment, start, missed, gate }: CatchUp,
 ): OutgoingEvent[] {
   const late = lateEvents(deps, attachment, start, missed)
   const read = new Set(missed.events.map(({ n }) => n))
-  // A client may name a cursor that is ahead of everything.
+  // The cursor of a client may be ahead of the newest event.
   const after = Math.min(start.after, missed.head)
   const lastLate = late.at(-1)?.n ?? 0
   const announced = gate
     .filter(({ n }) => n > after && !read.has(n))
-    // Not every event can be read, so an announced one may belong before one that was read.
+    // Some events are only announced and cannot be read: their numbers may be lower than those of late events.
     .map((event) => (event.n < lastLate ? asLateEvent(event) : event))
   return mergeByNumber(late, announced)
 }
 
-/** Both lists are in the order of their numbers; so is the answer. A gap comes before the event of its number. */
+/** Merges two lists that are sorted by number. A gap comes before an event with the same number. */
 export function mergeByNumber(
   late: readonly OutgoingEvent[],
   live: readonly OutgoingEvent[],
@@ -101,7 +101,7 @@ export function mergeByNumber(
   return live.length === 0 ? [...late] : [...late, ...live].sort((one, other) => one.n - other.n)
 }
 
-/** Tells that events on these topics, up to the number `n`, may be lost. */
+/** An event that says: events on these topics, up to the number `n`, may be lost. */
 export function gapEvent(
   { clock, store }: CatchUpDeps,
   n: number,
@@ -118,7 +118,7 @@ export function gapEvent(
     date: timestamp,
     channels,
     private: isPrivate,
-    // Clients of Channelstream 0.7.1 read `message` of every event: without it, one exception loses a whole poll.
+    // Clients of Channelstream 0.7.1 read `message` of every event. Without it they throw, and lose the whole poll.
     message: { action: 'gap' },
     catchup: true,
   })

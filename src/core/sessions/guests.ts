@@ -11,7 +11,7 @@ import type { Outbox } from '../delivery/outbox.ts'
 import type { Registry } from '../delivery/registry.ts'
 import type { ClientMessage } from '../messages.ts'
 
-const ASK_AGAIN_MS = 500
+const RETRY_MS = 500
 
 interface GuestsDeps {
   readonly store: Pick<Store, 'ensure' | 'missed' | 'publish'>
@@ -22,16 +22,16 @@ interface GuestsDeps {
 }
 
 /**
- * Those who listen to channels without being in them: no user is made, nobody is told that they came, and nothing is
- * kept for their return. They get what is announced while they are here, by the same outbox as everybody else; a
- * private message only in a channel that they listen to, under the name they were given.
+ * Guests listen to channels without being members: they have no user and no presence, and nothing is kept for a
+ * reconnect. They get live events by the same outbox as connections. A private message reaches a guest only in a
+ * channel that it listens to, under the name it was given.
  */
 export class Guests {
   #cancel: Cancel | undefined
 
   constructor(
     private readonly deps: GuestsDeps,
-    /** Channels that are kept are kept anew so often; has to be less than idle channels last. */
+    /** How often kept channels are refreshed. Must be less than the time after which idle channels are forgotten. */
     private readonly keepIntervalMs: number,
   ) {}
 
@@ -48,21 +48,21 @@ export class Guests {
     return this.deps.registry.guests.size
   }
 
-  /** Throws if somebody of that name is here. */
+  /** Throws if a guest with this name is open. */
   open(name: UserName, sink: Sink): Guest {
     const { guests } = this.deps.registry
-    if (guests.has(name)) throw new Error(`a guest named ${name} is here already`)
+    if (guests.has(name)) throw new Error(`guest ${name} is already open`)
     const guest = new Guest(name, sink)
     guests.set(name, guest)
     return guest
   }
 
   /**
-   * Resolves once everything comes that is announced in these channels after the event with the number `after`; left out, the
-   * newest one there is. Unknown channels are not made. While the store is away it waits.
+   * Subscribes to the channels. Resolves when all events after number `after` (default: the newest event) reach the
+   * guest. Does not create unknown channels. Waits while the store is unavailable.
    */
   async listen(guest: Guest, channels: readonly ChannelName[], after?: number): Promise<void> {
-    // After a time in which the store was away, what was announced meanwhile comes as well: older events are not for it.
+    // When the store comes back, it announces the events published meanwhile. The guest must not get older ones.
     const newest = after ?? (await this.#newest(guest))
     if (!this.#isHere(guest)) return
     const { registry } = this.deps
@@ -71,15 +71,15 @@ export class Guests {
     )
   }
 
-  /** What was said in them before still comes, before this returns. */
+  /** Flushes first: events announced before are still sent. */
   unlisten(guest: Guest, channels: readonly ChannelName[]): void {
     this.deps.outbox.flush(guest)
     for (const name of channels) this.deps.registry.unsubscribe(guest, channelTopic(name))
   }
 
   /**
-   * Makes the channels that are not known, and sees to it that they are not forgotten as long as the guest is here. Resolves
-   * with the number of the newest event; undefined if all of them are kept already.
+   * Creates unknown channels, and keeps the channels from being forgotten while the guest is open. Resolves with the
+   * number of the newest event, or undefined if all of them are kept already.
    */
   keep(guest: Guest, channels: readonly ChannelName[]): Awaitable<number | undefined> {
     const added = channels.filter((name) => !guest.keptChannels.has(name))
@@ -93,25 +93,25 @@ export class Guests {
   }
 
   /**
-   * The guest says something, in a channel that is made and kept for it if need be: everybody there gets it but the
-   * guest. Resolves once the store has it, at once where the store answers at once. A guest that has gone is still heard:
-   * what a client wrote before it left counts.
+   * Publishes a message of the guest to everybody else in the channel. Creates and keeps the channel if necessary.
+   * Resolves when the store has the message; synchronous if the store is. Also works for a closed guest, because what a
+   * client sent before it disconnected counts.
    */
-  say(guest: Guest, said: Omit<ClientMessage, 'user'>): Awaitable<void> {
+  say(guest: Guest, message: Omit<ClientMessage, 'user'>): Awaitable<void> {
     const { store, clock } = this.deps
     const publish = (): Awaitable<void> =>
-      store.publish([clientPublication(clock, { ...said, user: guest.user })])
-    if (guest.keptChannels.has(said.channel)) return publish()
-    const kept = this.keep(guest, [said.channel])
+      store.publish([clientPublication(clock, { ...message, user: guest.user })])
+    if (guest.keptChannels.has(message.channel)) return publish()
+    const kept = this.keep(guest, [message.channel])
     return kept instanceof Promise ? kept.then(publish) : publish()
   }
 
-  /** The network has taken what the guest's sink was given. */
+  /** The transport calls this when the network has taken what the guest's sink was given. */
   drained(guest: Guest): void {
     this.deps.outbox.flush(guest)
   }
 
-  /** The guest has gone, or is to go: what waits for it is written first. Harmless if it was gone already. */
+  /** Closes the guest after a last flush. Does nothing if it is closed already. */
   close(guest: Guest): void {
     const { registry } = this.deps
     if (!this.#isHere(guest)) return
@@ -122,7 +122,7 @@ export class Guests {
     guest.pending = Batch.empty
   }
 
-  /** The server sends the guest away. */
+  /** Closes the guest and its sink from the server's side. */
   expel(guest: Guest, reason: CloseReason): void {
     const { sink } = guest
     this.close(guest)
@@ -137,7 +137,7 @@ export class Guests {
     return this.deps.registry.guests.get(guest.user) === guest
   }
 
-  /** The number of the newest event. Asks again while the store is away, as long as the guest is here. */
+  /** Returns the number of the newest event. Retries while the store is unavailable and the guest is open. */
   async #newest(guest: Guest): Promise<number> {
     const { store, clock } = this.deps
     for (;;)
@@ -145,7 +145,7 @@ export class Guests {
         return (await store.missed([])).head
       } catch (error) {
         if (!(error instanceof StoreUnavailable) || !this.#isHere(guest)) throw error
-        await new Promise<void>((resolve) => void clock.after(ASK_AGAIN_MS, resolve))
+        await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
       }
   }
 

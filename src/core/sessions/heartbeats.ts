@@ -3,24 +3,24 @@ import type { LiveConnection } from '../delivery/connection.ts'
 
 const MOST_SLOTS = 100
 const FEWEST_SLOTS = 5
-/** Timers are not finer than a millisecond, and ticks without heartbeats cost something too. */
+/** Timers have a resolution of one millisecond, and ticks without heartbeats are not free. */
 const SHORTEST_TICK_MS = 10
-/** The part of an interval over which the first heartbeats of those who come at once are spread. */
+/** First heartbeats of streams that open together are spread over this part of an interval. */
 const SPREAD = 1 / 5
 
 /**
- * Heartbeats of all streams with one timer: connections stand in slots, and each tick serves one slot.
+ * Sends the heartbeats of all streams with one timer. Connections are spread over slots, and each tick serves one slot.
  *
- * A stream gets its first heartbeat one interval after it was opened (up to a fifth of it early), then one per
- * interval, whenever it was opened. Thousands that were opened at once are not served at once: events would wait.
+ * A stream gets its first heartbeat one interval after it opens (up to a fifth of an interval early), then one per
+ * interval. Thousands of streams that open together get theirs in different ticks, so that events need not wait.
  */
 export class Heartbeats {
   readonly #slots: readonly Set<LiveConnection>[]
   readonly #tickMs: number
   #startedAt = 0
-  /** Slots that were served since; the next one's place is this, modulo their number. */
+  /** Slots served since the start. Modulo the number of slots, it is the index of the next one. */
   #served = 0
-  /** How many slots early the next one to come is served. */
+  /** How many slots early the next connection gets its first heartbeat. */
   #early = 0
   #cancel: Cancel | undefined
 
@@ -60,7 +60,7 @@ export class Heartbeats {
     connection.slot = undefined
   }
 
-  /** A timer that is late is later each time. What it has left behind is made good, at most once for each. */
+  /** Serves all slots that are due, since delays of the timer add up. After a long pause each slot is served once. */
   #tick(): void {
     const due = Math.round((this.clock.now() - this.#startedAt) / this.#tickMs)
     this.#served = Math.max(this.#served, due - this.#slots.length)

@@ -18,25 +18,25 @@ interface LateJoinsDeps {
   readonly expel: (connection: LiveConnection, reason: CloseReason) => void
 }
 
-/** What was read of channels that a connection has just joined. */
+/** Events read from channels that a connection has just joined. */
 interface Reading {
   /** By number. */
   readonly events: Map<number, StoredEvent>
-  /** Channels of which something is lost since the joining. */
+  /** Channels that have lost events since the join. */
   readonly gaps: Since[]
   head: number
 }
 
 /**
- * Lets a connection that a client has open follow the channels that it is made to join.
+ * Subscribes a connection that a client has open to the channels it joins.
  *
- * A store across a network begins to announce a channel here only some time after the joining. What is announced in
- * between is read afterwards; until then whatever else comes for the connection waits, so that it comes in order.
+ * Over a network, the store begins to announce a channel here some time after the join. Events published in between are
+ * read afterwards. Until then all events for the connection wait at its gate, so that they are sent in order.
  */
 export class LateJoins {
   constructor(private readonly deps: LateJoinsDeps) {}
 
-  /** Leaves all other channels as well. */
+  /** Unsubscribes from all other channels, then follows these. */
   followOnly(connection: LiveConnection, channels: readonly Since[]): Awaitable<void> {
     const { registry } = this.deps
     const wanted = new Set(channels.map(({ topic }) => topic))
@@ -45,7 +45,7 @@ export class LateJoins {
     return this.follow(connection, channels)
   }
 
-  /** What was announced in these channels since they were joined is read, unless they were listened to here before. */
+  /** Subscribes, and reads the events since the join of channels that the connection was not subscribed to. */
   follow(connection: LiveConnection, joined: readonly Since[]): Awaitable<void> {
     const known = new Set(topicsOf(connection))
     const begun = joined.map(({ topic, after }) =>
@@ -54,7 +54,7 @@ export class LateJoins {
     const late = joined.filter(({ topic }) => !known.has(topic))
     if (late.length === 0 || !begun.some((work) => work instanceof Promise)) return
     if (connection.lateJoins) connection.lateJoins.push(...late)
-    // With a gate and nothing late, all its channels are being read, and will be again because of this one.
+    // A gate without late joins means a pending attach. The join has marked it stale, so it reads this channel too.
     else if (!connection.gate) return this.#readAll(connection, late)
   }
 
@@ -65,13 +65,13 @@ export class LateJoins {
       const reading = await this.#read(connection, late)
       if (reading) this.#openGate(connection, reading)
     } catch (error) {
-      // It comes back, and catches up then.
+      // The client reconnects and catches up then.
       if (connection.lateJoins === late) this.deps.expel(connection, CLOSE.unavailable)
       throw error
     }
   }
 
-  /** Undefined: another client took the connection over, or it has gone. */
+  /** Undefined if another client took over the connection, or it was closed. */
   async #read(connection: LiveConnection, late: Since[]): Promise<Reading | undefined> {
     const { store, registry } = this.deps
     const reading: Reading = { events: new Map(), gaps: [], head: 0 }
@@ -87,7 +87,7 @@ export class LateJoins {
     return reading
   }
 
-  /** To a client that is there everything is told as live, what was read as well. */
+  /** Sends all events as live, also those that were read: the client was attached all the time. */
   #openGate(connection: LiveConnection, { events, gaps, head }: Reading): void {
     const announced = (connection.gate ?? []).filter(
       ({ n, type }) => type === 'gap' || !events.has(n),
@@ -106,7 +106,7 @@ export class LateJoins {
     for (const event of told) this.deps.outbox.push(connection, event)
   }
 
-  /** It may have left the channel again meanwhile, or joined it anew. */
+  /** The connection may have left the channel meanwhile, or left and joined it again. */
   #isFor(connection: LiveConnection, event: StoredEvent): boolean {
     const { channel } = event.body
     const listeners =

@@ -1,23 +1,23 @@
 import type { ConnId, Cursor } from '../../protocol/ids.ts'
 import type { Sink } from '../delivery/connection.ts'
 
-/** A client that is being attached. */
+/** One call of `Sessions.attach` that is under way. */
 export interface PendingAttach {
   readonly connId: ConnId
   readonly sink: Sink
-  /** The last event that the client says it has. */
+  /** The last event that the client claims to have. */
   readonly cursor: Cursor | undefined
-  /** Something about the connection changed since the store was asked. */
+  /** The connection has changed since the store was asked. */
   isStale: boolean
-  /** Its sink was the connection's at some time. */
+  /** The sink has been attached to the connection. */
   hasHeld: boolean
-  /** A client had opened the connection before; undefined until the store first says so. */
+  /** A client had opened the connection before. Undefined until the first reply of the store. */
   isReturning: boolean | undefined
 }
 
 /**
- * The clients that are being attached. A store may take its time to answer: what changes meanwhile (channels joined or
- * left, an older client of the connection gone) must not be overwritten by facts from before.
+ * Attaches that wait for the store. If the connection changes meanwhile (it joins or leaves channels, an older client
+ * goes away), the reply is outdated and must not overwrite the change.
  */
 export class PendingAttaches {
   readonly #byId = new Map<ConnId, Set<PendingAttach>>()
@@ -43,7 +43,7 @@ export class PendingAttaches {
     if (pendings?.size === 0) this.#byId.delete(pending.connId)
   }
 
-  /** The facts that were asked for are not true any more. */
+  /** Marks pending attaches of the connection as stale. */
   changed(connId: ConnId): void {
     for (const pending of this.#byId.get(connId) ?? []) pending.isStale = true
   }

@@ -17,19 +17,22 @@ import type { PendingAttach } from './pending-attaches.ts'
 
 export interface SessionTimes {
   readonly heartbeatIntervalMs: number
-  /** A connection without life for so long is given up; one that polled is collected. */
+  /** A silent connection is closed after this time; one that polled is garbage collected. */
   readonly gcConnsMs: number
-  /** A stream that broke off may come back within so long. */
+  /** How long a connection is kept after its stream broke off. */
   readonly resumeWindowMs: number
 }
 
 /**
- * How a sink ended. `left`: the client closed it. `broke-off`: it went away without a word, or the server closed it and
- * asks the client to come back. `answered`: a poll was answered, the next one is expected.
+ * How a sink ended. `left`: the client closed it. `broke-off`: the network connection was lost, or the server closed
+ * the sink and asks the client to reconnect. `answered`: a poll was answered and the client is expected to poll again.
  */
 export type Ending = 'left' | 'broke-off' | 'answered'
 
-/** What became of a client that wants to listen. `waits`: a poll while a stream is open; it gets nothing. */
+/**
+ * `waits`: a poll while a stream is open; it gets nothing. `superseded`: another client of the connection took over.
+ * `unknown`: the store has no such connection.
+ */
 export type AttachResult =
   | { readonly outcome: 'attached'; readonly connection: LiveConnection }
   | { readonly outcome: 'unknown' | 'waits' | 'superseded' }
@@ -39,11 +42,11 @@ interface SessionsDeps {
   readonly clock: Clock
   readonly registry: Registry
   readonly outbox: Outbox
-  /** Takes care of what fails without a caller to tell. */
+  /** Reports errors of work that no caller waits for. */
   readonly inBackground: (work: Awaitable<unknown>) => void
 }
 
-/** The clients that have a connection open on this server: who holds its sink, and what happens when they go. */
+/** Attaches the sinks of clients to the connections of this server, and detaches them. */
 export class Sessions {
   readonly heartbeats: Heartbeats
   readonly #pendingAttaches = new PendingAttaches()
@@ -61,7 +64,7 @@ export class Sessions {
     this.#lateJoins = new LateJoins({ ...deps, expel })
   }
 
-  /** A client opened the connection. It gets what it missed, then what comes. */
+  /** Attaches a client's sink to the connection. Sends the events that it missed, then live events. */
   async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<AttachResult> {
     const pending = this.#pendingAttaches.begin(connId, sink, cursor)
     try {
@@ -78,7 +81,7 @@ export class Sessions {
     }
   }
 
-  /** Starts over when the connection changes while the store answers: no client is served from outdated facts. */
+  /** Repeats the attempt when the connection changes meanwhile, so that no client is served from outdated facts. */
   async #attachUpToDate(pending: PendingAttach): Promise<AttachResult> {
     while (!this.#isSuperseded(pending)) {
       const attaching = await this.#tryAttach(pending)
@@ -87,7 +90,7 @@ export class Sessions {
     return { outcome: 'superseded' }
   }
 
-  /** One attempt: asks the store for the connection, takes it over here, and catches the client up. */
+  /** Attaches in the store, then here, then catches up. */
   async #tryAttach(pending: PendingAttach): Promise<AttachResult | 'outdated'> {
     pending.isStale = false
     const reply = await this.deps.store.attach(pending.connId, pending.sink.kind)
@@ -96,13 +99,13 @@ export class Sessions {
     if (this.#isSuperseded(pending)) return 'outdated'
     if (this.#hasToWait(pending)) return { outcome: 'waits' }
     const connection = this.#takeOver(pending, reply)
-    // An earlier attempt counts as an opening in the store: only the first reply says whether this client returns.
+    // The store counts every attempt as an opening, so only the first reply shows whether the client returns.
     pending.isReturning ??= reply.returning
     const attachment = { ...reply, returning: pending.isReturning }
     return await this.#catchUp(pending, connection, attachment)
   }
 
-  /** The sink was the connection's, and is no longer. */
+  /** True if the sink was attached and is no longer. */
   #isSuperseded({ connId, sink, hasHeld }: PendingAttach): boolean {
     return hasHeld && this.deps.registry.get(connId)?.sink !== sink
   }
@@ -112,7 +115,7 @@ export class Sessions {
     return sink.kind === 'poll' && this.deps.registry.get(connId)?.sink?.kind === 'stream'
   }
 
-  /** The store does not give this server the connection. */
+  /** Handles a reply of the store without an attachment. */
   #refuse(
     { connId, sink }: PendingAttach,
     reply: 'waits' | 'superseded' | undefined,
@@ -124,7 +127,7 @@ export class Sessions {
     return { outcome: reply ?? 'unknown' }
   }
 
-  /** Makes the sink the connection's, unless an earlier attempt did. */
+  /** Attaches the sink, unless an earlier attempt did. */
   #takeOver(pending: PendingAttach, { user, cursor }: Attachment): LiveConnection {
     const connection = this.deps.registry.open(pending.connId, user)
     if (connection.sink === pending.sink) return connection
@@ -133,7 +136,7 @@ export class Sessions {
     return connection
   }
 
-  /** Subscribes, reads what the client missed, and sends it. */
+  /** Subscribes, reads the events that the client missed, and sends them. */
   async #catchUp(
     pending: PendingAttach,
     connection: LiveConnection,
@@ -146,7 +149,7 @@ export class Sessions {
     return { outcome: 'attached', connection }
   }
 
-  /** The sink of an attached client has ended. Sinks that were superseded may end as they like. */
+  /** Transports call this when the sink of an attached client ends. Superseded sinks end without consequences. */
   lost(connection: LiveConnection, sink: Sink, ending: Ending): void {
     if (connection.superseded === sink) connection.superseded = undefined
     if (connection.sink !== sink) return
@@ -157,30 +160,30 @@ export class Sessions {
     )
   }
 
-  /** The server ends the sink; the client may come back for what it missed. */
+  /** Closes the sink from the server's side. The client may reconnect and gets what it missed. */
   expel(connection: LiveConnection, reason: CloseReason): void {
     this.deps.outbox.flush(connection)
-    // A poll takes what it has gathered along, if it is closed before it is given up.
+    // A poll answers with the events it has gathered only if it is closed before it is released.
     connection.sink?.close(reason)
     this.#detach(connection, this.times.resumeWindowMs)
   }
 
-  /** The network has taken what a sink was given. */
+  /** Transports call this when the network has taken what the sink was given. */
   drained(connection: LiveConnection, sink: Sink): void {
     if (connection.sink === sink) this.deps.outbox.flush(connection)
   }
 
-  /** The client showed life. */
+  /** Transports call this on every sign of life of the client. */
   seen(connection: LiveConnection): void {
     connection.unansweredSince = undefined
   }
 
-  /** What is being read for clients that open the connection is out of date, and is read again. */
+  /** Makes pending attaches of the connection read from the store again. */
   outdate(connection: LiveConnection): void {
     this.#pendingAttaches.changed(connection.id)
   }
 
-  /** What a store tells the server that holds a connection. */
+  /** Carries out a command of the store for a connection of this server. */
   onCommand(command: Command): void {
     const { registry, inBackground } = this.deps
     const connection = registry.get(command.connId)
@@ -213,7 +216,7 @@ export class Sessions {
     }
   }
 
-  /** Those that are being opened as well, and whoever comes later. */
+  /** Closes all connections, also those that are being attached and those that attach later. */
   closeAll(reason: CloseReason): void {
     this.#closing = reason
     for (const connection of [...this.deps.registry.all()]) this.expel(connection, reason)
@@ -229,7 +232,7 @@ export class Sessions {
     if (sink.kind === 'stream') this.heartbeats.add(connection)
   }
 
-  /** The client has opened the connection at another server, which gets what this one did not send. */
+  /** The client has opened the connection on another server, which sends what this one has not sent. */
   #handOver(connection: LiveConnection): void {
     this.deps.outbox.flush(connection)
     const { sink } = connection
@@ -237,7 +240,7 @@ export class Sessions {
     sink?.close(CLOSE.replaced)
   }
 
-  /** The client has closed the connection. Should the store be away, it is ended when it is back. */
+  /** The client has closed the connection. If the store is unavailable, the connection ends when it is back. */
   async #leave(connection: LiveConnection): Promise<void> {
     try {
       await this.deps.store.drop(connection.id)
@@ -247,7 +250,7 @@ export class Sessions {
     }
   }
 
-  /** What was meant for the older sink goes to it; what it did not send is left for the newer one. */
+  /** Flushes to the older sink. Events that it did not send are left for the newer one. */
   #supersede(connection: LiveConnection, older: Sink): void {
     this.deps.outbox.flush(connection)
     connection.cursor = older.release() ?? connection.cursor
@@ -257,7 +260,7 @@ export class Sessions {
     connection.superseded = older
   }
 
-  /** Listens first and reads what was missed then: an event in between comes twice here, and is told once. */
+  /** Subscribes before it reads, so no event is lost in between. An event that arrives both ways is sent once. */
   async #listen(
     connection: LiveConnection,
     attachment: Attachment,
@@ -271,7 +274,7 @@ export class Sessions {
     return store.missed(topicsToRead(attachment, start))
   }
 
-  /** Tells what was missed and what was announced meanwhile, in the order of their numbers; opens the gate. */
+  /** Sends the missed events and those that waited at the gate, in the order of their numbers. */
   #openGate(
     connection: LiveConnection,
     attachment: Attachment,
@@ -286,11 +289,11 @@ export class Sessions {
     for (const event of events) this.deps.outbox.push(connection, event)
   }
 
-  /** A heartbeat, unless the client gave no sign of life for too long. */
+  /** Sends a heartbeat, or gives the connection up if the client was silent for too long. */
   #beat(connection: LiveConnection): void {
     const { sink } = connection
     const now = this.deps.clock.now()
-    // Counted from a heartbeat, not from the last sign of life: a server that was paused itself has not asked meanwhile.
+    // Counted from a heartbeat, not from the last sign of life: a paused server sends none, so clients cannot answer.
     const unansweredSince = (connection.unansweredSince ??= now)
     const { gcConnsMs, heartbeatIntervalMs } = this.times
     if (now - unansweredSince <= Math.max(gcConnsMs - heartbeatIntervalMs, 0))
@@ -306,7 +309,7 @@ export class Sessions {
     this.deps.inBackground(this.deps.store.detach(connection.id, connection.cursor, waitMs))
   }
 
-  /** The connection is not held here any more. Answers the sink that it had. */
+  /** Removes the connection from this server. Returns the sink that it had. */
   #forget(connection: LiveConnection): Sink | undefined {
     const { sink, superseded } = connection
     connection.sink = undefined

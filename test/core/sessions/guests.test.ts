@@ -59,7 +59,7 @@ describe('guests', () => {
   it('have a name of their own', async () => {
     const at = new ScriptRunner()
     const { guest } = await invite(at, 'guest', 'room')
-    expect(() => at.hub.guests.open(userName('guest'), new ArraySink())).toThrow(/is here already/)
+    expect(() => at.hub.guests.open(userName('guest'), new ArraySink())).toThrow(/is already open/)
     at.hub.guests.close(guest)
     at.hub.guests.open(userName('guest'), new ArraySink())
     at.hub.guests.close(guest)
