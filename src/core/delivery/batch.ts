@@ -1,18 +1,16 @@
 import type { OutgoingEvent } from './outgoing-event.ts'
 
-/**
- * How a kind of sink writes events. One object per kind: batches remember the bytes they built for it.
- */
+/** The encoding of one kind of sink. There is one object per kind, because batches cache their bytes for it. */
 export interface WireForm {
-  /** The bytes of these events, ready for the network. */
+  /** Returns the bytes of these events, ready for the network. */
   encode(events: readonly OutgoingEvent[]): Buffer
 }
 
 /**
  * The events that one connection gets in one flush: a node in a tree that all connections share.
  *
- * `then` returns the one child for an event, so connections that were pushed the same events since their last flush
- * hold the same node, and its bytes are built once for all of them. Nobody compares lists.
+ * `then` returns the same child for the same event. Connections with the same events since their last flush therefore
+ * hold the same node, and its bytes are built once for all of them, without comparing lists.
  */
 export class Batch {
   #event: OutgoingEvent | undefined
@@ -26,16 +24,16 @@ export class Batch {
     /** The newest event; undefined in the empty batch. */
     readonly last: OutgoingEvent | undefined,
     readonly length: number,
-    /** JSON bytes of the events together, without what a wire form puts around them. */
+    /** JSON bytes of all events, without what a wire form adds. */
     readonly size: number,
   ) {}
 
-  /** Where every connection starts after a flush. */
+  /** The batch of every connection after a flush. */
   static readonly empty = new Batch(undefined, undefined, 0, 0)
 
   /**
-   * This batch and one event more. An event is pushed to all its connections before the next one is pushed to any, so
-   * remembering one child is enough for them to share it.
+   * Returns this batch plus one event. An event is pushed to all its connections before the next event is pushed to
+   * any, so caching one child is enough for them to share it.
    */
   then(event: OutgoingEvent): Batch {
     if (this.#event !== event || !this.#child) {
@@ -45,7 +43,7 @@ export class Batch {
     return this.#child
   }
 
-  /** Lets go of what was put together since the last flush, which nobody will be pushed again. */
+  /** Frees the batches of the last flush for garbage collection. No connection can share them any more. */
   static endFlush(): void {
     Batch.empty.#event = undefined
     Batch.empty.#child = undefined
@@ -56,7 +54,7 @@ export class Batch {
     return eventsOf(this)
   }
 
-  /** The bytes of this batch in a wire form; built on first use. */
+  /** Returns the bytes of this batch in a wire form. They are built on first use. */
   bytes(form: WireForm): Buffer {
     if (this.#bytes === undefined || this.#form !== form) {
       this.#form = form

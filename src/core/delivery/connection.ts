@@ -4,51 +4,51 @@ import type { ConnId, UserName } from '../../protocol/ids.ts'
 import type { Awaitable, Since, SinkKind, Topic } from '../../store/store.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 
-/** What carries bytes to a client. Calls never throw; failure ends in a call of `Hub.lost`. */
+/** Carries bytes to a client. Calls never throw; a failed transport calls `Sessions.lost`. */
 export interface Sink {
   /** A poll never takes over from a stream. */
   readonly kind: SinkKind
-  /** False while the network has not taken what it was given; then `Hub.drained` is called when it has. */
+  /** False while the network has not taken what it was given. When it has, the transport calls `Sessions.drained`. */
   readonly writable: boolean
-  /** Bytes that it was given and the network has not taken. */
+  /** Bytes that wait for the network. */
   readonly held: number
-  /** Hands one batch to the network, in one write. `after`: the number of the last event before it. */
+  /** Hands one batch to the network in one write. `after`: the number of the last event before the batch. */
   send(batch: Batch, after: number): void
-  /** An empty frame, so that the client knows that the server is there, and has to answer. Streams only. */
+  /** Sends an empty frame that shows the client that the server is alive and that it has to answer. Streams only. */
   heartbeat(): void
   /** Ends the sink from the server's side. */
   close(reason: CloseReason): void
-  /** The client went silent: ends the sink without waiting for an answer. */
+  /** Ends the sink without waiting for an answer, because the client went silent. */
   abandon(): void
   /**
-   * Another sink has taken over: nothing comes any more. Events that were sent to it but did not leave the server are
-   * given up; answers the number of the last event that did leave, or undefined if all did.
+   * Ends the delivery to this sink. Drops events that were sent to it but have not left the server. Returns the number
+   * of the last event that has left, or undefined if all have.
    */
   release(): number | undefined
 }
 
-/** The live connections of one topic on this server, in an array for the sake of the delivery loop. */
+/** The live connections of one topic on this server. An array keeps the delivery loop fast. */
 export class Listeners {
   subscriptions: Subscription[] = []
-  /** Settled once the store announces the topic here; undefined from then on. */
+  /** Resolves when the store announces the topic here; undefined after that. */
   ready: Awaitable<void> = undefined
-  /** None of the subscriptions begins later than after the event with this number. */
+  /** All subscriptions start after this event number or earlier. */
   #latestStart = 0
 
   constructor(readonly topic: Topic) {}
 
-  /** True if the event with this number is for all of the subscriptions, so that none of them has to be looked at. */
+  /** True if the event with this number is for all subscriptions, so that they need no check one by one. */
   haveAllStartedBefore(n: number): boolean {
     return n > this.#latestStart
   }
 
-  /** The subscription is for what comes after the event with this number. It never begins earlier than it did. */
+  /** Starts the subscription after the event with this number. The start of a subscription never moves back. */
   start(subscription: Subscription, after: number): void {
     subscription.after = Math.max(subscription.after, after)
     this.#latestStart = Math.max(this.#latestStart, after)
   }
 
-  /** Numbers above this one are given again: what began after one of them begins now. */
+  /** Lowers the start of all subscriptions to `head`, because the store assigns numbers above it again. */
   renumber(head: number): void {
     for (const subscription of this.subscriptions)
       subscription.after = Math.min(subscription.after, head)
@@ -56,35 +56,35 @@ export class Listeners {
   }
 }
 
-/** A connection's place in the array of a topic. */
+/** A connection's entry in the array of a topic. */
 export interface Subscription {
   readonly connection: LiveConnection
   readonly listeners: Listeners
   index: number
-  /** The number of the newest event when it began: nothing up to this one is for the connection. */
+  /** Events up to this number are not for the connection. */
   after: number
 }
 
-/** One open end of a user that a client has open on this server. */
+/** A connection of a user that a client has open on this server. */
 export class LiveConnection {
   sink: Sink | undefined
   /** The sink before the current one, still open. */
   superseded: Sink | undefined
-  /** What it gets at the next flush. */
+  /** The events of the next flush. */
   pending = Batch.empty
-  /** The number of the last event that was handed to a sink. */
+  /** The number of the last event handed to a sink. */
   cursor = 0
-  /** Nothing up to this number is missing, once what is pending has been sent: it was caught up. */
+  /** The client was caught up to this number: when `pending` is sent, it misses no event up to here. */
   caughtUpTo = 0
-  /** Events announced while what was missed is still being read; they come after it. */
+  /** Events announced while missed events are still being read. They are sent afterwards. */
   gate: OutgoingEvent[] | undefined
-  /** Channels that it has just joined, of which the gate waits for what was announced since. */
+  /** Channels joined just now. The gate stays closed until their events since the join are read. */
   lateJoins: Since[] | undefined
-  /** One for each topic it listens to. */
+  /** One for each topic. */
   subscriptions: Subscription[] = []
-  /** When it was sent the first heartbeat since the client last showed life, by the clock. */
+  /** When the first heartbeat was sent that the client has not answered, by the clock. */
   unansweredSince: number | undefined
-  /** Those who get their heartbeats together with it. */
+  /** The connections that get their heartbeats in the same tick. */
   slot: Set<LiveConnection> | undefined
 
   constructor(
@@ -96,7 +96,7 @@ export class LiveConnection {
     return this.subscriptions.find((subscription) => subscription.listeners === listeners)
   }
 
-  /** Whether the event with this number, announced on the topic, is for it. */
+  /** Returns whether an event with this number on the topic is for the connection. */
   mayReceive(listeners: Listeners, n: number): boolean {
     const subscription = this.subscriptionTo(listeners)
     return subscription !== undefined && subscription.after < n

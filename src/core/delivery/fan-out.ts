@@ -9,14 +9,14 @@ import type { Outbox } from './outbox.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 import type { Registry } from './registry.ts'
 
-/** Hands announced events to the connections of this server that may have them. */
+/** Delivers announced events to the connections of this server that may receive them. */
 export class FanOut {
   constructor(
     private readonly registry: Registry,
     private readonly outbox: Outbox,
   ) {}
 
-  /** To be called for each event in the order of their numbers: that order is kept on every connection. */
+  /** Must be called in the order of event numbers: every connection gets its events in the order of calls. */
   deliver(event: StoredEvent, topics: readonly Topic[]): void {
     const outgoing = liveEvent(event)
     for (const topic of topics) {
@@ -25,7 +25,10 @@ export class FanOut {
     }
   }
 
-  /** Tells whoever listened to one of these topics when events on them were lost. A guest is promised nothing. */
+  /**
+   * Sends a `gap` to the connections that were subscribed when events were lost. Guests get none: they have no
+   * guarantee.
+   */
   announceGap(
     { lost, head }: Gap,
     gapEvent: (topics: readonly Topic[]) => OutgoingEvent,
@@ -43,7 +46,7 @@ export class FanOut {
       }
     }
     for (const [connection, topics] of affected) {
-      // What is being read for a client that is opening it tells the gap, once it is read again.
+      // A pending attach finds the gap itself when it reads the missed events again.
       const isOpening = connection.gate !== undefined && connection.lateJoins === undefined
       if (isOpening) outdate(connection)
       else this.outbox.push(connection, gapEvent(topics))
@@ -63,7 +66,7 @@ export class FanOut {
     }
   }
 
-  /** By way of the user's own topic, so that a private message in a large channel does not look at everyone. */
+  /** Looks up the user's own topic: a private message in a large channel must not scan all subscribers. */
   #deliverToUser(name: UserName, channel: Listeners, event: OutgoingEvent): void {
     const guest = this.registry.guests.get(name)
     if (guest?.mayReceive(channel, event.n) === true) this.outbox.push(guest, event)
@@ -71,7 +74,7 @@ export class FanOut {
     if (own) this.#push(own, event, ({ connection }) => connection.mayReceive(channel, event.n))
   }
 
-  /** From the end: a push can send a slow reader away, and the last of the array, served already, takes its place. */
+  /** Runs backwards: a push can close a slow consumer, and the array's last entry, already served, takes its place. */
   #push(listeners: Listeners, event: OutgoingEvent, mayHave: Filter): void {
     const { subscriptions } = listeners
     const isForAll = listeners.haveAllStartedBefore(event.n)

@@ -1,32 +1,32 @@
-/** Part of the time that the last flush took, for which the next one waits. */
-const DISTANCE = 1 / 4
-/** In less, nothing more comes: it is what a caller needs for its next request. */
-const MIN_DISTANCE_MS = 0.25
-const MAX_DISTANCE_MS = 20
+/** The pause before the next flush, as a share of the time that the last one took. */
+const PAUSE_SHARE = 1 / 4
+/** A shorter pause collects no further events: a caller needs this long for its next request. */
+const MIN_PAUSE_MS = 0.25
+const MAX_PAUSE_MS = 20
 
 /**
- * When the next flush may begin: at once, unless it follows closely on one that took long.
+ * Delays a flush that follows closely on one that took long.
  *
- * To wake a socket costs the system as much with one event as with ten. A server that writes all the time therefore
- * sends several times as much if it first takes in what its callers have ready; one that is not busy hardly ever waits.
- * A flush to fewer sockets waits for a part of that only: it would not take as long itself.
- * Why so, and what it brings: docs/decisions/0019-flushes-keep-a-distance.md.
+ * Waking a socket costs the system as much for one event as for ten. A server that writes all the time therefore sends
+ * several times as many events if it first reads what its callers have ready. A server that is not busy hardly ever
+ * waits. A flush to fewer sockets waits less, because it takes less time itself. Reasons and measurements:
+ * docs/decisions/0019-flushes-keep-a-distance.md.
  */
 export class FlushPacer {
   #ended = 0
   #took = 0
   #sockets = 1
 
-  /** The earliest beginning of a flush to so many sockets, by the clock. */
-  begin(sockets: number): number {
+  /** Returns the earliest start of a flush to this number of sockets, by the clock. */
+  earliestStart(sockets: number): number {
     const expected = this.#took * Math.min(1, sockets / this.#sockets)
-    const distance = Math.min(expected * DISTANCE, MAX_DISTANCE_MS)
-    return distance < MIN_DISTANCE_MS ? this.#ended : this.#ended + distance
+    const pause = Math.min(expected * PAUSE_SHARE, MAX_PAUSE_MS)
+    return pause < MIN_PAUSE_MS ? this.#ended : this.#ended + pause
   }
 
-  /** One was made. Times by the clock. One that took next to no time leaves the distance to the one before as it is. */
+  /** Notes a flush. Times are by the clock. A very short flush does not change the pause after the one before. */
   flushed(sockets: number, began: number, ended: number): void {
-    if ((ended - began) * DISTANCE < MIN_DISTANCE_MS) return
+    if ((ended - began) * PAUSE_SHARE < MIN_PAUSE_MS) return
     this.#sockets = sockets
     this.#took = ended - began
     this.#ended = ended

@@ -2,13 +2,13 @@ import { LiveConnection } from './connection.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { Sink } from './connection.ts'
 
-/** Someone who listens to channels without being in them. */
+/** Listens to channels without being a member. */
 export class Guest extends LiveConnection {
-  /** Channels that are kept for it while it is here. */
+  /** Channels that are not forgotten while the guest is open. */
   readonly keptChannels = new Set<ChannelName>()
 
   constructor(
-    /** What filters and messages call it. Nobody else's, for as long as it is here. */
+    /** The user name for filters and messages. No other open guest has it. */
     name: UserName,
     sink: Sink,
   ) {

@@ -5,45 +5,45 @@ import type { LiveConnection } from './connection.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 
 export interface OutboxCounts {
-  /** Events handed to sinks: one for each event and connection. */
+  /** Events handed to sinks, counted per connection. */
   readonly events: number
   /** Batches handed to sinks. */
   readonly writes: number
   /** JSON bytes of those events. */
   readonly bytes: number
-  /** Connections given up because their clients read too slowly. */
+  /** Connections closed as slow consumers. */
   readonly slow: number
 }
 
 /**
- * Connections that are looked at before any of them is written to. What the processor fetches for them from memory comes
- * at the same time then. Between two writes, which drive everything else out of its caches, it waits for each of them.
+ * Connections that are read before any of them is written to, so that the processor fetches their memory in parallel. A
+ * write evicts the processor's caches: with one connection between two writes it waits for memory each time.
  */
-const TOGETHER = 16
+const GROUP_SIZE = 16
 
 const isReady = ({ sink }: LiveConnection): boolean => sink?.writable === true
 
-/** How long a flush may write in one turn of the event loop: to some two thousand sockets. Then others have their turn. */
+/** How long a flush may write in one event-loop turn: enough for some two thousand sockets. Then other work runs. */
 const TURN_MS = 16
 
 /** A flush that has begun. */
 interface Flush {
   readonly due: readonly LiveConnection[]
-  /** How many of them it has been to. */
+  /** How many of them were served. */
   done: number
   tookMs: number
 }
 
 /**
- * What waits to be written, and the flush that writes it: at the end of the turn, or a little later where there is one
- * flush after the other (see `Pace`).
+ * Collects events per connection and flushes them at the end of the event-loop turn, or a little later when flushes
+ * follow each other closely (see `FlushPacer`).
  *
- * A sink that is not writable keeps its batch, which grows until the network takes it or the limit is passed; then the
- * connection is closed with a code that says why, and the client finds what it missed when it comes back.
+ * The batch of a sink that is not writable grows until the network takes it or the limit is exceeded. Then the
+ * connection is closed with a code for the reason, and the client catches up when it reconnects.
  */
 export class Outbox {
   #due: LiveConnection[] = []
-  /** Goes on in the next turn. What comes for those whom it has been to waits for the next flush. */
+  /** A flush that continues in the next turn. New events for connections it has served wait for the next flush. */
   #flush: Flush | undefined
   readonly #pacer = new FlushPacer()
   #events = 0
@@ -53,9 +53,9 @@ export class Outbox {
 
   constructor(
     private readonly clock: Clock,
-    /** JSON bytes that may wait for one connection. */
+    /** Limit of JSON bytes that wait for one connection. */
     private readonly maxBytes: number,
-    /** Called for a connection that has more waiting than that. */
+    /** Called for a connection over this limit. */
     private readonly giveUp: (connection: LiveConnection) => void,
   ) {}
 
@@ -73,12 +73,12 @@ export class Outbox {
     }
   }
 
-  /** What it has done since the start. */
+  /** Returns the counts since the start. */
   counts(): OutboxCounts {
     return { events: this.#events, writes: this.#writes, bytes: this.#bytes, slow: this.#givenUp }
   }
 
-  /** Writes what waits for one connection, if its sink can take it. */
+  /** Writes the batch of one connection if its sink is writable. */
   flush(connection: LiveConnection): void {
     const { sink, pending } = connection
     if (!sink || !pending.last || !sink.writable) return
@@ -96,10 +96,10 @@ export class Outbox {
     this.#due.push(connection)
   }
 
-  /** Looks again each turn: a timer would come a millisecond late, which is longer than most flushes take. */
+  /** Checks again in each turn: a timer would fire up to a millisecond late, and most flushes take less than that. */
   readonly #flushInTime = (): void => {
     const began = this.clock.now()
-    if (!this.#flush && began < this.#pacer.begin(this.#due.length))
+    if (!this.#flush && began < this.#pacer.earliestStart(this.#due.length))
       return this.clock.soon(this.#flushInTime)
     const flush = (this.#flush ??= { due: this.#due.splice(0), done: 0, tookMs: 0 })
     const ended = this.#writeUntil(flush, began + TURN_MS)
@@ -111,13 +111,13 @@ export class Outbox {
     if (this.#due.length > 0) this.clock.soon(this.#flushInTime)
   }
 
-  /** Answers when it ended. */
+  /** Returns the time when it ended. */
   #writeUntil(flush: Flush, turnEnd: number): number {
     const { due } = flush
     for (;;) {
-      const ready = due.slice(flush.done, flush.done + TOGETHER).filter(isReady)
+      const ready = due.slice(flush.done, flush.done + GROUP_SIZE).filter(isReady)
       for (const connection of ready) this.flush(connection)
-      flush.done += TOGETHER
+      flush.done += GROUP_SIZE
       const now = this.clock.now()
       if (flush.done >= due.length || now >= turnEnd) return now
     }

@@ -5,17 +5,17 @@ import type { Awaitable, Store, Topic } from '../../store/store.ts'
 import type { Subscription } from './connection.ts'
 import type { Guest } from './guest.ts'
 
-/** This server's live connections, by id and by topic. Tells the store which topics are wanted here. */
+/** This server's live connections, by id and by topic. Subscribes to topics in the store. */
 export class Registry {
   readonly #connections = new Map<ConnId, LiveConnection>()
   readonly #topics = new Map<Topic, Listeners>()
-  /** Those who listen without a connection of their own in the store, by name. */
+  /** Guests by name. They have no connection in the store. */
   readonly guests = new Map<UserName, Guest>()
 
   constructor(
     private readonly store: Pick<Store, 'listen' | 'unlisten'>,
     private readonly inBackground: (work: Awaitable<unknown>) => void,
-    /** Told of each topic that somebody here begins or ends to listen to. */
+    /** Called when a topic gets its first listener here and when it loses its last one. */
     private readonly onListening: (topic: Topic, isListening: boolean) => void = () => {},
   ) {}
 
@@ -31,7 +31,7 @@ export class Registry {
     return this.#connections.values()
   }
 
-  /** Bytes that wait for clients of this server: in outboxes as JSON, and in sinks. Looks at every connection. */
+  /** Returns the bytes that wait for clients: as JSON in outboxes, and in sinks. Reads every connection. */
   heldBytes(): number {
     let bytes = 0
     for (const held of [this.#connections, this.guests])
@@ -43,7 +43,7 @@ export class Registry {
     return this.#topics.get(topic)
   }
 
-  /** The live connection of this id, made if need be. */
+  /** Returns the live connection with this id. Creates it if necessary. */
   open(id: ConnId, user: UserName): LiveConnection {
     const known = this.#connections.get(id)
     if (known) return known
@@ -52,13 +52,13 @@ export class Registry {
     return connection
   }
 
-  /** Forgets the connection and its subscriptions. */
+  /** Removes the connection and its subscriptions. */
   close(connection: LiveConnection): void {
     if (this.#connections.get(connection.id) === connection) this.#connections.delete(connection.id)
     for (const subscription of connection.subscriptions.splice(0)) this.#remove(subscription)
   }
 
-  /** What comes on the topic after the event with the number `after` is for the connection. Resolves once all of it comes. */
+  /** Subscribes to events after number `after`. Resolves when the store announces the topic here. */
   subscribe(connection: LiveConnection, topic: Topic, after = 0): Awaitable<void> {
     const known = this.#topics.get(topic)
     const listeners = known ?? new Listeners(topic)
@@ -70,7 +70,7 @@ export class Registry {
     const ready = this.store.listen(topic)
     if (!(ready instanceof Promise)) return
     listeners.ready = ready
-    // Whoever waits is told what goes wrong.
+    // Callers that await `ready` get the error.
     ready.then(
       () => (listeners.ready = undefined),
       () => {},
@@ -83,12 +83,12 @@ export class Registry {
     if (index >= 0) this.#remove(connection.subscriptions.splice(index, 1)[0] as Subscription)
   }
 
-  /** Resolves once the store announces the topic here. Undefined also if nobody listens to it. */
+  /** Resolves when the store announces the topic here. Undefined if it already does, or without listeners. */
   ready(topic: Topic): Awaitable<void> {
     return this.#topics.get(topic)?.ready
   }
 
-  /** In constant time: the last one moves into the hole. Order within a topic means nothing. */
+  /** Takes constant time: the last entry fills the hole. The order within a topic has no meaning. */
   #remove({ listeners, index }: Subscription): void {
     const last = listeners.subscriptions.pop() as Subscription
     if (last.index !== index) {

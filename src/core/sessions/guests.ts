@@ -64,7 +64,7 @@ export class Guests {
   async listen(guest: Guest, channels: readonly ChannelName[], after?: number): Promise<void> {
     // When the store comes back, it announces the events published meanwhile. The guest must not get older ones.
     const newest = after ?? (await this.#newest(guest))
-    if (!this.#isHere(guest)) return
+    if (!this.#isOpen(guest)) return
     const { registry } = this.deps
     await Promise.all(
       channels.map(async (name) => registry.subscribe(guest, channelTopic(name), newest)),
@@ -114,7 +114,7 @@ export class Guests {
   /** Closes the guest after a last flush. Does nothing if it is closed already. */
   close(guest: Guest): void {
     const { registry } = this.deps
-    if (!this.#isHere(guest)) return
+    if (!this.#isOpen(guest)) return
     this.deps.outbox.flush(guest)
     registry.guests.delete(guest.user)
     registry.close(guest)
@@ -133,7 +133,7 @@ export class Guests {
     for (const guest of [...this.deps.registry.guests.values()]) this.expel(guest, reason)
   }
 
-  #isHere(guest: Guest): boolean {
+  #isOpen(guest: Guest): boolean {
     return this.deps.registry.guests.get(guest.user) === guest
   }
 
@@ -144,7 +144,7 @@ export class Guests {
       try {
         return (await store.missed([])).head
       } catch (error) {
-        if (!(error instanceof StoreUnavailable) || !this.#isHere(guest)) throw error
+        if (!(error instanceof StoreUnavailable) || !this.#isOpen(guest)) throw error
         await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
       }
   }

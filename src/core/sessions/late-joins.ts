@@ -48,11 +48,11 @@ export class LateJoins {
   /** Subscribes, and reads the events since the join of channels that the connection was not subscribed to. */
   follow(connection: LiveConnection, joined: readonly Since[]): Awaitable<void> {
     const known = new Set(topicsOf(connection))
-    const begun = joined.map(({ topic, after }) =>
+    const subscribed = joined.map(({ topic, after }) =>
       this.deps.registry.subscribe(connection, topic, after),
     )
     const late = joined.filter(({ topic }) => !known.has(topic))
-    if (late.length === 0 || !begun.some((work) => work instanceof Promise)) return
+    if (late.length === 0 || !subscribed.some((work) => work instanceof Promise)) return
     if (connection.lateJoins) connection.lateJoins.push(...late)
     // A gate without late joins means a pending attach. The join has marked it stale, so it reads this channel too.
     else if (!connection.gate) return this.#readAll(connection, late)
@@ -95,15 +95,15 @@ export class LateJoins {
     connection.lateJoins = undefined
     connection.gate = undefined
     const read = [...events.values()].filter((event) => this.#isFor(connection, event))
-    const told = mergeByNumber(read.map(liveEvent), announced)
+    const outgoing = mergeByNumber(read.map(liveEvent), announced)
     const topics = gaps
       .filter((since) => this.#isStillMissed(connection, since))
       .map(({ topic }) => topic)
-      .filter((topic) => !announced.some((event) => tellsGapOf(event, topic)))
+      .filter((topic) => !announced.some((event) => isGapOf(event, topic)))
     if (topics.length > 0) {
-      told.unshift(gapEvent(this.deps, (told[0]?.n ?? head + 1) - 1, topics))
+      outgoing.unshift(gapEvent(this.deps, (outgoing[0]?.n ?? head + 1) - 1, topics))
     }
-    for (const event of told) this.deps.outbox.push(connection, event)
+    for (const event of outgoing) this.deps.outbox.push(connection, event)
   }
 
   /** The connection may have left the channel meanwhile, or left and joined it again. */
@@ -124,7 +124,7 @@ export class LateJoins {
   }
 }
 
-const tellsGapOf = ({ body }: OutgoingEvent, topic: Topic): boolean =>
+const isGapOf = ({ body }: OutgoingEvent, topic: Topic): boolean =>
   body.type === 'gap' && (body['channels'] as string[]).includes(nameInTopic(topic))
 
 const topicsOf = ({ subscriptions }: LiveConnection) =>

@@ -10,33 +10,33 @@ function after(ms: number): FlushPacer {
 
 describe('the pace of flushes', () => {
   it('keeps nobody waiting at first', () => {
-    expect(new FlushPacer().begin(1000)).toBe(0)
+    expect(new FlushPacer().earliestStart(1000)).toBe(0)
   })
 
   it('leaves a quarter of the time that the last flush took before one that is as large', () => {
-    expect(after(8).begin(1000)).toBe(1002)
-    expect(after(8).begin(5000)).toBe(1002)
+    expect(after(8).earliestStart(1000)).toBe(1002)
+    expect(after(8).earliestStart(5000)).toBe(1002)
   })
 
   it('leaves less before a smaller one, and nothing where nothing could come', () => {
-    expect(after(8).begin(500)).toBe(1001)
-    expect(after(8).begin(100)).toBe(1000)
-    expect(after(0.8).begin(1000)).toBeLessThanOrEqual(1000)
+    expect(after(8).earliestStart(500)).toBe(1001)
+    expect(after(8).earliestStart(100)).toBe(1000)
+    expect(after(0.8).earliestStart(1000)).toBeLessThanOrEqual(1000)
   })
 
   it('leaves 20 ms at most', () => {
-    expect(after(800).begin(1000)).toBe(1020)
+    expect(after(800).earliestStart(1000)).toBe(1020)
   })
 
   it('is not forgotten for a small flush in between', () => {
     const pace = after(8)
     pace.flushed(1, 1000.1, 1000.2)
-    expect(pace.begin(1000)).toBe(1002)
+    expect(pace.earliestStart(1000)).toBe(1002)
   })
 
   it('goes by the last flush', () => {
     const pace = after(8)
     pace.flushed(10, 1010, 1014)
-    expect(pace.begin(1000)).toBe(1015)
+    expect(pace.earliestStart(1000)).toBe(1015)
   })
 })
