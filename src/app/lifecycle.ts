@@ -1,4 +1,4 @@
-/** In which order the parts of a server start and stop. */
+/** Starts and stops the parts of a server in the right order. */
 import { listen } from '../http/listen.ts'
 import { openPort } from '../http/server.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
@@ -13,7 +13,7 @@ import type { PhiloteServer } from '../philote/server.ts'
 import type { FiguresHistory } from '../telemetry/history.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
 
-/** REST is served without the Redis of Philote as well, which is waited for that long. */
+/** How long the start waits for the Redis of Philote. After that the server starts without it. */
 const PHILOTE_REDIS_PATIENCE_MS = 1000
 
 interface ServerDeps {
@@ -30,7 +30,7 @@ interface PhiloteDeps {
   readonly philote: PhiloteServer | undefined
 }
 
-/** Listens; answers the port, which the system chooses if the setting is 0. What was begun is undone if that fails. */
+/** Listens and returns the port, which the system chooses if the setting is 0. Undoes the start if it fails. */
 export async function start(
   { config, hub, http, limits, history }: ServerDeps,
   { bus, philote }: PhiloteDeps,
@@ -58,7 +58,9 @@ interface StopDeps extends PhiloteDeps {
   readonly adminLive: AdminLive
 }
 
-/** Stops accepting, asks clients to come back later, and cuts what is left after `shutdown_grace`. */
+/**
+ * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts the rest after `shutdown_grace`.
+ */
 export async function stop(
   server: ServerDeps,
   { adminLive, bus, philote }: StopDeps,
@@ -73,7 +75,7 @@ export async function stop(
   adminLive.closeAll(CLOSE.stopping)
   const closed = Promise.all([http.close(), philote?.stop()])
   hub.sendAway()
-  // Requests that are being answered still need the store.
+  // Requests in progress still need the store.
   await closed
   await hub.stop()
   bus?.connection.stop()

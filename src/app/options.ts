@@ -1,4 +1,4 @@
-/** From settings to what the parts take. */
+/** Converts settings to the options of the parts. */
 import { AddressList, networkOf } from '../http/addresses.ts'
 import { SESSION_SECONDS } from '../http/admin/session.ts'
 import { parseRedisUrl } from '../lib/redis-url.ts'
@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { SocketRules } from '../net/socket-limits.ts'
 
-/** A megabyte in a channel at most. */
+/** Takes at most a megabyte per channel. */
 const MAX_REMOVALS = 10_000
 
 export const storeOptions = (config: Config) => ({
@@ -19,10 +19,10 @@ export const storeOptions = (config: Config) => ({
   maxRemovals: MAX_REMOVALS,
 })
 
-/** Throws if `redis_url` is none, which the configuration has made sure of. */
+/** Throws for an invalid `redis_url`. The configuration is validated before, so that does not happen. */
 export function redisOptions(config: Config) {
   const address = parseRedisUrl(config.redis_url)
-  if (!address) throw new Error('redis_url is not the address of a Redis')
+  if (!address) throw new Error('redis_url is not a Redis URL')
   return {
     address,
     prefix: config.redis_prefix,
@@ -50,7 +50,7 @@ export const forwardingRules = (config: Config): ForwardingRules => ({
   httpScheme: config.http_scheme,
 })
 
-/** An entry that is everybody says nothing of where backends are. */
+/** Entries for all addresses do not identify backends. */
 const isEverybody = (entry: string): boolean => entry === '0.0.0.0' || entry.endsWith('/0')
 
 export function socketRules(config: Config, { trustedProxies }: ForwardingRules): SocketRules {
@@ -82,7 +82,9 @@ export const adminCredentials = (config: Config) => ({
   cookieSecret: config.cookie_secret,
 })
 
-/** Only who knows the password opens sessions; a program that signs in every few seconds does not end those of people. */
+/**
+ * Opening sessions takes the password. The limit is high so that a program that signs in often ends no other session.
+ */
 export const ADMIN_SESSION_LIMITS = { lifetimeMs: SESSION_SECONDS * 1000, maxSessions: 10_000 }
 
 export const idempotencyCacheOptions = (config: Config) => ({

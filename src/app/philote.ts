@@ -23,17 +23,19 @@ export interface PhiloteApp {
   readonly faults: Faults
   readonly philote: PhiloteServer
   readonly limits: SocketLimits
-  /** Listens; answers the port, which the system chooses if the setting is 0. */
+  /** Listens and returns the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
-  /** Stops accepting, asks sockets to come back later, and cuts them after the grace. */
+  /**
+   * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts sockets after the grace period.
+   */
   stop(): Promise<void>
 }
 
 export const SHUTDOWN_GRACE_SECONDS = 10
 
 /**
- * The original knows no limits; these are far above what it is used for. Nobody can come back for what was missed, so
- * that nothing is kept.
+ * The original Philote has no limits; these are far above its usual load. Its clients cannot catch up, so no frames are
+ * kept.
  */
 const LIMITS = parseConfig({
   channel_frames: 0,
@@ -44,10 +46,10 @@ const LIMITS = parseConfig({
 const MAX_FRAME_BYTES = 16_777_216
 const MAX_FRAMES_PER_SECOND = 5000
 const RATE_WINDOW_MS = 5000
-/** How long a server that starts tries to reach the Redis without which it serves nobody; as `redis_connect_timeout` does. */
+/** How long the start tries to reach Redis, without which this server is useless. Like `redis_connect_timeout`. */
 const REDIS_PATIENCE_MS = 10_000
 
-/** Puts together the server that is Philote and nothing else: a store, a hub, a port. */
+/** Builds a server for Philote only: a store, a hub, a port. */
 export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClock): PhiloteApp {
   const logger = openLog(settings.logLevel)
   const faults = new Faults(logger)
@@ -109,7 +111,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
   }
 }
 
-/** Philote's channels on Redis, for a server beside the REST API; none without Philote. */
+/** Philote's channels on Redis for a server with the REST API. Undefined without Philote or its Redis. */
 export function redisBus(config: Config, log: FastifyBaseLogger): RedisBus | undefined {
   const { philote_port: port, philote_redis_url: url } = config
   return redisBusAt(port === 0 || url === '' ? undefined : url, log)
@@ -118,7 +120,7 @@ export function redisBus(config: Config, log: FastifyBaseLogger): RedisBus | und
 const redisBusAt = (url: string | undefined, log: FastifyBaseLogger): RedisBus | undefined =>
   url === undefined ? undefined : new RedisBus({ url, mark: newMark(), log })
 
-/** By which this process knows its own messages again. */
+/** Marks messages of this process, so that it recognises them. */
 const newMark = (): string => crypto.randomUUID().replaceAll('-', '').slice(0, 12)
 
 interface PhiloteServerDeps {
@@ -131,7 +133,7 @@ interface PhiloteServerDeps {
   readonly onFault: (error: unknown) => void
 }
 
-/** Philote's port beside the REST API, on the same hub. */
+/** Builds Philote's port for a server with the REST API. Both use the same hub. */
 export function philoteBeside(
   { config, clock, hub, limits, forwarding, http, onFault }: PhiloteServerDeps,
   bus: RedisBus | undefined,
@@ -168,5 +170,5 @@ const jwtOptions = (config: Config) => ({
   ...PHILOTE_BUFFERS,
 })
 
-/** What Philote says of buffers that it was told nothing of. */
+/** The buffer sizes that Philote reports without a setting. */
 const PHILOTE_BUFFERS = { readBufferSize: 1024, writeBufferSize: 1024 }

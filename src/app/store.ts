@@ -15,14 +15,14 @@ import type { AdminSessionStore } from '../store/admin-sessions.ts'
 import type { IdempotencyCache } from '../store/idempotency-cache.ts'
 import type { Store } from '../store/store.ts'
 
-/** Where facts are kept that outlive a connection, or that another server must see. */
+/** Holds data that outlives a connection or that other servers must see. */
 export interface OpenedStore {
   readonly store: Store
   readonly idempotencyCache: IdempotencyCache
   readonly adminSessions: AdminSessionStore
 }
 
-/** In this process, or in Redis if there is a `redis_url`. Rejects if Redis cannot be used. */
+/** Opens the store in Redis if `redis_url` is set, otherwise in memory. Rejects if Redis cannot be used. */
 export async function openStore(
   config: Config,
   clock: Clock,
@@ -37,14 +37,14 @@ export async function openStore(
       adminSessions: new MemoryAdminSessions(clock, ADMIN_SESSION_LIMITS),
     }
   }
-  // Only who has a Redis pays for its client.
+  // Loaded on demand: servers without Redis do not load its client.
   const { RedisStore } = await import('../store/redis/store.ts')
   const store = await RedisStore.open(
     {
       ...storeOptions(config),
       ...redisOptions(config),
       clock,
-      // The calendar of Redis is the same for all servers; a clock that is turned by hand has to count there, too.
+      // All servers use the wall time of Redis. With a test clock, the store must use that one instead.
       ...(clock !== systemClock && { now: () => Math.floor(clock.wallTime()) }),
       onAway: (error, advice) =>
         logger.error(

@@ -5,24 +5,24 @@ import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions/sessions.ts'
 
 export interface HubOptions extends RequestLimits, SessionTimes {
-  /** JSON bytes that may wait for a connection whose client reads too slowly. */
+  /** Limit of JSON bytes that wait for a slow consumer. */
   readonly maxOutboxBytes: number
-  /** For answers that are long. */
+  /** Lets other work run while long answers are made. */
   readonly maybeYield: Yielder
-  /** An idle channel lasts so long in the store. */
+  /** How long the store keeps an idle channel. */
   readonly gcChannelsMs: number
-  /** Told what fails without a caller to tell. */
+  /** Called with errors of work that no caller waits for. */
   readonly onFault: (error: unknown) => void
-  /** Told when the first connection of this server listens to a topic, and when the last one does no more. */
+  /** Called when a topic gets its first listener on this server, and when it loses its last one. */
   readonly onListening?: ((topic: Topic, isListening: boolean) => void) | undefined
-  /** Told what backends posted here, once the store has it. */
+  /** Called with what backends posted to this server, after the store has accepted it. */
   readonly onPosted?: ((publications: readonly Publication[]) => void) | undefined
 }
 
 export interface Traffic extends OutboxCounts {
-  /** Clients that have a connection open here, and guests. */
+  /** Connections that clients have open on this server. */
   readonly connections: number
   readonly guests: number
-  /** Bytes that wait for them. */
+  /** Bytes that wait for connections and guests. */
   readonly heldBytes: number
 }

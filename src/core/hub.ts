@@ -37,11 +37,11 @@ import type { DescribeOptions, PagedChannelsInfo } from './queries/describe.ts'
 
 const SWEEP_INTERVAL_MS = 500
 
-/** What callers may ask for, one method each. The rules are in the modules around; facts are in the store. */
+/** The operations that callers may request, one method each. Rules are in the modules it uses, facts in the store. */
 export class Hub {
   readonly sessions: Sessions
   readonly guests: Guests
-  /** For bodies of requests, before they are checked. */
+  /** Checks the size of request bodies before their schemas do. */
   readonly bounds: Bounds
   readonly #registry: Registry
   readonly #outbox: Outbox
@@ -74,7 +74,7 @@ export class Hub {
     this.guests = new Guests(deps, Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2))
   }
 
-  /** Starts listening to the store, heartbeats and sweeps. */
+  /** Subscribes to the store, and starts heartbeats and sweeps. */
   start(): void {
     this.store.onEvent((event, topics) => this.#fanOut.deliver(event, topics))
     const { store, clock } = this
@@ -93,13 +93,13 @@ export class Hub {
     )
   }
 
-  /** Closes the sinks of all clients, which may come back, to this server or another. Requests are still answered. */
+  /** Closes the sinks of all clients, which may reconnect to any server. Requests are still answered. */
   sendAway(): void {
     this.sessions.closeAll(CLOSE.stopping)
     this.guests.closeAll(CLOSE.stopping)
   }
 
-  /** The end: nothing can be asked any more. */
+  /** Stops everything, the store included. */
   async stop(): Promise<void> {
     this.#cancelSweep?.()
     this.#cancelSweep = undefined
@@ -109,12 +109,12 @@ export class Hub {
     await this.store.stop()
   }
 
-  /** Clients that have a connection open here. */
+  /** The number of connections that clients have open on this server. */
   get openConnections(): number {
     return this.#registry.size
   }
 
-  /** What this server does for clients that have a connection open here. */
+  /** Returns the figures of this server's connections and deliveries. */
   traffic(): Traffic {
     return {
       ...this.#outbox.counts(),
@@ -127,8 +127,8 @@ export class Hub {
   // --- connections and channels
 
   /**
-   * Makes a connection (or keeps the one of that id), joins the channels and tells presence.
-   * Throws `INVALID` for a conn_id of another user, a state that is too large, and what limits refuse.
+   * Creates a connection (or keeps the one with this id), joins the channels and announces presence. Throws `INVALID`
+   * for a conn_id of another user, a state that is too large, and exceeded limits.
    */
   async connect(request: Protocol.ConnectRequest) {
     checkChannels(request, this.options)
@@ -159,10 +159,10 @@ export class Hub {
     }
   }
 
-  /** Joins channels and tells presence. Throws `INVALID` for an unknown connection and what limits refuse. */
+  /** Joins channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits. */
   async subscribe(request: Protocol.SubscribeRequest) {
     checkChannels(request, this.options)
-    // Presence is told in the order of the request, the answer is sorted; so it is in unsubscribe.
+    // Presence is announced in the order of the request. The answer is sorted, as in `unsubscribe`.
     const joined = await this.store.join(
       request.conn_id,
       request.channels,
@@ -175,7 +175,7 @@ export class Hub {
     }
   }
 
-  /** Leaves channels and tells presence. Throws `INVALID` for an unknown connection. */
+  /** Leaves channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits. */
   async unsubscribe(request: Protocol.UnsubscribeRequest) {
     checkChannels(request, this.options)
     const left = await this.store.leave(request.conn_id, request.channels)
@@ -186,7 +186,7 @@ export class Hub {
     }
   }
 
-  /** Ends a connection, closes its sink and tells presence. False: there is none of that id. */
+  /** Ends a connection, closes its sink and announces presence. Returns false if there is no such connection. */
   disconnect(connId: ConnId) {
     return this.store.drop(connId)
   }
@@ -195,7 +195,7 @@ export class Hub {
     return this.store.hasConnection(connId)
   }
 
-  /** Gives channels their settings, whole, making those that are not known. Answers them without users and history. */
+  /** Replaces the settings of channels. Creates unknown channels. Returns the channels without users and history. */
   async configureChannels(request: Protocol.ChannelConfigRequest) {
     checkList(Object.keys(request), this.options.maxChannelsPerRequest)
     checkSettings(request, this.options, () => [])
@@ -207,8 +207,8 @@ export class Hub {
   // --- users
 
   /**
-   * Sets keys of a user's state and tells the channels that want to know.
-   * Throws `INVALID` for an unknown user and a state that is too large.
+   * Sets keys of a user's state and announces the change in channels with `notify_state`. Throws `INVALID` for an
+   * unknown user and a state that is too large.
    */
   async setUserState(request: Protocol.UserStateRequest) {
     const { user: name, user_state: state, state_public_keys: publicKeys } = request
@@ -230,9 +230,9 @@ export class Hub {
   // --- messages
 
   /**
-   * Each announces its list in order and resolves once the store has it; says nothing about who has read it.
-   * Answers the list with what was filled in. Throws `INVALID` for a list that is too long; nothing is done then.
-   * Under the same `once`, a UUID, a request that is repeated is announced once.
+   * These three publish their list in order. They resolve when the store has it, not when clients have received it.
+   * They return the list with defaults filled in. They throw `INVALID` for a list that is too long, before any effect.
+   * Requests with the same `once` (a UUID) are published once.
    */
   async postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
     checkList(requests, this.options.maxMessagesPerRequest)
@@ -249,9 +249,9 @@ export class Hub {
     return this.#post(requests.map(postDelete), once)
   }
 
-  /** Announces a message that somebody said elsewhere, in a channel that is known here; in others nothing happens. */
-  say(said: ClientMessage): Awaitable<void> {
-    return this.store.publish([clientPublication(this.clock, said)])
+  /** Publishes a client's message from outside this server. Does nothing if the channel is unknown. */
+  say(message: ClientMessage): Awaitable<void> {
+    return this.store.publish([clientPublication(this.clock, message)])
   }
 
   async #post<Answer>(
@@ -264,26 +264,26 @@ export class Hub {
     return postings.map(({ answer }) => answer)
   }
 
-  // --- what is there
+  // --- queries
 
-  /** Channels and users, with everything that a backend may see. */
+  /** Returns channels and users with everything that a backend may see. */
   async info(options: Protocol.InfoOptions) {
     checkInfo(options, this.options)
     return this.#describe(options.channels, options)
   }
 
-  /** What the store holds. Rejects if it does not answer. */
+  /** Returns the figures of the store. Rejects if the store does not answer. */
   async figures(): Promise<Figures> {
     return this.store.figures()
   }
 
-  /** What admin.json answers, but for the version. */
+  /** Returns the content of admin.json, except for the version. */
   async adminOverview() {
     const overview = await overviewOf(this.#queryDeps)
     return { ...overview, uptime: uptimeText((this.clock.now() - this.startedAt) / 1000) }
   }
 
-  /** Ends what is due: connections that nobody came for, users and channels that nobody needs. */
+  /** Ends connections that no client has reopened in time. Removes idle users and channels. */
   async sweep(): Promise<void> {
     await this.#sweeper.sweep()
   }

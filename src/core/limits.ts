@@ -1,4 +1,4 @@
-/** What one request may ask for. Past it: a 422 that names the field, and nothing is done. */
+/** Limits of one request. Exceeding one is answered with a 422 that names the field, and has no effect. */
 import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { COMPLAINT, isJsonObject } from '../protocol/fields.ts'
@@ -6,25 +6,28 @@ import type { Fault } from '../protocol/complaints.ts'
 import type { ChannelSettings, InfoOptions } from '../protocol/requests.ts'
 
 export interface RequestLimits {
-  /** Messages, edits or deletes in one request. */
+  /** Messages, edits or deletes per request. */
   readonly maxMessagesPerRequest: number
-  /** Channels that one request may name. */
+  /** Channels named per request. */
   readonly maxChannelsPerRequest: number
-  /** Users that one message may name in `pm_users`, and as many in `exclude_users`. */
+  /** Users per message in `pm_users`, and also in `exclude_users`. */
   readonly maxUsersPerMessage: number
   /** Largest `history_size` of a channel, in messages. */
   readonly maxHistorySize: number
-  /** Largest JSON size of a user's state, in bytes. Told here, kept by the store. The list of public keys may be as large. */
+  /**
+   * Largest JSON size of a user's state, in bytes. The store checks it; this module makes the error. The list of public
+   * keys has the same limit.
+   */
   readonly maxStateBytes: number
 }
 
-/** Keys of one message, those that are passed on included. */
+/** Keys of one message, including extra keys of the caller. */
 const MAX_MESSAGE_KEYS = 1_000
 
-/** An entry of a map or a list is at least as long in JSON. */
+/** Minimum JSON size of an entry in a map or list. */
 const SMALLEST_ENTRY_BYTES = 4
 
-/** `path` leads to the list; none: the list is the body. */
+/** `path` leads to the list. Without one, the list is the body. */
 export function checkList(list: readonly unknown[], max: number, ...path: string[]): void {
   if (list.length > max) throw invalid(complaint(path, COMPLAINT.longer(max)))
 }
@@ -42,7 +45,7 @@ export function checkSettings(
   if (faults.length > 0) throw invalid(listComplaints(faults))
 }
 
-/** What `/connect` and `/subscribe` ask for. */
+/** Checks the requests that name channels, such as `/connect` and `/subscribe`. */
 export function checkChannels(
   request: {
     readonly channels: readonly unknown[]
@@ -66,7 +69,7 @@ export function checkInfo(info: InfoOptions, { maxChannelsPerRequest: max }: Req
 export const stateTooLarge = ({ maxStateBytes }: RequestLimits) =>
   invalid(complaint(['user_state'], `State is larger than ${maxStateBytes} bytes.`))
 
-/** The keys of a user's state that others may see. */
+/** Checks the list of state keys that other users may see. */
 export function checkPublicKeys(keys: readonly string[], limits: RequestLimits): void {
   if (keys.length > 0 && Buffer.byteLength(JSON.stringify(keys)) > limits.maxStateBytes)
     throw publicKeysTooLarge(limits)
@@ -76,13 +79,13 @@ const publicKeysTooLarge = ({ maxStateBytes }: RequestLimits) =>
   invalid(complaint(['state_public_keys'], `List is larger than ${maxStateBytes} bytes.`))
 
 /**
- * The limits on how much there may be of something, for bodies as they were read: what is too long is refused before what
- * is in it is checked, which costs a hundred times as much. What is of a wrong type is left to the schemas.
+ * Checks the lengths of lists and maps in parsed bodies before their schemas do: validating the content costs a hundred
+ * times as much. Wrong types are left to the schemas.
  */
 export class Bounds {
   constructor(private readonly limits: RequestLimits) {}
 
-  /** Of a request that names channels, and perhaps a user. */
+  /** For requests that name channels, and perhaps a user. */
   readonly channels = (body: unknown): void => {
     if (!isJsonObject(body)) return
     const { maxChannelsPerRequest: max } = this.limits
@@ -92,7 +95,7 @@ export class Bounds {
     this.user(body)
   }
 
-  /** Of a request for information, in both of its forms. */
+  /** For requests for information, in both forms. */
   readonly info = (body: unknown): void => {
     if (!isJsonObject(body)) return
     checkSize(body['channels'], this.limits.maxChannelsPerRequest, 'info', 'channels')
@@ -106,21 +109,21 @@ export class Bounds {
     checkSize(info['exclude_channels'], max, 'info', 'exclude_channels')
   }
 
-  /** Of a request that is a map of settings. */
+  /** For requests that are a map of settings. */
   readonly settings = (body: unknown): void => {
     if (isJsonObject(body)) checkSize(body, this.limits.maxChannelsPerRequest)
   }
 
-  /** Of a request that gives a user a state. */
+  /** For requests that set a user's state. */
   readonly user = (body: unknown): void => {
     if (!isJsonObject(body)) return
-    const most = this.limits.maxStateBytes / SMALLEST_ENTRY_BYTES
-    if (sizeOf(body['user_state']) > most || sizeOf(body['fresh_user_state']) > most)
+    const maxEntries = this.limits.maxStateBytes / SMALLEST_ENTRY_BYTES
+    if (sizeOf(body['user_state']) > maxEntries || sizeOf(body['fresh_user_state']) > maxEntries)
       throw stateTooLarge(this.limits)
-    if (sizeOf(body['state_public_keys']) > most) throw publicKeysTooLarge(this.limits)
+    if (sizeOf(body['state_public_keys']) > maxEntries) throw publicKeysTooLarge(this.limits)
   }
 
-  /** Of a list of messages, edits or deletes. */
+  /** For lists of messages, edits or deletes. */
   readonly messages = (body: unknown): void => {
     if (!Array.isArray(body)) return
     checkList(body, this.limits.maxMessagesPerRequest)
@@ -137,7 +140,7 @@ export class Bounds {
   }
 }
 
-/** As `checkList`, for a list or a map. */
+/** Like `checkList`, for a list or a map. */
 function checkSize(value: unknown, max: number, ...path: string[]): void {
   if (sizeOf(value) > max) throw invalid(complaint(path, COMPLAINT.longer(max)))
 }

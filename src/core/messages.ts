@@ -1,8 +1,8 @@
 /**
- * From what a backend posts to what is announced.
+ * Converts requests of backends to publications.
  *
- * Each function answers the request as the backend gets it back (with what was filled in) and the publications. The
- * answer echoes the caller's own `type` and `catchup`; events carry the real ones (recorded: message-own-keys-overridden).
+ * Each function returns the answer to the backend (the request with defaults filled in) and the publication. The answer
+ * echoes the caller's own `type` and `catchup`; events have the real ones (recorded: message-own-keys-overridden).
  */
 import { isListed } from '../lib/name-list.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
@@ -24,8 +24,8 @@ interface Addressed {
 }
 
 /**
- * Messages without a target are left out, of the answer too (recorded: message-without-target). `once`: a UUID of the
- * request, the same when it is repeated; undefined for one that nobody repeats.
+ * Drops messages without a target, also from the answer (recorded: message-without-target). `once`: a UUID that is the
+ * same for retries of the request; undefined without retries.
  */
 export function postMessages(
   clock: Clock,
@@ -42,7 +42,7 @@ export function postMessages(
 export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
   channel !== null || pm_users.length > 0
 
-/** By the place in the request. When it is repeated they are the same: it is answered what was told the first time. */
+/** UUIDs by position in the request. A retry gets the same ones, so its answer matches the published events. */
 function uuidsFor(once: string | undefined): (place: number) => string {
   if (once === undefined) return () => crypto.randomUUID()
   const [head, tail] = [once.slice(0, -TAIL_DIGITS), parseInt(once.slice(-TAIL_DIGITS), 16)]
@@ -51,7 +51,7 @@ function uuidsFor(once: string | undefined): (place: number) => string {
 }
 const TAIL_DIGITS = 12
 
-/** `now` and `uuid`: for what has none of its own. */
+/** `now` and `uuid` are used if the request has none. */
 export function postMessage(
   now: string,
   request: MessageRequest,
@@ -62,7 +62,7 @@ export function postMessage(
     : postPlain(request, request.uuid ?? uuid, request.timestamp ?? now)
 }
 
-/** Spelled out, which is several times as fast as copying: almost all that is posted comes this way. */
+/** Lists the keys, which is several times as fast as copying. Nearly all messages take this path. */
 function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
   const { channel, user, message, pm_users, exclude_users, no_history } = request
   const body = { type: 'message', uuid, channel, timestamp, user, message, edited: null } as const
@@ -80,13 +80,15 @@ function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
   return { answer, publication: withDelivery(body, request) }
 }
 
-/** With keys of the caller's own, which are passed on. Assigned, not spread: see clientView. */
+/** Passes on the caller's extra keys. Assigned, not spread: see `clientView`. */
 function postWithExtraKeys(request: MessageRequest, uuid: string, timestamp: string) {
   const answer = Object.assign({}, request, { uuid, timestamp, edited: null })
   return { answer, publication: publicationOf('message', answer) }
 }
 
-/** By number, because it is asked of every message. What is left out is no key of what was read from JSON. */
+/**
+ * Compares the number of keys, because it runs for every message. Absent optional fields are no keys of the request.
+ */
 function hasExtraKeys(request: MessageRequest): boolean {
   const { uuid, timestamp, message } = request
   let known = REQUIRED_KEYS
@@ -108,21 +110,24 @@ export function postEdit(now: string, request: EditRequest): Posting<EditRequest
   return { answer, publication: publicationOf('message:edit', answer) }
 }
 
-/** A message that did not come from a backend. */
+/** A message that does not come from a backend. */
 export interface ClientMessage {
   readonly channel: ChannelName
   readonly user: UserName
   readonly message: Readonly<Record<string, unknown>>
-  /** What Philote readers get, where the rest does not say it. */
+  /** What Philote clients get, where it differs from the rest. */
   readonly philote?: PhiloteForm | undefined
 }
 
-/** For everybody in the channel but the one who said it. */
-export function clientPublication(clock: Clock, { philote, ...said }: ClientMessage): Publication {
+/** A publication for everybody in the channel except the sender. */
+export function clientPublication(
+  clock: Clock,
+  { philote, ...message }: ClientMessage,
+): Publication {
   const { body, delivery } = postMessage(isoTimestamp(clock.wallTime()), {
-    ...said,
+    ...message,
     pm_users: [],
-    exclude_users: [said.user],
+    exclude_users: [message.user],
     no_history: false,
   }).publication
   return { body, delivery: { ...delivery, philote } }
@@ -147,7 +152,7 @@ function withDelivery(body: EventBody, request: Addressed): Publication {
   return { ...publication, users: pmUsers.filter((user) => !isListed(excludeUsers, user)) }
 }
 
-/** How it is delivered; and the caller's own `catchup`, which would say of a live event that it is late. */
+/** Keys for delivery, and the caller's own `catchup`, which would mark a live event as late. */
 const HIDDEN_KEYS = {
   pm_users: undefined,
   exclude_users: undefined,

@@ -1,4 +1,4 @@
-/** What requests name: settings by channel, and connections and users that may not be known. */
+/** Names in requests: settings by channel, and complaints about unknown connections and users. */
 import { complaint } from '../protocol/complaints.ts'
 import type { ChannelName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'

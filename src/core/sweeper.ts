@@ -1,16 +1,16 @@
 import type { ConnId } from '../protocol/ids.ts'
 import type { Store } from '../store/store.ts'
 
-/** Connections that are ended at the same time: each takes a store across a network a round trip. */
+/** Connections that are ended concurrently: over a network each takes a round trip to the store. */
 const ENDED_AT_ONCE = 64
 
-/** Ends what the store says is due, one sweep at a time. */
+/** Ends connections that the store reports as due, one sweep at a time. */
 export class Sweeper {
   #isSweeping = false
 
   constructor(private readonly store: Pick<Store, 'sweep' | 'drop'>) {}
 
-  /** Does nothing while the last sweep is still under way, which ends what is due by now as well. */
+  /** Does nothing while a sweep is running: that one also ends what has become due since it began. */
   async sweep(): Promise<void> {
     if (this.#isSweeping) return
     this.#isSweeping = true

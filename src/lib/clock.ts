@@ -1,12 +1,12 @@
-/** The time, handed to whoever needs it, so that tests can turn it by hand. */
+/** The clock is injected, so that tests can control the time. */
 
-/** Undoes what a clock was asked to do. Harmless afterwards. */
+/** Cancels a timer. Does nothing if the timer has fired or was cancelled. */
 export type Cancel = () => void
 
 export interface Clock {
-  /** Milliseconds that only ever grow, with a fraction. For deadlines: no relation to the calendar. */
+  /** Monotonic milliseconds, with a fraction. For deadlines: not related to the calendar. */
   now(): number
-  /** Milliseconds since 1970 (UTC), with a fraction down to microseconds. For people: may jump. */
+  /** Milliseconds since 1970 (UTC), with a fraction down to microseconds. For display: may jump. */
   wallTime(): number
   /** Calls `task` every `ms` milliseconds. */
   every(ms: number, task: () => void): Cancel
@@ -16,7 +16,7 @@ export interface Clock {
   soon(task: () => void): void
 }
 
-/** The machine's clock. Its timers do not keep the process alive: sockets do. */
+/** The system clock. Its timers do not keep the process alive; sockets do. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now() + (((performance.now() * 1000) % 1000) | 0) / 1000,

@@ -1,4 +1,4 @@
-/** Order by code point, as Python sorts; JavaScript's own order is by UTF-16 unit, which differs beyond U+FFFF. */
+/** Compares by code point, as Python does. JavaScript compares UTF-16 units, which differs beyond U+FFFF. */
 export function byCodePoint(one: string, other: string): number {
   const length = Math.min(one.length, other.length)
   for (let index = 0; index < length; index++) {
@@ -9,6 +9,6 @@ export function byCodePoint(one: string, other: string): number {
   return one.length - other.length
 }
 
-/** Puts surrogates, which stand for code points from U+10000, behind U+E000 to U+FFFF. */
+/** Sorts surrogates, which encode code points from U+10000, after U+E000 to U+FFFF. */
 const rank = (unit: number): number =>
   unit >= 0xe000 ? unit - 0x800 : unit >= 0xd800 ? unit + 0x2000 : unit

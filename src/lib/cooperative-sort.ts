@@ -2,10 +2,10 @@ import type { Yielder } from './yielder.ts'
 
 export type Order<Item> = (one: Item, other: Item) => number
 
-/** Elements that are sorted or merged between two breaths, in about a millisecond. */
+/** Elements sorted or merged between two yields. Takes about a millisecond. */
 export const RUN = 2_000
 
-/** `list` in order, as `toSorted` gives it, but with breaths in between. */
+/** Sorts like `toSorted`, but yields to the event loop in between. */
 export async function sortCooperatively<Item>(
   list: readonly Item[],
   order: Order<Item>,

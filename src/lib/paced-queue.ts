@@ -1,14 +1,14 @@
 import type { Clock } from './clock.ts'
 
-/** How long the tasks of one turn of the event loop may take, but for the last of them. */
+/** How long the tasks of one event-loop turn may take. The last of them may exceed it. */
 const TURN_MS = 8
 
 /**
- * Runs tasks in the order in which they come: at once, as long as those of one turn of the event loop take little time.
- * The rest waits for the next turns, so that a burst of thousands does not keep everybody else waiting.
+ * Runs tasks in order of arrival, with a time limit per event-loop turn. Within the limit they run at once. The rest
+ * waits for the next turns, so that a burst of thousands does not block other work.
  */
 export class PacedQueue {
-  /** When the first task of this turn began; undefined before it. */
+  /** When the first task of this turn began. */
   #began: number | undefined
   #waiting: (() => void)[] = []
 
@@ -19,7 +19,7 @@ export class PacedQueue {
     else task()
   }
 
-  /** Resolves once everything has run that was asked for until now; undefined if it has. */
+  /** Resolves when all tasks added so far have run. Undefined if they have. */
   drained(): Promise<void> | undefined {
     if (this.#waiting.length === 0) return undefined
     return new Promise((resolve) => this.#waiting.push(resolve))
@@ -38,7 +38,7 @@ export class PacedQueue {
     this.#began = undefined
     const tasks = this.#waiting
     let done = 0
-    // The next turn is asked for before the first task, so that one that throws does not stop those behind it.
+    // `#isTurnOver` requests the next turn before the first task, so a task that throws does not stop those behind it.
     try {
       while (done < tasks.length && !this.#isTurnOver()) tasks[done++]?.()
     } finally {

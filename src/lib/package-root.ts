@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 
 /**
- * The folder of this package: the nearest one above this file that has a `package.json`.
+ * The folder of this package: the nearest ancestor of this file with a `package.json`.
  *
- * This code runs from `src/`, from `dist/` and from bundles below `dist/`, which differ in depth.
+ * The depth differs, because this code runs from `src/`, from `dist/` and from bundles below `dist/`.
  */
 export const PACKAGE_ROOT: URL = nearestPackage(new URL('./', import.meta.url))
 

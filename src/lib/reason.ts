@@ -1,4 +1,4 @@
-/** What went wrong, in one line for people. Errors of the network may say it in a code, or in the first of several errors. */
+/** Describes an error in one line for people. Network errors may have only a code, or be a list of errors. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0])
   if (!(error instanceof Error)) return String(error)

@@ -1,4 +1,4 @@
-/** What every user of `@redis/client` has to know. */
+/** Helpers for every use of `@redis/client`. */
 import { reasonOf } from './reason.ts'
 
 interface Destroyable {
@@ -7,14 +7,14 @@ interface Destroyable {
 }
 
 /**
- * Ends a client for good, also while it connects. `destroy` alone does not stop a connection attempt: the socket comes up
- * afterwards, nobody owns it, and it keeps the process alive.
+ * Destroys a client for good, also while it connects. `destroy` alone does not stop a connection attempt: its socket
+ * opens later, has no owner, and keeps the process alive.
  */
 export function discard(client: Destroyable): void {
   client.on('connect', () => client.destroy())
   client.destroy()
 }
 
-/** Whether Redis refuses this user or password, so that it is no use to try again. */
+/** Returns whether Redis refused the user or password, which makes retries useless. */
 export const isRefusal = (error: unknown): boolean =>
   /^(NOAUTH|WRONGPASS|NOPERM) /.test(reasonOf(error))

@@ -1,6 +1,6 @@
-/** Where Redis is: what the setting says, and which machine that is at the moment. */
+/** Parses and displays Redis URLs. */
 
-/** The ways to name a Redis, for messages and documentation. */
+/** The accepted forms, for messages and documentation. */
 export const REDIS_URL_FORMS =
   'redis://host:port/database, rediss:// for TLS, unix:///path, redis+sentinel://host:port,host:port/name or ' +
   'redis+cluster://host:port,host:port'
@@ -10,14 +10,14 @@ export interface HostPort {
   readonly port: number
 }
 
-/** One process that speaks the protocol of Redis. */
+/** The address of one process that speaks the Redis protocol. */
 export type Endpoint = HostPort | { readonly path: string }
 
 export interface RedisAddress {
   readonly kind: 'single' | 'sentinel' | 'cluster'
-  /** The Redis itself, the Sentinels, or some nodes of the Cluster. At least one. */
+  /** The Redis server, the Sentinels, or some nodes of the Cluster. At least one. */
   readonly endpoints: readonly Endpoint[]
-  /** What the Sentinels call the master. */
+  /** The name of the master at the Sentinels; empty without Sentinels. */
   readonly master: string
   readonly tls: boolean
   readonly username: string
@@ -26,19 +26,19 @@ export interface RedisAddress {
 }
 
 /**
- * What to do about an address that is refused and has a user or a password, where some characters have to be written in
- * another way. Nothing of the address is in it.
+ * Advice for an invalid URL with a user or password, where some characters must be percent-encoded. It shows nothing of
+ * the URL, which may contain the password.
  */
 export const loginAdvice = (url: string): string =>
   url.includes('@')
     ? '; in a user or password @ has to be written as %40, / as %2F, ? as %3F, # as %23 and % as %25'
     : ''
 
-/** One @ at most: of two, the part between them would be taken for a host, and shown, though it may be of the password. */
+/** At most one @: with two, the part between them would be shown as a host, and it may be part of the password. */
 const URL_FORM =
   /^(redis|rediss|unix|redis\+unix)(?:\+(sentinel|cluster))?:\/\/(?:([^@]*)@)?([^/?#@]*)(\/[^?#@]*)?(?:\?([^@]*))?$/
 
-/** Undefined if it is no address of a Redis. */
+/** Returns undefined for anything that is not a Redis URL. */
 export function parseRedisUrl(url: string): RedisAddress | undefined {
   const [, scheme = '', kind = 'single', login = '', hosts = '', path = '', query = ''] =
     URL_FORM.exec(url) ?? []
@@ -76,7 +76,7 @@ function readLogin(text: string): { username: string; password: string } | undef
   return { username, password }
 }
 
-/** Undefined if a percent sign is no beginning of a character. */
+/** Returns undefined for invalid percent-encoding. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
@@ -99,7 +99,7 @@ function readHost(text: string, defaultPort: number): HostPort | undefined {
   return { host, port }
 }
 
-/** For people: without user and password. */
+/** For people. Never contains user or password. */
 export const shownEndpoint = (endpoint: Endpoint): string =>
   'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`
 

@@ -1,8 +1,8 @@
 const SHORT = 4
 
 /**
- * The list with one element more: the same list, or another if it is short. For lists of which there are several for each
- * connection, nearly all of them short: `push` would reserve room for sixteen elements that never come.
+ * Appends an element and returns the list, which is a new one while the list is short. For lists that exist several
+ * times per connection and are nearly always short: `push` would reserve memory for sixteen elements.
  */
 export function appended<Element>(list: Element[], element: Element): Element[] {
   if (list.length < SHORT) return list.concat([element])

@@ -1,15 +1,15 @@
 import type { Clock } from './clock.ts'
 
 /**
- * To be called between small steps of long work: answers undefined, or a promise to be awaited once the work has had
- * the event loop for long, so that others have it.
+ * Call it between small steps of long work. Returns a promise to await when long work has used up its share of the
+ * event-loop turn, otherwise undefined.
  */
 export type Yielder = () => Promise<void> | undefined
 
-/** How long all long work together may have the event loop before it lets others have it. */
+/** How long all long work together may occupy the event loop before other work runs. */
 const TURN_MS = 8
 
-/** One for a whole server: several long answers share the time that is theirs. */
+/** Create one per server: all long answers share the same time. */
 export function createYielder(clock: Clock): Yielder {
   let since = clock.now()
   let waiting: (() => void)[] = []

@@ -22,13 +22,13 @@ export const NO_DETAILS: DescribeOptions = {
   return_public_state: false,
 }
 
-/** Written like `ChannelsInfo`. */
+/** Serialised like `ChannelsInfo`. */
 export interface PagedChannelsInfo {
   readonly channels: PagedRecord<ChannelInfo | PagedChannelInfo>
   readonly users: PagedList<ChannelsInfo['users'][number]>
 }
 
-/** Written like `ChannelInfo`. */
+/** Serialised like `ChannelInfo`. */
 type PagedChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
   readonly users: readonly UserName[] | PagedList<UserName>
   readonly history: readonly HistoryItem[] | PagedList<HistoryItem>
@@ -39,16 +39,16 @@ interface DescribeDeps {
   readonly maybeYield: Yielder
 }
 
-/** Up to so many an answer is made at once, as it is for nearly all requests. */
+/** Answers up to this size are built in one piece. Nearly all are. */
 const SHORT = { channels: 100, users: 1_000, messages: 200 }
-/** Channels, users and messages that are read at once for a longer answer. */
+/** Channels, users and messages per page of a longer answer. */
 const PAGE = { channels: 50, users: 500, messages: 20 }
 
 /**
  * Describes channels and their users.
  *
- * `names`: undefined for all channels. `viewer`: the user whom the answer is about; it is often passed on to a browser,
- * so history leaves out what that user may not see. Undefined: the backend, which may see everything.
+ * `names`: undefined for all channels. `viewer`: the user of the request. Backends often pass the answer on to a
+ * browser, so the history leaves out what this user may not see. Undefined: the backend, which may see everything.
  */
 export async function describeChannels(
   deps: DescribeDeps,
@@ -64,7 +64,7 @@ export async function describeChannels(
   const { channels: records, users } = described
   if (!users || !isShort(records)) return describeInPages(deps, wanted, options, viewer)
 
-  // Without a prototype: a channel may be called `__proto__`.
+  // No prototype: a channel may be called `__proto__`.
   const channels = Object.create(null) as Record<string, ChannelInfo>
   for (const record of records) channels[record.name] = channelInfo(record, viewer)
   return { channels, users: users.map(userRow(options)) }
@@ -111,11 +111,11 @@ const tailOf = ({ lastActive, connections, users }: ChannelRecord) => ({
 const seenBy = (viewer: UserName | undefined, history: readonly StoredEvent[]) =>
   viewer === undefined ? history : history.filter((event) => maySee(viewer, event))
 
-/** A name is there as often as its sender has written it. */
+/** Returns the viewer's name as often as the sender listed it. */
 const ownIn = (users: readonly UserName[], viewer: UserName): readonly UserName[] =>
   isListed(users, viewer) ? users.filter((user) => user === viewer) : []
 
-/** For a viewer, who else got a message is not shown; the keys stay, as recorded (history-shape). */
+/** Hides from a viewer who else received a message. The keys stay. Source: recorded (history-shape). */
 function historyItem(
   { id, body, delivery }: StoredEvent,
   viewer: UserName | undefined,
@@ -132,9 +132,9 @@ function historyItem(
   } as HistoryItem
 }
 
-// --- at length
+// --- in pages
 
-/** The users are those of the channels as they were written, so they come after them. */
+/** The list of users is collected while the channels are written, so `users` must be read after `channels`. */
 function describeInPages(
   deps: DescribeDeps,
   names: readonly ChannelName[],

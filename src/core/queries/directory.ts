@@ -15,16 +15,16 @@ import type {
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../../store/store.ts'
 
-/** A list that was found and sorted is used for so long: people who scroll ask for it many times. */
+/** How long a sorted list is cached: scrolling requests it many times. */
 const VIEW_MS = 2_000
-/** Lists that are kept at once. */
+/** Maximum number of cached lists. */
 const MAX_VIEWS = 8
 
 interface Named {
   readonly name: string
 }
 
-/** What the admin panel lists: channels and users by name, a page at a time, however many there are. */
+/** Lists channels and users for the admin panel, page by page. */
 export class Directory {
   readonly #views = new Map<string, { readonly until: number; readonly rows: Promise<unknown> }>()
 
@@ -34,7 +34,7 @@ export class Directory {
     private readonly maybeYield: Yielder,
   ) {}
 
-  /** Up to two seconds old, so that pages that are asked for one after the other belong together. */
+  /** The list is up to two seconds old, so that consecutive pages are consistent. */
   async channels({ search, sort, order, offset, limit }: ChannelsQuery): Promise<ChannelsPage> {
     const found = await this.#view(['channels', search, sort, order], () =>
       this.#find(this.store.scanChannels(), search, ordering(CHANNEL_KEYS[sort], order)),
@@ -42,7 +42,7 @@ export class Directory {
     return { total: found.length, rows: found.slice(offset, offset + limit).map(channelRow) }
   }
 
-  /** The list is up to two seconds old; what is told of each user is not. */
+  /** The list is up to two seconds old; the details of each user are current. */
   async users(query: UsersQuery): Promise<UsersPage> {
     if (query.user === undefined) return this.#usersFound(query)
     const users = await this.store.users([query.user], { connections: true })
@@ -80,7 +80,7 @@ export class Directory {
     if (known) return known.rows as Promise<readonly Row[]>
     const rows = find()
     this.#views.set(name, { until: now + VIEW_MS, rows })
-    // The next one asks again; this one is told.
+    // This caller gets the error. The next one retries.
     rows.catch(() => this.#views.delete(name))
     const [oldest] = this.#views.keys()
     if (this.#views.size > MAX_VIEWS && oldest !== undefined) this.#views.delete(oldest)
@@ -122,7 +122,7 @@ function ordering<Row extends Named>(key: Key<Row>, order: 'asc' | 'desc'): Orde
   return (one, other) => sign * compare(key(one), key(other)) || compare(one.name, other.name)
 }
 
-/** Names by UTF-16 units: not quite by code point, but a hundred thousand of them in a few milliseconds. */
+/** Compares names by UTF-16 units. The order differs a little from code points, but 100,000 names take milliseconds. */
 function compare(one: string | number, other: string | number): number {
   return one < other ? -1 : one > other ? 1 : 0
 }

@@ -3,10 +3,10 @@ import { PagedList, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { Store, UserRecord } from '../../store/store.ts'
 
-/** Users whose rows are made at once. */
+/** Users per page. */
 const PAGE = 500
 
-/** What admin.json answers, but for version and uptime. */
+/** Returns the content of admin.json, except for version and uptime. */
 export async function overviewOf(deps: { readonly store: Store; readonly maybeYield: Yielder }) {
   const { store, maybeYield } = deps
   const figures = await store.figures()

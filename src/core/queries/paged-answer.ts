@@ -1,6 +1,7 @@
 /**
- * Parts of an answer that are too long to be made at once: they are read from the store while they are written, page by
- * page, so that neither they nor the work for them are ever there as a whole. What changes meanwhile may be seen or not.
+ * Parts of an answer that are too long to build in one piece. They are read from the store page by page while they are
+ * written, so that they need neither much memory nor a long event-loop turn. They may or may not show changes made
+ * meanwhile.
  */
 import type { Yielder } from '../../lib/yielder.ts'
 
@@ -14,7 +15,7 @@ export class PagedRecord<Value = unknown> {
   constructor(readonly pages: AsyncIterable<readonly (readonly [string, Value])[]>) {}
 }
 
-/** A list that is there already, in pages of so many elements. */
+/** Splits an existing list into pages of `size` elements. */
 export async function* pagesOf<Item>(
   list: readonly Item[],
   size: number,
