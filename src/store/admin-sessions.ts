@@ -1,23 +1,20 @@
 /**
- * Which sessions of the admin pages are open.
+ * The open sessions of the admin pages.
  *
- * A list of open sessions, not of ended ones: a session that nobody remembers is over, whatever cookie a browser still
- * has. Apart from the store, because it is about administrators and not about channels; like it, so that several servers
- * can share one.
+ * It lists open sessions, not ended ones: a session that is not listed is over, whatever cookie a browser still has. It
+ * is separate from the store, because it is about administrators and not about channels. Like the store, several
+ * servers can share it.
  */
 import type { Awaitable } from './store.ts'
 
 export interface AdminSessionStore {
-  /**
-   * Opens the session of this name. It ends by itself after a lifetime, or before that when more sessions are open than
-   * the implementation keeps: the oldest end first.
-   */
+  /** Opens a session. It ends after its lifetime. When too many sessions are open, the oldest ends early. */
   open(name: string): Awaitable<void>
 
-  /** Returns whether one of these is open. */
+  /** Returns whether one of these sessions is open. */
   isAnyOpen(names: readonly string[]): Awaitable<boolean>
 
-  /** Ends these for good. Once it resolves, no server takes them for open. Names that are not open are ignored. */
+  /** Ends these sessions. When it resolves, they are closed for all servers. Ignores names that are not open. */
   end(names: readonly string[]): Awaitable<void>
 }
 

@@ -1,8 +1,8 @@
 import type { Delivery } from './store.ts'
 
 /**
- * How an edit or a delete is delivered. One that names nobody in `pmUsers` is for those whom the message was for, less whom it
- * leaves out itself; one that does is for those.
+ * Returns how to deliver an edit or delete. With its own `pmUsers` it goes to those. Otherwise it goes to the receivers
+ * of the original message, without its own `excludeUsers`.
  */
 export function audienceOf(delivery: Delivery, original: Delivery | undefined): Delivery {
   if (!original || delivery.pmUsers.length > 0) return delivery

@@ -1,14 +1,14 @@
-/** The events that a change brings with it. The scripts of `redis/lua/change-events.lua` make the same. */
+/** Makes the events that announce a change. The scripts in `redis/lua/change-events.lua` make the same events. */
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { Changed, Delivery, EventBody, Publication, State, UserCard } from './store.ts'
 
-/** When and where it happened. `timestamp` is in Python's isoformat. */
+/** When and where the change happened. `timestamp` is in Python's isoformat. */
 interface EventOrigin {
   readonly channel: ChannelName
   readonly timestamp: string
 }
 
-/** Who is in a channel: at most `presenceListLimit` of them, and how many there are. */
+/** The users in a channel, at most `presenceListLimit` of them, and their total number. */
 export interface Present {
   readonly users: readonly UserCard[]
   readonly total: number
@@ -16,15 +16,15 @@ export interface Present {
 
 interface PresenceChange {
   readonly user: UserName
-  /** The public state of who joined; null: the user parted. */
+  /** The public state of a user who joined; null if the user parted. */
   readonly state: State | null
-  /** With who joined, without who left. Only where presence is announced with user lists. */
+  /** After the change. Only for channels with `broadcast_presence_with_user_lists`. */
   readonly present: Present | undefined
 }
 
 /**
- * A user has come to a channel, or gone from it. Told to others only, on none of the user's own connections
- * (recorded: presence-not-to-oneself).
+ * A user joined or parted from a channel. None of the user's own connections get it (recorded:
+ * presence-not-to-oneself).
  */
 export const presence = (
   { channel, timestamp }: EventOrigin,
@@ -44,14 +44,14 @@ export const presence = (
 
 interface StateChange {
   readonly user: UserName
-  /** The public state as it is now. */
+  /** The public state after the change. */
   readonly state: State
   readonly changed: readonly Changed[]
 }
 
 /**
- * A user's state has changed, in each channel that is told of it. Only what is public is shown (recorded:
- * state-frame-public-only), to the user as well.
+ * A user's state has changed. Returns a function that makes the event for one channel. Everybody, the user included,
+ * sees only public keys (recorded: state-frame-public-only).
  */
 export function userStateChange({ user, state, changed }: StateChange) {
   const message = { state, changed: changed.filter(({ key }) => Object.hasOwn(state, key)) }

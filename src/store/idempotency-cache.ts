@@ -1,47 +1,48 @@
 /**
- * What was answered to requests that may be sent twice, by their `Idempotency-Key`.
+ * Caches answers by `Idempotency-Key`, so that a retried request has no second effect.
  *
- * Apart from the store, because it is about requests and not about channels; like it, so that several servers can
- * share one.
+ * It is separate from the store, because it is about requests and not about channels. Like the store, several servers
+ * can share it.
  */
 import type { Awaitable } from './store.ts'
 
-/** Enough of an answer to give it again. */
+/** The parts of an answer that are needed to repeat it. */
 export interface CachedAnswer {
   readonly status: number
-  /** JSON, as it was sent. */
+  /** The JSON that was sent. */
   readonly text: string
-  /** The name of the error, if it is one. */
+  /** The name of the error, if the answer is one. */
   readonly error?: string
 }
 
-/** What an answer costs beside its text; it bounds the number of short ones as well. */
+/** Counted for each answer in addition to its text, which limits the number of short answers as well. */
 export const ANSWER_OVERHEAD_BYTES = 512
 
 export type Claim =
-  /** Nobody has asked this before: do it, then call `settle`, in every case and once. */
+  /** The key is new: run the request, then call `settle` exactly once, in every case. */
   | { readonly outcome: 'first'; readonly settle: Settle }
   /**
-   * It was asked before. `answer` resolves once there is one, and rejects with what goes wrong meanwhile. Undefined: it
-   * cannot be given again, claim anew. A function: nothing is waited for, and nothing can fail, for a caller that has gone.
+   * The request was sent before. `answer` resolves when its answer exists, and rejects with the errors of waiting. If
+   * it resolves to undefined, the answer cannot be repeated: claim again. It is a function so that nothing waits, and
+   * nothing fails, for a caller that has disconnected.
    */
   | { readonly outcome: 'repeat'; readonly answer: () => Promise<CachedAnswer | undefined> }
   /** The key belongs to another request. */
   | { readonly outcome: 'reused' }
 
 /**
- * Gives the answer to whoever repeats the request. With `keep` false only to those who wait for it already: what
- * comes later is asked anew. Without an answer, because it was streamed, those who wait ask anew as well.
+ * Stores the answer for retries. With `keep` false, only retries that already wait get it, and later ones run the
+ * request again. Without an answer, because it was streamed, those that wait run it again as well.
  */
 export type Settle = (answer: CachedAnswer | undefined, keep: boolean) => Awaitable<void>
 
 export interface IdempotencyCache {
   /**
-   * Atomic: of any number of requests with one key, one is first. `fingerprint` is the same for a repeat and differs
-   * for any other request.
+   * Claims the key. Atomic: of all requests with one key, exactly one is `first`. `fingerprint` is the same for a retry
+   * and differs for any other request.
    *
-   * An answer is remembered for a time and within a memory that the implementation states; a key that is forgotten is
-   * a new one. A key whose request is not settled is not forgotten.
+   * The implementation limits how long answers are kept and how much memory they use. A forgotten key counts as new.
+   * The key of a request that is not settled is never forgotten.
    */
   claim(key: string, fingerprint: string): Awaitable<Claim>
 }

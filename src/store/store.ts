@@ -1,20 +1,20 @@
 /**
- * The contract between the rules (core) and the facts that outlive a connection or that another server must see.
+ * The contract between the rules (core) and the data that outlives a connection or that other servers must see.
  *
- * One process or twenty run the same core: it publishes here, and whatever is published comes back from here, to the
- * publishing server too. Implementations: `memory.ts`, one process, and `redis.ts`, any number of them. They share the
- * suite in `test/contract/`.
+ * One process or twenty run the same core. The core publishes here, and every published event comes back from here,
+ * also to the publishing server. Implementations: `memory/store.ts` for one process, `redis/store.ts` for any number.
+ * Both pass the suite in `test/contract/`.
  *
- * Guarantees that every implementation gives:
- * - Each call is atomic: it happens whole or not at all, and no other call sees it half done.
- * - `publish` numbers events in one sequence; history, frames and announcements agree on that order.
- * - What a change brings with it is told by the call that makes it, as events, where a channel's settings want it: a
- *   user's first connection in a channel (`joined`), its last one (`parted`), a state that has changed. So everything is
- *   told once, in the order in which it happened, and nobody comes or goes untold.
- * - Records that are handed out are snapshots: they do not change afterwards and must not be changed.
+ * Guarantees of every implementation:
+ * - Each call is atomic: it takes effect completely or not at all, and no other call sees it half done.
+ * - `publish` numbers events in one sequence. History, frames and announcements agree on that order.
+ * - A call that makes a change also publishes its events, if the channel's settings ask for them: a user's first
+ *   connection in a channel (`joined`), its last one (`parted`), a changed state. So each change is announced exactly
+ *   once, in the order of changes.
+ * - Returned records are snapshots: they do not change afterwards, and callers must not change them.
  *
- * Calls may answer at once or with a promise; callers await. They reject with `StoreUnavailable` while the store cannot be
- * reached; such a call may still have taken effect, since the answer may be what got lost.
+ * Calls return a value or a promise; callers await. They reject with `StoreUnavailable` while the store cannot be
+ * reached. Such a call may still have taken effect, because only its answer may be lost.
  */
 import type { EventType } from '../protocol/events.ts'
 import type { Scalar } from '../protocol/fields.ts'
@@ -23,7 +23,7 @@ import type { ChannelSettings } from '../protocol/requests.ts'
 
 export type Awaitable<Value> = Value | Promise<Value>
 
-/** The store cannot be reached at the moment. The same call may succeed later. Without a cause nothing was asked of it. */
+/** The store cannot be reached. The same call may succeed later. Without a cause, no request was sent to it. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
   constructor(options?: ErrorOptions) {
@@ -31,28 +31,28 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** What an implementation is told when it is opened. */
+/** Options of every implementation. */
 export interface StoreLimits {
-  /** Events kept per channel for connections that return. */
+  /** Events kept per channel for clients that reconnect. */
   readonly channelFrames: number
-  /** Private messages kept per user for connections that return. */
+  /** Private messages kept per user for clients that reconnect. */
   readonly userFrames: number
-  /** A user without connections is forgotten after so many milliseconds. */
+  /** A user without connections is removed after this time. */
   readonly gcUsersMs: number
-  /** A channel without members that nothing happens in is forgotten after so many milliseconds. */
+  /** A channel without members and activity is removed after this time. */
   readonly gcChannelsMs: number
   /** Largest JSON size of a user's state, in bytes. */
   readonly maxStateBytes: number
-  /** Most users that are listed with a presence event. */
+  /** Maximum number of users listed in a presence event. */
   readonly presenceListLimit: number
   /**
-   * Most removals that a channel remembers, of users and of connections (see `leave`). Past it the oldest tenth is
-   * forgotten: what it takes up must not grow for ever with a channel that people are taken out of all day.
+   * Maximum number of removals that a channel remembers, of users and of connections (see `leave`). Over it the oldest
+   * tenth is forgotten, so that memory does not grow without limit in a channel with constant removals.
    */
   readonly maxRemovals: number
 }
 
-/** Where events are announced: a channel, or a user (private messages). Made and read by these functions only. */
+/** Where events are announced: a channel, or a user (private messages). Only these functions create and parse it. */
 export type Topic = string & { readonly __topic: true }
 export const channelTopic = (name: ChannelName): Topic => `c:${name}` as Topic
 export const isChannelTopic = (topic: Topic): boolean => topic.startsWith('c:')
@@ -62,7 +62,7 @@ export const nameInTopic = (topic: Topic): string => topic.slice(2)
 
 export type State = Readonly<Record<string, Scalar>>
 
-/** What receivers may see of an event, before it has an id. `timestamp` is in Python's isoformat. */
+/** The content of an event for its receivers, before it has an id. `timestamp` is in Python's isoformat. */
 export interface EventBody {
   readonly type: EventType
   readonly uuid: string
@@ -71,19 +71,22 @@ export interface EventBody {
   readonly [key: string]: unknown
 }
 
-/** How an event is delivered. Backends may see it, clients never. */
+/** How an event is delivered. Visible to backends, never to clients. */
 export interface Delivery {
-  /** Only these users; empty for everyone. Of what is on topics of users a store may name only those it hands it out for. */
+  /**
+   * Only these users; empty for everyone. For events on topics of users, a store may list only the users whose topics
+   * it returns the event for.
+   */
   readonly pmUsers: readonly UserName[]
-  /** Not these users; wins over `pmUsers`. */
+  /** Not these users. Overrides `pmUsers`. */
   readonly excludeUsers: readonly UserName[]
-  /** Messages only: keep it out of the history. */
+  /** Messages only: do not store it in the history. */
   readonly noHistory: boolean
-  /** Messages that came by Philote only: what Philote readers get, where the body does not say it. */
+  /** Messages from Philote only: what Philote clients get where it differs from the body. */
   readonly philote?: PhiloteForm | undefined
 }
 
-/** A message as it stands on Philote's wire. What is left out is what the body says. */
+/** A message in Philote's wire format. Absent fields are taken from the body. */
 export interface PhiloteForm {
   readonly id?: string
   readonly issuer?: string
@@ -91,7 +94,7 @@ export interface PhiloteForm {
   readonly data?: string
 }
 
-/** An event that was announced. `n` is its number, `id` the text that clients see. */
+/** An event with its number `n`. Clients see `id`. */
 export interface StoredEvent {
   readonly n: number
   readonly id: string
@@ -99,11 +102,11 @@ export interface StoredEvent {
   readonly delivery: Delivery
 }
 
-/** Something to announce: in a channel, or to some users. */
+/** An event to publish in a channel or to some users. */
 export interface Publication {
   readonly body: EventBody
   readonly delivery: Delivery
-  /** Users of a private message; undefined: the channel that `body.channel` names. */
+  /** Receivers of a private message; undefined for an event in `body.channel`. */
   readonly users?: readonly UserName[]
 }
 
@@ -112,7 +115,7 @@ export interface UserCard {
   readonly state: State
 }
 
-/** A key of a user's state, with its value after a change. */
+/** A changed key of a user's state, with its new value. */
 export interface Changed {
   readonly key: string
   readonly value: Scalar
@@ -124,7 +127,7 @@ export interface UserRecord {
   readonly state: State
   readonly publicState: State
   readonly publicKeys: readonly string[]
-  /** Only if they were asked for. */
+  /** Only if requested. */
   readonly connections?: readonly ConnId[]
 }
 
@@ -135,25 +138,25 @@ export interface ChannelRecord {
   /** Wall time in milliseconds since 1970. */
   readonly lastActive: number
   readonly connections: number
-  /** Names in no order; empty unless asked for. */
+  /** Names in no particular order; empty unless requested. */
   readonly users: readonly UserName[]
-  /** Oldest first; empty unless asked for. */
+  /** Oldest first; empty unless requested. */
   readonly history: readonly StoredEvent[]
 }
 
-/** What records of channels are to have. */
+/** The optional parts of channel records. */
 export interface Include {
   readonly users: boolean
   readonly history: boolean
 }
 
-/** Channels and the users in them, each once; without the users if there are too many. */
+/** Channels and the users in them, without duplicates. Without `users` if there are too many. */
 export interface Description {
   readonly channels: readonly ChannelRecord[]
   readonly users?: readonly UserRecord[]
 }
 
-/** What a list of channels shows of one. */
+/** A channel in a list of channels. */
 export interface ChannelSummary {
   readonly name: ChannelName
   readonly connections: number
@@ -164,55 +167,55 @@ export interface ChannelSummary {
   readonly lastActive: number
 }
 
-/** What a list of users shows of one. */
+/** A user in a list of users. */
 export interface UserSummary {
   readonly name: UserName
   readonly connections: number
 }
 
-/** Parts of a long list, each of at most a thousand elements, read as they are asked for. */
+/** A long list in parts of at most a thousand elements. Parts are read on demand. */
 export type Scan<Element> = Iterable<readonly Element[]> | AsyncIterable<readonly Element[]>
 
 export interface ConnectFacts {
   readonly connId: ConnId
   readonly user: UserName
-  /** For a user that is not known. */
+  /** For a new user. */
   readonly freshState: State
   readonly state: State
   readonly publicKeys: readonly string[]
   readonly channels: readonly ChannelName[]
-  /** For channels that are made. */
+  /** For new channels. */
   readonly settings: ReadonlyMap<ChannelName, ChannelSettings>
-  /** How long the connection may wait for a client before it is due. */
+  /** How long the connection waits for a client before it is due. */
   readonly waitMs: number
 }
 
 export type Connected =
   | { readonly outcome: 'connected'; readonly user: UserRecord }
-  /** Another user has a connection with this id. */
+  /** The connection id belongs to another user. */
   | { readonly outcome: 'taken' }
   /** The user's state would be larger than `maxStateBytes`. */
   | { readonly outcome: 'state-too-large' }
 
 export interface Membership {
   readonly user: UserRecord
-  /** Channels that the connection has joined, or left, in the order of the request. */
+  /** Channels that this call joined or left, in the order of the request. */
   readonly changed: readonly ChannelName[]
-  /** All channels of the connection afterwards, in no order. */
+  /** All channels of the connection after the call, in no particular order. */
   readonly channels: readonly ChannelName[]
 }
 
 /** A stream stays open over many events; a poll answers once. */
 export type SinkKind = 'stream' | 'poll'
 
-/** What a server needs to serve a client that opened a connection. */
+/** The data that a server needs to serve a client of the connection. */
 export interface Attachment {
   readonly user: UserName
-  /** `since`: nothing of the channel is for the connection that has a number up to this one. */
+  /** `since`: events of the channel up to this number are not for the connection. */
   readonly channels: readonly { readonly name: ChannelName; readonly since: number }[]
-  /** The number of the last event that the client was sent; at first, of the last one before `connect`. */
+  /** The number of the last event sent to the client; at first, of the newest event at `connect`. */
   readonly cursor: number
-  /** True if a client had opened it before. */
+  /** True if a client has opened the connection before. */
   readonly returning: boolean
 }
 
@@ -221,52 +224,52 @@ export interface UserStateChange {
   readonly changed: readonly Changed[]
 }
 
-/** What of one topic a connection has missed: everything after the event with the number `after`. */
+/** All events of a topic after number `after`. */
 export interface Since {
   readonly topic: Topic
   readonly after: number
 }
 
 export interface Missed {
-  /** In the order of their numbers, each once. Not filtered: who may see what is for the core to say. */
+  /** In the order of their numbers, each once. Not filtered: the core decides who may see them. */
   readonly events: readonly StoredEvent[]
-  /** Topics whose frames do not reach back as far as was asked. */
+  /** Topics whose frames do not reach back to the requested number. */
   readonly gaps: readonly Topic[]
   /** The number of the newest event of the installation. */
   readonly head: number
 }
 
-/** Events that can be told to nobody any more. */
+/** Events that are lost and can no longer be delivered. */
 export interface Gap {
-  /** The topics, each with the number of the newest event on it that is lost. */
+  /** The number of the newest lost event of each topic. */
   readonly lost: ReadonlyMap<Topic, number>
-  /** The number to tell the gap by: everything that is announced from now on has a larger one. */
+  /** The number for the `gap` event. All later events have larger numbers. */
   readonly n: number
-  /** The number of the newest event. A larger one that is remembered is of a numbering that ended with the store's memory. */
+  /** The number of the newest event. Larger numbers belong to an older sequence that the store has lost. */
   readonly head: number
 }
 
-/** What the server that holds a connection is asked to do, whichever server was asked for it. */
+/** A command to the server that has the client of a connection. Any server may have caused it. */
 export type Command =
   | {
       readonly type: 'joined'
       readonly connId: ConnId
       readonly channels: readonly ChannelName[]
-      /** What comes after the event with this number is for the connection: the newest one when they were joined. */
+      /** The number of the newest event at the join. Later events are for the connection. */
       readonly since: number
     }
   | { readonly type: 'left'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
-  /** It is in these channels and in no others: what was told of it while the store was away is lost. */
+  /** All channels of the connection. Replaces commands that were lost while the store was unavailable. */
   | { readonly type: 'is-in'; readonly connId: ConnId; readonly channels: readonly Since[] }
   | { readonly type: 'dropped'; readonly connId: ConnId }
-  /** Its client has opened it at another server, which waits for a `detach`. */
+  /** A client has opened the connection on another server, which waits for a `detach`. */
   | { readonly type: 'moved'; readonly connId: ConnId }
 
-/** What becomes of facts without anybody asking for it: what a store's machine takes away when its memory is used up. */
+/** Data that the store's server evicts when its memory is full. */
 export interface Eviction {
-  /** False as well if the machine does not say. */
+  /** Also false if the server does not report it. */
   readonly mayEvict: boolean
-  /** Since the start of that machine, whoever had them. */
+  /** Since the start of that server, including keys of other applications. */
   readonly evictedKeys: number
 }
 
@@ -277,126 +280,130 @@ export interface Figures {
   readonly channels: number
   /** Messages posted. */
   readonly messages: number
-  /** Messages times the connections they were for. */
+  /** The sum of each message's receiving connections. */
   readonly deliveries: number
-  /** What was heard of it last; only of a store that has a machine of its own. */
+  /** The last known values. Only for a store on a server of its own. */
   readonly eviction?: Eviction
 }
 
 export interface Store {
-  /** Changes when the store has lost its memory. 1 to 32 letters and digits. */
+  /** Changes when the store loses its data. 1 to 32 letters and digits. */
   readonly epoch: string
 
-  /** Called for every event on a topic that is listened to, with those topics, in the order of their numbers. */
+  /** Calls the listener for each event on subscribed topics, with these topics, in the order of event numbers. */
   onEvent(listener: (event: StoredEvent, topics: readonly Topic[]) => void): void
-  /** Called when events on topics that are listened to are lost, before what comes after them is announced. */
+  /** Calls the listener when events on subscribed topics are lost, before later events are announced. */
   onGap(listener: (gap: Gap) => void): void
-  /** Called on the server that holds the connection; on none, if no client is attached. */
+  /** Calls the listener on the server that has the connection's client. Without a client, on no server. */
   onCommand(listener: (command: Command) => void): void
-  /** Resolves once events are announced here; if the store is away, when it is back. */
+  /** Resolves when events of the topic are announced here. While the store is unavailable, waits until it is back. */
   listen(topic: Topic): Awaitable<void>
   unlisten(topic: Topic): Awaitable<void>
 
   /**
-   * Makes or updates the user, makes the connection (or keeps the one of that id), joins the channels and tells presence
-   * in their order. With a known id the connection stays in the channels that are not named.
+   * Creates or updates the user, creates the connection (or keeps the one with this id), joins the channels and
+   * announces presence in their order. An existing connection stays in its other channels.
    */
   connect(facts: ConnectFacts): Awaitable<Connected>
-  /** Joins channels, making those that are not known, and tells presence in their order. Undefined: no such connection. */
+  /** Joins channels, creates unknown ones, and announces presence in their order. Undefined: no such connection. */
   join(
     connId: ConnId,
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
   ): Awaitable<Membership | undefined>
   /**
-   * Leaves channels, and tells presence in their order; passes over those it is not in. Undefined: no such connection.
+   * Leaves channels and announces presence in their order. Ignores channels it is not in. Undefined: no such
+   * connection.
    *
-   * Unlike going away, it is a removal: once the user, if no other connection of theirs is in the channel, or else this
-   * connection joins again, what was announced before that joining is not for them any more. `attach` answers it as `since`.
+   * Unlike a disconnect, this is a removal: after the next join, events from before that join are not delivered. It
+   * applies to the user if this was the user's last connection in the channel, otherwise to this connection. `attach`
+   * returns the number of the join as `since`.
    */
   leave(connId: ConnId, channels: readonly ChannelName[]): Awaitable<Membership | undefined>
   /**
-   * Ends the connection, and tells presence in the order in which its channels were made. False: there is none of that id
-   * (any more); or, with `onlyIfDue`, a client has come for it or it was connected again since `sweep` answered it.
+   * Ends the connection and announces presence in the order in which its channels were created. Returns false if there
+   * is no such connection; with `onlyIfDue` also if a client has opened it, or `connect` renewed it, since `sweep`
+   * returned it.
    */
   drop(connId: ConnId, onlyIfDue?: boolean): Awaitable<boolean>
   hasConnection(connId: ConnId): Awaitable<boolean>
 
   /**
-   * A client opened the connection here: it is not due until it is detached. Undefined: no such connection. A server that
-   * holds it is asked to hand it over; but a poll never takes over from a stream elsewhere: then it `waits`. It is
-   * `superseded` if a client came to yet another server meanwhile.
+   * Assigns the connection to this server, where a client opened it. It is not due until `detach`. Undefined: no such
+   * connection. If another server has it, that server is asked to hand it over. A poll never takes over from a stream
+   * on another server: it `waits`. `superseded`: a client has opened it on yet another server meanwhile.
    */
   attach(connId: ConnId, kind: SinkKind): Awaitable<Attachment | 'waits' | 'superseded' | undefined>
   /**
-   * The client is gone for now; it may come back within `waitMs`. `cursor`: the last event it was sent. Has no effect on
-   * a connection that another server holds. Does not reject while the store is away: it is done when the store is back.
+   * Ends the assignment, because the client is gone. It may return within `waitMs`. `cursor`: the number of the last
+   * event sent to it. Has no effect on a connection of another server. Does not reject while the store is unavailable:
+   * it takes effect when the store is back.
    */
   detach(connId: ConnId, cursor: number, waitMs: number): Awaitable<void>
 
   /**
-   * Sets keys of a user's state, and tells a change in each of the user's channels that has `notify_state`, in the order
-   * in which they were made. Undefined: no such user. `publicKeys` undefined keeps them.
+   * Sets keys of a user's state. Announces a change in the user's channels with `notify_state`, in the order in which
+   * they were created. Undefined: no such user. Without `publicKeys`, they stay as they are.
    */
   setUserState(
     user: UserName,
     state: State,
     publicKeys: readonly string[] | undefined,
   ): Awaitable<UserStateChange | 'state-too-large' | undefined>
-  /** Makes the channels, or gives them these settings whole. */
+  /** Creates the channels, or replaces all their settings. */
   configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Awaitable<void>
   /**
-   * Makes the channels that are not known, with default settings; for the others it counts as activity. Answers the number
-   * of the newest event.
+   * Creates unknown channels with default settings. Counts as activity in the others. Returns the number of the newest
+   * event.
    */
   ensure(channels: readonly ChannelName[]): Awaitable<number>
 
   /**
-   * Announces events, in order. A message is appended to the history where the channel keeps one; an edit changes the
-   * first message with its uuid in history and frames; a delete takes it out of both. One that names no `pmUsers` is for
-   * those whom that message was for, if the channel still has it or an edit or delete of it. All are kept as frames where the
-   * channel keeps frames. For an unknown channel, or users that are not known, nothing happens.
+   * Publishes events in order. A message is appended to the history if the channel keeps one. An edit changes the first
+   * message with its uuid in history and frames; a delete removes it from both. An edit or delete without `pmUsers`
+   * goes to the receivers of that message, if the channel still has the message or an edit or delete of it. All events
+   * are kept as frames if the channel keeps frames. Nothing happens for an unknown channel or unknown users.
    *
-   * `once` names what is published: after a rejection with `StoreUnavailable` it may be published again under the same name, and
-   * is announced once, whether or not the first call had taken effect.
+   * `once` is an idempotency key: after a rejection with `StoreUnavailable`, a retry with the same key publishes the
+   * events exactly once, whether or not the first call took effect.
    */
   publish(publications: readonly Publication[], once?: string): Awaitable<void>
-  /** What was announced on these topics since, as far as frames reach. */
+  /** Returns the events on these topics, as far back as frames reach. */
   missed(since: readonly Since[]): Awaitable<Missed>
 
-  /** All channels, in the order in which they were made. */
+  /** Returns all channels, in the order of their creation. */
   channelNames(): Awaitable<readonly ChannelName[]>
-  /** Channels by name, unknown ones passed over, each once. */
+  /** Returns channels by name, each once. Skips unknown ones. */
   channels(names: readonly ChannelName[], include: Include): Awaitable<readonly ChannelRecord[]>
-  /** The same, and who is in them, in one step; for at most `mostUsers` members, counted in each channel. */
+  /** Returns the same and their users in one atomic step, for at most `mostUsers` members, counted in each channel. */
   describe(
     names: readonly ChannelName[],
     include: Include,
     mostUsers: number,
   ): Awaitable<Description>
-  /** Users by name; unknown ones are passed over. */
+  /** Returns users by name. Skips unknown ones. */
   users(
     names: Iterable<UserName>,
     include?: { readonly connections: boolean },
   ): Awaitable<readonly UserRecord[]>
-  /** Users that have a connection. */
+  /** Returns users with at least one connection. */
   connectedUserNames(): Awaitable<readonly UserName[]>
   hasUser(user: UserName): Awaitable<boolean>
   /**
-   * All channels, and all users, in no order. Not atomic: one that is there from the beginning to the end of the scan is
-   * in it, perhaps twice; one that comes or goes meanwhile may be.
+   * Scans all channels, or all users, in no particular order. Not atomic: entries that exist during the whole scan are
+   * in it, perhaps twice. Entries added or removed meanwhile may be missing.
    */
   scanChannels(): Scan<ChannelSummary>
   scanUsers(): Scan<UserSummary>
   figures(): Awaitable<Figures>
 
   /**
-   * Answers connections that are due (to be ended with `drop`): some or all of them, none of them again at once; an empty
-   * list when there are no more. Forgets users without connections and channels without members that were idle for long
-   * enough.
+   * Returns some or all connections that are due, or an empty list if there are none. The caller ends them with `drop`.
+   * They are not returned again at once. Also removes users without connections and channels without members that were
+   * idle for too long.
    */
   sweep(): Awaitable<readonly ConnId[]>
 
-  /** Lets go of whatever it holds. */
+  /** Releases all resources. */
   stop(): Awaitable<void>
 }

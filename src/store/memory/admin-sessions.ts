@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
 
-/** Sessions in the memory of this process: all of them end with it. */
+/** Keeps sessions in memory: all end with this process. */
 export class MemoryAdminSessions implements AdminSessionStore {
-  /** When each ends. In that order, because all have the same lifetime. */
+  /** The end of each session. In order of ends, because all have the same lifetime. */
   readonly #ends = new Map<string, number>()
 
   constructor(

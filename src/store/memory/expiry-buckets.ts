@@ -1,14 +1,14 @@
 /**
- * What is due when, at a constant price whatever their number: keys stand in buckets of 250 ms.
+ * Deadlines of keys, in buckets of 250 ms. Each operation takes constant time, whatever the number of keys.
  *
- * `due` may be up to 250 ms late, never early.
+ * `due` may report a key up to 250 ms late, never early.
  */
 export class ExpiryBuckets<Key> {
   readonly #at = new Map<Key, number>()
   readonly #buckets = new Map<number, Set<Key>>()
   #swept: number
 
-  /** `now` in milliseconds, of the clock that all later times are of. */
+  /** `now` in milliseconds. All later times must be from the same clock. */
   constructor(now: number) {
     this.#swept = bucketOf(now) - 1
   }
@@ -17,7 +17,7 @@ export class ExpiryBuckets<Key> {
     return this.#at.size
   }
 
-  /** `key` is due at `at`, whatever was set before. */
+  /** Sets the deadline of a key, and replaces an earlier one. */
   set(key: Key, at: number): void {
     this.clear(key)
     const due = Math.max(at, (this.#swept + 1) * BUCKET_MS)
@@ -40,7 +40,7 @@ export class ExpiryBuckets<Key> {
     if (bucket?.size === 0) this.#buckets.delete(bucketOf(at))
   }
 
-  /** The keys that are due, soonest first; they are cleared. */
+  /** Returns and clears the keys that are due, earliest bucket first. */
   due(now: number): Key[] {
     const due: Key[] = []
     while ((this.#swept + 2) * BUCKET_MS <= now && this.#at.size > 0) {

@@ -4,7 +4,7 @@ import type { ConnId } from '../../protocol/ids.ts'
 import type { StoreLimits } from '../store.ts'
 import type { Channel, Connection, User } from './records.ts'
 
-/** Knows what waits for its end: connections without a client, users without connections, channels without members. */
+/** Deadlines of connections without a client, users without connections and channels without members. */
 export class Expiry {
   readonly #connections: ExpiryBuckets<Connection>
   readonly #users: ExpiryBuckets<User>
@@ -20,7 +20,7 @@ export class Expiry {
     this.#channels = new ExpiryBuckets(now)
   }
 
-  /** The connection has no client; it is due in `waitMs`. */
+  /** Makes a connection without a client due in `waitMs`. */
   connectionWaits(connection: Connection, waitMs: number): void {
     this.#connections.set(connection, this.clock.now() + waitMs)
   }
@@ -33,19 +33,19 @@ export class Expiry {
     this.#connections.clear(connection)
   }
 
-  /** To be called when a user's connections or activity changed. */
+  /** Must be called when a user's connections change, and on activity. */
   userChanged(user: User): void {
     if (user.connections.length > 0) this.#users.clear(user)
     else this.#users.set(user, this.clock.now() + this.limits.gcUsersMs)
   }
 
-  /** To be called when a channel's members or activity changed. */
+  /** Must be called when a channel's members change, and on activity. */
   channelChanged(channel: Channel): void {
     if (channel.connections > 0) this.#channels.clear(channel)
     else this.#channels.set(channel, this.clock.now() + this.limits.gcChannelsMs)
   }
 
-  /** What is due. Connections stay known until they are dropped; should nobody do it, they are due again. */
+  /** Returns what is due. Connections that the caller does not drop become due again. */
   due(): { connections: ConnId[]; users: User[]; channels: Channel[] } {
     const now = this.clock.now()
     const connections = this.#connections.due(now)

@@ -3,15 +3,15 @@ import type { ConnId, UserName } from '../../protocol/ids.ts'
 const REMOVED = Infinity
 
 export interface FloorLimits {
-  /** Events up to this number are gone, so that floors up to it keep nothing from anybody. */
+  /** Events up to this number are gone, so floors up to it have no effect. */
   readonly lostThrough: number
   /** See `StoreLimits.maxRemovals`. */
-  readonly most: number
+  readonly maxRemovals: number
 }
 
 /**
- * Who was taken out of a channel by a call of `leave`. After the next joining nothing is caught up that was announced
- * before it, whichever connection and cursor are named: the number of that joining is the floor.
+ * Remembers who was removed from a channel by `leave`. After the next join, catching up starts at that join, whatever
+ * connection and cursor the client sends. The number of the newest event at the join is the floor.
  */
 export class Floors {
   /** The oldest removal first. */
@@ -25,7 +25,7 @@ export class Floors {
     this.#remove(`n:${id}`, limits)
   }
 
-  /** The number of the event after which catching up may begin. `head`: the number of the newest event. */
+  /** Returns the event number after which catching up may start. `head`: the number of the newest event. */
   floorOnJoin(user: UserName, id: ConnId, head: number): number {
     if (!this.#floors) return 0
     return Math.max(this.#floorOf(`u:${user}`, head), this.#floorOf(`n:${id}`, head))
@@ -38,13 +38,14 @@ export class Floors {
     return head
   }
 
-  #remove(who: string, { lostThrough, most }: FloorLimits): void {
+  #remove(who: string, { lostThrough, maxRemovals }: FloorLimits): void {
     const floors = (this.#floors ??= new Map())
     floors.delete(who)
     floors.set(who, REMOVED)
-    if (floors.size <= most) return
+    if (floors.size <= maxRemovals) return
     for (const [other, floor] of floors) if (floor <= lostThrough) floors.delete(other)
-    if (floors.size <= most) return
-    for (const other of [...floors.keys()].slice(0, Math.ceil(most / 10))) floors.delete(other)
+    if (floors.size <= maxRemovals) return
+    for (const other of [...floors.keys()].slice(0, Math.ceil(maxRemovals / 10)))
+      floors.delete(other)
   }
 }

@@ -3,9 +3,9 @@ import type { Clock } from '../../lib/clock.ts'
 import type { CachedAnswer, IdempotencyCache, Claim } from '../idempotency-cache.ts'
 
 export interface MemoryIdempotencyCacheOptions {
-  /** How long an answer is remembered. 0: only those who wait for it get it. */
+  /** How long an answer is kept. With 0, only retries that already wait get it. */
   readonly windowMs: number
-  /** For all of them. Beyond it the oldest are forgotten before their time. */
+  /** Limit for all answers. Over it, the oldest are dropped early. */
   readonly maxBytes: number
 }
 
@@ -21,11 +21,11 @@ interface Pending {
   readonly answer: Promise<CachedAnswer | undefined>
 }
 
-/** Answers in the memory of this process. What is too old goes with the next claim, so no timer is needed. */
+/** Keeps answers in memory. Each claim removes expired ones, so no timer is needed. */
 export class MemoryIdempotencyCache implements IdempotencyCache {
-  /** As many as there are requests being handled. */
+  /** One for each request in progress. */
   readonly #pending = new Map<string, Pending>()
-  /** In the order in which they will be forgotten. */
+  /** In the order of expiry. */
   readonly #settled = new Map<string, Settled>()
   #bytes = 0
 
@@ -34,7 +34,7 @@ export class MemoryIdempotencyCache implements IdempotencyCache {
     private readonly options: MemoryIdempotencyCacheOptions,
   ) {}
 
-  /** Bytes that answers take up, by the measure of `maxBytes`. */
+  /** Bytes used by answers, counted as for `maxBytes`. */
   get bytes(): number {
     return this.#bytes
   }
@@ -60,7 +60,7 @@ export class MemoryIdempotencyCache implements IdempotencyCache {
 
   #remember(key: string, fingerprint: string, answer: CachedAnswer): void {
     const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer.text)
-    if (bytes > this.options.maxBytes) return // rather this one is forgotten than all the others
+    if (bytes > this.options.maxBytes) return // otherwise it would evict all others
     const forgottenAt = this.clock.now() + this.options.windowMs
     this.#settled.set(key, { fingerprint, answer, bytes, forgottenAt })
     this.#bytes += bytes

@@ -7,7 +7,7 @@ import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
 import type { Channel, User } from './records.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
-/** Numbers events and writes them where they are kept. */
+/** Numbers events, and appends them to history and frames. */
 export class EventLog {
   #head = 0
   #forgottenThrough = 0
@@ -22,12 +22,12 @@ export class EventLog {
     return this.#head
   }
 
-  /** Events up to this number may have been forgotten together with their channel or user. */
+  /** Events up to this number may be lost together with their channel or user. */
   get forgottenThrough(): number {
     return this.#forgottenThrough
   }
 
-  /** What these frames held, or had lost, is gone for good. */
+  /** Notes that the frames of a removed channel or user are lost. */
   forget({ newest, lostThrough }: ReplayBuffer): void {
     this.#forgottenThrough = Math.max(this.#forgottenThrough, newest, lostThrough)
   }
@@ -37,7 +37,7 @@ export class EventLog {
     return { n, id: formatCursor({ epoch: this.epoch, n }), body, delivery }
   }
 
-  /** Numbered, and delivered as a change of what the channel keeps. */
+  /** Numbers an event in a channel. Edits and deletes get the audience of their message. */
   numberIn(channel: Channel, { body, delivery }: Publication): StoredEvent {
     const isChange = body.type === 'message:edit' || body.type === 'message:delete'
     const original = isChange ? originalIn(channel, body.uuid) : undefined
@@ -65,7 +65,7 @@ export class EventLog {
   }
 }
 
-/** What is known of a message: itself, and where several have the uuid the first of them; else what was told of it last. */
+/** Returns the first message with this uuid in history or frames, or else the newest edit or delete of it. */
 function originalIn({ history, frames }: Channel, uuid: string): StoredEvent | undefined {
   const shown = history.find(({ body }) => body.uuid === uuid)
   const kept = frames.about(uuid)
@@ -96,7 +96,7 @@ function deleteFromHistory(channel: Channel, { body }: StoredEvent): void {
   if (index >= 0) channel.history.splice(index, 1)
 }
 
-/** How many connections a message in a channel is for. */
+/** Returns the number of connections that a message in a channel is for. */
 export function countRecipients(
   channel: Channel,
   { pmUsers, excludeUsers }: Publication['delivery'],

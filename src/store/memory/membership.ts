@@ -12,7 +12,7 @@ import type { Tables } from './tables.ts'
 
 type Settings = ReadonlyMap<ChannelName, ChannelSettings>
 
-/** Who is connected, and in which channels. The calls of the contract, see `../store.ts`. */
+/** Connections and their channels. Implements calls of the contract, see `../store.ts`. */
 export class Membership {
   constructor(
     private readonly tables: Tables,
@@ -92,7 +92,7 @@ export class Membership {
     this.tables.expiry.connectionWaits(connection, waitMs)
   }
 
-  /** Answers the channels that it was not in before. */
+  /** Returns the channels that the connection was not in before. */
   #join(connection: Connection, names: readonly ChannelName[], settings: Settings): Channel[] {
     const wanted = new Set(names.map((name) => this.tables.channel(name, settings.get(name))))
     const channels = [...wanted].filter((channel) => !connection.channels.has(channel))
@@ -104,9 +104,9 @@ export class Membership {
       this.tables.expiry.channelChanged(channel)
       return isFirst
     })
-    // The user is not told of its own joining: in a channel without frames that would be a gap for nothing.
+    // Skips the user's own `joined` events, which it does not get: without frames they would cause a needless `gap`.
     const since = head + joined.filter(({ settings }) => settings.notify_presence).length
-    // Before a client ever opened it, a connection catches up from its cursor in every channel, however late it joined.
+    // A connection that no client has opened yet catches up from its cursor in every channel, however late it joined.
     if (connection.returning)
       for (const channel of channels) connection.channels.set(channel, since)
     this.#command(connection, channels, { type: 'joined', since })
@@ -114,20 +114,20 @@ export class Membership {
     return channels
   }
 
-  /** On purpose, unlike who goes away: what is announced before the next joining is not for them. */
+  /** A removal by `leave`: unlike after a disconnect, events before the next join are not delivered. */
   #remove(connection: Connection, channel: Channel): boolean {
     const wasLast = this.#leave(connection, channel)
     const limits = {
       lostThrough: channel.frames.lostThrough,
-      most: this.tables.options.maxRemovals,
+      maxRemovals: this.tables.options.maxRemovals,
     }
     if (wasLast) channel.floors.userRemoved(connection.user.name, limits)
-    // What a client had opened catches up from each joining on in any case.
+    // A connection that a client has opened catches up from each join anyway.
     else if (!connection.returning) channel.floors.connectionRemoved(connection.id, limits)
     return wasLast
   }
 
-  /** Answers whether it was the user's last connection there. */
+  /** Returns whether it was the user's last connection in the channel. */
   #leave(connection: Connection, channel: Channel): boolean {
     connection.channels.delete(channel)
     const wasLast = channel.remove(connection.user)
@@ -136,12 +136,12 @@ export class Membership {
   }
 
   #announcePresence(user: User, channels: readonly Channel[], action: 'joined' | 'parted'): void {
-    const told = channels.filter(({ settings }) => settings.notify_presence)
-    if (told.length === 0) return
+    const announced = channels.filter(({ settings }) => settings.notify_presence)
+    if (announced.length === 0) return
     const state = action === 'joined' ? user.publicState : null
     const timestamp = isoTimestamp(this.tables.clock.wallTime())
     this.publishing.add(
-      told.map((channel) =>
+      announced.map((channel) =>
         presence(
           { channel: channel.name, timestamp },
           { user: user.name, state, present: this.#presentIn(channel) },
@@ -160,7 +160,7 @@ export class Membership {
     return { users, total: members.size }
   }
 
-  /** Only a connection that a client has open is held by a server, which has to know. */
+  /** Sends a command to the server, which knows only connections that a client has open. */
   #command(
     { id: connId, attached }: Connection,
     changed: readonly Channel[],

@@ -7,10 +7,10 @@ import type { ReplayBuffer } from './replay-buffer.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Events: numbered, kept, announced. The calls of the contract, see `../store.ts`.
+ * Numbers, stores and announces events. Implements calls of the contract, see `../store.ts`.
  *
- * All events of a call are numbered and kept in one step. They are announced in that step too, unless it takes long: there
- * may be thousands of them, for thousands of connections each.
+ * All events of a call are numbered and stored in one step. They are announced in the same step unless that takes long:
+ * there may be thousands of events, each for thousands of connections.
  */
 export class Publishing {
   readonly listenedTopics = new Set<Contract.Topic>()
@@ -26,13 +26,13 @@ export class Publishing {
     ) => void,
   ) {}
 
-  /** Resolves once all of them were announced; undefined if they are. */
+  /** Resolves when all events are announced. Undefined if they are. */
   publish(publications: readonly Contract.Publication[]): Promise<void> | undefined {
     this.add(publications)
     return this.announcements.drained()
   }
 
-  /** The same for those who do not wait until they were announced. */
+  /** Like `publish`, for callers that do not wait for the announcements. */
   add(publications: readonly Contract.Publication[]): void {
     const now = this.tables.clock.wallTime()
     for (const publication of publications) {
@@ -42,7 +42,7 @@ export class Publishing {
     }
   }
 
-  /** What is found here has been announced when this is answered, so that whoever listens tells each event once. */
+  /** Resolves when all returned events are announced, so that the core can tell which of them it got both ways. */
   missed(since: readonly Contract.Since[]): Contract.Awaitable<Contract.Missed> {
     const missed = this.#missedNow(since)
     return this.announcements.drained()?.then(() => missed) ?? missed
@@ -84,8 +84,8 @@ export class Publishing {
       if (user.connections.length === 0) expiry.userChanged(user)
       log.toUser(user, event)
     }
-    const heard = known.map(({ topic }) => topic).filter((topic) => this.listenedTopics.has(topic))
-    if (heard.length > 0) this.#announce(event, heard)
+    const topics = known.map(({ topic }) => topic).filter((topic) => this.listenedTopics.has(topic))
+    if (topics.length > 0) this.#announce(event, topics)
   }
 
   #announce(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {

@@ -1,4 +1,4 @@
-/** What the memory store holds. Changed in place by `memory.ts`; snapshots are handed out. */
+/** The records of the memory store. They change in place; callers of the store get snapshots. */
 import { appended } from '../../lib/short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
 import { Floors } from './floors.ts'
@@ -21,7 +21,7 @@ export class User {
   readonly uuid = crypto.randomUUID()
   #state: State = NO_STATE
   #publicKeys: readonly string[] = NO_KEYS
-  /** Made when it is first shown: a user may be listed in thousands of events. */
+  /** Cached: a user may be listed in thousands of events. */
   #card: UserCard | undefined
   #connections: Connection[] = []
   readonly topic: Topic
@@ -54,7 +54,7 @@ export class User {
     this.#card = undefined
   }
 
-  /** In no order. */
+  /** In no particular order. */
   get connections(): readonly Connection[] {
     return this.#connections
   }
@@ -64,7 +64,7 @@ export class User {
     this.#connections = appended(this.#connections, connection)
   }
 
-  /** In constant time: the last one moves into the hole. */
+  /** Takes constant time: the last entry fills the hole. */
   remove({ place }: Connection): void {
     const last = this.#connections.pop()
     if (!last || last.place === place) return
@@ -96,38 +96,38 @@ export class User {
 
 export class Connection {
   /**
-   * Each with the number of the event after which catching up may begin: the last one before it was joined; as long as
-   * no client had opened the connection, the floor of the channel.
+   * Each with the event number after which catching up may start: the newest event at the join, or the channel's floor
+   * if no client had opened the connection before the join.
    */
   readonly channels = new Map<Channel, number>()
-  /** A client had opened it. */
+  /** A client has opened it before. */
   returning = false
   /** A client has it open. */
   attached = false
-  /** Where it stands in the list of its user. */
+  /** Its index in the list of its user. */
   place = 0
 
   constructor(
     readonly id: ConnId,
     readonly user: User,
-    /** The number of the last event that the client was sent. */
+    /** The number of the last event sent to the client. */
     public cursor: number,
   ) {}
 }
 
-/** When a channel was made. */
+/** When a channel was created. */
 export interface ChannelOrigin {
   /** Wall time in milliseconds since 1970. */
   readonly at: number
-  /** Grows with each channel: events of several channels come in the order of their creation. */
+  /** Grows with each channel. Events in several channels are announced in the order of channel creation. */
   readonly ordinal: number
-  /** Events up to this number may have been forgotten before. */
+  /** Events up to this number may have been lost before. */
   readonly lostThrough: number
 }
 
 export class Channel {
   readonly uuid = crypto.randomUUID()
-  /** Connections of each user, by number. */
+  /** The number of connections of each user. */
   readonly members = new Map<UserName, { readonly user: User; count: number }>()
   connections = 0
   /** Wall time in milliseconds since 1970. */
@@ -147,7 +147,7 @@ export class Channel {
     this.lastActive = made.at
   }
 
-  /** True if this is the user's first connection in the channel. */
+  /** Returns true if this is the user's first connection in the channel. */
   add(user: User): boolean {
     this.connections++
     const member = this.members.get(user.name)
@@ -156,7 +156,7 @@ export class Channel {
     return member === undefined
   }
 
-  /** True if it was the user's last connection in the channel. */
+  /** Returns true if it was the user's last connection in the channel. */
   remove(user: User): boolean {
     this.connections--
     const member = this.members.get(user.name)

@@ -2,15 +2,15 @@ import type { EventType } from '../../protocol/events.ts'
 import type { StoredEvent } from '../store.ts'
 
 /**
- * The last events of a topic, oldest first, for connections that return.
+ * The last events of a topic, oldest first, for clients that reconnect.
  *
- * Knows how far back it reaches: `lostThrough` is the number of the newest event that it no longer has (or never had).
+ * `lostThrough` shows how far back it reaches: the number of the newest event that it no longer has, or never had.
  */
 export class ReplayBuffer {
   #events: StoredEvent[] = NONE
   #lostThrough: number
 
-  /** `lostThrough`: events up to this number may have been forgotten before the ring was made. */
+  /** `lostThrough`: events up to this number may have been lost before the buffer was created. */
   constructor(lostThrough: number) {
     this.#lostThrough = lostThrough
   }
@@ -30,25 +30,25 @@ export class ReplayBuffer {
     while (this.#events.length > capacity) this.skip(this.#events.shift()?.n ?? 0)
   }
 
-  /** An event that is not kept. */
+  /** Notes an event that is not kept. */
   skip(n: number): void {
     this.#lostThrough = Math.max(this.#lostThrough, n)
   }
 
-  /** Puts another event in the place of the first message with this uuid. */
+  /** Replaces the first message with this uuid. */
   replaceMessage(uuid: string, change: (event: StoredEvent) => StoredEvent): void {
     const index = this.#indexOfMessage(uuid)
     const event = this.#events[index]
     if (event) this.#events[index] = change(event)
   }
 
-  /** Takes out the first message with this uuid. What was taken out on purpose is not lost. */
+  /** Removes the first message with this uuid. A deleted message does not count as lost. */
   removeMessage(uuid: string): void {
     const index = this.#indexOfMessage(uuid)
     if (index >= 0) this.#events.splice(index, 1)
   }
 
-  /** The first message with this uuid; if there is none, the newest edit or delete of one. */
+  /** Returns the first message with this uuid, or else the newest edit or delete of one. */
   about(uuid: string): StoredEvent | undefined {
     const changes = new Set<EventType>(['message:edit', 'message:delete'])
     return (
@@ -61,12 +61,12 @@ export class ReplayBuffer {
     return this.#events.findIndex(({ body }) => body.uuid === uuid && body.type === 'message')
   }
 
-  /** Events with a number above `n`. */
+  /** Returns the events with a number above `n`. */
   after(n: number): readonly StoredEvent[] {
     if (this.newest <= n) return []
     return this.#events.slice(this.#events.findIndex((event) => event.n > n))
   }
 }
 
-/** Shared by all rings that hold nothing: most users never get a private message. */
+/** Shared by all empty buffers: most users never get a private message. */
 const NONE: StoredEvent[] = []

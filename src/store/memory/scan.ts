@@ -1,8 +1,8 @@
 const PART_SIZE = 1000
 
 /**
- * Summaries of what is held, part by part. The iterator of a `Map` goes on after changes: what is added is met, what is
- * deleted is not, and the rest is met once.
+ * Yields summaries of records, part by part. An iterator of a `Map` tolerates changes: it visits entries added
+ * meanwhile, skips deleted ones, and visits all others once.
  */
 export function* inParts<Summary>(
   held: Iterable<{ summary(): Summary }>,

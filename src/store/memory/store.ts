@@ -17,8 +17,8 @@ type EventListener = Parameters<Contract.Store['onEvent']>[0]
 type CommandListener = Parameters<Contract.Store['onCommand']>[0]
 
 /**
- * Keeps everything in this process. Every call answers at once, and what it announces is heard before it does; but what
- * takes long to announce is heard in the turns of the event loop that follow, and who published it is answered then.
+ * Keeps everything in this process. Calls are synchronous, and announce their events before they return. Announcements
+ * that take long continue in later event-loop turns. Until they are done, `publish` and `missed` return a promise for it.
  */
 export class MemoryStore implements Contract.Store {
   readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
@@ -31,7 +31,7 @@ export class MemoryStore implements Contract.Store {
   constructor(
     clock: Clock,
     options: Contract.StoreLimits,
-    /** What turns of the event loop are measured with. */
+    /** Measures event-loop turns. */
     turns: Pick<Clock, 'now' | 'soon'> = clock,
   ) {
     this.#tables = new Tables(clock, options, this.epoch)
@@ -48,7 +48,7 @@ export class MemoryStore implements Contract.Store {
     this.#onEvent = listener
   }
 
-  /** What this process forgets, everybody forgets with it. */
+  /** Never calls the listener: when this process loses its data, its connections end as well. */
   onGap(): void {}
 
   onCommand(listener: CommandListener): void {
@@ -203,11 +203,11 @@ export class MemoryStore implements Contract.Store {
     const channels = new Set(
       user.connections.flatMap((connection) => [...connection.channels.keys()]),
     )
-    const told = [...channels].filter(({ settings }) => settings.notify_state).sort(byCreation)
-    if (told.length === 0) return
+    const announced = [...channels].filter(({ settings }) => settings.notify_state).sort(byCreation)
+    if (announced.length === 0) return
     const timestamp = isoTimestamp(this.#tables.clock.wallTime())
-    const tell = userStateChange({ user: user.name, state: user.publicState, changed })
-    this.#publishing.add(told.map(({ name }) => tell({ channel: name, timestamp })))
+    const eventIn = userStateChange({ user: user.name, state: user.publicState, changed })
+    this.#publishing.add(announced.map(({ name }) => eventIn({ channel: name, timestamp })))
   }
 
   stop(): void {

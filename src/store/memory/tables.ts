@@ -8,7 +8,7 @@ import type { StoreLimits } from '../store.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})
 
-/** Everything the memory store knows, and how it comes and goes. */
+/** All records of the memory store. Creates and removes them. */
 export class Tables {
   readonly users = new Map<UserName, User>()
   readonly channels = new Map<ChannelName, Channel>()
@@ -51,7 +51,7 @@ export class Tables {
     this.expiry.userChanged(user)
   }
 
-  /** The channel, made with these settings if it is not known. */
+  /** Returns the channel. Creates it with these settings if it is unknown. */
   channel(name: ChannelName, settings: ChannelSettings = DEFAULT_SETTINGS): Channel {
     const known = this.channels.get(name)
     if (known) return known
@@ -65,7 +65,7 @@ export class Tables {
     return channel
   }
 
-  /** Forgets users and channels that were idle for long enough; answers the connections that are due. */
+  /** Removes users and channels that were idle for too long. Returns the connections that are due. */
   sweep(): ConnId[] {
     const due = this.expiry.due()
     for (const user of due.users) {
