@@ -18,7 +18,8 @@ type CommandListener = Parameters<Contract.Store['onCommand']>[0]
 
 /**
  * Keeps everything in this process. Calls are synchronous, and announce their events before they return. Announcements
- * that take long continue in later event-loop turns. Until they are done, `publish` and `missed` return a promise for it.
+ * that take long continue in later event-loop turns. Until they are done, `publish` and `missed` return a promise for
+ * it.
  */
 export class MemoryStore implements Contract.Store {
   readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
