@@ -1,10 +1,10 @@
-/** What every memory of the sessions of the admin pages promises. */
+/** The guarantees of every `AdminSessionStore`. */
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../helpers/clock.ts'
 import type { AdminSessionLimits, AdminSessionStore } from '../../src/store/admin-sessions.ts'
 import type { Awaitable } from '../../src/store/store.ts'
 
-/** Makes a memory that nobody has used. */
+/** Creates an empty store of sessions. */
 export type OpenAdminSessions = (
   clock: ManualClock,
   limits: AdminSessionLimits,

@@ -18,7 +18,7 @@ async function headOf(store: Store): Promise<number> {
   return (await store.missed([])).head
 }
 
-/** Gives the store's stream of events a few numbers. */
+/** Publishes a few events, so that the store's event numbers do not start at 0. */
 async function saySomething(store: Store): Promise<void> {
   await store.configure(settingsMap({ elsewhere: {} }))
   await store.publish([message('elsewhere'), message('elsewhere')])

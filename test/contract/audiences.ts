@@ -19,7 +19,7 @@ const ROOM = channelTopic(channelName('room'))
 const UUID = uuidOf(7)
 const KEPT = { store_history: true }
 
-/** Publishes them one after the other; whom the last one was for, as it was announced and as it is kept. */
+/** Publishes events one after the other. Returns the audience of the last one, as announced and as stored. */
 async function audienceOfLast(
   openBench: OpenBench,
   publications: readonly Publication[],
@@ -41,7 +41,7 @@ const say = (wishes: EventWishes = {}) => message('room', { uuid: UUID, ...wishe
 const change = (wishes: EventWishes = {}) => edit('room', { uuid: UUID, text: 'last', ...wishes })
 const take = (wishes: EventWishes = {}) =>
   retraction('room', { uuid: UUID, text: 'last', ...wishes })
-/** As many as the frames hold. */
+/** As many messages as the frames hold. */
 const noise = Array.from({ length: 5 }, (_, index) =>
   message('room', { uuid: uuidOf(100 + index) }),
 )

@@ -3,7 +3,7 @@ import { ManualClock } from '../helpers/clock.ts'
 import { Heard } from './fixtures.ts'
 import type { Awaitable, Store } from '../../src/store/store.ts'
 
-/** The limits that a store under test has to be opened with. */
+/** The limits of a store under test. */
 export const CONTRACT_OPTIONS = {
   channelFrames: 5,
   userFrames: 3,
@@ -14,10 +14,10 @@ export const CONTRACT_OPTIONS = {
   maxRemovals: 10,
 } as const
 
-/** Makes a store that nobody has used, with `CONTRACT_OPTIONS`, and with this clock for its deadlines. */
+/** Creates an empty store with `CONTRACT_OPTIONS`. Its deadlines follow this clock. */
 export type OpenStore = (clock: ManualClock) => Awaitable<Store>
 
-/** A store that knows nothing yet, and what is needed to look at it. */
+/** An empty store, and what is needed to observe it. */
 export interface Bench {
   readonly store: Store
   readonly clock: ManualClock
@@ -25,7 +25,7 @@ export interface Bench {
 }
 export type OpenBench = () => Promise<Bench>
 
-/** The store is stopped when the test ends. */
+/** Stops the store when the test ends. */
 export const benchOf =
   (open: OpenStore): OpenBench =>
   async () => {

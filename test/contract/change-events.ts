@@ -20,7 +20,7 @@ const NO_SETTINGS = settingsMap({})
 const WALL_TIME = '2030-01-01T00:00:00.000000'
 const END = 'the end of the tests'
 
-/** What is told in these channels from now on. The function that is answered waits for all of it, once. */
+/** Records events in these channels from now on. Call the returned function once to wait for all of them. */
 async function listenIn({ store, heard }: Bench, ...channels: string[]) {
   for (const name of [...channelNames(...channels), ...channelNames(END)])
     await store.listen(channelTopic(name))

@@ -13,7 +13,7 @@ import {
 import type { Publication, Store } from '../../src/store/store.ts'
 import type { OpenBench } from './bench.ts'
 
-/** Two connections of ann and one of bob in `room`, cem elsewhere. */
+/** ann with two connections and bob with one in `room`, cem elsewhere. */
 async function gather(store: Store): Promise<void> {
   await connect(store, 'ann', { id: 1, channels: ['room'] })
   await connect(store, 'ann', { id: 2, channels: ['room'] })

@@ -1,4 +1,4 @@
-/** What the tests of stores, and of the rules on top of them, are made of. */
+/** Fixtures for tests of stores and of the core. */
 import { ChannelSettings } from '../../src/protocol/requests.ts'
 import type { ChannelName, ConnId, UserName } from '../../src/protocol/ids.ts'
 import type {
@@ -59,17 +59,17 @@ export function connectFacts(user: string, wishes: ConnectWishes = {}): ConnectF
   }
 }
 
-/** All channels, as far as is asked for. */
+/** All channels, with the requested parts. */
 export const allChannels = async (
   store: Store,
   include: { readonly users: boolean; readonly history: boolean },
 ): Promise<readonly ChannelRecord[]> => store.channels(await store.channelNames(), include)
 
-/** Everybody who has a connection, with the connections. */
+/** All users with a connection, with their connections. */
 export const connectedUsers = async (store: Store): Promise<readonly UserRecord[]> =>
   store.users(await store.connectedUserNames(), { connections: true })
 
-/** Connects, and insists on it. */
+/** Connects. Throws if the store refuses. */
 export async function connect(
   store: Store,
   user: string,
@@ -146,7 +146,7 @@ export const retraction = (channel: string, wishes: EventWishes = {}): Publicati
   delivery: deliveryOf(wishes),
 })
 
-/** Something that clients are told but that is not a message. */
+/** An event that is not a message. */
 export const notice = (channel: string, wishes: EventWishes = {}): Publication => ({
   body: bodyOf('presence', channel, wishes),
   delivery: deliveryOf(wishes),
@@ -159,7 +159,7 @@ export const privately = (users: readonly string[], publication: Publication): P
   users: userNames(...users),
 })
 
-/** An event as a store hands it out. */
+/** An event as a store returns it. */
 export function storedEvent(
   n: number,
   { body, delivery }: Publication = message('room'),
@@ -174,7 +174,7 @@ export const textOf = ({ body }: Pick<StoredEvent, 'body'>): unknown =>
 export const textsOf = (events: readonly Pick<StoredEvent, 'body'>[]): unknown[] =>
   events.map(textOf)
 
-/** Waits for what comes from elsewhere, at most half a minute. */
+/** Waits for an asynchronous effect, at most 30 seconds. */
 export async function until(check: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + 30_000
   while (!check()) {
@@ -183,7 +183,7 @@ export async function until(check: () => boolean, what: string): Promise<void> {
   }
 }
 
-/** What a store announces, in the order in which it does. */
+/** The events that a store announces, in order. */
 export class Heard {
   readonly announced: { readonly event: StoredEvent; readonly topics: readonly Topic[] }[] = []
   readonly commands: Command[] = []
@@ -197,7 +197,7 @@ export class Heard {
     return textsOf(this.announced.map(({ event }) => event))
   }
 
-  /** Everything that came before the event with this text, which has to be the last one published. */
+  /** Returns all events before the one with this text, which must be the last one published. */
   async upTo(text: string): Promise<typeof this.announced> {
     await until(() => this.texts.includes(text), `the announcement of "${text}"`)
     return this.announced.slice(0, this.texts.indexOf(text))

@@ -27,7 +27,7 @@ const OTHER = channelTopic(channelName('other'))
 const ANN = userTopic(userName('ann'))
 const BOB = userTopic(userName('bob'))
 
-/** Publishes so many messages in `room`; answers their numbers. */
+/** Publishes `count` messages in `room`. Returns their numbers. */
 async function say(store: Store, ...said: string[]): Promise<number[]> {
   const { head } = await store.missed([])
   await store.publish(said.map((text, index) => message('room', { text, uuid: uuidOf(index) })))
@@ -45,7 +45,7 @@ async function openRoom(openBench: OpenBench): Promise<Bench> {
   return bench
 }
 
-/** Ends everyone's connection and waits until channels and users are forgotten. */
+/** Ends all connections and waits until channels and users are removed. */
 async function forgetEverything({ store, clock }: Bench): Promise<void> {
   for (const { connections } of await connectedUsers(store))
     for (const connId of connections ?? []) await store.drop(connId)

@@ -1,4 +1,4 @@
-/** What every memory of answers promises. */
+/** The guarantees of every `IdempotencyCache`. */
 import { describe, expect, it } from 'vitest'
 import { ANSWER_OVERHEAD_BYTES } from '../../src/store/idempotency-cache.ts'
 import { within } from '../helpers/http.ts'
@@ -12,7 +12,7 @@ import type { Awaitable } from '../../src/store/store.ts'
 
 export const anAnswer = (text = '[]'): CachedAnswer => ({ status: 200, text })
 
-/** The right to answer. Throws if somebody else has it. */
+/** Claims the key. Throws if another request has claimed it. */
 export async function begin(
   answers: IdempotencyCache,
   key: string,
@@ -23,7 +23,7 @@ export async function begin(
   return claim.settle
 }
 
-/** What a repeat is answered. Throws if it is none. */
+/** Returns the answer to a repeat. Throws if the key is new. */
 export function answerIn(claim: Claim): Promise<CachedAnswer | undefined> {
   if (claim.outcome !== 'repeat') throw new Error(`not a repeat, but ${claim.outcome}`)
   return within(claim.answer(), 'the answer to a repeat')
@@ -34,12 +34,12 @@ interface Wishes {
   readonly maxBytes: number
 }
 
-/** Makes a memory that nobody has used. */
+/** Creates an empty cache. */
 export type OpenAnswers = (wishes: Wishes) => Awaitable<IdempotencyCache>
 
 const ROOMY = { windowMs: 10_000, maxBytes: 1_000_000 }
 const TEXT = 'x'.repeat(100)
-/** What is counted for an answer with that text. */
+/** Bytes counted for an answer with this text. */
 const ONE = ANSWER_OVERHEAD_BYTES + TEXT.length
 
 async function remember(answers: IdempotencyCache, key: string, text = TEXT): Promise<void> {

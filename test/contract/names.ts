@@ -18,7 +18,7 @@ import type { OpenBench } from './bench.ts'
 const ALL = { users: true, history: true }
 const HISTORY = { store_history: true }
 
-/** Names that mean something somewhere: to JavaScript, to keys that are made of parts, to line-wise protocols. */
+/** Names with a special meaning to JavaScript, to composed keys, or to line-based protocols. */
 const ODD_NAMES = [
   '__proto__',
   'constructor',

@@ -17,13 +17,13 @@ import type { OpenBench } from './bench.ts'
 const NO_SETTINGS = settingsMap({})
 const ROOM = channelNames('room')
 
-/** The number from which on the connection may catch up in the channel. */
+/** The event number after which the connection may catch up in the channel. */
 async function sinceOf(store: Store, connId: ConnId): Promise<number | undefined> {
   const attachment = await attach(store, connId)
   return attachment?.channels.find(({ name }) => name === channelName('room'))?.since
 }
 
-/** Something is said in the channel; answers the number of that. */
+/** Publishes a message in the channel. Returns its number. */
 async function say(store: Store, count = 1): Promise<number> {
   await store.publish(Array.from({ length: count }, () => message('room')))
   return (await store.missed([])).head

@@ -1,7 +1,7 @@
 /**
- * The meaning of the `Store` interface: what every implementation has to do, whatever it keeps things in.
+ * The contract of the `Store` interface, for every implementation.
  *
- * Looks only through the interface, awaits every answer, and waits for announcements: a store may be a network away.
+ * The tests use only the interface, await every answer, and wait for announcements: the store may be on a network.
  */
 import { describe } from 'vitest'
 import { announcements } from './announcements.ts'

@@ -13,7 +13,7 @@ import {
 } from './fixtures.ts'
 import type { Bench, OpenBench } from './bench.ts'
 
-/** How late a deadline may be noticed. */
+/** The maximum delay of a deadline. */
 const LATE_MS = 300
 const WAIT_MS = 15_000
 const NO_SETTINGS = settingsMap({})
@@ -24,13 +24,13 @@ async function hasRoom({ store }: Bench): Promise<boolean> {
 
 const hasAnn = ({ store }: Bench) => store.hasUser(userName('ann'))
 
-/** Turns the clock, then sweeps; answers the connections that are due. */
+/** Advances the clock and sweeps. Returns the connections that are due. */
 async function dueAfter({ store, clock }: Bench, ms: number): Promise<readonly string[]> {
   await clock.advance(ms)
   return store.sweep()
 }
 
-/** Insists that `check` holds until so many milliseconds from now, and soon after that no more. */
+/** Expects `check` to hold until `ms` milliseconds from now, and to fail soon after. */
 async function lasts(bench: Bench, ms: number, check: (bench: Bench) => unknown): Promise<void> {
   await dueAfter(bench, ms - 1)
   expect(await check(bench)).toBe(true)
@@ -38,7 +38,7 @@ async function lasts(bench: Bench, ms: number, check: (bench: Bench) => unknown)
   expect(await check(bench)).toBe(false)
 }
 
-/** Who was told of what is due, and died over it, is told again after that. */
+/** How long the store waits before it returns a due connection again that was not dropped. */
 const AGAIN_MS = 10_000
 
 export function sweeping(openBench: OpenBench): void {

@@ -21,7 +21,7 @@ async function setState(store: Store, state: State, publicKeys?: readonly string
   return change
 }
 
-/** A state whose JSON has so many bytes. */
+/** A state whose JSON has this number of bytes. */
 const stateOf = (bytes: number): State => ({ k: 'x'.repeat(bytes - '{"k":""}'.length) })
 
 export function users(openBench: OpenBench): void {

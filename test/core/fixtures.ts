@@ -1,4 +1,4 @@
-/** A hub on a memory store and a clock that is turned by hand, with clients that write down what they get. */
+/** A hub on a memory store with a manual clock, and clients that record their events. */
 import { expect } from 'vitest'
 import { OutgoingEvent } from '../../src/core/delivery/outgoing-event.ts'
 import { Hub } from '../../src/core/hub.ts'
@@ -41,9 +41,9 @@ export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
   maybeYield: neverYield,
 }
 
-/** A store that may be told to keep an answer to itself for a while: what it was asked for is done all the same. */
+/** A store that can delay its answers. The calls take effect at once all the same. */
 export type Held<Kept extends Store> = Kept & {
-  /** The next answers of this method wait until what is returned is called. */
+  /** The next answers of this method wait until the returned function is called. */
   hold(method: keyof Store): () => void
 }
 
@@ -72,7 +72,7 @@ export function heldStore<Kept extends Store>(store: Kept): Held<Kept> {
   }) as Held<Kept>
 }
 
-/** A promise that is kept by hand. */
+/** A promise that is resolved manually. */
 export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: () => void = () => {}
   const promise = new Promise<void>((keep) => (resolve = keep))
@@ -81,7 +81,7 @@ export function deferred(): { readonly promise: Promise<void>; readonly resolve:
 
 type ConnectWishes = Omit<Partial<z.input<typeof ConnectRequest>>, 'username' | 'channels'>
 
-/** One server with what it needs. */
+/** One hub with its dependencies. */
 export class ScriptRunner {
   readonly clock = new ManualClock()
   readonly store: Held<MemoryStore>
@@ -99,14 +99,14 @@ export class ScriptRunner {
     this.hub.start()
   }
 
-  /** Connects a user; answers the id. */
+  /** Connects a user. Returns the connection id. */
   async connect(user: string, channels: string[] = [], wishes: ConnectWishes = {}) {
     const conn_id = connIdOf(++this.#connections)
     const request = ConnectRequest.parse({ conn_id, ...wishes, username: user, channels })
     return (await this.hub.connect(request)).conn_id
   }
 
-  /** Connects a user and opens a stream. What that brought along is taken away. */
+  /** Connects a user and opens a stream. Discards the events of that. */
   async enter(user: string, channels: string[] = [], wishes: ConnectWishes = {}): Promise<Client> {
     const client = new Client(this, await this.connect(user, channels, wishes))
     await client.open()
@@ -125,14 +125,14 @@ export class ScriptRunner {
     await this.hub.postMessages(MessagesRequest.parse(messages))
   }
 
-  /** Says it, and lets it be delivered. */
+  /** Posts a message, and ends the turn so that it is delivered. */
   async saySoon(channel: string | null, texts: string | string[], more?: object): Promise<void> {
     await this.say(channel, texts, more)
     await this.clock.endTurn()
   }
 }
 
-/** What a browser would have: one connection, and the sink that is open for it. */
+/** The state of a browser: one connection and its open sink. */
 export class Client {
   sink = new ArraySink()
   connection: LiveConnection | undefined
@@ -143,7 +143,7 @@ export class Client {
     readonly connId: ConnId,
   ) {}
 
-  /** Opens a sink, without insisting that it is attached. */
+  /** Opens a sink that may not get attached. */
   async attempt(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<AttachResult> {
     this.sink = new ArraySink(kind)
     this.#sinks.push(this.sink)
@@ -159,20 +159,20 @@ export class Client {
     return this.sink
   }
 
-  /** The sink ends, in this way. */
+  /** Ends the sink in this way. */
   async lose(ending: Ending, sink = this.sink): Promise<void> {
     if (!this.connection) throw new Error('was never open')
     this.at.hub.sessions.lost(this.connection, sink, ending)
     await this.at.clock.endTurn()
   }
 
-  /** What came since the last call, in short. */
+  /** Returns the events since the last call, in short form. */
   heard(): string[] {
     return this.sink.take().map(inShort)
   }
 }
 
-/** An event in a word or two: the text of a message, else type and what is told. */
+/** An event in short: the text of a message, otherwise the type and details. */
 export function inShort(event: Event): string {
   const late = 'catchup' in event && event.catchup ? ' (late)' : ''
   switch (event.type) {
@@ -189,6 +189,6 @@ export function inShort(event: Event): string {
   }
 }
 
-/** An event on its way to clients. */
+/** An outgoing event. */
 export const outgoing = (n: number, body: object = { n }): OutgoingEvent =>
   new OutgoingEvent(n, `epoch-${n}`, body as OutgoingEvent['body'])

@@ -15,7 +15,7 @@ import { channelNames, connIdOf, settingsOf, userName, uuidOf } from '../contrac
 import { atOnce } from '../helpers/long.ts'
 import { Client, HUB_OPTIONS, ScriptRunner } from './fixtures.ts'
 
-/** The complaints that a call is refused with. */
+/** Returns the complaints that a call rejects with. */
 async function refusalOf(call: Promise<unknown>): Promise<unknown> {
   const error: unknown = await call.then(
     () => undefined,

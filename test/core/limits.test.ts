@@ -17,7 +17,7 @@ const LIMITS = {
   maxStateBytes: 100,
 }
 
-/** The complaints that a check throws, undefined if it is content. */
+/** Returns the complaints that a check throws, or undefined if it passes. */
 function complaintsOf(check: () => void): unknown {
   try {
     check()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { byCodePoint } from '../../src/lib/code-points.ts'
 
-/** What Python's `sorted` does, spelled out. */
+/** The comparison of Python's `sorted`. */
 function asPython(one: string, other: string): number {
   const [a, b] = [one, other].map((text) => [...text].map((char) => char.codePointAt(0) ?? 0))
   for (const [index, point] of (a ?? []).entries()) {

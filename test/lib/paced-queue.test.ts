@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { PacedQueue } from '../../src/lib/paced-queue.ts'
 
-/** Time passes when it is told to; turns are ended one by one. */
+/** A manual clock. Turns end one by one. */
 class Clock {
   time = 0
   #soon: (() => void)[] = []

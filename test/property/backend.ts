@@ -1,4 +1,4 @@
-/** What a backend asks for, on the driver and on the model; each answer is compared. */
+/** Sends a backend's requests to the driver and to the model, and compares each answer. */
 import { expect } from 'vitest'
 import { expectedInfo, shownInfo } from './expected-info.ts'
 import { writtenOut } from './operations.ts'
@@ -45,7 +45,7 @@ export class Backend {
     const connection = this.model.connections.get(request.conn_id)
     expect(answer === undefined).toBe(connection === undefined)
     if (!answer || !connection) return
-    const left = this.model.takeOut(connection, request.channels)
+    const left = this.model.remove(connection, request.channels)
     this.clients.forgetPresence(request.conn_id, left)
     expect(answer.unsubscribed_from).toEqual([...left].sort())
     this.#compareMembership(answer, connection, request)

@@ -1,4 +1,4 @@
-/** The clients that have a connection open, on the driver and on the model. */
+/** The clients of the driver and of the model that have a connection open. */
 import { expect } from 'vitest'
 import { compareEvents, hasAll, isCurrent } from './listening.ts'
 import { detach, flush, open } from './model-sessions.ts'
@@ -9,13 +9,13 @@ import type { Listening } from './listening.ts'
 import type { Listener, Model, ModelConnection } from './model.ts'
 import type { CursorChoice, OperationNamed } from './operations.ts'
 
-/** Silence is noticed at a heartbeat, of which there is one every 5 s, up to a fifth late. */
+/** Silence is noticed at a heartbeat. Heartbeats are 5 s apart and up to a fifth of that late. */
 const SILENCE_NOTICED_WITHIN_MS = 7_000
 
 export class Clients {
   #listening: Listening[] = []
   readonly #transcripts = new Map<ModelConnection, Transcript>()
-  /** Connections that may end: their client left, or somebody asked for it. */
+  /** Connections that may end: their client left, or a request ends them. */
   readonly #endable = new Set<string>()
   readonly #silentSince = new WeakMap<Client, number>()
 
@@ -39,7 +39,7 @@ export class Clients {
     this.#listening = this.#listening.filter((listening) => this.#isOpen(listening))
   }
 
-  /** Somebody asks for the connection's end. */
+  /** A request ends the connection. */
   mayEnd(connId: string): void {
     this.#endable.add(connId)
   }
@@ -66,7 +66,7 @@ export class Clients {
     flush(model)
     model.now = driver.now
     detach(model, connection, model.options.gcConnsMs)
-    // On to the next whole second, so that nothing falls due while a poll is being answered.
+    // Advances to the next whole second, so that no deadline passes while a poll is being answered.
     await driver.advance(1_000 - (driver.now % 1_000))
   }
 
@@ -109,7 +109,7 @@ export class Clients {
     this.#silentSince.set(listening.client, this.driver.now)
   }
 
-  /** What happened by itself. The notice of a client's leaving comes this way, too. */
+  /** Applies a notice of the driver, including that of a client that left. */
   note(notice: Notice): void {
     const { model } = this
     flush(model)
@@ -123,14 +123,14 @@ export class Clients {
     detach(model, listening.connection, model.options.resumeWindowMs)
   }
 
-  /** The connection came or went, and does not know who is there. */
+  /** The connection joined or left the channels, so its events no longer show who is in them. */
   forgetPresence(connId: string, channels: readonly string[]): void {
     const connection = this.model.connections.get(connId)
     const transcript = connection && this.#transcripts.get(connection)
     for (const name of channels) transcript?.forgetPresence(name)
   }
 
-  /** Settings changed: who was there before is not known from what was told. */
+  /** The channel's settings changed, so earlier events no longer show who is in it. */
   forgetPresenceIn(channel: string): void {
     for (const transcript of this.#transcripts.values()) transcript.forgetPresence(channel)
   }
@@ -165,7 +165,7 @@ export class Clients {
     }
   }
 
-  /** Whoever listens and has nothing waiting knows who is there, as far as it was told. */
+  /** The last presence events of a client without pending events must match the members of the channel. */
   #checkPresence(): void {
     for (const { listener, connection, transcript } of this.#listening.filter(isCurrent)) {
       if (listener && listener.pending.length > 0) continue
@@ -203,7 +203,7 @@ export class Clients {
     this.#listening = this.#listening.filter((other) => other !== listening)
   }
 
-  /** What the poll was given is given to the next sink: it never arrived. */
+  /** The poll's answer never arrived, so the next sink gets its events. */
   #giveUp(listener: Listener): void {
     const listening = this.#listening.find((other) => other.listener === listener)
     if (!listening) return

@@ -1,11 +1,11 @@
-/** Two ways to play operations: on a hub alone, and over HTTP and WebSocket. */
+/** Two ways to run operations: on a hub alone, and over HTTP and WebSocket. */
 import type { Hub } from '../../src/core/hub.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { ModelOptions } from './model.ts'
 import type { OperationNamed } from './operations.ts'
 
-/** What happened without an operation that asks for it right then; in the order in which it happened. */
+/** A change that no operation caused directly. Notices are in order of time. */
 export type Notice =
   | { readonly type: 'ended'; readonly connId: string; readonly at: number }
   | { readonly type: 'expelled' | 'abandoned'; readonly client: Client; readonly at: number }
@@ -14,13 +14,13 @@ export type Notice =
 export interface Client {
   readonly connId: string
   readonly kind: 'stream' | 'poll'
-  /** All that arrived, oldest first. */
+  /** All received events, oldest first. */
   readonly events: readonly Event[]
-  /** By the server. */
+  /** Closed by the server. */
   readonly isClosed: boolean
 }
 
-/** What a request was answered; undefined: it was refused. */
+/** The answer to a request; undefined if it was refused. */
 type Answer<Of> = Promise<Of | undefined>
 type RequestOf<
   Name extends 'connect' | 'subscribe' | 'configure' | 'state' | 'post' | 'edit' | 'remove',
@@ -47,11 +47,11 @@ export type Posted = readonly { readonly uuid?: string | undefined; readonly edi
 
 export interface Driver {
   readonly hub: Pick<Hub, 'openConnections' | 'adminOverview' | 'hasUser' | 'hasConnection'>
-  /** Empty as long as no event told it. */
+  /** Empty until the first event shows it. */
   readonly epoch: string
   readonly options: ModelOptions & { readonly maxOutboxBytes: number }
   readonly now: number
-  /** Takes out what happened since the last call. */
+  /** Returns and removes the notices since the last call. */
   notices(): Notice[]
 
   connect(request: RequestOf<'connect'>): Answer<ConnectAnswer>
@@ -65,7 +65,7 @@ export interface Driver {
   disconnect(connId: string): Promise<boolean>
   info(): Promise<ChannelsInfo>
 
-  /** Undefined: refused. A poll may have been answered already when this resolves. */
+  /** Resolves with undefined if refused. A poll may already be answered then. */
   open(
     connId: string,
     kind: Client['kind'],
@@ -78,7 +78,7 @@ export interface Driver {
   fallSilent(client: Client): void
 
   advance(ms: number): Promise<void>
-  /** Until everything has been delivered; `isDone` says whether what is expected has come. */
+  /** Resolves when everything is delivered. `isDone` returns whether all expected events have arrived. */
   settle(isDone: () => boolean): Promise<void>
   stop(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** What answers should say about channels, and what they say, in one form that can be compared. */
+/** The expected and the actual description of channels, in one comparable form. */
 import { allows } from './model-log.ts'
 import type { ChannelsInfo, HistoryItem } from '../../src/protocol/responses.ts'
 import type { Model } from './model.ts'

@@ -28,9 +28,9 @@ const LIMITS = {
   heartbeatIntervalMs: 5_000,
 }
 
-/** A sink that behaves as the real ones do, and tells what was done to it. */
+/** A sink that behaves like the real ones, and reports when the server ends it. */
 class ClientSink extends ArraySink implements Client {
-  /** By the clock's time, what the server did. */
+  /** Called when the server expels or abandons the client. */
   readonly onTurn: (type: 'expelled' | 'abandoned', sink: ClientSink) => void
   connection: LiveConnection | undefined
   isSilent = false
@@ -77,20 +77,20 @@ class ClientSink extends ArraySink implements Client {
   }
 }
 
-/** What a hub stands on: its store has the limits of `storeLimits`. */
-export interface Ground {
+/** The dependencies of a hub. The store has the limits of `storeLimits`. */
+export interface HubDriverDeps {
   readonly clock: ManualClock
   readonly store: Store
 }
 
 export const storeLimits = (options: HubDriverOptions): StoreLimits => ({ ...LIMITS, ...options })
 
-function inMemory(options: HubDriverOptions): Ground {
+function inMemory(options: HubDriverOptions): HubDriverDeps {
   const clock = new ManualClock()
   return { clock, store: new MemoryStore(clock, storeLimits(options)) }
 }
 
-/** A hub with a clock that is turned by hand; over a memory store, unless it is given another one. */
+/** A hub with a manual clock, on a memory store by default. */
 export class HubDriver implements Driver {
   readonly clock: ManualClock
   readonly hub: Hub
@@ -100,7 +100,7 @@ export class HubDriver implements Driver {
 
   constructor(
     readonly options: HubDriverOptions,
-    { clock, store }: Ground = inMemory(options),
+    { clock, store }: HubDriverDeps = inMemory(options),
   ) {
     this.clock = clock
     const onFault = (error: unknown) => this.#faults.push(error)
@@ -192,7 +192,7 @@ export class HubDriver implements Driver {
   }
 }
 
-/** Every connection that ends, for whatever reason, is dropped. */
+/** Reports ended connections: whatever the reason, the store drops them. */
 export function noticeEndings(hub: Hub, onEnd: (connId: string) => void): void {
   const store = hub['store']
   const drop = store.drop.bind(store)

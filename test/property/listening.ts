@@ -1,4 +1,4 @@
-/** One client: what it has, compared with what it should have. */
+/** Compares the events of one client with the expected ones. */
 import { expect } from 'vitest'
 import { numberOf } from './transcript.ts'
 import type { Event } from '../../src/protocol/events.ts'
@@ -6,14 +6,14 @@ import type { Client } from './driver.ts'
 import type { Expected, Listener, ModelConnection } from './model.ts'
 import type { Transcript } from './transcript.ts'
 
-/** A client with what it should have, and who it listens for. */
+/** A client, its expected events and its connection. */
 export interface Listening {
   readonly client: Client
-  /** Undefined: a poll beside a stream, which gets nothing. */
+  /** Undefined for a poll while a stream is open, which gets nothing. */
   readonly listener: Listener | undefined
   readonly connection: ModelConnection
   readonly transcript: Transcript
-  /** Events that were looked at. */
+  /** The number of events compared. */
   seen: number
 }
 

@@ -9,10 +9,10 @@ import { World } from './world.ts'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Sinks, connections and payloads by what they were, held so that they can be collected. */
+/** Weak references to sinks, connections and payloads, with their kind. */
 type Watched = [what: string, ref: WeakRef<object>][]
 
-/** A driver that remembers what it hands to the hub, without keeping it. */
+/** A driver that watches the objects it passes to the hub, without keeping them alive. */
 function watchedDriver(watched: Watched, options: HubDriver['options']): HubDriver {
   const driver = new HubDriver(options)
   const watch = (what: string, thing: object) => watched.push([what, new WeakRef(thing)])
@@ -32,7 +32,7 @@ function watchedDriver(watched: Watched, options: HubDriver['options']): HubDriv
   return driver
 }
 
-/** What is held for good: one collection may miss what the optimiser or a turn that just ended still refers to. */
+/** Collects garbage repeatedly: once may miss objects that the optimiser or the last turn still refers to. */
 async function stillHeld(watched: Watched): Promise<string[]> {
   let held: string[] = []
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -44,7 +44,7 @@ async function stillHeld(watched: Watched): Promise<string[]> {
   return held
 }
 
-/** The tree of batches keeps its newest branch, for all hubs: this one, from now on. */
+/** The batch tree of the process keeps its newest branch. This replaces it by another hub's. */
 async function pushSomethingElse(options: HubDriver['options']): Promise<void> {
   const driver = new HubDriver(options)
   const connId = connIdOf(0)
@@ -74,7 +74,7 @@ describe('the memory of a hub', () => {
   )
 })
 
-/** A function of its own: what it holds is let go. */
+/** A function of its own, so that its variables keep nothing alive. */
 async function playAndGo(driver: HubDriver, sequence: Parameters<World['play']>[0]) {
   const world = new World(driver)
   await world.play(sequence)

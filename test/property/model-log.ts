@@ -1,6 +1,6 @@
-/** What was announced, as a list per topic that forgets nothing: what the frames of a store are compared with. */
+/** A complete list of the events of each topic, to compare with the frames of a store. */
 
-/** Who may have an event. An exclusion wins; an empty `pm` is everyone. */
+/** Who may receive an event. Exclusion overrides `pm`; an empty `pm` means everyone. */
 export interface Filter {
   readonly pm: readonly string[]
   readonly exclude: readonly string[]
@@ -9,22 +9,22 @@ export interface Filter {
 export const allows = ({ pm, exclude }: Filter, user: string): boolean =>
   !exclude.includes(user) && (pm.length === 0 || pm.includes(user))
 
-/** An event as a client should see it: keys that are undefined should not be there, other keys are not looked at. */
+/** An event as a client should see it. Undefined keys must be absent; keys that are not listed are not compared. */
 export type View = Readonly<Record<string, unknown>>
 
 export interface Entry {
   readonly n: number
   readonly filter: Filter
   view: View
-  /** `lost`: no longer kept for who returns. `deleted`: taken out on purpose. */
+  /** `lost`: no longer kept for clients that reconnect. `deleted`: removed by a delete. */
   fate: 'kept' | 'lost' | 'deleted'
 }
 
 export interface Missed {
   readonly entries: readonly Entry[]
-  /** Something that the user may see is not there any more. */
+  /** An event that the user may see is lost. */
   readonly isGap: boolean
-  /** Something is not there any more, or may not be. */
+  /** An event is lost, or may be. */
   readonly mayBeGap: boolean
 }
 
@@ -34,7 +34,7 @@ export class ModelLog {
   readonly #entries = new Map<string, Entry[]>()
   readonly #unknownThrough = new Map<string, number>()
 
-  /** A channel or user was made. What an older one of that name lost, and what it was, is not known. */
+  /** A channel or user was created. Whether an earlier one with this name lost events is unknown. */
   made(topic: string): void {
     this.#unknownThrough.set(topic, this.#forgottenThrough)
   }
@@ -59,7 +59,7 @@ export class ModelLog {
     if (capacity > 0) for (const entry of kept.slice(0, -capacity)) entry.fate = 'lost'
   }
 
-  /** Of what is kept: the first message with this uuid; if there is none, the newest edit or delete of one. */
+  /** Returns the first kept message with this uuid, or else the newest kept edit or delete of one. */
   about(topic: string, uuid: unknown): Entry | undefined {
     const kept = this.#of(topic).filter(
       ({ fate, view }) => fate === 'kept' && view['uuid'] === uuid,

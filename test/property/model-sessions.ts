@@ -1,13 +1,13 @@
-/** What each sink should be given: live, on coming back, and when one takes over from another. */
+/** The expected events of each sink: live, after a reconnect, and when one sink supersedes another. */
 import type { Expected, Listener, Model, ModelConnection } from './model.ts'
 
-/** A cursor as the client names it. */
+/** A cursor that a client sends. */
 export interface Named {
   readonly n: number
   readonly isForeign: boolean
 }
 
-/** A client opens the connection. Undefined: a poll, while a stream is open. */
+/** A client opens the connection. Returns undefined for a poll while a stream is open. */
 export function open(
   model: Model,
   connection: ModelConnection,
@@ -40,7 +40,7 @@ export function open(
   return listener
 }
 
-/** What was meant for the older sink goes to it. What a poll was not answered, the newer one gets. */
+/** The newer sink gets what the older one has not received: of a poll that was not answered, everything. */
 function supersede(connection: ModelConnection): void {
   const { listener } = connection
   if (!listener) return
@@ -70,7 +70,7 @@ function missedSince(model: Model, connection: ModelConnection, after: number) {
   return { pending, gap: { required, allowed } }
 }
 
-/** The end of a turn: whoever can take it gets what waits. */
+/** Ends a turn: writable sinks get their pending events. */
 export function flush({ connections }: Model): void {
   for (const connection of connections.values()) {
     const { listener } = connection
@@ -82,7 +82,7 @@ export function flush({ connections }: Model): void {
   }
 }
 
-/** The sink is gone, the connection may get another one. `arrived`: false if a poll's answer did not. */
+/** Removes the sink; the connection waits for another one. `arrived`: false if the answer to a poll was lost. */
 export function detach(
   { now }: Model,
   connection: ModelConnection,

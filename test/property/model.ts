@@ -1,4 +1,4 @@
-/** What should be true after each operation, kept in the plainest way: everything is counted when it is asked for. */
+/** A model of the server, as simple as possible: it computes every number on demand. */
 import { ChannelSettings } from '../../src/protocol/requests.ts'
 import { ModelLog, allows, applyEdit } from './model-log.ts'
 import { CHANNELS } from './operations.ts'
@@ -17,19 +17,19 @@ export interface ModelOptions extends ModelTimes {
   readonly userFrames: number
 }
 
-/** What one sink should have been given. */
+/** The expected events of one sink. */
 export interface Listener {
   readonly kind: 'stream' | 'poll'
   readonly received: Expected[]
-  /** Waits for the end of the turn, or for a reader that is slow. */
+  /** Events that wait for the end of the turn, or for a slow consumer. */
   pending: Expected[]
   isWritable: boolean
-  /** Where the connection was before this sink got anything. */
+  /** The connection's cursor before this sink got an event. */
   readonly startedAt: number
-  /** Nothing up to this number is missing once what is pending has arrived. */
+  /** When `pending` has arrived, no event up to this number is missing. */
   readonly caughtUpTo: number
   readonly gap: { readonly required: readonly string[]; readonly allowed: readonly string[] }
-  /** What was missed may have holes, of which those who open for the first time are not told. */
+  /** Missed events may be lost. A client that opens the connection for the first time gets no `gap` for them. */
   readonly isPatchy: boolean
 }
 
@@ -41,7 +41,7 @@ export interface Expected {
 export interface ModelConnection {
   readonly id: string
   readonly user: string
-  /** With the number of the newest event when it joined. */
+  /** With the number of the newest event at the join. */
   readonly channels: Map<string, number>
   cursor: number
   wasOpened: boolean
@@ -65,7 +65,7 @@ interface StoredMessage {
 export interface ModelChannel {
   settings: ChannelSettings
   history: StoredMessage[]
-  /** Of users and connections that were taken out: the number of their next joining, from which on they catch up. */
+  /** For removed users and connections: the event number at their next join, where catching up starts. */
   readonly floors: Map<string, number>
   dueAt: number | undefined
 }
@@ -77,10 +77,10 @@ type Delivered = Pick<
 type ConnectRequest = OperationNamed<'connect'>['request']
 type Configs = ConnectRequest['channel_configs']
 
-/** Of somebody who was taken out and has not joined again. */
-const OUT = Infinity
+/** The floor of a user or connection that was removed and has not joined again. */
+const REMOVED = Infinity
 
-const LIVE_SAYS = ['message', 'presence', 'user_state_change']
+const TYPES_WITH_CATCHUP = ['message', 'presence', 'user_state_change']
 
 export class Model {
   readonly users = new Map<string, ModelUser>()
@@ -93,7 +93,7 @@ export class Model {
 
   constructor(readonly options: ModelOptions) {}
 
-  // --- who is where
+  // --- membership
 
   connect(request: ConnectRequest): ModelConnection {
     const { conn_id: id, username } = request
@@ -125,13 +125,13 @@ export class Model {
     return joined
   }
 
-  /** On purpose: what is announced before the next joining is not for them. */
-  takeOut(connection: ModelConnection, names: readonly string[]): string[] {
+  /** A removal: events before the next join are not delivered. */
+  remove(connection: ModelConnection, names: readonly string[]): string[] {
     const left = this.leave(connection, names)
     for (const name of left) {
       const floors = this.channels.get(name)?.floors
-      if (!this.membersOf(name).includes(connection.user)) floors?.set(connection.user, OUT)
-      else if (!connection.wasOpened) floors?.set(connection.id, OUT)
+      if (!this.membersOf(name).includes(connection.user)) floors?.set(connection.user, REMOVED)
+      else if (!connection.wasOpened) floors?.set(connection.id, REMOVED)
     }
     return left
   }
@@ -139,7 +139,7 @@ export class Model {
   #floorOf(name: string, { user, id }: ModelConnection): number {
     const floors = this.channels.get(name)?.floors ?? new Map<string, number>()
     for (const [who, floor] of floors)
-      if (floor === OUT && (who === user || who === id)) floors.set(who, this.log.head)
+      if (floor === REMOVED && (who === user || who === id)) floors.set(who, this.log.head)
     return Math.max(floors.get(user) ?? 0, floors.get(id) ?? 0)
   }
 
@@ -251,7 +251,7 @@ export class Model {
     this.#announceInChannel(view, filter)
   }
 
-  /** A change that names nobody is for those whom the message was for. */
+  /** An edit or delete without `pm` goes to the audience of its message. */
   #filterOf(name: string, { type, uuid }: View, named: Filter): Filter {
     if (type === 'message' || named.pm.length > 0) return named
     const shown = this.channels.get(name)?.history.find(({ view }) => view['uuid'] === uuid)
@@ -306,7 +306,7 @@ export class Model {
 
   #deliver(audience: readonly ModelConnection[], n: number, view: View): void {
     if (view['type'] === 'message') this.deliveries += audience.length
-    const catchup = LIVE_SAYS.includes(view['type'] as string) ? false : undefined
+    const catchup = TYPES_WITH_CATCHUP.includes(view['type'] as string) ? false : undefined
     for (const { listener } of audience) listener?.pending.push({ n, view: { ...view, catchup } })
   }
 
@@ -348,7 +348,7 @@ export class Model {
   }
 }
 
-/** Sets what differs: a key that is missing is as good as null. */
+/** Sets the keys that differ. A missing key equals null. */
 function change(user: ModelUser, wanted: Readonly<Record<string, unknown>>) {
   const changed = Object.entries(wanted)
     .filter(([key, value]) => (user.state[key] ?? null) !== value)

@@ -1,13 +1,13 @@
-/** What backends and clients may do, in random order. The names are few, so that operations meet. */
+/** Random operations of backends and clients. There are few names, so that operations affect each other. */
 import fc from 'fast-check'
 
-/** Names that break whoever keeps them as keys of a plain object are among them. */
+/** Some names break code that uses them as keys of plain objects. */
 export const USERS = ['ann', 'bob', 'constructor'] as const
 export const CHANNELS = ['a', 'b', '__proto__'] as const
 /** In the state of every user, never among the public keys. */
 export const PRIVATE_MARK = 'PRIVATE'
 
-/** Of connections, by number. */
+/** Numbers of connections. */
 export const SLOTS = [0, 1, 2, 3] as const
 const UUIDS = [1, 2, 3].map((n) => `11111111-1111-4111-8111-00000000000${n}`)
 
@@ -70,11 +70,11 @@ const payload = fc.oneof(
 )
 const uuid = fc.constantFrom(...UUIDS)
 
-/** A long payload is written out only when it is sent, so that counterexamples stay readable. */
+/** Expands a long payload when it is sent, so that counterexamples stay readable. */
 export const writtenOut = <Payload extends { readonly text: string }>(payload: Payload): Payload =>
   payload.text === 'long' ? { ...payload, text: 'long '.repeat(400) } : payload
 
-/** The payload says who may have the message, so that whoever receives it can tell. */
+/** The payload contains its audience, so that a test can check each receiver. */
 const message = fc
   .record({
     ...delivery,
@@ -95,7 +95,7 @@ const edit = fc.record({ ...delivery, uuid, text: payload }).map(({ text, ...res
 
 const list = <Item>(item: fc.Arbitrary<Item>) => fc.array(item, { minLength: 1, maxLength: 4 })
 
-/** Slots mostly belong to one user; sometimes another one asks for the same conn_id. */
+/** A slot mostly belongs to one user; sometimes another user requests the same conn_id. */
 const connect = fc
   .record({
     slot,
@@ -120,7 +120,7 @@ const membership = fc
   .record({ slot, channels, channel_configs: configs, info })
   .map(({ slot, ...rest }) => ({ request: { ...rest, conn_id: connIdOf(slot) } }))
 
-/** Where a client says that it stopped; `back` counts from the newest event. */
+/** The cursor that a client sends. `back` counts from the newest event. */
 export type CursorChoice = 'none' | 'older' | 'foreign' | 'ahead'
 const cursor = fc.oneof(
   { weight: 6, arbitrary: fc.constant<CursorChoice>('none') },
@@ -141,9 +141,9 @@ const DETAILS = {
   remove: fc.record({ request: list(fc.record({ ...delivery, uuid })) }),
   open: fc.record({ slot, cursor, back: fc.nat(20) }),
   poll: fc.record({ slot, cursor, back: fc.nat(20) }),
-  /** A poll is answered; without `arrives` the client is gone before the answer leaves. */
+  /** A poll is answered. Without `arrives`, the client disconnects before the answer leaves. */
   answer: fc.record({ slot, arrives: often }),
-  /** `older`: it is a sink that was superseded, if there is one. */
+  /** `older`: picks a superseded sink if there is one. */
   leave: fc.record({ slot, older: fc.boolean() }),
   breakOff: fc.record({ slot, older: fc.boolean() }),
   stall: fc.record({ slot }),
@@ -182,7 +182,7 @@ const WEIGHTS: Record<Name, number> = {
 
 const FIRST_SINKS = [[], ['poll'], ['open'], ['open'], ['open']] as const
 
-/** Some begin with clients in place: otherwise most of the time nobody is there. */
+/** Some sequences begin with attached clients. Otherwise channels would be empty most of the time. */
 const arrivals = fc
   .subarray([...SLOTS])
   .chain((slots) =>
@@ -199,7 +199,7 @@ const arrivals = fc
   )
   .map((pairs) => pairs.flat())
 
-/** Sequences of operations, those in `without` left out. They shrink by leaving out operations. */
+/** Sequences of operations, except those in `without`. They shrink by removing operations. */
 export function operations(maxLength: number, without: readonly Name[] = []) {
   const choices = (Object.keys(DETAILS) as Name[])
     .filter((name) => !without.includes(name))
@@ -213,7 +213,7 @@ export function operations(maxLength: number, without: readonly Name[] = []) {
   return fc.tuple(arrivals, later).map(([first, rest]) => [...first, ...rest])
 }
 
-/** Settings of a hub: small limits, so that they are met. */
+/** Settings of a hub. Limits are small, so that tests reach them. */
 export const hubOptions = fc.record({
   gcConnsMs: fc.constant(15_000),
   resumeWindowMs: fc.constantFrom(0, 5_000, 15_000),
@@ -224,5 +224,5 @@ export const hubOptions = fc.record({
   maxOutboxBytes: fc.constantFrom(1_500, 5_000, 100_000),
 })
 
-/** How often a property is tried; the variable RUNS has the last word, for a longer search. */
+/** The number of runs of a property. The environment variable RUNS overrides it for a longer search. */
 export const runs = (usual: number): number => Number(process.env['RUNS'] || usual)

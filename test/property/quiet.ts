@@ -1,14 +1,14 @@
-/** For stores across a network: time that stands still until nothing is on its way any more. */
+/** For stores on a network: the clock waits until all calls and announcements have arrived. */
 import { ManualClock } from '../helpers/clock.ts'
 import type { RedisStore } from '../../src/store/redis/store.ts'
 
-/** What stores are asked, and what they announce: waits until all of it has come. */
+/** Waits for all calls and announcements of stores. */
 export class Quiet {
   readonly #stores = new Set<RedisStore>()
   readonly #running = new Set<Promise<unknown>>()
   #calls = 0
 
-  /** The same store, whose calls are waited for from now on, until it is stopped. */
+  /** Returns the same store. Its calls are waited for until it stops. */
   watch(store: RedisStore): RedisStore {
     this.#stores.add(store)
     return new Proxy(store, {
@@ -23,12 +23,12 @@ export class Quiet {
     })
   }
 
-  /** Until no call is running, everything announced has come, and nothing that came led to another call. */
+  /** Resolves when no call is running and all announcements have arrived without causing another call. */
   async come(): Promise<void> {
     for (let before = -1; before !== this.#calls || this.#running.size > 0;) {
       before = this.#calls
       await Promise.allSettled(this.#running)
-      // Its answer comes behind all that was announced before.
+      // Its answer arrives after all earlier announcements.
       await Promise.all([...this.#stores].map((store) => store.missed([])))
     }
   }
@@ -43,7 +43,7 @@ export class Quiet {
   }
 }
 
-/** Turned by hand; a turn ends when the stores are quiet, too. */
+/** A manual clock. A turn ends when the stores are quiet as well. */
 export class QuietClock extends ManualClock {
   readonly quiet = new Quiet()
   #isAsked = false

@@ -1,4 +1,4 @@
-/** Requests that overtake each other, on a store that answers late, as one across a network does. */
+/** Concurrent requests on a store with delayed answers, like a store on a network. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Hub } from '../../src/core/hub.ts'
@@ -16,7 +16,7 @@ import type { Store } from '../../src/store/store.ts'
 
 type Action = 'connect' | 'subscribe' | 'unsubscribe' | 'disconnect' | 'open' | 'close' | 'post'
 
-/** Few connections and one channel each time, so that they meet. */
+/** Few connections and channels, so that requests affect each other. */
 const step = fc.record({
   action: fc.constantFrom<Action>(
     ...(['connect', 'subscribe', 'unsubscribe', 'disconnect'] as const),
@@ -28,7 +28,7 @@ const step = fc.record({
 })
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 
-/** A client that may go while its connection is still being opened. */
+/** A client that may disconnect while it is still being attached. */
 class RacingClient extends ArraySink {
   connection: LiveConnection | undefined
   gone: Ending | undefined
@@ -58,7 +58,7 @@ class RacingClient extends ArraySink {
   }
 }
 
-/** What a call does it does at once; its answer comes when the scheduler says so. */
+/** Calls take effect at once; the scheduler decides when their answers arrive. */
 function answeringLate(
   store: MemoryStore,
   scheduler: fc.Scheduler,
@@ -72,14 +72,14 @@ function answeringLate(
         const answer: unknown = member.apply(store, args)
         if (key === 'drop' || key === 'leave') onLeave(String(args[0]))
         if (String(key).startsWith('on')) return answer
-        // What is scheduled has to be there: nothing else goes on while the scheduler waits for it.
+        // Only settled promises are scheduled: the scheduler waits for each and runs nothing else meanwhile.
         return Promise.resolve(answer).then((given) => scheduler.schedule(Promise.resolve(given)))
       }
     },
   })
 }
 
-/** Each announcement has a turn of its own, which comes when it likes. */
+/** Each announcement gets a turn of its own, at a time that the scheduler chooses. */
 function slowTurns(scheduler: fc.Scheduler) {
   let now = 0
   const soon = (run: () => void): void =>
@@ -92,7 +92,7 @@ class Race {
   readonly store: MemoryStore
   readonly hub: Hub
   readonly clients: RacingClient[] = []
-  /** Messages that each connection should have got since it last left any channel. */
+  /** Messages that each connection should have received since it last left any channel. */
   readonly owed = new Map<string, string[]>()
 
   constructor(private readonly scheduler: fc.Scheduler) {
@@ -103,7 +103,7 @@ class Race {
     this.hub.start()
   }
 
-  /** Nobody waits for the answer to the one before. */
+  /** Starts the steps without waiting for earlier answers. */
   async run(steps: readonly Step[]): Promise<void> {
     const running = steps.map(async (step) => {
       await this.scheduler.schedule(Promise.resolve(step.action))
@@ -119,7 +119,7 @@ class Race {
     await this.scheduler.waitIdle()
   }
 
-  /** Who gets a message that is posted now, sorted. */
+  /** Returns the connections that receive a message posted now, sorted. */
   async probe(channel: ChannelName): Promise<string[]> {
     const uuid = crypto.randomUUID()
     const posted = this.#post(channel, uuid)

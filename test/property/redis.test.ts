@@ -1,4 +1,4 @@
-/** The same rules on Redis: for a hub alone, for one server, and for three of which each request asks another one. */
+/** The same rules on Redis: for a hub alone, for one server, and for three servers that take requests in turn. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { RedisStore } from '../../src/store/redis/store.ts'
@@ -13,7 +13,7 @@ import { World } from './world.ts'
 import type { RedisClient } from '../helpers/redis.ts'
 import type { Driver } from './driver.ts'
 import type { Operation } from './operations.ts'
-import type { Ground } from './server-driver.ts'
+import type { ServerDriverDeps } from './server-driver.ts'
 
 const PATIENCE_MS = 3_600_000
 
@@ -54,7 +54,7 @@ describe('a hub over a Redis store', () => {
   )
 })
 
-/** Time is turned by hand, and a turn ends when the servers have nothing to ask or to hear any more. */
+/** A manual clock. A turn ends when the servers have no running calls and announcements left. */
 class SharedClock extends SocketClock {
   readonly quiet = new Quiet()
 
@@ -71,7 +71,7 @@ class SharedClock extends SocketClock {
     await super.endTurn()
   }
 
-  /** Servers renew their leases by the time of machines, and would be late by this clock. */
+  /** Extends the leases: servers renew them by real time, too late for this clock. */
   async #keepAlive(): Promise<void> {
     const until = String(Math.floor(this.wallTime()) + 1_000_000)
     await client.eval(KEEP_ALIVE, { keys: [`{${this.prefix}}:servers`], arguments: [until] })
@@ -82,7 +82,7 @@ const KEEP_ALIVE = `
 for _, server in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], ARGV[1], server) end
 return 1`
 
-/** What waits for its end is swept every half second by every server: less of it, so that it does not take long. */
+/** Shorter deadlines: every server sweeps every half second, so long ones make the test slow. */
 const SHORT: Driver['options'] = {
   ...OPTIONS,
   gcConnsMs: 20_000,
@@ -90,7 +90,7 @@ const SHORT: Driver['options'] = {
   gcChannelsMs: 10_000,
 }
 
-async function startTogether(count: number): Promise<Ground> {
+async function startTogether(count: number): Promise<ServerDriverDeps> {
   const redis_prefix = freshPrefix()
   const clock = new SharedClock(redis_prefix)
   const open = RedisStore.open.bind(RedisStore)

@@ -11,7 +11,7 @@ const SECRET = 'of the property tests'
 const POLL_SECONDS = 0.05
 const GRACE_SECONDS = 0.5
 
-/** Time is turned by hand, turns of the event loop are real: sockets need them. */
+/** A manual clock with real event-loop turns, which sockets need. */
 export class SocketClock extends ManualClock {
   override soon(run: () => void): void {
     setImmediate(run)
@@ -38,34 +38,34 @@ class RemoteClient implements Client {
   }
 }
 
-/** Servers that share what they know, with one clock. */
-export interface Ground {
+/** Servers on one store with one clock. */
+export interface ServerDriverDeps {
   readonly clock: SocketClock
   readonly servers: readonly TestServer[]
   readonly options: Driver['options']
 }
 
-async function inMemory(): Promise<Ground> {
+async function inMemory(): Promise<ServerDriverDeps> {
   const clock = new SocketClock()
   const servers = [await startServer(settingsOf(OPTIONS), clock)]
   return { clock, servers, options: OPTIONS }
 }
 
 /**
- * Whole servers, spoken to as backends and browsers do: each request and each socket goes to another one. Polls are
- * answered at once; nobody reads slowly.
+ * Whole servers, used over HTTP and WebSocket. Requests and sockets go to the servers in turn. Polls are answered at
+ * once, and there are no slow consumers.
  */
 export class ServerDriver implements Driver {
-  /** Told by the first event. */
+  /** Taken from the first event. */
   epoch = ''
   #notices: Notice[] = []
   #asked = 0
   readonly #signature: string
-  /** The stream that each connection opened last. */
+  /** The newest stream of each connection. */
   readonly #newest = new Map<string, Client>()
 
-  private constructor(private readonly ground: Ground) {
-    const { servers, clock } = ground
+  private constructor(private readonly deps: ServerDriverDeps) {
+    const { servers, clock } = deps
     for (const { app } of servers)
       noticeEndings(app.hub, (connId) =>
         this.#notices.push({ type: 'ended', connId, at: this.now }),
@@ -73,12 +73,12 @@ export class ServerDriver implements Driver {
     this.#signature = createSigner(SECRET).sign('/', clock.wallTime() / 1000)
   }
 
-  /** One server that keeps everything in memory, unless there are others. */
-  static async start(ground?: Ground): Promise<ServerDriver> {
-    return new ServerDriver(ground ?? (await inMemory()))
+  /** By default, one server with a memory store. */
+  static async start(deps?: ServerDriverDeps): Promise<ServerDriver> {
+    return new ServerDriver(deps ?? (await inMemory()))
   }
 
-  /** Any of them knows everything, but for who is connected to it. */
+  /** Any server answers for all of them, except for the number of open connections. */
   get hub(): Driver['hub'] {
     const { hub } = this.#next().app
     const { openConnections } = this
@@ -91,15 +91,15 @@ export class ServerDriver implements Driver {
   }
 
   get openConnections(): number {
-    return this.ground.servers.reduce((sum, { app }) => sum + app.hub.openConnections, 0)
+    return this.deps.servers.reduce((sum, { app }) => sum + app.hub.openConnections, 0)
   }
 
   get options(): Driver['options'] {
-    return this.ground.options
+    return this.deps.options
   }
 
   get now(): number {
-    return this.ground.clock.now()
+    return this.deps.clock.now()
   }
 
   notices(): Notice[] {
@@ -138,22 +138,22 @@ export class ServerDriver implements Driver {
   fallSilent(): void {}
 
   async advance(ms: number): Promise<void> {
-    await this.ground.clock.advance(ms)
+    await this.deps.clock.advance(ms)
   }
 
   async settle(isDone: () => boolean): Promise<void> {
     await until(isDone)
-    await this.ground.clock.endTurn()
+    await this.deps.clock.endTurn()
   }
 
   async stop(): Promise<void> {
-    const closed = this.ground.servers.map((server) => server.close())
-    await this.ground.clock.advance(GRACE_SECONDS * 1000)
+    const closed = this.deps.servers.map((server) => server.close())
+    await this.deps.clock.advance(GRACE_SECONDS * 1000)
     await Promise.all(closed)
   }
 
   #next(): TestServer {
-    const { servers } = this.ground
+    const { servers } = this.deps
     return servers[this.#asked++ % servers.length] as TestServer
   }
 
@@ -175,7 +175,7 @@ export class ServerDriver implements Driver {
     return answer
   }
 
-  /** False: the server does not know the connection. */
+  /** Resolves with false if the server does not know the connection. */
   async #dial(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
     const url = `${this.#next().url.replace('http', 'ws')}/ws?${query.toString()}`
     const isKnown = await this.hub.hasConnection(client.connId as never)
@@ -189,7 +189,7 @@ export class ServerDriver implements Driver {
   }
 
   async #poll(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
-    const { clock } = this.ground
+    const { clock } = this.deps
     const timers = clock.pending
     let isRefused = false
     const asked = fetch(`${this.#next().url}/listen?${query.toString()}`).then((reply) => {
@@ -201,7 +201,7 @@ export class ServerDriver implements Driver {
     const answer = await asked
     if (isRefused) return false
     this.#receive(client, answer)
-    // The connection waits for the next poll once the answer has left the server.
+    // When the answer has left the server, the connection is detached until the next poll.
     const isStreaming = this.#newest.has(client.connId)
     await until(() => isStreaming || this.openConnections < this.#newest.size + 1)
     return true

@@ -1,14 +1,14 @@
-/** What has to hold for whatever a connection is told, without knowing what happened: rules, no model. */
+/** Rules for the events of a connection that hold whatever happened. They need no model. */
 import { expect } from 'vitest'
 import { Event } from '../../src/protocol/events.ts'
 import { PRIVATE_MARK } from './operations.ts'
 
 const DELIVERY_DETAILS = ['pm_users', 'exclude_users', 'no_history']
 
-/** All that the sinks of one connection were given, in order. */
+/** All events of the sinks of one connection, in order. */
 export class Transcript {
   #newest = 0
-  /** What was told last of each user in each channel. */
+  /** The last presence event of each user in each channel. */
   readonly #told = new Map<string, string>()
   #isPatchy = false
 
@@ -17,24 +17,24 @@ export class Transcript {
     private readonly server: { readonly epoch: string },
   ) {}
 
-  /** What came after `n` did not arrive, or the client wants it again. */
+  /** Events after `n` did not arrive, or the client requests them again. */
   goBack(n: number): void {
     this.#newest = Math.min(this.#newest, n)
     this.#told.clear()
   }
 
-  /** A sink opens. `isPatchy`: what was missed may have holes, so that nobody can tell from it who is there. */
+  /** A sink opens. `isPatchy`: missed events may be lost, so they do not show who is in a channel. */
   open(isPatchy: boolean): void {
     this.#isPatchy = isPatchy
     if (isPatchy) this.#told.clear()
   }
 
-  /** What was told of a channel does not say any more who is there. */
+  /** Earlier events no longer show who is in the channel. */
   forgetPresence(channel: string): void {
     for (const key of this.#told.keys()) if (key.startsWith(`${channel} `)) this.#told.delete(key)
   }
 
-  /** `before`: what came on the same sink before. */
+  /** `before`: the event before it on the same sink. */
   see(event: Event, before: Event | undefined): void {
     this.#checkForm(event)
     this.#checkPlace(event, before)
@@ -43,7 +43,7 @@ export class Transcript {
     if (event.type === 'message') checkAddressee(event.message, this.user)
   }
 
-  /** Names of users in a channel that were told last to have joined, or to have parted. */
+  /** Returns the users whose last presence event in the channel has this action. */
   lastTold(channel: string, action: 'joined' | 'parted'): string[] {
     const told = [...this.#told].filter(
       ([key, last]) => key.startsWith(`${channel} `) && last === action,
@@ -85,7 +85,7 @@ export class Transcript {
 
 export const numberOf = ({ id }: { readonly id: string }): number => Number(id.split('-')[1])
 
-/** Messages of these tests say in their payload who may have them (unless they were edited). */
+/** Messages of these tests contain their audience in the payload, unless they were edited. */
 export function checkAddressee(payload: unknown, user: string): void {
   const { to = [], not = [] } = (payload ?? {}) as { to?: string[]; not?: string[] }
   expect(not, 'excluded').not.toContain(user)

@@ -1,4 +1,4 @@
-/** Plays operations on a driver and on the model, and compares what is true after each. */
+/** Runs operations on a driver and on the model, and compares the results after each. */
 import { expect } from 'vitest'
 import { listAtOnce } from '../helpers/long.ts'
 import { Backend } from './backend.ts'
@@ -11,7 +11,7 @@ import type { UserName } from '../../src/protocol/ids.ts'
 import type { Driver } from './driver.ts'
 import type { Operation } from './operations.ts'
 
-/** Sweeps come every half second, deadlines are up to a quarter late. */
+/** Sweeps run every 500 ms, deadlines are up to 250 ms late. */
 const COLLECTED_WITHIN_MS = 1_000
 
 export class World {
@@ -29,7 +29,7 @@ export class World {
     for (const operation of operations) await this.#step(operation)
   }
 
-  /** Clients go without a word, and everything that waits for its end is due: nothing is left. */
+  /** All clients disconnect and all deadlines pass. Nothing may be left. */
   async everybodyGoes(): Promise<void> {
     const { gcConnsMs, resumeWindowMs, gcUsersMs, gcChannelsMs } = this.driver.options
     for (const slot of SLOTS) {
@@ -140,7 +140,7 @@ export class World {
     expect(states).toEqual(new Map(users.map((user) => [user, model.publicState(user)])))
   }
 
-  /** What is due is gone a little later at the latest, and never before. */
+  /** Users and channels that are due must be removed shortly after, and not before. */
   async #forgetWhatIsDue(channels: readonly string[]): Promise<void> {
     const [{ hub, now }, model] = [this.driver, this.#model]
     const mayBeGone = ({ dueAt = Infinity }) => dueAt <= now

@@ -4,7 +4,7 @@ import { outgoing } from '../fixtures.ts'
 import type { WireForm } from '../../../src/core/delivery/batch.ts'
 import type { OutgoingEvent } from '../../../src/core/delivery/outgoing-event.ts'
 
-/** Writes events one after the other, and counts how often it was asked to. */
+/** A wire form that joins events, and counts its calls. */
 class CountingForm implements WireForm {
   encoded = 0
 

@@ -32,7 +32,7 @@ class Scene {
     this.#fanOut = new FanOut(this.registry, new Outbox(this.clock, maxOutboxBytes, giveUp))
   }
 
-  /** A connection of `user` that listens to its own topic and to these channels. */
+  /** A connection of `user`, subscribed to the user's own topic and these channels. */
   enter(user: string, ...channels: string[]): ArraySink {
     const connection = this.registry.open(connIdOf(this.sinks.size), userName(user))
     const sink = new ArraySink()
@@ -57,21 +57,21 @@ class Scene {
     await this.clock.endTurn()
   }
 
-  /** Whoever is told gets the topics. */
+  /** Announces a gap. Each affected connection gets the topics. */
   async loses(gap: Gap): Promise<void> {
     const tell = (topics: readonly Topic[]) => outgoing(gap.n, { type: 'gap', topics })
     this.#fanOut.announceGap(gap, tell, () => {})
     await this.clock.endTurn()
   }
 
-  /** Who has got something, each with how much. */
+  /** The number of events of each connection that got any. */
   got(): Record<string, number> {
     const filled = [...this.sinks].filter(([, { events }]) => events.length > 0)
     return Object.fromEntries(filled.map(([name, { events }]) => [name, events.length]))
   }
 }
 
-/** Two connections of ann and one of bob in `room`, one of ann and one of cem elsewhere. */
+/** ann with two connections and bob with one in `room`; ann and cem with one each elsewhere. */
 function gather(): Scene {
   const scene = new Scene()
   scene.enter('ann', 'room')

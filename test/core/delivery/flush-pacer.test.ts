@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FlushPacer } from '../../../src/core/delivery/flush-pacer.ts'
 
-/** One that has just seen a flush of `ms` milliseconds to a thousand sockets, which ended at 1000. */
+/** A pacer after a flush of `ms` milliseconds to a thousand sockets that ended at 1000. */
 function after(ms: number): FlushPacer {
   const pace = new FlushPacer()
   pace.flushed(1000, 1000 - ms, 1000)

@@ -8,7 +8,7 @@ import { ArraySink } from '../../helpers/sink.ts'
 import { outgoing } from '../fixtures.ts'
 import type { OutgoingEvent } from '../../../src/core/delivery/outgoing-event.ts'
 
-/** Remembers the batches themselves, and what was said to come before them. */
+/** Records batches, and their `after`. */
 class BatchSink extends ArraySink {
   readonly batches: Batch[] = []
   readonly afters: number[] = []
@@ -23,7 +23,7 @@ class BatchSink extends ArraySink {
   }
 }
 
-/** Takes a while for each write. */
+/** Each write takes time. */
 class SlowSink extends BatchSink {
   constructor(private readonly passTime: () => void) {
     super()
@@ -35,7 +35,7 @@ class SlowSink extends BatchSink {
   }
 }
 
-/** Ends one turn at a time, also when that asks for the next. */
+/** Ends one turn at a time, even if that requests the next one. */
 class TurnByTurn extends ManualClock {
   time = 100
   #tasks: (() => void)[] = []

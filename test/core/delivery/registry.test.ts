@@ -9,7 +9,7 @@ import type { Awaitable, Topic } from '../../../src/store/store.ts'
 const ROOM = channelTopic(channelName('room'))
 const OTHER = channelTopic(channelName('other'))
 
-/** A store that writes down what it is told to listen to. */
+/** A store that records `listen` and `unlisten`. */
 function open(listen: () => Awaitable<void> = () => {}) {
   const told: string[] = []
   const background: Awaitable<unknown>[] = []

@@ -201,7 +201,7 @@ describe('the history in a description', () => {
 })
 
 describe('a description that is long', () => {
-  /** 150 channels with two users each and one with everybody in it, where a good deal was said. */
+  /** 150 channels with two users each, and one with all users and many messages. */
   async function crowded() {
     const store: Store = new MemoryStore(new ManualClock(), STORE_OPTIONS)
     const configs = { all: { store_history: true, history_size: 500 } }

@@ -23,7 +23,7 @@ class Bench {
     return this.directory.users(UsersQuery.parse(query))
   }
 
-  /** Ann with two connections and bob in `room`, cem in `Hall`; `attic` is empty. */
+  /** ann with two connections and bob in `room`, cem in `Hall`; `attic` is empty. */
   async gather(): Promise<this> {
     const room = { room: { store_history: true } }
     await connect(this.store, 'ann', { id: 1, channels: ['room'], configs: room })
@@ -101,16 +101,16 @@ describe('the directory of channels', () => {
   }, 60_000)
 })
 
-/** Nobody waits longer because somebody looks at a list. */
+/** The longest event-loop turn that a list may take. */
 const MAX_HALT_MS = 50
 
-/** Milliseconds that this process has worked: other processes, which hold it up as well, do not count. */
+/** CPU time of this process in milliseconds. Unlike wall time, other processes do not affect it. */
 function worked(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
 }
 
-/** The first attempt in which memory was not cleaned up at length, nor the list too old for its next page, or the last. */
+/** Repeats until garbage collection was short and the list did not expire between pages. Returns the last attempt. */
 async function quietest(store: MemoryStore, query: z.input<typeof ChannelsQuery>) {
   let attempt = await timed(store, query)
   const isFine = (): boolean => Math.max(attempt.longest, attempt.next) < MAX_HALT_MS

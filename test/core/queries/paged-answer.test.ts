@@ -7,7 +7,7 @@ import { createYielder } from '../../../src/lib/yielder.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 import { asWritten, neverYield } from '../../helpers/long.ts'
 
-/** A clock on which every look at the time takes two milliseconds. */
+/** A clock that advances two milliseconds each time it is read. */
 class HurriedClock extends ManualClock {
   turns = 0
   #looked = 0

@@ -7,7 +7,7 @@ import { ArraySink } from '../../helpers/sink.ts'
 import { HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import type { Guest } from '../../../src/core/delivery/guest.ts'
 
-/** A guest of this name that listens to the channels and keeps them. */
+/** A guest with this name that listens to the channels and keeps them. */
 async function invite(at: ScriptRunner, name: string, ...channels: string[]) {
   const sink = new ArraySink()
   const guest = at.hub.guests.open(userName(name), sink)

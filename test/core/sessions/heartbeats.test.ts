@@ -19,7 +19,7 @@ function open() {
   return { clock, heartbeats, connection, beatsOf }
 }
 
-/** Of one connection, in so many intervals. */
+/** The heartbeats of one connection in this number of intervals. */
 async function beatsWithin(intervals: number, clock: ManualClock, intervalMs: number) {
   let beats = 0
   const heartbeats = new Heartbeats(clock, intervalMs, () => beats++)
@@ -29,7 +29,7 @@ async function beatsWithin(intervals: number, clock: ManualClock, intervalMs: nu
   return beats
 }
 
-/** Each time is counted from when the last task began, as the timers of Node do. */
+/** Each interval starts when the last task began, like Node's timers. */
 class LateClock extends ManualClock {
   override every(ms: number, run: () => void) {
     let cancel = (): void => {}

@@ -13,10 +13,10 @@ import { Client, HUB_OPTIONS, ScriptRunner } from '../fixtures.ts'
 import type { ConnId, Cursor } from '../../../src/protocol/ids.ts'
 
 const PRESENCE = { channel_configs: { room: { notify_presence: true } } }
-/** The sweep comes twice a second, and deadlines may be noticed a quarter of a second late. */
+/** Sweeps run twice a second, and deadlines may be 250 ms late. */
 const SWEEP_MS = 750
 
-/** ann, and bob who watches her come and go, in a room that announces presence. */
+/** ann, and bob who gets her presence, in a room that announces presence. */
 async function gather(options = {}) {
   const at = new ScriptRunner(options)
   const bob = await at.enter('bob', ['room'], PRESENCE)

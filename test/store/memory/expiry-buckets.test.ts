@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ExpiryBuckets } from '../../../src/store/memory/expiry-buckets.ts'
 
-/** How late a deadline may be noticed. */
+/** The maximum delay of a deadline. */
 const LATE_MS = 250
 
 describe('buckets', () => {

@@ -24,7 +24,7 @@ import { ManualClock } from '../../helpers/clock.ts'
 
 storeContract('memory', (clock) => new MemoryStore(clock, CONTRACT_OPTIONS))
 
-/** Time flies: announcing takes so long that there is one in each turn of the event loop. */
+/** A clock so fast that each event-loop turn has time for one announcement only. */
 function slowTurns() {
   let now = 0
   return { now: () => (now += 1000), soon: (run: () => void) => void setImmediate(run) }
@@ -34,7 +34,7 @@ storeContract(
   (clock) => new MemoryStore(clock, CONTRACT_OPTIONS, slowTurns()),
 )
 
-/** Has its own frame on the stack, which is gone when the garbage is collected. */
+/** A function of its own, so that its stack frame keeps nothing alive during garbage collection. */
 function publishTo(store: MemoryStore): WeakRef<object> {
   store.configure(settingsMap({ room: { store_history: true } }))
   const published = message('room')
