@@ -82,7 +82,7 @@ export class Hub {
       this.#fanOut.announceGap(
         gap,
         (topics) => gapEvent({ store, clock }, gap.n, topics),
-        (connection) => this.sessions.outdate(connection),
+        (connection) => this.sessions.markStale(connection),
       ),
     )
     this.store.onCommand((command) => this.sessions.onCommand(command))

@@ -41,10 +41,10 @@ class RacingClient extends ArraySink {
   }
 
   async open(): Promise<void> {
-    const attaching = await this.hub.sessions.attach(this.connId as ConnId, this)
-    if (attaching.outcome === 'unknown') this.close({ code: 1000, text: 'unknown' })
-    if (attaching.outcome !== 'attached') return
-    this.connection = attaching.connection
+    const result = await this.hub.sessions.attach(this.connId as ConnId, this)
+    if (result.outcome === 'unknown') this.close({ code: 1000, text: 'unknown' })
+    if (result.outcome !== 'attached') return
+    this.connection = result.connection
     if (this.gone) this.go(this.gone)
   }
 

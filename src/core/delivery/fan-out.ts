@@ -32,7 +32,7 @@ export class FanOut {
   announceGap(
     { lost, head }: Gap,
     gapEvent: (topics: readonly Topic[]) => OutgoingEvent,
-    outdate: (connection: LiveConnection) => void,
+    markStale: (connection: LiveConnection) => void,
   ): void {
     const affected = new Map<LiveConnection, Topic[]>()
     for (const [topic, through] of lost) {
@@ -48,7 +48,7 @@ export class FanOut {
     for (const [connection, topics] of affected) {
       // A pending attach finds the gap itself when it reads the missed events again.
       const isOpening = connection.gate !== undefined && connection.lateJoins === undefined
-      if (isOpening) outdate(connection)
+      if (isOpening) markStale(connection)
       else this.outbox.push(connection, gapEvent(topics))
     }
   }

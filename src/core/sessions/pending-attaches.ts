@@ -10,7 +10,7 @@ export interface PendingAttach {
   /** The connection has changed since the store was asked. */
   isStale: boolean
   /** The sink has been attached to the connection. */
-  hasHeld: boolean
+  wasAttached: boolean
   /** A client had opened the connection before. Undefined until the first reply of the store. */
   isReturning: boolean | undefined
 }
@@ -28,7 +28,7 @@ export class PendingAttaches {
       sink,
       cursor,
       isStale: false,
-      hasHeld: false,
+      wasAttached: false,
       isReturning: undefined,
     }
     const known = this.#byId.get(connId)
@@ -44,7 +44,7 @@ export class PendingAttaches {
   }
 
   /** Marks pending attaches of the connection as stale. */
-  changed(connId: ConnId): void {
+  markStale(connId: ConnId): void {
     for (const pending of this.#byId.get(connId) ?? []) pending.isStale = true
   }
 }

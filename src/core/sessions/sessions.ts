@@ -68,10 +68,10 @@ export class Sessions {
   async attach(connId: ConnId, sink: Sink, cursor?: Cursor): Promise<AttachResult> {
     const pending = this.#pendingAttaches.begin(connId, sink, cursor)
     try {
-      const attaching = await this.#attachUpToDate(pending)
-      if (this.#closing && attaching.outcome === 'attached')
-        this.expel(attaching.connection, this.#closing)
-      return attaching
+      const result = await this.#attachUpToDate(pending)
+      if (this.#closing && result.outcome === 'attached')
+        this.expel(result.connection, this.#closing)
+      return result
     } catch (error) {
       const connection = this.deps.registry.get(connId)
       if (connection?.sink === sink) this.#detach(connection, this.times.resumeWindowMs)
@@ -84,8 +84,8 @@ export class Sessions {
   /** Repeats the attempt when the connection changes meanwhile, so that no client is served from outdated facts. */
   async #attachUpToDate(pending: PendingAttach): Promise<AttachResult> {
     while (!this.#isSuperseded(pending)) {
-      const attaching = await this.#tryAttach(pending)
-      if (attaching !== 'outdated') return attaching
+      const result = await this.#tryAttach(pending)
+      if (result !== 'outdated') return result
     }
     return { outcome: 'superseded' }
   }
@@ -106,8 +106,8 @@ export class Sessions {
   }
 
   /** True if the sink was attached and is no longer. */
-  #isSuperseded({ connId, sink, hasHeld }: PendingAttach): boolean {
-    return hasHeld && this.deps.registry.get(connId)?.sink !== sink
+  #isSuperseded({ connId, sink, wasAttached }: PendingAttach): boolean {
+    return wasAttached && this.deps.registry.get(connId)?.sink !== sink
   }
 
   /** A poll never takes over from a stream. */
@@ -131,8 +131,8 @@ export class Sessions {
   #takeOver(pending: PendingAttach, { user, cursor }: Attachment): LiveConnection {
     const connection = this.deps.registry.open(pending.connId, user)
     if (connection.sink === pending.sink) return connection
-    pending.hasHeld = true
-    this.#hold(connection, pending.sink, cursor)
+    pending.wasAttached = true
+    this.#setSink(connection, pending.sink, cursor)
     return connection
   }
 
@@ -179,15 +179,15 @@ export class Sessions {
   }
 
   /** Makes pending attaches of the connection read from the store again. */
-  outdate(connection: LiveConnection): void {
-    this.#pendingAttaches.changed(connection.id)
+  markStale(connection: LiveConnection): void {
+    this.#pendingAttaches.markStale(connection.id)
   }
 
   /** Carries out a command of the store for a connection of this server. */
   onCommand(command: Command): void {
     const { registry, inBackground } = this.deps
     const connection = registry.get(command.connId)
-    this.#pendingAttaches.changed(command.connId)
+    this.#pendingAttaches.markStale(command.connId)
     if (!connection) return
     switch (command.type) {
       case 'joined':
@@ -222,7 +222,7 @@ export class Sessions {
     for (const connection of [...this.deps.registry.all()]) this.expel(connection, reason)
   }
 
-  #hold(connection: LiveConnection, sink: Sink, cursor: number): void {
+  #setSink(connection: LiveConnection, sink: Sink, cursor: number): void {
     if (connection.sink) this.#supersede(connection, connection.sink)
     else connection.cursor = cursor
     connection.sink = sink
@@ -305,7 +305,7 @@ export class Sessions {
   #detach(connection: LiveConnection, waitMs: number): void {
     const sink = this.#forget(connection)
     connection.cursor = sink?.release() ?? connection.cursor
-    this.#pendingAttaches.changed(connection.id)
+    this.#pendingAttaches.markStale(connection.id)
     this.deps.inBackground(this.deps.store.detach(connection.id, connection.cursor, waitMs))
   }
 
