@@ -14,7 +14,7 @@ import type { FiguresHistory } from '../telemetry/history.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
 
 /** How long the start waits for the Redis of Philote. After that the server starts without it. */
-const PHILOTE_REDIS_PATIENCE_MS = 1000
+const PHILOTE_REDIS_WAIT_MS = 1000
 
 interface ServerDeps {
   readonly config: Config
@@ -39,7 +39,7 @@ export async function start(
   hub.start()
   history.start()
   try {
-    await bus?.connection.startOptional(PHILOTE_REDIS_PATIENCE_MS)
+    await bus?.connection.startOptional(PHILOTE_REDIS_WAIT_MS)
     await listen(http, config, (handler) => openPort({ limits, logger: http.log }, handler))
     await philote?.start()
   } catch (error) {
@@ -66,7 +66,7 @@ export async function stop(
   { adminLive, bus, philote }: StopDeps,
 ): Promise<void> {
   const { config, clock, hub, http, limits, history } = server
-  const cancelCut = clock.after(config.shutdown_grace * 1000, () => {
+  const cancelTermination = clock.after(config.shutdown_grace * 1000, () => {
     terminateWebSockets(http)
     philote?.terminate()
     http.server.closeAllConnections()
@@ -80,5 +80,5 @@ export async function stop(
   await hub.stop()
   bus?.connection.stop()
   limits.stop()
-  cancelCut()
+  cancelTermination()
 }

@@ -47,7 +47,7 @@ const MAX_FRAME_BYTES = 16_777_216
 const MAX_FRAMES_PER_SECOND = 5000
 const RATE_WINDOW_MS = 5000
 /** How long the start tries to reach Redis, without which this server is useless. Like `redis_connect_timeout`. */
-const REDIS_PATIENCE_MS = 10_000
+const REDIS_CONNECT_TIMEOUT_MS = 10_000
 
 /** Builds a server for Philote only: a store, a hub, a port. */
 export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClock): PhiloteApp {
@@ -78,7 +78,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
     maxFrameBytes: MAX_FRAME_BYTES,
     maxFrames: (MAX_FRAMES_PER_SECOND * RATE_WINDOW_MS) / 1000,
     windowMs: RATE_WINDOW_MS,
-    ...ofSockets(limits, forwarding, logger),
+    ...socketOptions(limits, forwarding, logger),
     onFault,
     onFull: () => logger.warn('clients are dropped: MAX_CONNECTIONS is reached'),
   })
@@ -90,7 +90,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
       limits.start()
       hub.start()
       try {
-        await bus?.connection.start(REDIS_PATIENCE_MS)
+        await bus?.connection.start(REDIS_CONNECT_TIMEOUT_MS)
         return await philote.start()
       } catch (error) {
         limits.stop()
@@ -100,13 +100,13 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
       }
     },
     async stop() {
-      const cancelCut = clock.after(LIMITS.shutdown_grace * 1000, () => philote.terminate())
+      const cancelTermination = clock.after(LIMITS.shutdown_grace * 1000, () => philote.terminate())
       const stopped = philote.stop()
       await hub.stop()
       await stopped
       bus?.connection.stop()
       limits.stop()
-      cancelCut()
+      cancelTermination()
     },
   }
 }
@@ -151,13 +151,17 @@ export function philoteBeside(
     maxFrameBytes: config.philote_max_frame_bytes,
     maxFrames: Math.ceil(config.philote_max_messages_per_second * config.heartbeat_interval),
     windowMs: config.heartbeat_interval * 1000,
-    ...ofSockets(limits, forwarding, http.log),
+    ...socketOptions(limits, forwarding, http.log),
     onFault,
     onFull: () => http.log.warn('Philote clients are dropped: philote_max_connections is reached'),
   })
 }
 
-const ofSockets = (limits: SocketLimits, forwarding: ForwardingRules, log: FastifyBaseLogger) => ({
+const socketOptions = (
+  limits: SocketLimits,
+  forwarding: ForwardingRules,
+  log: FastifyBaseLogger,
+) => ({
   limits,
   log,
   addressOf: (request: IncomingMessage) => forwardedView(request, forwarding).address,

@@ -283,7 +283,7 @@ export class Hub {
     return { ...overview, uptime: uptimeText((this.clock.now() - this.startedAt) / 1000) }
   }
 
-  /** Ends connections that no client has reopened in time. Removes idle users and channels. */
+  /** Ends connections that no client opened in time. Removes idle users and channels. */
   async sweep(): Promise<void> {
     await this.#sweeper.sweep()
   }

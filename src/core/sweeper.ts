@@ -2,7 +2,7 @@ import type { ConnId } from '../protocol/ids.ts'
 import type { Store } from '../store/store.ts'
 
 /** Connections that are ended concurrently: over a network each takes a round trip to the store. */
-const ENDED_AT_ONCE = 64
+const CONCURRENT_DROPS = 64
 
 /** Ends connections that the store reports as due, one sweep at a time. */
 export class Sweeper {
@@ -25,7 +25,7 @@ export class Sweeper {
   async #endAll(due: ConnId[]): Promise<void> {
     while (due.length > 0)
       await Promise.all(
-        due.splice(0, ENDED_AT_ONCE).map(async (connId) => this.store.drop(connId, true)),
+        due.splice(0, CONCURRENT_DROPS).map(async (connId) => this.store.drop(connId, true)),
       )
   }
 }

@@ -317,7 +317,7 @@ export interface Store {
    *
    * Unlike a disconnect, this is a removal: after the next join, events from before that join are not delivered. It
    * applies to the user if this was the user's last connection in the channel, otherwise to this connection. `attach`
-   * returns the number of the join as `since`.
+   * returns the number of the newest event at that join as `since`.
    */
   leave(connId: ConnId, channels: readonly ChannelName[]): Awaitable<Membership | undefined>
   /**

@@ -147,10 +147,10 @@ export class Client {
   async attempt(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<AttachResult> {
     this.sink = new ArraySink(kind)
     this.#sinks.push(this.sink)
-    const attaching = await this.at.hub.sessions.attach(this.connId, this.sink, cursor)
-    if (attaching.outcome === 'attached') this.connection = attaching.connection
+    const result = await this.at.hub.sessions.attach(this.connId, this.sink, cursor)
+    if (result.outcome === 'attached') this.connection = result.connection
     await this.at.clock.endTurn()
-    return attaching
+    return result
   }
 
   async open(kind: 'stream' | 'poll' = 'stream', cursor?: Cursor): Promise<ArraySink> {

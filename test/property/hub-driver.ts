@@ -146,9 +146,9 @@ export class HubDriver implements Driver {
   async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
     const client = new ClientSink(connId, kind, this)
     const named = cursor === undefined ? undefined : parseCursor(cursor)
-    const attaching = await this.hub.sessions.attach(connId as ConnId, client, named)
-    if (attaching.outcome === 'unknown') return undefined
-    if (attaching.outcome === 'attached') client.connection = attaching.connection
+    const result = await this.hub.sessions.attach(connId as ConnId, client, named)
+    if (result.outcome === 'unknown') return undefined
+    if (result.outcome === 'attached') client.connection = result.connection
     return { client, isAnswered: false }
   }
 

@@ -8,7 +8,7 @@ import type { OutgoingEvent } from './outgoing-event.ts'
 export interface Sink {
   /** A poll never takes over from a stream. */
   readonly kind: SinkKind
-  /** False while the network has not taken what it was given. When it has, the transport calls `Sessions.drained`. */
+  /** False until the network has taken what it was given. Then the transport calls `Sessions.drained`. */
   readonly writable: boolean
   /** Bytes that wait for the network. */
   readonly held: number
@@ -82,7 +82,7 @@ export class LiveConnection {
   lateJoins: Since[] | undefined
   /** One for each topic. */
   subscriptions: Subscription[] = []
-  /** When the first heartbeat was sent that the client has not answered, by the clock. */
+  /** When the oldest unanswered heartbeat was sent, by the clock. */
   unansweredSince: number | undefined
   /** The connections that get their heartbeats in the same tick. */
   slot: Set<LiveConnection> | undefined

@@ -75,12 +75,12 @@ export class FanOut {
   }
 
   /** Runs backwards: a push can close a slow consumer, and the array's last entry, already served, takes its place. */
-  #push(listeners: Listeners, event: OutgoingEvent, mayHave: Filter): void {
+  #push(listeners: Listeners, event: OutgoingEvent, isFor: Filter): void {
     const { subscriptions } = listeners
     const isForAll = listeners.haveAllStartedBefore(event.n)
     for (let index = subscriptions.length - 1; index >= 0; index--) {
       const subscription = subscriptions[index]
-      if (!subscription || !mayHave(subscription)) continue
+      if (!subscription || !isFor(subscription)) continue
       if (isForAll || subscription.after < event.n) this.outbox.push(subscription.connection, event)
     }
   }

@@ -49,14 +49,14 @@ export class Outbox {
   #events = 0
   #writes = 0
   #bytes = 0
-  #givenUp = 0
+  #slowConsumers = 0
 
   constructor(
     private readonly clock: Clock,
     /** Limit of JSON bytes that wait for one connection. */
     private readonly maxBytes: number,
     /** Called for a connection over this limit. */
-    private readonly giveUp: (connection: LiveConnection) => void,
+    private readonly onSlowConsumer: (connection: LiveConnection) => void,
   ) {}
 
   push(connection: LiveConnection, event: OutgoingEvent): void {
@@ -68,14 +68,19 @@ export class Outbox {
     if (connection.pending === Batch.empty) this.#flushLater(connection)
     connection.pending = connection.pending.then(event)
     if (connection.pending.size > this.maxBytes && !connection.sink.writable) {
-      this.#givenUp++
-      this.giveUp(connection)
+      this.#slowConsumers++
+      this.onSlowConsumer(connection)
     }
   }
 
   /** Returns the counts since the start. */
   counts(): OutboxCounts {
-    return { events: this.#events, writes: this.#writes, bytes: this.#bytes, slow: this.#givenUp }
+    return {
+      events: this.#events,
+      writes: this.#writes,
+      bytes: this.#bytes,
+      slow: this.#slowConsumers,
+    }
   }
 
   /** Writes the batch of one connection if its sink is writable. */

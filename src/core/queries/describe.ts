@@ -89,7 +89,7 @@ function isShort(records: readonly ChannelRecord[]): boolean {
 function channelInfo(record: ChannelRecord, viewer: UserName | undefined): ChannelInfo {
   return {
     ...headOf(record),
-    history: seenBy(viewer, record.history).map((event) => historyItem(event, viewer)),
+    history: visibleTo(viewer, record.history).map((event) => historyItem(event, viewer)),
     ...tailOf(record),
     users: [...record.users].sort(byCodePoint),
   }
@@ -108,11 +108,11 @@ const tailOf = ({ lastActive, connections, users }: ChannelRecord) => ({
   total_users: users.length,
 })
 
-const seenBy = (viewer: UserName | undefined, history: readonly StoredEvent[]) =>
+const visibleTo = (viewer: UserName | undefined, history: readonly StoredEvent[]) =>
   viewer === undefined ? history : history.filter((event) => maySee(viewer, event))
 
 /** Returns the viewer's name as often as the sender listed it. */
-const ownIn = (users: readonly UserName[], viewer: UserName): readonly UserName[] =>
+const ownNames = (users: readonly UserName[], viewer: UserName): readonly UserName[] =>
   isListed(users, viewer) ? users.filter((user) => user === viewer) : []
 
 /** Hides from a viewer who else received a message. The keys stay. Source: recorded (history-shape). */
@@ -125,7 +125,7 @@ function historyItem(
     ...body,
     id,
     date: body.timestamp,
-    pm_users: others ? delivery.pmUsers : ownIn(delivery.pmUsers, viewer),
+    pm_users: others ? delivery.pmUsers : ownNames(delivery.pmUsers, viewer),
     exclude_users: others ? delivery.excludeUsers : [],
     no_history: delivery.noHistory,
     catchup: false,
@@ -180,7 +180,7 @@ function pagedChannelInfo(
   }
 
   async function* historyPages() {
-    for await (const page of pagesOf(seenBy(viewer, record.history), PAGE.messages, maybeYield))
+    for await (const page of pagesOf(visibleTo(viewer, record.history), PAGE.messages, maybeYield))
       yield page.map((event) => historyItem(event, viewer))
   }
 

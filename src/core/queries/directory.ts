@@ -16,9 +16,9 @@ import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { ChannelSummary, Scan, Store, UserRecord, UserSummary } from '../../store/store.ts'
 
 /** How long a sorted list is cached: scrolling requests it many times. */
-const VIEW_MS = 2_000
+const CACHE_MS = 2_000
 /** Maximum number of cached lists. */
-const MAX_VIEWS = 8
+const MAX_CACHED_LISTS = 8
 
 interface Named {
   readonly name: string
@@ -26,7 +26,7 @@ interface Named {
 
 /** Lists channels and users for the admin panel, page by page. */
 export class Directory {
-  readonly #views = new Map<string, { readonly until: number; readonly rows: Promise<unknown> }>()
+  readonly #lists = new Map<string, { readonly until: number; readonly rows: Promise<unknown> }>()
 
   constructor(
     private readonly store: Pick<Store, 'scanChannels' | 'scanUsers' | 'channels' | 'users'>,
@@ -36,7 +36,7 @@ export class Directory {
 
   /** The list is up to two seconds old, so that consecutive pages are consistent. */
   async channels({ search, sort, order, offset, limit }: ChannelsQuery): Promise<ChannelsPage> {
-    const found = await this.#view(['channels', search, sort, order], () =>
+    const found = await this.#cached(['channels', search, sort, order], () =>
       this.#find(this.store.scanChannels(), search, ordering(CHANNEL_KEYS[sort], order)),
     )
     return { total: found.length, rows: found.slice(offset, offset + limit).map(channelRow) }
@@ -52,7 +52,7 @@ export class Directory {
   async #usersFound(query: UsersQuery): Promise<UsersPage> {
     const { search, sort, order, offset, limit, channel } = query
     const compare = ordering<UserSummary>(USER_KEYS[sort], order)
-    const found = await this.#view(['users', search, sort, order, channel ?? null], async () =>
+    const found = await this.#cached(['users', search, sort, order, channel ?? null], async () =>
       this.#find(
         channel === undefined ? this.store.scanUsers() : await this.#members(channel),
         search,
@@ -69,21 +69,21 @@ export class Directory {
     return [(record?.users ?? []).map((name: UserName) => ({ name, connections: 0 }))]
   }
 
-  #view<Row>(
+  #cached<Row>(
     key: readonly unknown[],
     find: () => Promise<readonly Row[]>,
   ): Promise<readonly Row[]> {
     const now = this.clock.now()
-    for (const [name, { until }] of this.#views) if (until <= now) this.#views.delete(name)
+    for (const [name, { until }] of this.#lists) if (until <= now) this.#lists.delete(name)
     const name = JSON.stringify(key)
-    const known = this.#views.get(name)
+    const known = this.#lists.get(name)
     if (known) return known.rows as Promise<readonly Row[]>
     const rows = find()
-    this.#views.set(name, { until: now + VIEW_MS, rows })
+    this.#lists.set(name, { until: now + CACHE_MS, rows })
     // This caller gets the error. The next one retries.
-    rows.catch(() => this.#views.delete(name))
-    const [oldest] = this.#views.keys()
-    if (this.#views.size > MAX_VIEWS && oldest !== undefined) this.#views.delete(oldest)
+    rows.catch(() => this.#lists.delete(name))
+    const [oldest] = this.#lists.keys()
+    if (this.#lists.size > MAX_CACHED_LISTS && oldest !== undefined) this.#lists.delete(oldest)
     return rows
   }
 

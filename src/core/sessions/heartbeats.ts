@@ -1,10 +1,10 @@
 import type { Cancel, Clock } from '../../lib/clock.ts'
 import type { LiveConnection } from '../delivery/connection.ts'
 
-const MOST_SLOTS = 100
-const FEWEST_SLOTS = 5
+const MAX_SLOTS = 100
+const MIN_SLOTS = 5
 /** Timers have a resolution of one millisecond, and ticks without heartbeats are not free. */
-const SHORTEST_TICK_MS = 10
+const MIN_TICK_MS = 10
 /** First heartbeats of streams that open together are spread over this part of an interval. */
 const SPREAD = 1 / 5
 
@@ -29,8 +29,8 @@ export class Heartbeats {
     intervalMs: number,
     private readonly beat: (connection: LiveConnection) => void,
   ) {
-    const fitting = Math.floor(intervalMs / SHORTEST_TICK_MS)
-    const length = Math.max(FEWEST_SLOTS, Math.min(fitting, MOST_SLOTS))
+    const slotsPerInterval = Math.floor(intervalMs / MIN_TICK_MS)
+    const length = Math.max(MIN_SLOTS, Math.min(slotsPerInterval, MAX_SLOTS))
     this.#slots = Array.from({ length }, () => new Set<LiveConnection>())
     this.#tickMs = intervalMs / length
   }
