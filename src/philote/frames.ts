@@ -1,4 +1,5 @@
 /** Writes messages in the formats of Philote's two generations: text frames, built once for all receivers. */
+import { unicodeEscape } from '../lib/escapes.ts'
 import { textFrames } from '../transports/websocket-frames.ts'
 import { wellFormed } from './go-json.ts'
 import { dataOf } from './translate.ts'
@@ -62,5 +63,3 @@ const LONG_FORMS = new Map([
   ['\\b', '\\u0008'],
   ['\\f', '\\u000c'],
 ])
-const unicodeEscape = (character: string): string =>
-  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -1,4 +1,5 @@
 /** Checks WebSocket handshakes in the same order as the original servers. */
+import { pathOf, queryOf } from '../lib/urls.ts'
 import { JWT_REFUSALS, REDIS_REFUSALS } from './refusals.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Refusal } from './refusals.ts'
@@ -15,7 +16,7 @@ export function refuseJwtHandshake(
     return JWT_REFUSALS.version
   if (!hasToken(headers.connection, 'upgrade')) return JWT_REFUSALS.connection
   if (!hasToken(headers.upgrade, 'websocket')) return JWT_REFUSALS.upgrade
-  if (checksOrigin && isForeign(headers.origin, headers.host)) return JWT_REFUSALS.origin
+  if (checksOrigin && isOtherHost(headers.origin, headers.host)) return JWT_REFUSALS.origin
   return isKey(headers['sec-websocket-key']) ? undefined : JWT_REFUSALS.key
 }
 
@@ -43,15 +44,10 @@ export function bearerOf({ headers, url }: IncomingMessage): string {
   return fromHeader === '' ? (queryOf(url).get('auth') ?? '') : fromHeader
 }
 
-export function queryOf(url: string | undefined): URLSearchParams {
-  const start = url?.indexOf('?') ?? -1
-  return new URLSearchParams(start < 0 ? '' : url?.slice(start))
-}
-
 /** Returns the percent-decoded path without the query; undefined if it cannot be decoded. */
-export function pathOf(url: string | undefined): string | undefined {
+export function decodedPathOf(url: string | undefined): string | undefined {
   try {
-    return decodeURIComponent((url ?? '/').replace(/\?.*$/s, ''))
+    return decodeURIComponent(pathOf(url))
   } catch {
     return undefined
   }
@@ -69,7 +65,7 @@ const isKey = (key: string | undefined): boolean =>
   key !== undefined && /^[+/0-9A-Za-z]{22}==$/.test(key)
 
 /** Compares host and port of the origin as they are written. A request without Origin is not from a browser. */
-function isForeign(origin: string | undefined, host: string | undefined): boolean {
+function isOtherHost(origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined) return false
   const [, authority] = /^[a-z][a-z\d+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]*)/i.exec(origin) ?? []
   return authority?.toLowerCase() !== host?.toLowerCase()

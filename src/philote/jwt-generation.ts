@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { jwtFrames } from './frames.ts'
-import { bearerOf, pathOf, refuseJwtHandshake } from './handshake.ts'
+import { bearerOf, decodedPathOf, refuseJwtHandshake } from './handshake.ts'
 import { JWT_FIELDS, readMessage } from './incoming.ts'
 import { JWT_REFUSALS } from './refusals.ts'
 import { TokenChecker } from './token.ts'
@@ -58,7 +58,7 @@ export class JwtGeneration implements Generation {
   async evaluate(request: IncomingMessage, server: ServerState): Promise<Decision> {
     const checked = await this.#tokens.check(bearerOf(request))
     if ('refusal' in checked) return { answer: checked.refusal }
-    const path = pathOf(request.url)
+    const path = decodedPathOf(request.url)
     if (checked.api && path?.startsWith('/api') === true)
       return { answer: this.#api(request.method, path, server) }
     const answer = refuseJwtHandshake(request, this.options.checkOrigin)

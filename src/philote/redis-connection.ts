@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs } from '../lib/backoff.ts'
 import { reasonOf } from '../lib/reason.ts'
 import { discard, isRefusal } from '../lib/redis-client.ts'
+import { withTimeout } from '../lib/timeout.ts'
 import type * as Library from '@redis/client'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 
@@ -12,8 +15,7 @@ const SEND_TIMEOUT_MS = 5000
 /** A command that was sent fails after a little longer. It is unknown whether it took effect. */
 const ANSWER_TIMEOUT_MS = 6000
 const DEFAULT_PORT = 6379
-const RETRY_FIRST_MS = 50
-const RETRY_MOST_MS = 1000
+const RETRY = { firstMs: 50, mostMs: 1000 }
 
 /** A command could not be sent to Redis. */
 export class RedisUnavailable extends Error {
@@ -119,7 +121,10 @@ export class RedisConnection {
       url: this.options.url,
       disableClientInfo: true,
       commandOptions: { timeout: SEND_TIMEOUT_MS },
-      socket: { connectTimeout: SEND_TIMEOUT_MS, reconnectStrategy: retryDelay },
+      socket: {
+        connectTimeout: SEND_TIMEOUT_MS,
+        reconnectStrategy: (retries) => backoffMs(retries, RETRY),
+      },
     })
     client.on('error', (error) => {
       this.#noteAway(error)
@@ -195,7 +200,7 @@ export class RedisConnection {
         subscription.isSubscribed = true
       } catch (error) {
         this.#noteAway(error)
-        await pause(RETRY_MOST_MS)
+        await sleep(RETRY.mostMs, undefined, { ref: false })
       }
   }
 
@@ -220,18 +225,6 @@ export class RedisConnection {
   }
 }
 
-/** Exponential backoff with jitter, so that servers do not retry at the same moment. */
-const retryDelay = (retries: number): number =>
-  Math.min(RETRY_FIRST_MS * 2 ** retries, RETRY_MOST_MS) * (0.75 + Math.random() / 2)
-
-const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => void setTimeout(resolve, ms).unref())
-
 /** Rejects with `RedisTimeout` if the work takes too long: Redis may be connected and not reply. */
-export async function withAnswerTimeout<Answer>(work: Promise<Answer>): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RedisTimeout()), ANSWER_TIMEOUT_MS)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
+export const withAnswerTimeout = <Answer>(work: Promise<Answer>): Promise<Answer> =>
+  withTimeout(work, ANSWER_TIMEOUT_MS, () => new RedisTimeout())

@@ -1,6 +1,6 @@
 import { AccessKeys } from './access-keys.ts'
 import { redisFrames } from './frames.ts'
-import { pathOf, refuseRedisHandshake } from './handshake.ts'
+import { decodedPathOf, refuseRedisHandshake } from './handshake.ts'
 import { REDIS_FIELDS, readMessage } from './incoming.ts'
 import { RedisUnavailable, RedisTimeout } from './redis-connection.ts'
 import { KEY_REFUSALS, REDIS_REFUSALS } from './refusals.ts'
@@ -57,7 +57,7 @@ export class RedisGeneration implements Generation {
   evaluate(request: IncomingMessage): Decision {
     const answer = refuseRedisHandshake(request)
     if (answer) return { answer }
-    const path = pathOf(request.url)
+    const path = decodedPathOf(request.url)
     if (path === undefined) return { answer: REDIS_REFUSALS.path }
     const [, token = ''] = path.split('/')
     return { findPermissions: () => this.#permissions(token) }

@@ -150,7 +150,7 @@ describe('the address of a Redis', () => {
     const both = { redis_url: 'redis://localhost', philote_redis_url: 'redis://localhost/1' }
     const lines = Object.entries(both).map(([name, value]) => `${name} = ${value}`)
     expect(faultsOf({ ini: section(...lines) })).toEqual([
-      'a.ini:3: philote_redis_url: cannot be combined with redis_url: every server would keep what it hears there',
+      'a.ini:3: philote_redis_url: cannot be combined with redis_url: every server would store each message from there',
     ])
     for (const line of lines) expect(faultsOf({ ini: section(line) })).toEqual([])
     const env = { CHANNELSTREAM_REDIS_URL: both.redis_url }

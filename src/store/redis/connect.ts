@@ -3,6 +3,7 @@ import { RedisClient } from '@redis/client'
 import { reasonOf } from '../../lib/reason.ts'
 import { discard, isRefusal } from '../../lib/redis-client.ts'
 import { shownEndpoint } from '../../lib/redis-url.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 import type { RedisClientType, TypeMapping } from '@redis/client'
 import type { Endpoint, HostPort, RedisAddress } from '../../lib/redis-url.ts'
 import type { Reply } from './encoding.ts'
@@ -192,16 +193,8 @@ async function followCluster(
 }
 
 /** Rejects if the work takes longer than the limit. */
-async function withLimit<Value>({ ms, until }: Limit, work: Promise<Value>): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`does not answer within ${ms} ms`)),
-      Math.max(0, until - performance.now()),
-    )
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
+const withLimit = <Value>({ ms, until }: Limit, work: Promise<Value>): Promise<Value> =>
+  withTimeout(work, until - performance.now(), () => new Error(`does not answer within ${ms} ms`))
 
 /** Resolves with the reply of Redis to one command. */
 export const ask = (client: Client, args: readonly string[]): Promise<Reply> =>

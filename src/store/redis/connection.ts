@@ -1,5 +1,6 @@
 import { ErrorReply } from '@redis/client'
 import { reasonOf } from '../../lib/reason.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 import { StoreUnavailable } from '../store.ts'
 import { ask } from './connect.ts'
 import { isUnavailable } from './faults.ts'
@@ -110,16 +111,12 @@ export class Connection {
   }
 
   /** Rejects if the work takes too long, or the connection ends meanwhile. */
-  async withTimeout<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-    })
+  async guarded<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
     const lost = this.ended.then(() => {
       throw this.#cutReason ?? new Error(`the connection to ${this.where} is lost`)
     })
-    lost.catch(() => {}) // handled by the race; after that nobody needs it
-    return Promise.race([work, late, lost]).finally(() => clearTimeout(timer))
+    const late = (): Error => new Error(`no answer within ${timeoutMs} ms`)
+    return withTimeout(Promise.race([work, lost]), timeoutMs, late)
   }
 
   cut(why?: unknown): void {

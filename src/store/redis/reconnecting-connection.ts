@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs } from '../../lib/backoff.ts'
 import { inBackground } from '../../lib/in-background.ts'
 import { reasonOf } from '../../lib/reason.ts'
 import { shownAddress } from '../../lib/redis-url.ts'
@@ -31,8 +32,7 @@ export interface ReconnectingConnectionOptions {
   readonly onMessage: (text: string, topic: string) => void
 }
 
-const RETRY_FIRST_MS = 50
-const RETRY_MOST_MS = 1000
+const RETRY = { firstMs: 50, mostMs: 1000 }
 /** A different reason is reported from this attempt on: by then it has lasted for some seconds. */
 const LASTING_ATTEMPT = 5
 
@@ -74,7 +74,7 @@ export class ReconnectingConnection {
         if (isUnfit) break
       }
       // This timer is not unref'ed: nothing else keeps the process alive before the start.
-      await sleep(Math.max(0, Math.min(retryDelay(attempt), deadline - performance.now())))
+      await sleep(Math.max(0, Math.min(backoffMs(attempt, RETRY), deadline - performance.now())))
     }
     const cause = causeOf(why)
     const advice = adviceOn(cause)
@@ -133,7 +133,7 @@ export class ReconnectingConnection {
     const connection = new Connection(await connectClients(address, rootKey, connectMs), onMessage)
     try {
       const leftMs = Math.max(1, Math.ceil(deadline - performance.now()))
-      await connection.withTimeout(
+      await connection.guarded(
         onConnected(connection),
         Math.min(timeoutMs * SETUP_TIMEOUTS, leftMs),
       )
@@ -177,7 +177,7 @@ export class ReconnectingConnection {
       } catch (error) {
         this.#noteAway(error, attempt)
         await Promise.race([
-          pause(retryDelay(attempt)),
+          sleep(backoffMs(attempt, RETRY), undefined, { ref: false }),
           new Promise<void>((wake) => (this.#wake = wake)),
         ])
       }
@@ -194,10 +194,3 @@ export class ReconnectingConnection {
     this.options.onAway(cause, advice)
   }
 }
-
-/** Exponential backoff with jitter, so that servers do not retry at the same moment. */
-const retryDelay = (attempt: number): number =>
-  Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MOST_MS) * (0.75 + Math.random() / 2)
-
-const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => void setTimeout(resolve, ms).unref())
