@@ -35,7 +35,7 @@ export class Batch {
    * Returns this batch plus one event. An event is pushed to all its connections before the next event is pushed to
    * any, so caching one child is enough for them to share it.
    */
-  then(event: OutgoingEvent): Batch {
+  append(event: OutgoingEvent): Batch {
     if (this.#event !== event || !this.#child) {
       this.#event = event
       this.#child = new Batch(this, event, this.length + 1, this.size + event.size)

@@ -66,7 +66,7 @@ export class Outbox {
     }
     if (!connection.sink) return
     if (connection.pending === Batch.empty) this.#flushLater(connection)
-    connection.pending = connection.pending.then(event)
+    connection.pending = connection.pending.append(event)
     if (connection.pending.size > this.maxBytes && !connection.sink.writable) {
       this.#slowConsumers++
       this.onSlowConsumer(connection)

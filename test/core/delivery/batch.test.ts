@@ -17,31 +17,31 @@ class CountingForm implements WireForm {
 }
 
 const batchOf = (...events: OutgoingEvent[]): Batch =>
-  events.reduce((batch, event) => batch.then(event), Batch.empty)
+  events.reduce((batch, event) => batch.append(event), Batch.empty)
 
 describe('a batch', () => {
   it('is the same node for connections that were pushed the same events', () => {
     const [a, b, c] = [outgoing(1), outgoing(2), outgoing(3)]
     let [one, other] = [Batch.empty, Batch.empty]
     for (const event of [a, b, c]) {
-      one = one.then(event)
-      other = other.then(event)
+      one = one.append(event)
+      other = other.append(event)
     }
     expect(one).toBe(other)
   })
 
   it('is another node for connections that were pushed other events', () => {
     const [a, b] = [outgoing(1), outgoing(2)]
-    const both = Batch.empty.then(a).then(b)
-    expect(Batch.empty.then(b)).not.toBe(both)
+    const both = Batch.empty.append(a).append(b)
+    expect(Batch.empty.append(b)).not.toBe(both)
     expect(both.events()).toEqual([a, b])
-    expect(Batch.empty.then(outgoing(1))).not.toBe(Batch.empty.then(outgoing(1)))
+    expect(Batch.empty.append(outgoing(1))).not.toBe(Batch.empty.append(outgoing(1)))
   })
 
   it('does not grow by what others were pushed after it', () => {
     const [a, b, c] = [outgoing(1), outgoing(2), outgoing(3)]
-    const first = Batch.empty.then(a)
-    const [left, right] = [first.then(b), first.then(c)]
+    const first = Batch.empty.append(a)
+    const [left, right] = [first.append(b), first.append(c)]
     expect(first.events()).toEqual([a])
     expect(left.events()).toEqual([a, b])
     expect(right.events()).toEqual([a, c])
