@@ -286,7 +286,8 @@ export interface Figures {
   readonly eviction?: Eviction
 }
 
-export interface Store {
+/** Numbers events, keeps them, and delivers them to the servers that subscribe. */
+export interface Broker {
   /** Changes when the store loses its data. 1 to 32 letters and digits. */
   readonly epoch: string
 
@@ -294,11 +295,28 @@ export interface Store {
   onEvent(listener: (event: StoredEvent, topics: readonly Topic[]) => void): void
   /** Calls the listener when events on subscribed topics are lost, before later events are announced. */
   onGap(listener: (gap: Gap) => void): void
-  /** Calls the listener on the server that has the connection's client. Without a client, on no server. */
-  onCommand(listener: (command: Command) => void): void
   /** Resolves when events of the topic are announced here. While the store is unavailable, waits until it is back. */
   listen(topic: Topic): Awaitable<void>
   unlisten(topic: Topic): Awaitable<void>
+
+  /**
+   * Publishes events in order. A message is appended to the history if the channel keeps one. An edit changes the first
+   * message with its uuid in history and frames; a delete removes it from both. An edit or delete without `pmUsers`
+   * goes to the receivers of that message, if the channel still has the message or an edit or delete of it. All events
+   * are kept as frames if the channel keeps frames. Nothing happens for an unknown channel or unknown users.
+   *
+   * `once` is an idempotency key: after a rejection with `StoreUnavailable`, a retry with the same key publishes the
+   * events exactly once, whether or not the first call took effect.
+   */
+  publish(publications: readonly Publication[], once?: string): Awaitable<void>
+  /** Returns the events on these topics, as far back as frames reach. */
+  missed(since: readonly Since[]): Awaitable<Missed>
+}
+
+/** Knows who is where: connections, users with their states, channels with their settings, and their members. */
+export interface Memberships {
+  /** Calls the listener on the server that has the connection's client. Without a client, on no server. */
+  onCommand(listener: (command: Command) => void): void
 
   /**
    * Creates or updates the user, creates the connection (or keeps the one with this id), joins the channels and
@@ -359,18 +377,15 @@ export interface Store {
   ensure(channels: readonly ChannelName[]): Awaitable<number>
 
   /**
-   * Publishes events in order. A message is appended to the history if the channel keeps one. An edit changes the first
-   * message with its uuid in history and frames; a delete removes it from both. An edit or delete without `pmUsers`
-   * goes to the receivers of that message, if the channel still has the message or an edit or delete of it. All events
-   * are kept as frames if the channel keeps frames. Nothing happens for an unknown channel or unknown users.
-   *
-   * `once` is an idempotency key: after a rejection with `StoreUnavailable`, a retry with the same key publishes the
-   * events exactly once, whether or not the first call took effect.
+   * Returns some or all connections that are due, or an empty list if there are none. The caller ends them with `drop`.
+   * They are not returned again at once. Also removes users without connections and channels without members that were
+   * idle for too long.
    */
-  publish(publications: readonly Publication[], once?: string): Awaitable<void>
-  /** Returns the events on these topics, as far back as frames reach. */
-  missed(since: readonly Since[]): Awaitable<Missed>
+  sweep(): Awaitable<readonly ConnId[]>
+}
 
+/** Describes channels and users. Changes nothing. */
+export interface Queries {
   /** Returns all channels, in the order of their creation. */
   channelNames(): Awaitable<readonly ChannelName[]>
   /** Returns channels by name, each once. Skips unknown ones. */
@@ -396,14 +411,10 @@ export interface Store {
   scanChannels(): Scan<ChannelSummary>
   scanUsers(): Scan<UserSummary>
   figures(): Awaitable<Figures>
+}
 
-  /**
-   * Returns some or all connections that are due, or an empty list if there are none. The caller ends them with `drop`.
-   * They are not returned again at once. Also removes users without connections and channels without members that were
-   * idle for too long.
-   */
-  sweep(): Awaitable<readonly ConnId[]>
-
+/** All facts that outlive a connection. Calls are atomic unless they say otherwise. */
+export interface Store extends Broker, Memberships, Queries {
   /** Releases all resources. */
   stop(): Awaitable<void>
 }
