@@ -1,7 +1,7 @@
 import { ChannelstreamError, guarded, report } from './errors.ts'
 import { send } from './request.ts'
 import type { Callbacks } from './callbacks.ts'
-import type { ChannelstreamRequest, Sending } from './request.ts'
+import type { ChannelstreamRequest, SendOptions } from './request.ts'
 import type { MutatorType } from './settings.ts'
 
 const TIMEOUT_MS = 30_000
@@ -18,20 +18,23 @@ const CALLBACKS = {
 } as const satisfies Record<MutatorType, readonly [keyof Callbacks, keyof Callbacks | undefined]>
 
 /**
- * The request to `/disconnect` goes to the server, which is often of another origin: as plain text the browser sends it
- * without asking the server first, and also while the page goes away.
+ * The request to `/disconnect` goes to the Channelstream server, which often has another origin. Plain text avoids a
+ * CORS preflight, and `keepalive` lets the browser send it while the page unloads.
  */
-const FAREWELL = { contentType: 'text/plain', init: { keepalive: true } } satisfies Partial<Sending>
+const DISCONNECT_OPTIONS = {
+  contentType: 'text/plain',
+  init: { keepalive: true },
+} satisfies Partial<SendOptions>
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
-  /** Looks at the answer before the page is told of it. May throw a `ChannelstreamError`. */
+  /** Checks the answer before the page's callback gets it. May throw a `ChannelstreamError`. */
   readonly accept?: (data: unknown) => void
 }
 
 /**
- * Has mutators change a request, sends it, and tells the page's callbacks of its outcome, unless `signal` was aborted.
- * Resolves with what was answered; rejects with a `ChannelstreamError`.
+ * Runs the mutators on a request, sends it, and calls the page's callback for success or failure. The failure callback
+ * is not called after `signal` was aborted. Resolves with the answer; rejects with a `ChannelstreamError`.
  */
 export async function call(
   page: Callbacks,
@@ -43,8 +46,11 @@ export async function call(
   try {
     await mutate(request, page.mutators[type])
     if (type === 'subscribe' && isEmpty(request.body)) return null
-    const sending = { fetch: page.fetch, timeoutMs: TIMEOUT_MS, signal }
-    const data = await send(request, type === 'disconnect' ? { ...sending, ...FAREWELL } : sending)
+    const options = { fetch: page.fetch, timeoutMs: TIMEOUT_MS, signal }
+    const data = await send(
+      request,
+      type === 'disconnect' ? { ...options, ...DISCONNECT_OPTIONS } : options,
+    )
     accept?.(data)
     guarded(() => page[done](request, data))
     return data

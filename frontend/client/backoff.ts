@@ -1,12 +1,12 @@
 const MAX_DELAY_MS = 60_000
-/** A page that asks for no delay at all does not get to hammer at a server. */
+/** The shortest first delay, so that a page that asks for no delay cannot flood a server with retries. */
 const MIN_STEP_MS = 100
 
 /**
- * How long to wait before the next try: a random part of a time that starts at `stepMs`, doubles with each failure and
- * is a minute at most. Full jitter, so that the clients of a server that restarts come back spread over that time.
+ * Returns the delay before the next retry: exponential backoff with full jitter. The upper limit starts at `stepMs`,
+ * doubles with each failure, and is at most a minute. Jitter spreads the clients of a restarting server over time.
  *
- * `failures`: tries that failed in a row, from 1. `later`: the server asks for some time, so at least half a step.
+ * `failures`: consecutive failures, from 1. `later`: the server asked for a delay, so wait at least half a step.
  */
 export function retryDelayMs(
   failures: number,

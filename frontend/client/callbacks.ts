@@ -3,8 +3,8 @@ import type { ServerEvent } from './events.ts'
 import type { ChannelstreamRequest } from './request.ts'
 
 /**
- * What pages overwrite to be told. As they stand they do nothing, or log what they are given if `debug` is set. What
- * they throw is reported and stops nothing.
+ * Callbacks that pages overwrite. By default they do nothing, or log their arguments if `debug` is set. An error that a
+ * callback throws is reported and stops nothing.
  */
 export class Callbacks extends Settings {
   connectCallback(request: ChannelstreamRequest, data: unknown): void {
@@ -53,27 +53,27 @@ export class Callbacks extends Settings {
     this.#log('setUserStateErrorCallback', request, data)
   }
 
-  /** With the request to `connectUrl` and its answer, if there was one. */
+  /** Called with the request to `connectUrl` and its answer, if there was one. */
   beforeListeningCallback(request?: ChannelstreamRequest, data?: unknown): void {
     this.#log('beforeListeningCallback', request, data)
   }
-  /** With the event of the WebSocket, or the request of the poll. */
+  /** Called with the open event of the WebSocket, or the request of the poll. */
   listenOpenedCallback(request: unknown, data?: unknown): void {
     this.#log('listenOpenedCallback', request, data)
   }
-  /** With each list of events that came; an empty one is a heartbeat. */
+  /** Called with each list of events received; an empty list is a heartbeat. */
   listenMessageCallback(data: readonly ServerEvent[]): void {
     this.#log('listenMessageCallback', data)
   }
-  /** With the close event of the WebSocket, or the request of the poll. */
+  /** Called with the close event of the WebSocket, or the request of the poll. */
   listenCloseCallback(request: unknown, data?: unknown): void {
     this.#log('listenCloseCallback', request, data)
   }
-  /** With the error event of the WebSocket, or the request of the poll and its answer. */
+  /** Called with the error event of the WebSocket, or the request of the poll and its answer. */
   listenErrorCallback(request: unknown, data?: unknown): void {
     this.#log('listenErrorCallback', request, data)
   }
-  /** It is closed, and will not open again by itself. */
+  /** Called when the connection is closed and will not reconnect by itself. */
   connectionClosedCallback(): void {
     this.#log('connectionClosedCallback')
   }

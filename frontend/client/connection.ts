@@ -24,7 +24,7 @@ const EVENT_TYPES: ReadonlySet<string> = new Set<ServerEvent['type']>([
   'gap',
 ])
 
-/** What the page's backend answers to `connect()`: at least the `conn_id`. */
+/** The backend's answer to `connect()`: at least the `conn_id`. */
 export interface ConnectAnswer {
   readonly conn_id: string
   readonly channels?: readonly string[]
@@ -32,17 +32,18 @@ export interface ConnectAnswer {
 }
 
 export interface QueueOptions extends ListenOptions {
-  /** So many events may wait to be read; one more ends the iteration with an error. */
+  /** How many events may wait to be read; one more ends the iteration with an error. */
   readonly limit?: number
 }
 
 /**
- * A page's connection to a Channelstream server, by way of the page's backend (docs/client.md).
+ * A page's connection to a Channelstream server, set up through the page's backend (docs/client.md).
  *
- * Set the addresses, then `connect()`. It comes back by itself after breaks, without loss or repetition as far as the
- * server keeps what was missed, else with a `gap` event, until `disconnect()`. Opens nothing before `connect()`.
+ * Set the URLs, then call `connect()`. The client reconnects by itself until `disconnect()`. No event is lost or
+ * repeated while the server still keeps the missed events; otherwise a `gap` event comes first. Nothing is opened
+ * before `connect()`.
  *
- * Every call can be awaited, and is told of by a callback as well; a rejection that nobody awaits does no harm.
+ * Every call returns a promise and calls a callback as well. A rejection that nobody handles does no harm.
  */
 export class ChannelstreamConnection extends Callbacks implements AsyncIterable<ServerEvent> {
   static readonly version = '1.0.0'
@@ -51,7 +52,7 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
   readonly #queues = new Set<EventQueue<ServerEvent>>()
   readonly #session: Session
   #status: StatusEvent = { type: 'status', status: 'disconnected', transport: null }
-  /** The last request to `connectUrl` that was answered, and its answer. */
+  /** The last successful request to `connectUrl`, and its answer. */
   #connected: { readonly request?: ChannelstreamRequest; readonly answer?: ConnectAnswer } = {}
 
   constructor(options: ConnectionOptions = {}) {
@@ -77,25 +78,25 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
     return this.#status.status
   }
 
-  /** By what events come; null unless connected. */
+  /** The transport in use; null unless connected. */
   get transport(): TransportName | null {
     return this.#status.transport
   }
 
   /**
-   * Asks the backend for a connection and opens it. Resolves with the backend's answer once events can come; rejects
-   * when that fails for the first time, although it then is tried again by itself, unless `shouldReconnect` is off. Does
-   * not start anew what goes on already; what waits for a retry is tried at once.
+   * Asks the backend for a connection and opens it. Resolves with the backend's answer once events can arrive. Rejects
+   * at the first failure; retries go on in the background, unless `shouldReconnect` is off. If the client is already
+   * connecting, nothing is started twice; a pending retry is made at once.
    */
   connect(): Promise<ConnectAnswer | undefined> {
     if (!this.#session.isRunning) this.connectionId = null
     this.#session.start()
-    return observed(this.#session.connected().then(() => this.#connected.answer))
+    return handled(this.#session.connected().then(() => this.#connected.answer))
   }
 
   /**
-   * Ends everything: listening, a retry or a `connect()` that is on its way, iterations. Tells the server, and resolves
-   * with its answer, or with null if there was nothing to tell.
+   * Ends everything: listening, a pending retry or `connect()`, and iterations. Notifies the server. Resolves with its
+   * answer, or with null if there is no connection or no `disconnectUrl`.
    */
   disconnect(): Promise<unknown> {
     const { connectionId, disconnectUrl } = this
@@ -107,39 +108,37 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
     return this.#call('disconnect', 'POST', disconnectUrl + query, { conn_id: connectionId })
   }
 
-  /** Opens `connectionId`, which the page got in another way than by `connect()`. */
+  /** Opens `connectionId`, for pages that did not get it from `connect()`. */
   startListening(): Promise<void> {
     if (this.connectionId === null)
-      return observed(
-        Promise.reject(new ChannelstreamError('settings', 'there is no connectionId')),
-      )
+      return handled(Promise.reject(new ChannelstreamError('settings', 'connectionId is not set')))
     this.#session.start()
-    return observed(this.#session.connected())
+    return handled(this.#session.connected())
   }
 
-  /** The same, and by WebSocket if it can be had. */
+  /** Like `startListening()`, by WebSocket if one is available. */
   openWebsocket(): Promise<void> {
     this.noWebsocket = false
     return this.startListening()
   }
 
-  /** The same, by long polling. */
+  /** Like `startListening()`, by long polling. */
   openLongPoll(): Promise<void> {
     this.noWebsocket = true
     return this.startListening()
   }
 
-  /** Stops listening and trying. The server is not told, though it sees a WebSocket close, and then ends the connection. */
+  /** Stops listening and retrying. Sends no request, but the server ends the connection when a WebSocket closes. */
   closeConnection(): void {
     this.#session.stop()
   }
 
-  /** Starts again after a delay, if `shouldReconnect` is set and nothing goes on. After failures that happens by itself. */
+  /** Reconnects after a delay, if `shouldReconnect` is set and nothing is running. After failures this is automatic. */
   retryConnection(): void {
     if (this.shouldReconnect) this.#session.startLater()
   }
 
-  /** Asks the backend to subscribe to channels. None: asks nothing, and resolves with null. */
+  /** Asks the backend to subscribe to channels. With an empty list, sends nothing and resolves with null. */
   subscribe(channels: readonly string[]): Promise<unknown> {
     const body = { channels, conn_id: this.connectionId }
     return this.#call('subscribe', 'POST', this.subscribeUrl, body)
@@ -171,17 +170,17 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
     this.mutators[type].push(mutator)
   }
 
-  /** Those of `channels` that the connection is not in. */
+  /** Returns those of `channels` that the connection is not in. */
   calculateSubscribe(channels: readonly string[] = []): string[] {
     return channels.filter((channel) => !this.channels.includes(channel))
   }
 
-  /** Those of `channels` that the connection is in. */
+  /** Returns those of `channels` that the connection is in. */
   calculateUnsubscribe(channels: readonly string[] = []): string[] {
     return channels.filter((channel) => this.channels.includes(channel))
   }
 
-  /** Answers how to stop listening; an aborted `signal` stops it too. */
+  /** Returns a function that removes the listener. Aborting `signal` removes it too. */
   on<Type extends keyof Events>(
     type: Type,
     listener: (event: Events[Type]) => unknown,
@@ -191,8 +190,8 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
   }
 
   /**
-   * The events from now on, for one `for await`. Ends with `disconnect()` and with `signal`; fails if events are read so
-   * slowly that more than `limit` (1000) wait, and when the connection is given up.
+   * Returns an iterator over the events from now on, for one `for await`. It ends with `disconnect()` and when `signal`
+   * is aborted. It throws if more than `limit` (1000) events wait to be read, and when the client gives up.
    */
   events({ signal, limit = MAX_WAITING_EVENTS }: QueueOptions = {}): AsyncIterableIterator<
     ServerEvent,
@@ -214,8 +213,8 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
   }
 
   #call(type: MutatorType, method: string, url: string, body: unknown): Promise<unknown> {
-    const accept = (data: unknown): void => this.#takeChannels(data)
-    return observed(call(this, type, newRequest(method, url, body), { accept }))
+    const accept = (data: unknown): void => this.#updateChannels(data)
+    return handled(call(this, type, newRequest(method, url, body), { accept }))
   }
 
   async #obtain(signal: AbortSignal): Promise<void> {
@@ -228,12 +227,12 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
         throw new ChannelstreamError('answer', 'the answer has no conn_id', { answer })
       this.connectionId = answer.conn_id
       this.#connected = { request, answer }
-      this.#takeChannels(data)
+      this.#updateChannels(data)
     }
     await call(this, 'connect', request, { signal, accept })
   }
 
-  #takeChannels(data: unknown): void {
+  #updateChannels(data: unknown): void {
     const { channels } = (data ?? {}) as { channels?: unknown }
     if (!Array.isArray(channels)) return
     this.channels = channels as string[]
@@ -256,7 +255,9 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
   }
 
   #malformed(frame: unknown): void {
-    const error = new ChannelstreamError('frame', 'a frame cannot be read', { answer: frame })
+    const error = new ChannelstreamError('frame', 'the server sent an invalid frame', {
+      answer: frame,
+    })
     if (!this.#emitter.emit('error', { type: 'error', error })) report(error)
   }
 
@@ -272,8 +273,8 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
   }
 }
 
-/** Without anybody to see it, a rejection is as good as seen: callbacks and events tell the same. */
-function observed<Value>(promise: Promise<Value>): Promise<Value> {
+/** Prevents unhandled rejections: pages that use callbacks or events do not handle the promise. */
+function handled<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {})
   return promise
 }

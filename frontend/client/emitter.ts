@@ -1,15 +1,15 @@
 import { guarded } from './errors.ts'
 
 export interface ListenOptions {
-  /** Ends the listening when it is aborted. */
+  /** Removes the listener, or ends the iteration, when it is aborted. */
   readonly signal?: AbortSignal
 }
 
-/** Listeners by type. Each hears every event once, in order, whatever the others do. */
+/** Listeners by type. Each gets every event once, in order, even if another listener throws. */
 export class Emitter<EventMap> {
   readonly #listeners = new Map<keyof EventMap, Set<{ hear(event: never): unknown }>>()
 
-  /** Answers how to stop listening. A function that is given twice is called twice. */
+  /** Returns a function that removes the listener. A function that is added twice is called twice. */
   on<Type extends keyof EventMap>(
     type: Type,
     hear: (event: EventMap[Type]) => unknown,
@@ -26,7 +26,7 @@ export class Emitter<EventMap> {
     return off
   }
 
-  /** Whether anybody listened. */
+  /** Returns whether there was a listener. */
   emit<Type extends keyof EventMap>(type: Type, event: EventMap[Type]): boolean {
     const listeners = this.#of(type)
     const present = [...listeners]

@@ -1,4 +1,4 @@
-/** Why something failed; docs/client.md says what each means. */
+/** What failed. docs/client.md explains each code. */
 export type ErrorCode =
   | 'request'
   | 'unreachable'
@@ -12,13 +12,13 @@ export type ErrorCode =
   | 'overflow'
 
 export interface ErrorDetails extends ErrorOptions {
-  /** Of HTTP, or the close code of a WebSocket; 0 if there is none. */
+  /** The HTTP status, or the close code of a WebSocket; 0 if there is none. */
   readonly status?: number
-  /** What was answered: JSON as a value, anything else as text. */
+  /** The answer: JSON as a value, anything else as text. */
   readonly answer?: unknown
 }
 
-/** Every error that the client itself gives. */
+/** All errors that the client throws, rejects with or emits. */
 export class ChannelstreamError extends Error {
   override readonly name = 'ChannelstreamError'
   readonly status: number
@@ -35,13 +35,13 @@ export class ChannelstreamError extends Error {
   }
 }
 
-/** Tells the page of its own error, as if nobody had caught it, and goes on. */
+/** Reports an error of the page's code as uncaught, without interrupting the client. */
 export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error)
   else console.error(error)
 }
 
-/** Calls code of the page. What it throws, also later, is reported and stops nothing. */
+/** Calls the page's code. Errors that it throws, or rejects with, are reported and stop nothing. */
 export function guarded(call: () => unknown): void {
   try {
     const result = call()

@@ -7,15 +7,15 @@ interface Reader<Event> {
   readonly reject: (error: ChannelstreamError) => void
 }
 
-/** What waits for one `for await`: bounded, in order, each once. */
+/** A bounded queue of events for one `for await` loop. */
 export class EventQueue<Event> implements AsyncIterableIterator<Event, undefined> {
   readonly #events: Event[] = []
   readonly #readers: Reader<Event>[] = []
   #isEnded = false
-  /** Still to be told. */
+  /** Thrown once, after the queued events were read. */
   #error: ChannelstreamError | undefined
 
-  /** `onEnd` is called once, when it ends for whatever reason. */
+  /** `onEnd` is called once, when the queue ends for any reason. */
   constructor(
     private readonly limit: number,
     private readonly onEnd: () => void,
@@ -26,10 +26,13 @@ export class EventQueue<Event> implements AsyncIterableIterator<Event, undefined
     const reader = this.#readers.shift()
     if (reader) reader.resolve({ done: false, value: event })
     else if (this.#events.length < this.limit) this.#events.push(event)
-    else this.end(new ChannelstreamError('overflow', `more than ${this.limit} events wait`))
+    else
+      this.end(
+        new ChannelstreamError('overflow', `more than ${this.limit} events are waiting to be read`),
+      )
   }
 
-  /** What waits is still read; then it is over, after failing with `error` once. */
+  /** Ends the queue. Queued events can still be read; then `next()` rejects once with `error`, if there is one. */
   end(error?: ChannelstreamError): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -48,7 +51,7 @@ export class EventQueue<Event> implements AsyncIterableIterator<Event, undefined
     return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined })
   }
 
-  /** The loop was left. */
+  /** Called when the loop exits early. Drops the queued events. */
   return(): Promise<Result<Event>> {
     this.#events.length = 0
     this.#error = undefined

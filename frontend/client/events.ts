@@ -1,16 +1,16 @@
 /**
- * What the server tells, as types only. They stand here once more, beside the schemas of `src/protocol/events.ts`, so
- * that whoever imports them needs no zod; a test has the compiler compare the two.
+ * The types of the server's events. They duplicate the schemas in `src/protocol/events.ts`, so that importing the
+ * client does not require zod. A test has the compiler compare the two.
  */
 import type { ChannelstreamError } from './errors.ts'
 
 export type Scalar = string | number | boolean | null
 export type State = Record<string, Scalar>
 
-/** Somebody said something. `channel` is null for a private message. Further keys of the message are passed on. */
+/** A new message. `channel` is null for a private message. Additional keys of the message are passed through. */
 export interface MessageEvent {
   type: 'message'
-  /** Its place in the stream. */
+  /** Its position in the event stream. */
   id: string
   uuid: string
   timestamp: string
@@ -19,16 +19,16 @@ export interface MessageEvent {
   user: string
   message?: Readonly<Record<string, unknown>> | undefined
   edited: string | null
-  /** True when the event is told late, to a connection that opened or came back. */
+  /** True if the event was sent during catch-up, after the connection opened or reconnected. */
   catchup: boolean
   [key: string]: unknown
 }
 
-/** A message was changed. Holds the keys that were given for the change. */
+/** A message was edited. Holds the keys that the edit request gave. */
 export interface MessageEditEvent {
   type: 'message:edit'
   id: string
-  /** The message that changed. */
+  /** The edited message. */
   uuid: string
   timestamp?: string | undefined
   date?: string | undefined
@@ -40,17 +40,17 @@ export interface MessageEditEvent {
   [key: string]: unknown
 }
 
-/** A message was taken away. */
+/** A message was deleted. */
 export interface MessageDeleteEvent {
   type: 'message:delete'
   id: string
-  /** The message that is gone. */
+  /** The deleted message. */
   uuid: string
   channel: string | null
   catchup?: true | undefined
 }
 
-/** A user's first connection joined the channel, or the last one parted. */
+/** A user's first connection joined the channel, or the last one left. */
 export interface PresenceEvent {
   type: 'presence'
   id: string
@@ -59,7 +59,7 @@ export interface PresenceEvent {
   date: string
   channel: string
   user: string
-  /** Who is there, if the channel tells; else empty. */
+  /** The users in the channel, if it includes the user list in presence events; else empty. */
   users: { user: string; state: State }[]
   users_total?: number | undefined
   message: { action: 'joined' | 'parted' }
@@ -67,7 +67,7 @@ export interface PresenceEvent {
   catchup: boolean
 }
 
-/** The public state of a user in the channel changed. */
+/** The public state of a user of the channel changed. */
 export interface UserStateEvent {
   type: 'user_state_change'
   id: string
@@ -80,7 +80,7 @@ export interface UserStateEvent {
   catchup: boolean
 }
 
-/** Something was missed that the server no longer keeps: load what the page shows anew. */
+/** Events were missed that the server no longer keeps. The page should reload its data. */
 export interface GapEvent {
   type: 'gap'
   id: string
@@ -98,32 +98,32 @@ export type ServerEvent =
   MessageEvent | MessageEditEvent | MessageDeleteEvent | PresenceEvent | UserStateEvent | GapEvent
 
 /**
- * `disconnected`: at rest. `connecting`: the backend is asked, or a transport opens. `connected`: events come.
- * `waiting`: it failed, and is tried again by itself.
+ * `disconnected`: not running. `connecting`: asking the backend, or opening a transport. `connected`: receiving events.
+ * `waiting`: an attempt failed, and the client will retry by itself.
  */
 export type Status = 'disconnected' | 'connecting' | 'connected' | 'waiting'
 
 export type TransportName = 'websocket' | 'longpoll'
 
-/** The connection itself went from one status to another, or from one transport to another. */
+/** The status or the transport of the connection changed. */
 export interface StatusEvent {
   type: 'status'
   status: Status
-  /** By what events come; null unless connected. */
+  /** The transport in use; null unless connected. */
   transport: TransportName | null
-  /** While waiting: milliseconds to the next try, unless the network or the page comes back earlier. */
+  /** While waiting: milliseconds to the next attempt, which comes earlier if the network or the page comes back. */
   retryInMs?: number
-  /** Why it is waiting, or disconnected without having been asked to be. */
+  /** Why the client is waiting, or why it gave up. */
   reason?: ChannelstreamError
 }
 
-/** Something failed that no promise tells of, such as a try to come back, or a frame that cannot be read. */
+/** A failure that no promise reports, such as a failed reconnect or an invalid frame. */
 export interface ErrorEvent {
   type: 'error'
   error: ChannelstreamError
 }
 
-/** What can be listened to with `connection.on`. `event` is each event of the server, also of types not known here. */
+/** The events for `connection.on`. `event` is any event from the server, including types that are unknown here. */
 export type Events = { [E in ServerEvent | StatusEvent | ErrorEvent as E['type']]: E } & {
   event: ServerEvent
 }

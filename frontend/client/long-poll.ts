@@ -1,18 +1,25 @@
 import { ChannelstreamError } from './errors.ts'
 import { newRequest, send } from './request.ts'
-import { idly, pause } from './timing.ts'
+import { backgroundTimeout, pause } from './timing.ts'
 import { addressOf, cannotOpen } from './transport.ts'
 import type { ChannelstreamRequest } from './request.ts'
-import type { Ears, Ending, Next, Place, Transport, TransportSettings } from './transport.ts'
+import type {
+  TransportHooks,
+  Ending,
+  Next,
+  ListenTarget,
+  Transport,
+  TransportSettings,
+} from './transport.ts'
 
-/** A poll that was not refused for so long is taken as open: its answer may take a while. */
+/** A poll that has not failed after this time counts as open. Its answer may take much longer. */
 const OPEN_AFTER_MS = 1_000
-/** How long a poll may take if silence is not looked at. */
+/** The timeout of a poll if `silenceTimeout` is off. */
 const MAX_POLL_MS = 60_000
-/** The least time from one poll to the next after an empty answer, which may come at once if two pages share a connection. */
+/** The minimum time between polls after an empty answer. Two pages that share a connection get such answers at once. */
 const MIN_EMPTY_MS = 1_000
 
-/** Events by `/listen`: one poll after the other. */
+/** Receives events from `/listen`, by one poll after another. */
 export class LongPollTransport implements Transport {
   readonly name = 'longpoll'
 
@@ -22,31 +29,31 @@ export class LongPollTransport implements Transport {
 
   async listen(
     settings: TransportSettings,
-    place: Place,
-    ears: Ears,
+    target: ListenTarget,
+    hooks: TransportHooks,
     signal: AbortSignal,
   ): Promise<Ending> {
     let isOpen = false
     const opened = (poll: ChannelstreamRequest): void => {
-      if (!isOpen && !signal.aborted) ears.opened(poll)
+      if (!isOpen && !signal.aborted) hooks.opened(poll)
       isOpen = true
     }
-    while (!signal.aborted && !ears.enough()) {
+    while (!signal.aborted && !hooks.shouldSwitch()) {
       let poll: ChannelstreamRequest
       try {
-        poll = newRequest('GET', addressOf(settings.longPollUrl, place).href)
+        poll = newRequest('GET', addressOf(settings.longPollUrl, target).href)
       } catch (error) {
         return cannotOpen(error)
       }
       const startedAt = performance.now()
-      const cancel = idly(OPEN_AFTER_MS, () => opened(poll))
+      const cancel = backgroundTimeout(OPEN_AFTER_MS, () => opened(poll))
       try {
         const frame = await ask(poll, settings, signal)
         opened(poll)
-        ears.heard(frame)
+        hooks.received(frame)
         if (frame.length === 0) await pause(startedAt + MIN_EMPTY_MS - performance.now(), signal)
       } catch (error) {
-        if (!signal.aborted) return failed(poll, error as ChannelstreamError, ears)
+        if (!signal.aborted) return failed(poll, error as ChannelstreamError, hooks)
       } finally {
         cancel()
       }
@@ -54,9 +61,9 @@ export class LongPollTransport implements Transport {
     return { next: signal.aborted ? 'ended' : 'switch' }
   }
 
-  lookNow(): void {}
+  checkNow(): void {}
 
-  letGo(): void {}
+  release(): void {}
 }
 
 async function ask(
@@ -67,15 +74,19 @@ async function ask(
   const timeoutMs = silenceTimeout > 0 ? silenceTimeout : MAX_POLL_MS
   const answer = await send(poll, { fetch, timeoutMs, signal, init: { cache: 'no-store' } })
   if (Array.isArray(answer)) return answer as unknown[]
-  throw new ChannelstreamError('answer', `${poll.url} is not a list of events`, { answer })
+  throw new ChannelstreamError('answer', `${poll.url} did not return a list of events`, { answer })
 }
 
-function failed(poll: ChannelstreamRequest, error: ChannelstreamError, ears: Ears): Ending {
-  ears.failed(poll, error.answer)
+function failed(
+  poll: ChannelstreamRequest,
+  error: ChannelstreamError,
+  hooks: TransportHooks,
+): Ending {
+  hooks.failed(poll, error.answer)
   return { next: nextAfter(error), error, detail: poll }
 }
 
-/** What the status of a poll asks for (docs/errors.md). A `conn_id` that is none is as good as one that is unknown. */
+/** Maps the status of a poll to the next step (docs/errors.md). An invalid `conn_id` is treated like an unknown one. */
 function nextAfter({ code, status }: ChannelstreamError): Next {
   if (status === 401 || status === 422) return 'renew'
   if (status === 429 || status === 503) return 'later'

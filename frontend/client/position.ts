@@ -1,38 +1,38 @@
-/** A `cursor` as the server reads it; what is none it would refuse. */
+/** A valid `cursor`. The server refuses any other. */
 const ID = /^([0-9A-Za-z]{1,32})-(0|[1-9]\d{0,15})$/
 
 /**
- * Before the first event. No server has this epoch, so it answers with a `gap`, whose id is where the client now is:
- * without it, an event that is lost with the very first break of a network would not be missed.
+ * The cursor before the first event. No server has this epoch, so the server sends a `gap`, whose id becomes the
+ * client's position. Without it, an event lost in the very first network failure would go unnoticed.
  */
-const NOWHERE = '0-0'
+const START = '0-0'
 
-/** Where in the server's stream of events the client is. Remembers one id, however many events there were. */
+/** The client's position in the server's event stream. Remembers one id only. */
 export class Position {
-  #cursor = NOWHERE
+  #cursor = START
   #epoch = ''
   #n = -1
   #openings = 0
 
-  /** The id of the last event, to be named when opening. */
+  /** The id of the last event, sent when a transport opens. */
   get cursor(): string {
     return this.#cursor
   }
 
-  /** A transport has opened; from now on something may get lost on its way. */
+  /** Call when a transport has opened: from then on, events may get lost in transit. */
   opened(): void {
     this.#openings++
   }
 
   /**
-   * Whether the page should be told of an event, which it then counts as told. Not if it has been: events come in the
-   * order of their ids, so what is not newer is a repetition. A gap may go back; the first one only says where we are.
-   * What has no id that can be read, as from older servers, is always told.
+   * Advances to an event. Returns false if the page should not get it, because it is a duplicate: events come in the
+   * order of their ids, so one that is not newer is a repetition. A gap may move the position back; the first gap only
+   * sets the position and is not passed on. Events without a valid id, as from older servers, are always passed on.
    */
-  admit({ type, id }: { readonly type: string; readonly id?: unknown }): boolean {
+  advance({ type, id }: { readonly type: string; readonly id?: unknown }): boolean {
     const [text, epoch = '', n] = (typeof id === 'string' && ID.exec(id)) || []
     if (text === undefined) return true
-    const isStart = this.#cursor === NOWHERE && this.#openings <= 1
+    const isStart = this.#cursor === START && this.#openings <= 1
     const isGap = type === 'gap'
     if (!isGap && epoch === this.#epoch && Number(n) <= this.#n) return false
     this.#cursor = text

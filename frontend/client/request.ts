@@ -1,14 +1,14 @@
 import { ChannelstreamError } from './errors.ts'
-import { within } from './timing.ts'
+import { withTimeout } from './timing.ts'
 import type { Fetch } from './transport.ts'
 
-/** A request header, in the form that pages push onto `request.headers`. */
+/** A request header, in the form that pages push to `request.headers`. */
 export interface RequestHeader {
   name: string
   value: string
 }
 
-/** A request as mutators may change it and callbacks are given it. `status` and `responseText` are of the answer. */
+/** The request that mutators may change and callbacks get. `status` and `responseText` belong to the answer. */
 export interface ChannelstreamRequest {
   method: string
   url: string
@@ -19,7 +19,7 @@ export interface ChannelstreamRequest {
   responseText: string
 }
 
-/** May change a request, or replace its parts, before it is sent. A promise is waited for. */
+/** Changes a request before it is sent. A returned promise is awaited. */
 export type Mutator = (request: ChannelstreamRequest) => unknown
 
 export const newRequest = (
@@ -35,27 +35,27 @@ export const newRequest = (
   responseText: '',
 })
 
-export interface Sending {
+export interface SendOptions {
   readonly fetch: Fetch | undefined
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
   readonly init?: { readonly cache?: 'no-store'; readonly keepalive?: boolean }
-  /** Of the body, if no mutator says otherwise. */
+  /** The content type of the body, unless a mutator sets another. */
   readonly contentType?: string
 }
 
 /**
- * What is answered: JSON as a value, anything else as text. Fills in `status` and `responseText`. Rejects with a
- * `ChannelstreamError`, also for a status that is no success.
+ * Sends the request and fills in its `status` and `responseText`. Resolves with the answer: JSON as a value, anything
+ * else as text. Rejects with a `ChannelstreamError`, also for an error status.
  */
-export async function send(request: ChannelstreamRequest, sending: Sending): Promise<unknown> {
+export async function send(request: ChannelstreamRequest, options: SendOptions): Promise<unknown> {
   let isOk: boolean
   try {
-    isOk = await within(sending.timeoutMs, sending.signal, (signal) =>
-      fill(request, sending, signal),
+    isOk = await withTimeout(options.timeoutMs, options.signal, (signal) =>
+      fill(request, options, signal),
     )
   } catch (cause) {
-    throw failure(request, cause, sending.signal)
+    throw failure(request, cause, options.signal)
   }
   const { method, url, status, responseText } = request
   const answer = parsed(responseText)
@@ -63,10 +63,10 @@ export async function send(request: ChannelstreamRequest, sending: Sending): Pro
   throw new ChannelstreamError('request', `${method} ${url}: ${status}`, { status, answer })
 }
 
-/** Whether it was a success. */
+/** Fetches and fills in the answer. Returns whether the status is a success. */
 async function fill(
   request: ChannelstreamRequest,
-  { fetch = globalThis.fetch, contentType = 'application/json', init }: Sending,
+  { fetch = globalThis.fetch, contentType = 'application/json', init }: SendOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { method, url, body } = request
@@ -82,7 +82,7 @@ async function fill(
   })
   request.responseText = await response.text()
   request.status = response.status
-  // A `fetch` that was handed in may not look at signals.
+  // A custom `fetch` may ignore the signal.
   signal.throwIfAborted()
   return response.ok
 }
@@ -105,7 +105,7 @@ function headersOf({ headers }: ChannelstreamRequest): Headers {
 const isHeader = (header: unknown): header is RequestHeader =>
   typeof header === 'object' && header !== null && 'name' in header
 
-/** JSON as a value, anything else as it is. */
+/** Parses JSON; returns anything else unchanged. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -3,28 +3,34 @@ import { ChannelstreamError, report } from './errors.ts'
 import { Position } from './position.ts'
 import { isOffline, onWake } from './timing.ts'
 import type { ServerEvent, StatusEvent } from './events.ts'
-import type { Ears, Ending, Transport, TransportSettings, WebSocketLike } from './transport.ts'
+import type {
+  TransportHooks,
+  Ending,
+  Transport,
+  TransportSettings,
+  WebSocketLike,
+} from './transport.ts'
 
-/** After a WebSocket that did not work where polling does, it is tried again so much later, then twice as late, … */
-const FIRST_REST_MS = 60_000
-const LONGEST_REST_MS = 600_000
-/** After so many listenings in a row that opened and ended without a frame, something else is tried. */
+/** When the best transport fails, it is not used for this time, which doubles with each further failure. */
+const MIN_COOLDOWN_MS = 60_000
+const MAX_COOLDOWN_MS = 600_000
+/** After this many consecutive attempts that opened but received no frame, another transport or connection is tried. */
 const MAX_FRUITLESS = 2
 
-/** What may be set for a session, at any time. */
+/** The settings of a session. They may change at any time. */
 export interface SessionSettings extends TransportSettings {
   connectionId: string | null
   readonly shouldReconnect: boolean
   readonly increaseBounceIv: number
 }
 
-/** Whom a session asks and tells. None of them throws, but for `obtain`. */
+/** What a session calls. Only `obtain` may fail. */
 export interface SessionHooks {
   /** Gets a `connectionId` from the backend. Rejects with a `ChannelstreamError` if it cannot. */
   obtain(signal: AbortSignal): Promise<void>
   beforeListening(): void
   opened(detail: unknown, socket: WebSocketLike | null): void
-  /** New events, in order, each once; none: a sign of life. To be ended by `signal`, also midway. */
+  /** New events, in order, without duplicates; an empty list is a heartbeat. Must stop once `signal` is aborted. */
   received(events: readonly ServerEvent[], signal: AbortSignal): void
   failed(...detail: unknown[]): void
   closed(detail: unknown): void
@@ -38,25 +44,25 @@ interface Waiter {
 }
 
 /**
- * Keeps the connection open: gets one from the backend, listens by the first transport that works, comes back to it
- * after breaks, and gets another when the server does not know it any more. Does nothing until it is started, and
- * nothing after it was stopped.
+ * Keeps the connection open. Gets one from the backend, listens with the first transport that works, and reconnects
+ * after failures. Gets a new connection when the server no longer knows the old one. Does nothing before `start` and
+ * after `stop`.
  */
 export class Session {
-  #life: AbortController | undefined
+  #controller: AbortController | undefined
   #status: StatusEvent = { type: 'status', status: 'disconnected', transport: null }
   #position = new Position()
   #waiters: Waiter[] = []
-  /** Tries in a row after which nothing was heard. */
+  /** Consecutive attempts that received nothing. */
   #failures = 0
   #fruitless = 0
-  /** Another connection is being asked for, and nothing was heard since. */
+  /** A new connection was requested, and nothing has been received since. */
   #isRenewing = false
-  #restMs = 0
-  #restUntil = 0
-  #cutPause = (): void => {}
+  #cooldownMs = 0
+  #cooldownUntil = 0
+  #endPause = (): void => {}
 
-  /** `transports`: the best first. */
+  /** `transports`: in order of preference. */
   constructor(
     private readonly settings: SessionSettings,
     private readonly hooks: SessionHooks,
@@ -64,38 +70,40 @@ export class Session {
   ) {}
 
   get isRunning(): boolean {
-    return this.#life !== undefined
+    return this.#controller !== undefined
   }
 
-  /** Starts if it does not run, and tries at once if it waits. */
+  /** Starts the session. If it is waiting for a retry, retries at once. */
   start(): void {
-    this.#cutPause()
-    if (!this.#life) this.#run((this.#life = new AbortController()).signal).catch(report)
+    this.#endPause()
+    if (!this.#controller)
+      this.#run((this.#controller = new AbortController()).signal).catch(report)
   }
 
-  /** Starts after a pause, as after a failure. Does nothing if it runs. */
+  /** Starts after a delay, as after a failure. Does nothing if the session is running. */
   startLater(): void {
-    if (!this.#life) this.#run((this.#life = new AbortController()).signal, true).catch(report)
+    if (!this.#controller)
+      this.#run((this.#controller = new AbortController()).signal, true).catch(report)
   }
 
-  /** Resolves once it is connected, at once if it is. Rejects when a try fails. */
+  /** Resolves when connected, immediately if it already is. Rejects when an attempt fails. */
   connected(): Promise<void> {
     if (this.#status.status === 'connected') return Promise.resolve()
     return new Promise((resolve, reject) => void this.#waiters.push({ resolve, reject }))
   }
 
-  /** Ends everything that goes on. `reason`: why, if the page did not ask for it. */
+  /** Stops the session. `reason`: why, if the page did not ask for it. */
   stop(reason?: ChannelstreamError): void {
-    this.#life?.abort()
-    this.#life = undefined
-    this.#cutPause()
+    this.#controller?.abort()
+    this.#controller = undefined
+    this.#endPause()
     this.#failures = 0
-    this.#fail(reason ?? new ChannelstreamError('disconnected', 'the page disconnected'))
-    // Last, since whoever hears of it may start anew.
-    this.#tell({ status: 'disconnected', transport: null, ...(reason && { reason }) })
+    this.#rejectWaiters(reason ?? new ChannelstreamError('disconnected', 'the page disconnected'))
+    // Last, since a listener may start the session again.
+    this.#setStatus({ status: 'disconnected', transport: null, ...(reason && { reason }) })
   }
 
-  /** What is missed from now on is not asked for later. */
+  /** Resets the position: the next start does not catch up on missed events. */
   forget(): void {
     this.#position = new Position()
   }
@@ -115,8 +123,8 @@ export class Session {
   }
 
   /**
-   * The server is there again, so the wait for another connection begins anew: whoever waited long for the server is
-   * spread over time already. Unless this happens time and again.
+   * The server is back, so the backoff starts again from the first step: clients that waited for the server are already
+   * spread over time. Not if this happens repeatedly.
    */
   #renew(): void {
     if (!this.#isRenewing) this.#failures = 0
@@ -125,7 +133,8 @@ export class Session {
   }
 
   async #try(signal: AbortSignal): Promise<Ending> {
-    if (this.#status.status !== 'connected') this.#tell({ status: 'connecting', transport: null })
+    if (this.#status.status !== 'connected')
+      this.#setStatus({ status: 'connecting', transport: null })
     try {
       if (this.settings.connectionId === null) await this.hooks.obtain(signal)
     } catch (thrown) {
@@ -137,90 +146,93 @@ export class Session {
   }
 
   async #listen(signal: AbortSignal): Promise<Ending> {
-    const error = new ChannelstreamError('settings', 'websocketUrl and longPollUrl cannot be used')
+    const error = new ChannelstreamError(
+      'settings',
+      'neither websocketUrl nor longPollUrl is usable',
+    )
     let ending: Ending = { next: 'stay-away', error }
-    for (const transport of this.#choice()) {
+    for (const transport of this.#candidates()) {
       if (signal.aborted) return { next: 'ended' }
       ending = await this.#listenBy(transport, signal)
       if (ending.next !== 'fallback') return ending
-      this.#restMs = Math.min(Math.max(2 * this.#restMs, FIRST_REST_MS), LONGEST_REST_MS)
-      this.#restUntil = performance.now() + this.#restMs
+      this.#cooldownMs = Math.min(Math.max(2 * this.#cooldownMs, MIN_COOLDOWN_MS), MAX_COOLDOWN_MS)
+      this.#cooldownUntil = performance.now() + this.#cooldownMs
     }
-    // None works: that says nothing against the best one.
-    this.#restMs = this.#restUntil = 0
+    // None works, so the best one is not at fault: it needs no cooldown.
+    this.#cooldownMs = this.#cooldownUntil = 0
     return ending
   }
 
-  /** The transports to try, the best first, without those that rest. */
-  #choice(): Transport[] {
+  /** The transports to try, in order of preference. Leaves out the best one during its cooldown. */
+  #candidates(): Transport[] {
     const usable = this.transports.filter((transport) => transport.isUsable(this.settings))
-    const isResting = usable.length > 1 && performance.now() < this.#restUntil
-    return isResting ? usable.slice(1) : usable
+    const isCoolingDown = usable.length > 1 && performance.now() < this.#cooldownUntil
+    return isCoolingDown ? usable.slice(1) : usable
   }
 
   async #listenBy(transport: Transport, signal: AbortSignal): Promise<Ending> {
     const { settings, hooks } = this
     const position = this.#position
     let hasOpened = false
-    let hasHeard = false
-    const ears: Ears = {
+    let hasReceived = false
+    const transportHooks: TransportHooks = {
       opened: (detail, socket) => {
         hasOpened = true
         position.opened()
-        this.#tell({ status: 'connected', transport: transport.name })
+        this.#setStatus({ status: 'connected', transport: transport.name })
         if (signal.aborted) return
         hooks.opened(detail, socket ?? null)
         for (const { resolve } of this.#waiters.splice(0)) resolve()
       },
-      heard: (frame) => {
-        hasHeard = true
+      received: (frame) => {
+        hasReceived = true
         this.#failures = 0
         this.#isRenewing = false
-        if (transport === this.transports[0]) this.#restMs = 0
-        this.#hear(frame, position, signal)
+        if (transport === this.transports[0]) this.#cooldownMs = 0
+        this.#receive(frame, position, signal)
       },
       failed: (...detail) => hooks.failed(...detail),
-      enough: () => this.#choice()[0] !== transport,
+      shouldSwitch: () => this.#candidates()[0] !== transport,
     }
     const connectionId = settings.connectionId ?? ''
-    const place = {
+    const target = {
       connectionId,
       get cursor() {
         return position.cursor
       },
     }
-    for (const other of this.transports) if (other !== transport) other.letGo()
-    const ending = await transport.listen(settings, place, ears, signal)
+    for (const other of this.transports) if (other !== transport) other.release()
+    const ending = await transport.listen(settings, target, transportHooks, signal)
     if (signal.aborted || ending.next === 'switch') return ending
-    if (hasOpened) this.#tell({ status: 'connecting', transport: null })
+    if (hasOpened) this.#setStatus({ status: 'connecting', transport: null })
     if (this.#status.status !== 'connected') hooks.closed(ending.detail)
-    if (hasHeard) this.#fruitless = 0
+    if (hasReceived) this.#fruitless = 0
     else if (ending.next === 'resume' && ++this.#fruitless >= MAX_FRUITLESS)
-      return { ...ending, next: this.#choice().length > 1 ? 'fallback' : 'renew' }
+      return { ...ending, next: this.#candidates().length > 1 ? 'fallback' : 'renew' }
     return ending
   }
 
-  #hear(frame: unknown, position: Position, signal: AbortSignal): void {
+  #receive(frame: unknown, position: Position, signal: AbortSignal): void {
     if (signal.aborted) return
     const events = Array.isArray(frame) ? frame.filter(isEvent) : []
     if (!Array.isArray(frame) || events.length < frame.length) this.hooks.malformed(frame)
     else if (events.length === 0) this.hooks.received([], signal)
-    const fresh = events.filter((event) => position.admit(event))
+    const fresh = events.filter((event) => position.advance(event))
     if (fresh.length > 0) this.hooks.received(fresh, signal)
   }
 
-  /** Until it is time for the next try, and longer while there is no network. */
+  /** Waits until the next attempt is due, and longer while the browser is offline. */
   async #pause({ next, error }: Ending, signal: AbortSignal): Promise<void> {
     const { increaseBounceIv } = this.settings
     const retryInMs = retryDelayMs(++this.#failures, increaseBounceIv, { later: next === 'later' })
-    const reason = error ?? new ChannelstreamError('closed', 'the connection has ended')
-    this.#tell({ status: 'waiting', transport: null, retryInMs, reason })
+    const reason = error ?? new ChannelstreamError('closed', 'the connection ended')
+    this.#setStatus({ status: 'waiting', transport: null, retryInMs, reason })
     if (signal.aborted) return
-    this.#fail(reason)
+    this.#rejectWaiters(reason)
     await new Promise<void>((resolve) => {
-      // Keeps a Node process alive, as an open socket would: it is to come back.
+      // Not unref'd: keeps a Node process alive, as an open socket would, so that it can reconnect.
       const timer = setTimeout(() => isOffline() || resolve(), retryInMs)
-      this.#cutPause = () => {
+      this.#endPause = () => {
         clearTimeout(timer)
         resolve()
       }
@@ -228,23 +240,23 @@ export class Session {
   }
 
   #wake(): void {
-    this.#cutPause()
-    for (const transport of this.transports) transport.lookNow()
+    this.#endPause()
+    for (const transport of this.transports) transport.checkNow()
   }
 
-  #tell(status: Omit<StatusEvent, 'type'>): void {
+  #setStatus(status: Omit<StatusEvent, 'type'>): void {
     const { status: before, transport } = this.#status
-    const isNews = before !== status.status || transport !== status.transport
+    const hasChanged = before !== status.status || transport !== status.transport
     this.#status = { type: 'status', ...status }
-    if (isNews) this.hooks.changed(this.#status)
+    if (hasChanged) this.hooks.changed(this.#status)
   }
 
-  #fail(error: ChannelstreamError): void {
+  #rejectWaiters(error: ChannelstreamError): void {
     for (const { reject } of this.#waiters.splice(0)) reject(error)
   }
 }
 
-/** As much as can be told of an event whose type may be a newer one than this client knows. */
+/** Checks only for a type, since this client may not know the type of a newer server's event. */
 function isEvent(event: unknown): event is ServerEvent {
   return typeof (event as { type?: unknown } | null)?.type === 'string'
 }

@@ -11,23 +11,23 @@ export type MutatorType =
   | 'disconnect'
   | 'userState'
 
-/** What pages set before they connect, and read. What is changed later holds from the next time it is used. */
+/** Properties that pages set and read. A later change takes effect the next time the property is used. */
 export class Settings implements TransportSettings {
-  /** Whether callbacks that the page did not replace log what they are given. */
+  /** Log the arguments of callbacks that the page did not replace. */
   debug = false
-  /** Channels to be in. Replaced by what the backend answers. */
+  /** Channels to join. Replaced by the channels in the backend's answers. */
   channels: string[] = []
   username = 'Anonymous'
   connectionId: string | null = null
   /** The open WebSocket, if that is the transport. */
   websocket: WebSocketLike | null = null
-  /** Of the server: `/ws`. Empty: no WebSocket. */
+  /** The server's `/ws`. Empty: no WebSocket. */
   websocketUrl = ''
-  /** Of the server: `/listen`. Empty: no long polling. */
+  /** The server's `/listen`. Empty: no long polling. */
   longPollUrl = ''
-  /** Of the page's backend, as are the other addresses. */
+  /** On the page's backend, like all URLs below except `disconnectUrl`. */
   connectUrl = ''
-  /** Of the server: `/disconnect`. */
+  /** The server's `/disconnect`. */
   disconnectUrl = ''
   subscribeUrl = ''
   unsubscribeUrl = ''
@@ -35,21 +35,21 @@ export class Settings implements TransportSettings {
   messageUrl = ''
   messageEditUrl = ''
   messageDeleteUrl = ''
-  /** Whether to come back after a failure. */
+  /** Reconnect after a failure. */
   shouldReconnect = true
-  /** Whether to send a sign of life every 10 s on a WebSocket. */
+  /** Send a heartbeat every 10 s on a WebSocket. */
   heartbeats = true
-  /** Milliseconds: the longest delay before the first retry, which doubles with each further one, up to a minute. */
+  /** Milliseconds: the longest delay before the first retry. It doubles with each further retry, up to a minute. */
   increaseBounceIv = 2000
-  /** Whether to use long polling only. */
+  /** Use long polling only. */
   noWebsocket = false
   connected = false
   /**
-   * Milliseconds without anything from the server, which sends something every 5 s by default, after which it is taken
-   * for dead. 0: never.
+   * Milliseconds without data after which the server is considered dead. By default, the server sends something every
+   * 5 s. 0: never.
    */
   silenceTimeout = 20_000
-  /** To be used in place of the global ones. */
+  /** Used instead of the globals. */
   fetch: Fetch | undefined
   WebSocket: WebSocketClass | undefined
   mutators: Record<MutatorType, Mutator[]> = {
@@ -64,7 +64,7 @@ export class Settings implements TransportSettings {
   }
 }
 
-/** What may be set from the start. All of it may also be set later, as properties. */
+/** Options of the constructor. All of them may also be set later, as properties. */
 export type ConnectionOptions = Partial<
   Pick<
     Settings,

@@ -14,7 +14,7 @@ export function sha1(message: Uint8Array): Uint8Array {
   return new Uint8Array(digest.buffer)
 }
 
-/** `key` has at most the length of a block: longer ones would have to be hashed first. */
+/** `key` must not be longer than a block: RFC 2104 hashes longer keys first, and this does not. */
 export function hmacSha1(key: Uint8Array, message: Uint8Array): Uint8Array {
   const keyed = (mask: number, rest: Uint8Array): Uint8Array => {
     const bytes = new Uint8Array(BLOCK_BYTES + rest.length).fill(mask, 0, BLOCK_BYTES)
@@ -25,7 +25,7 @@ export function hmacSha1(key: Uint8Array, message: Uint8Array): Uint8Array {
   return keyed(0x5c, keyed(0x36, message))
 }
 
-/** A one bit, zeros, and the length in bits in the last eight bytes of a block. */
+/** Appends a one bit, zeros, and the length in bits in the last eight bytes of a block. */
 function pad(message: Uint8Array): Uint8Array<ArrayBuffer> {
   const blocks = Math.ceil((message.length + 9) / BLOCK_BYTES)
   const padded = new Uint8Array(blocks * BLOCK_BYTES)
@@ -51,7 +51,7 @@ function mixIn(state: State, block: DataView): void {
     const next = rotated(a, 5) + mixed(round, b, c, d) + e + word(round)
     ;[a, b, c, d, e] = [next | 0, a, rotated(b, 30), c, d]
   }
-  // 32 bits each: further ones would cost the lower bits in the end.
+  // Truncated to 32 bits: larger numbers would lose their low bits.
   state[0] = (state[0] + a) | 0
   state[1] = (state[1] + b) | 0
   state[2] = (state[2] + c) | 0

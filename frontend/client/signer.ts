@@ -1,6 +1,6 @@
 /**
- * The signature that a backend puts on its requests, for tools that know the server's secret: never for pages that
- * others may read. It is what `TimestampSigner` of Python's itsdangerous makes since its release 1.1.
+ * The signature of backend requests, for tools that know the server's secret. Never use it in pages that others can
+ * read. It is compatible with `TimestampSigner` of Python's itsdangerous since 1.1.
  */
 import { hmacSha1, sha1 } from './sha1.ts'
 
@@ -15,24 +15,24 @@ const base64url = (bytes: Uint8Array): string =>
     .replaceAll('/', '_')
     .replace(/=+$/, '')
 
-/** Signs with one secret. Synchronous, and on every page: the browser's own cryptography is neither. */
+/** Signs with one secret. Unlike Web Crypto, it is synchronous and works on pages without https. */
 export class ChannelstreamSigner {
   readonly #key: Uint8Array
 
-  /** Throws a `RangeError` on an empty secret, with which anybody could sign. */
+  /** Throws a `RangeError` if the secret is empty, since anybody could sign with it. */
   constructor(secret: string) {
     if (secret === '') throw new RangeError('the signing secret is empty')
     this.#key = sha1(bytesOf(`${SALT}signer${secret}`))
   }
 
-  /** The value of the header `x-channelstream-secret` for a request that is sent within a minute. */
+  /** Returns the value of the header `x-channelstream-secret`. It is valid for one minute. */
   signRequest(): string {
     return this.sign('channelstream')
   }
 
   /**
-   * `value.timestamp.signature`. `atSeconds` is seconds since 1970, of which the fraction is dropped; throws a `RangeError`
-   * if it is negative, not finite or past 2^48.
+   * Returns `value.timestamp.signature`. `atSeconds` is seconds since 1970; its fraction is dropped. Throws a
+   * `RangeError` if it is negative, not finite, or 2^48 or more.
    */
   sign(value: string, atSeconds = Date.now() / 1000): string {
     const signed = `${value}.${base64url(timestampOf(atSeconds))}`

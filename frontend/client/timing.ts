@@ -1,18 +1,18 @@
-/** The longest time that timers know: a longer one would be over at once. */
+/** The longest delay that timers support: a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Undoes what was asked for. Harmless afterwards. */
+/** Cancels a timer. Does nothing once it has fired. */
 export type Cancel = () => void
 
-/** Calls `task` once. Does not keep a Node process alive: for what only matters while something else does. */
-export function idly(ms: number, task: () => void): Cancel {
+/** Calls `task` once after `ms`. Does not keep a Node process alive. */
+export function backgroundTimeout(ms: number, task: () => void): Cancel {
   const timer = setTimeout(task, Math.min(ms, MAX_TIMER_MS))
   ;(timer as unknown as { unref?: () => void }).unref?.()
   return () => clearTimeout(timer)
 }
 
-/** The same, again and again. */
-export function idlyEvery(ms: number, task: () => void): Cancel {
+/** Calls `task` every `ms`. Does not keep a Node process alive. */
+export function backgroundInterval(ms: number, task: () => void): Cancel {
   const timer = setInterval(task, ms)
   ;(timer as unknown as { unref?: () => void }).unref?.()
   return () => clearInterval(timer)
@@ -32,9 +32,9 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Notices that nothing was heard for `limitMs` (0: never does) and then calls `task` once. */
+/** Calls `task` once when nothing was received for `limitMs`. 0: never. */
 export class Watchdog {
-  #heardAt = performance.now()
+  #lastAt = performance.now()
   #cancel: Cancel = () => {}
 
   constructor(
@@ -44,13 +44,13 @@ export class Watchdog {
     this.#watch()
   }
 
-  heard(): void {
-    this.#heardAt = performance.now()
+  reset(): void {
+    this.#lastAt = performance.now()
   }
 
-  /** After a time in which timers may have stood still, a shorter silence is enough. */
-  lookNow(): void {
-    this.#look(this.limitMs / 2)
+  /** Checks now, with half the limit. For moments when timers may have been suspended. */
+  checkNow(): void {
+    this.#check(this.limitMs / 2)
   }
 
   stop(): void {
@@ -58,33 +58,35 @@ export class Watchdog {
     this.#cancel = () => {}
   }
 
-  #look(limitMs: number): void {
+  #check(limitMs: number): void {
     if (!(this.limitMs > 0)) return
-    const silentMs = performance.now() - this.#heardAt
+    const silentMs = performance.now() - this.#lastAt
     this.stop()
     if (silentMs >= limitMs) this.task()
     else this.#watch(silentMs)
   }
 
-  // Armed once per limit, not once per frame.
+  // Sets one timer per limit, not one per frame.
   #watch(silentMs = 0): void {
     if (this.limitMs > 0)
-      this.#cancel = idly(this.limitMs - silentMs, () => this.#look(this.limitMs))
+      this.#cancel = backgroundTimeout(this.limitMs - silentMs, () => this.#check(this.limitMs))
   }
 }
 
 /**
- * What `work` answers; its signal is aborted after `ms`, or with `signal`. Leaves nothing behind on `signal`, which may
- * live long.
+ * Runs `work` with a signal that is aborted after `ms`, or when `signal` is aborted. Resolves with its result.
+ * Leaves no listener on `signal`, which may be long-lived.
  */
-export async function within<Value>(
+export async function withTimeout<Value>(
   ms: number,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
   const controller = new AbortController()
   const abort = (): void => controller.abort(signal?.reason)
-  const cancel = idly(ms, () => controller.abort(new DOMException('too late', 'TimeoutError')))
+  const cancel = backgroundTimeout(ms, () =>
+    controller.abort(new DOMException('timed out', 'TimeoutError')),
+  )
   signal?.addEventListener('abort', abort)
   try {
     if (signal?.aborted) abort()
@@ -95,10 +97,10 @@ export async function within<Value>(
   }
 }
 
-/** Browsers say for certain only that there is no network. Elsewhere nobody says so. */
+/** Browsers are reliable only when they say that they are offline. Node never says so. */
 export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 
-/** Calls `task` whenever the network comes back or the page is shown again, until `signal`. */
+/** Calls `task` when the network comes back or the page becomes visible, until `signal` is aborted. */
 export function onWake(task: () => void, signal: AbortSignal): void {
   globalThis.addEventListener?.('online', task, { signal })
   globalThis.document?.addEventListener(

@@ -1,8 +1,8 @@
-/** What the connection needs of a way to get events. A further one is a file that implements `Transport`. */
+/** The interface between the session and its transports. To add one, implement `Transport`. */
 import { ChannelstreamError } from './errors.ts'
 import type { TransportName } from './events.ts'
 
-/** A WebSocket as far as it is used here: the browser's, Node's, or the class of the package `ws`. */
+/** The parts of a WebSocket that the client uses: the browser's, Node's, or that of the package `ws`. */
 export interface WebSocketLike {
   readonly readyState: number
   onopen: ((event: never) => unknown) | null
@@ -33,7 +33,7 @@ export type Fetch = (
   },
 ) => Promise<ResponseLike>
 
-/** What pages may set, as it is at the moment. */
+/** The current settings of the page. */
 export interface TransportSettings {
   readonly websocketUrl: string
   readonly longPollUrl: string
@@ -44,28 +44,29 @@ export interface TransportSettings {
   readonly WebSocket: WebSocketClass | undefined
 }
 
-/** What to open: the connection, and the id of the last event that is had, as it is at the moment. */
-export interface Place {
+/** What to open: the connection, and the current id of the last received event. */
+export interface ListenTarget {
   readonly connectionId: string
   readonly cursor: string
 }
 
-/** Who listens. Nothing is told after the signal was aborted. */
-export interface Ears {
-  /** Events can come; at most once. `detail` is for the page's callback. */
+/** What a transport calls. Has no effect after the signal was aborted. */
+export interface TransportHooks {
+  /** Events can arrive. Called at most once. `detail` is for the page's callback. */
   opened(detail: unknown, socket?: WebSocketLike): void
-  /** Something came: a frame, if the server means well. */
-  heard(frame: unknown): void
-  /** It failed, with details for the page's callback. The end follows. */
+  /** Something was received: a frame, unless the server is faulty. */
+  received(frame: unknown): void
+  /** The transport failed. `detail` is for the page's callback. `listen` resolves afterwards. */
   failed(...detail: unknown[]): void
   /** Whether a better transport should be tried. */
-  enough(): boolean
+  shouldSwitch(): boolean
 }
 
 /**
- * What to do after a transport has ended. `resume`: come back to the same connection. `later`: the same, but the server
- * asks for some time. `fallback`: it could not be opened, perhaps another one can. `switch`: it had enough. `renew`: the
- * server does not know the connection, ask the backend for another. `stay-away`: do not come back. `ended`: by its signal.
+ * What to do after a transport has ended. `resume`: reconnect to the same connection. `later`: the same, but the server
+ * asked for a delay. `fallback`: this transport could not be opened; try another one. `switch`: a better transport
+ * should be tried. `renew`: the server does not know the connection; ask the backend for a new one. `stay-away`: do not
+ * reconnect. `ended`: the signal was aborted.
  */
 export type Next = 'resume' | 'later' | 'fallback' | 'switch' | 'renew' | 'stay-away' | 'ended'
 
@@ -78,31 +79,33 @@ export interface Ending {
 
 export interface Transport {
   readonly name: TransportName
-  /** Whether it can be tried at all. */
+  /** Whether the settings allow this transport. */
   isUsable(settings: TransportSettings): boolean
-  /** Listens until it ends or is ended by `signal`, which leaves nothing open. Does not reject. */
+  /** Listens until it ends or `signal` is aborted. Then nothing is left open. Does not reject. */
   listen(
     settings: TransportSettings,
-    place: Place,
-    ears: Ears,
+    target: ListenTarget,
+    hooks: TransportHooks,
     signal: AbortSignal,
   ): Promise<Ending>
-  /** Time may have stood still, or the network may have changed: looks whether what is open still is. */
-  lookNow(): void
-  /** Lets go of whatever it kept from listenings that have ended. */
-  letGo(): void
+  /** Checks an open transport: timers may have been suspended, or the network may have changed. */
+  checkNow(): void
+  /** Releases what earlier calls of `listen` have left open. */
+  release(): void
 }
 
-/** The address of a sink. Throws a `TypeError` if `url` is none. */
-export function addressOf(url: string, { connectionId, cursor }: Place): URL {
+/** Returns the URL to open. Throws a `TypeError` if `url` is invalid. */
+export function addressOf(url: string, { connectionId, cursor }: ListenTarget): URL {
   const address = new URL(url, globalThis.location?.href)
   address.searchParams.set('conn_id', connectionId)
   address.searchParams.set('cursor', cursor)
   return address
 }
 
-/** What a transport ends with if it could not even begin. */
+/** The result of a transport that could not start. */
 export const cannotOpen = (cause: unknown): Ending => ({
   next: 'fallback',
-  error: new ChannelstreamError('settings', `cannot be opened: ${String(cause)}`, { cause }),
+  error: new ChannelstreamError('settings', `the transport cannot be opened: ${String(cause)}`, {
+    cause,
+  }),
 })

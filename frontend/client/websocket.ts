@@ -1,13 +1,13 @@
 import { ChannelstreamError } from './errors.ts'
 import { parsed } from './request.ts'
-import { Watchdog, idly, idlyEvery } from './timing.ts'
+import { Watchdog, backgroundTimeout, backgroundInterval } from './timing.ts'
 import { addressOf, cannotOpen } from './transport.ts'
-import type { Ears, Ending, Next, Place, Transport } from './transport.ts'
+import type { TransportHooks, Ending, Next, ListenTarget, Transport } from './transport.ts'
 import type { TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
 
 const HEARTBEAT = '{"type":"heartbeat"}'
 const HEARTBEAT_MS = 10_000
-/** A handshake that takes longer is taken for one that a proxy keeps from us. */
+/** A slower handshake is assumed to be blocked by a proxy. */
 const OPEN_TIMEOUT_MS = 8_000
 const OPEN = 1
 
@@ -16,13 +16,13 @@ interface Close {
   readonly reason: string
 }
 
-/** Events by `/ws`. */
+/** Receives events from `/ws`. */
 export class WebSocketTransport implements Transport {
   readonly name = 'websocket'
   #current: Socket | undefined
   /**
-   * Sockets that fell silent. A close that reached the server after all would tell it that the client has left, so they
-   * are closed only when the server has sent a frame to a newer one, which then has taken over.
+   * Sockets that timed out. If their close still reached the server, it would end the connection. So they are closed
+   * only after the server has sent a frame to a newer socket, which has then taken over.
    */
   readonly #silent = new Set<WebSocketLike>()
 
@@ -32,17 +32,17 @@ export class WebSocketTransport implements Transport {
 
   async listen(
     settings: TransportSettings,
-    place: Place,
-    ears: Ears,
+    target: ListenTarget,
+    hooks: TransportHooks,
     signal: AbortSignal,
   ): Promise<Ending> {
-    const heard = (frame: unknown): void => {
-      this.letGo()
-      ears.heard(frame)
+    const received = (frame: unknown): void => {
+      this.release()
+      hooks.received(frame)
     }
     let socket: Socket
     try {
-      socket = new Socket(settings, place, { ...ears, heard })
+      socket = new Socket(settings, target, { ...hooks, received })
     } catch (error) {
       return cannotOpen(error)
     }
@@ -54,15 +54,15 @@ export class WebSocketTransport implements Transport {
     signal.removeEventListener('abort', leave)
     if (socket.isSilent) this.#silent.add(socket.raw)
     else socket.raw.close()
-    if (signal.aborted) this.letGo()
+    if (signal.aborted) this.release()
     return ending
   }
 
-  lookNow(): void {
-    this.#current?.lookNow()
+  checkNow(): void {
+    this.#current?.checkNow()
   }
 
-  letGo(): void {
+  release(): void {
     for (const socket of this.#silent) socket.close()
     this.#silent.clear()
   }
@@ -80,23 +80,23 @@ class Socket {
 
   constructor(
     private readonly settings: TransportSettings,
-    place: Place,
-    private readonly ears: Ears,
+    target: ListenTarget,
+    private readonly hooks: TransportHooks,
   ) {
-    const address = addressOf(settings.websocketUrl, place)
+    const address = addressOf(settings.websocketUrl, target)
     address.protocol = address.protocol.replace('http', 'ws')
     const WebSocket = classIn(settings) as WebSocketClass
     this.ended = new Promise((resolve) => (this.#end = resolve))
     const raw = (this.raw = new WebSocket(address.href))
-    // They stay after the end: a socket of `ws` that fails with nobody listening ends the process.
+    // The handlers stay after the end: an error of a `ws` socket without a handler would crash the process.
     raw.onopen = (event: unknown) => this.#opened(event)
     raw.onmessage = ({ data }: { data: unknown }) => this.#received(data)
-    raw.onerror = (event: unknown) => void (this.#state !== 'over' && ears.failed(event))
+    raw.onerror = (event: unknown) => void (this.#state !== 'over' && hooks.failed(event))
     raw.onclose = (event: Close) => this.#closed(event)
-    this.#watchdog = new Watchdog(settings.silenceTimeout, () => this.#fellSilent())
+    this.#watchdog = new Watchdog(settings.silenceTimeout, () => this.#wentSilent())
     this.#cancels.push(
-      idly(OPEN_TIMEOUT_MS, () => this.#tookTooLong()),
-      idlyEvery(HEARTBEAT_MS, () => this.#beat()),
+      backgroundTimeout(OPEN_TIMEOUT_MS, () => this.#openTimedOut()),
+      backgroundInterval(HEARTBEAT_MS, () => this.#sendHeartbeat()),
     )
   }
 
@@ -107,21 +107,21 @@ class Socket {
     this.#end(ending)
   }
 
-  lookNow(): void {
-    this.#watchdog.lookNow()
+  checkNow(): void {
+    this.#watchdog.checkNow()
   }
 
   #opened(event: unknown): void {
     if (this.#state !== 'opening') return
     this.#state = 'open'
-    this.#watchdog.heard()
-    this.ears.opened(event, this.raw)
+    this.#watchdog.reset()
+    this.hooks.opened(event, this.raw)
   }
 
   #received(data: unknown): void {
     if (this.#state !== 'open') return
-    this.#watchdog.heard()
-    this.ears.heard(parsed(String(data)))
+    this.#watchdog.reset()
+    this.hooks.received(parsed(String(data)))
   }
 
   #closed(event: Close): void {
@@ -135,24 +135,27 @@ class Socket {
     this.end({ next, error, detail: event })
   }
 
-  #tookTooLong(): void {
+  #openTimedOut(): void {
     if (this.#state !== 'opening') return
-    const error = new ChannelstreamError('timeout', 'the WebSocket did not open in time')
+    const error = new ChannelstreamError('timeout', 'the WebSocket handshake timed out')
     this.end({ next: 'fallback', error })
   }
 
-  #fellSilent(): void {
-    if (this.#state !== 'open') return this.#tookTooLong()
+  #wentSilent(): void {
+    if (this.#state !== 'open') return this.#openTimedOut()
     this.isSilent = true
-    this.end({ next: 'resume', error: new ChannelstreamError('timeout', 'the server fell silent') })
+    this.end({
+      next: 'resume',
+      error: new ChannelstreamError('timeout', 'the server sent nothing within silenceTimeout'),
+    })
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.settings.heartbeats && this.raw.readyState === OPEN) this.raw.send(HEARTBEAT)
   }
 }
 
-/** What the server asks for by closing (docs/protocol.md, close codes). */
+/** Maps a close code of the server to the next step (docs/protocol.md, close codes). */
 export function nextAfter(code: number): Next {
   if (code === 1000) return 'renew'
   if (code === 1012 || code === 4013) return 'later'

@@ -7,7 +7,7 @@ const gap = (id: unknown) => ({ type: 'gap', id })
 
 /** Which of the events the page is told of. */
 const told = (position: Position, events: readonly { type: string; id: unknown }[]): unknown[] =>
-  events.filter((event) => position.admit(event)).map(({ id }) => id)
+  events.filter((event) => position.advance(event)).map(({ id }) => id)
 
 function openedOnce(): Position {
   const position = new Position()
@@ -72,7 +72,7 @@ describe('the place in the stream of events', () => {
     ['ä-1'],
   ])('does not move with the id %j, and the event is told', (id) => {
     const position = openedOnce()
-    position.admit(message('a-5'))
+    position.advance(message('a-5'))
     expect(told(position, [message(id), message(id)])).toEqual([id, id])
     expect(position.cursor).toBe('a-5')
   })
