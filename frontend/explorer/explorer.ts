@@ -1,11 +1,11 @@
 /**
- * The API explorer: Swagger UI, which signs each request in the browser.
+ * The API explorer: Swagger UI that signs each request in the browser.
  *
- * The secret stays in its field. It is not stored and not sent: what is sent is a signature, good for a minute.
+ * The secret stays in its field. It is never stored or sent. Only a signature is sent, which is valid for one minute.
  */
 import { ChannelstreamSigner } from '../client/signer.ts'
 
-/** As far as it is used here, by https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/ */
+/** The parts used here. See https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/ */
 declare const SwaggerUIBundle: {
   (configuration: object): void
   readonly presets: { readonly apis: unknown }
@@ -18,20 +18,20 @@ interface Request {
 }
 
 const HEADER = 'x-channelstream-secret'
-/** Where the server's own paths begin: behind a proxy they may have a prefix. */
+/** The base URL of the server's paths, which may have a prefix behind a proxy. */
 const BASE = new URL('..', location.href)
 
 const ADVICE: Readonly<Record<number, string>> = {
-  401: '401: the signature is not good. Is this the server’s secret, and do the clocks agree?',
+  401: '401: The signature is invalid. Is this the server’s secret, and are the clocks in sync?',
   403:
-    '403: the request was not signed, or came from an address that may not post. Signed requests count from the ' +
-    'addresses of allow_posting_from only (127.0.0.1 by default), also from this browser.',
+    '403: The request was not signed, or it came from an IP address that is not allowed. Signed requests are accepted ' +
+    'only from the addresses in allow_posting_from (127.0.0.1 by default). This includes requests from this browser.',
 }
 
 const find = <Kind extends HTMLElement>(id: string): Kind => document.getElementById(id) as Kind
 const secret = find<HTMLInputElement>('secret')
 
-/** The value of the signature's text is the path, which is right for each `signature_scope`. */
+/** Signs a request to the server. The signed value is the path, which is valid with every `signature_scope`. */
 function sign(request: Request): Request {
   const url = new URL(request.url, location.href)
   const isForServer = url.origin === BASE.origin && url.pathname.startsWith(BASE.pathname)
@@ -41,19 +41,19 @@ function sign(request: Request): Request {
   return request
 }
 
-function advise<Response extends { readonly status: number }>(response: Response): Response {
+function showAdvice<Response extends { readonly status: number }>(response: Response): Response {
   find('advice').textContent = ADVICE[response.status] ?? ''
   return response
 }
 
-function showWhetherSigned(): void {
+function showSigningState(): void {
   find('signed').textContent =
     secret.value === ''
-      ? 'Requests are not signed. The secret stays in this field: nothing stores or sends it.'
+      ? 'Requests are not signed. The secret stays in this field. It is never stored or sent.'
       : 'Each request is signed in this browser.'
 }
 
-/** Swagger UI has its own colours for the dark, by a class. */
+/** Swagger UI switches to its dark colours by a class. */
 function followColourScheme(): void {
   const dark = matchMedia('(prefers-color-scheme: dark)')
   const follow = (): void =>
@@ -62,37 +62,37 @@ function followColourScheme(): void {
   follow()
 }
 
-/** Names for fields that Swagger UI leaves without one, and a way for the keyboard to what scrolls. */
-function mendAccessibility(): void {
-  const mend = (): void => {
+/** Labels the fields that Swagger UI leaves unlabelled, and makes scrollable blocks reachable by keyboard. */
+function fixAccessibility(): void {
+  const fix = (): void => {
     for (const field of document.querySelectorAll('#explorer :is(textarea, select, input)'))
       if (!field.hasAttribute('aria-label')) field.setAttribute('aria-label', labelOf(field))
     for (const block of document.querySelectorAll('#explorer pre'))
       block.setAttribute('tabindex', '0')
   }
-  new MutationObserver(mend).observe(find('explorer'), { childList: true, subtree: true })
+  new MutationObserver(fix).observe(find('explorer'), { childList: true, subtree: true })
 }
 
 function labelOf(field: Element): string {
   const name = field.closest('tr')?.querySelector('.parameter__name')?.firstChild?.textContent
   if (name) return name
-  if (field.matches('textarea')) return 'Body of the request'
+  if (field.matches('textarea')) return 'Request body'
   return field.matches('select') ? 'Media type' : 'Value'
 }
 
 followColourScheme()
-showWhetherSigned()
-mendAccessibility()
-secret.addEventListener('input', showWhetherSigned)
+showSigningState()
+fixAccessibility()
+secret.addEventListener('input', showSigningState)
 find('signing').addEventListener('submit', (event) => event.preventDefault())
 SwaggerUIBundle({
   url: new URL('json', location.href).href,
   domNode: find('explorer'),
   presets: [SwaggerUIBundle.presets.apis],
   requestInterceptor: sign,
-  responseInterceptor: advise,
+  responseInterceptor: showAdvice,
   tryItOutEnabled: true,
-  // Its colours are too faint to be read.
+  // Its colours do not have enough contrast.
   syntaxHighlight: { activated: false },
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,

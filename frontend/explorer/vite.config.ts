@@ -1,6 +1,6 @@
 import { defineConfig } from 'vite'
 
-/** The script of the explorer's page. `scripts/build-explorer.mjs` writes it, and lays the other files beside it. */
+/** Bundles the script of the explorer. `scripts/build-explorer.mjs` writes it and copies the other files. */
 export default defineConfig({
   logLevel: 'warn',
   build: {

@@ -25,7 +25,7 @@ const TABS = [
 
 const CONNECTION = { connecting: 'Connecting', live: 'Live', lost: 'Reconnecting' }
 
-/** The frame around every view: where one is, and whether what one sees is still true. */
+/** The layout around every view: navigation, and the state of the live connection. */
 @customElement('cs-app')
 export class App extends LitElement {
   @state() private route: Route = routeOf(location.hash)
@@ -157,7 +157,7 @@ export class App extends LitElement {
     super.connectedCallback()
     addEventListener('hashchange', this.#onHash)
     inBackground(live.open())
-    this.#nameDocument()
+    this.#setTitle()
   }
 
   override disconnectedCallback(): void {
@@ -188,7 +188,7 @@ export class App extends LitElement {
       ${
         connection === 'lost'
           ? html`<p class="notice">
-              The server cannot be reached. What you see is from before; trying again.
+              The server cannot be reached. The data shown may be outdated. Retrying…
             </p>`
           : ''
       }
@@ -211,7 +211,7 @@ export class App extends LitElement {
       case 'send':
         return html`<cs-send .channel=${route.channel}></cs-send>`
       case 'unknown':
-        return html`<h1 tabindex="-1">There is no such page</h1>
+        return html`<h1 tabindex="-1">Page not found</h1>
           <p><a href=${linkTo.overview}>Go to the overview</a></p>`
       default:
         return route satisfies never
@@ -220,7 +220,7 @@ export class App extends LitElement {
 
   readonly #onHash = (): void => {
     this.route = routeOf(location.hash)
-    this.#nameDocument()
+    this.#setTitle()
     scrollTo(0, 0)
     inBackground(this.updateComplete.then(() => this.#focusHeading()))
   }
@@ -230,7 +230,7 @@ export class App extends LitElement {
     inBackground(this.#focusHeading())
   }
 
-  /** For those who do not see that the page has changed. */
+  /** Moves the focus to the heading, so that screen readers announce the new view. */
   async #focusHeading(): Promise<void> {
     const view = this.renderRoot.querySelector('main > *')
     if (view instanceof LitElement) await view.updateComplete
@@ -238,7 +238,7 @@ export class App extends LitElement {
     if (heading instanceof HTMLElement) heading.focus()
   }
 
-  #nameDocument(): void {
+  #setTitle(): void {
     const { route } = this
     const name = 'name' in route ? visible(route.name) : route.view
     document.title = `${name.charAt(0).toUpperCase()}${name.slice(1)} · Channelstream`

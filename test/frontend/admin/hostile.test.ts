@@ -69,7 +69,7 @@ describe('text from users', () => {
       const page = panel
       await goTo(page, linkTo.channel(text))
       await shown(page, 'h1', visible(text))
-      await page.getByText('listening, without private messages').waitFor()
+      await page.getByText('listening (no private messages)').waitFor()
       await backend.say(text, text, { user: text })
       const said = text.split('\n').map(visible)[0] ?? ''
       for (const scope of ['cs-live-tail .what', 'cs-history-list .what'])
@@ -81,12 +81,12 @@ describe('text from users', () => {
       await expectSound(page)
 
       await page.locator('cs-history-list').getByRole('button', { name: 'Edit' }).first().click()
-      const draft = await filledIn(page.getByLabel('Message, as JSON'))
+      const draft = await filledIn(page.getByLabel('Message (JSON)'))
       expect([{ text }, { [text]: text }]).toContainEqual(JSON.parse(draft))
       await page.getByRole('button', { name: 'Cancel' }).first().click()
 
       const form = page.locator('cs-settings-form')
-      await form.getByLabel('Tell when a user’s state changes').check()
+      await form.getByLabel('Announce state changes').check()
       await form.getByRole('button', { name: 'Save settings' }).click()
       await form.getByText('Saved').waitFor()
       const { channels } = await backend.info()
@@ -106,11 +106,11 @@ describe('text from users', () => {
   it('may be the name of what every object has', async () => {
     const page = panel
     await goTo(page, linkTo.channel('__proto__'))
-    await page.getByText('listening, without private messages').waitFor()
+    await page.getByText('listening (no private messages)').waitFor()
     await backend.say('__proto__', 'said here')
     await page.locator('cs-live-tail').getByText('said here').waitFor()
     await page.locator('cs-member-list').getByText('__proto__').waitFor()
-    await page.getByLabel('Tell when a user’s state changes').check()
+    await page.getByLabel('Announce state changes').check()
     await page.getByRole('button', { name: 'Save settings' }).click()
     await page.getByText('__proto__: Key is not allowed.').waitFor()
     await goTo(page, linkTo.user('__proto__'))
@@ -122,7 +122,7 @@ describe('text from users', () => {
     const page = await openPanel({ viewport: PHONE })
     for (const text of SETTABLE) {
       await goTo(page, linkTo.channel(text))
-      await page.getByText('listening, without private messages').waitFor()
+      await page.getByText('listening (no private messages)').waitFor()
       await page.locator('cs-history-list .what').first().waitFor()
       await expectSound(page)
       await goTo(page, linkTo.user(text))

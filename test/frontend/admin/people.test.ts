@@ -138,7 +138,7 @@ describe('with a keyboard only', () => {
     await page.keyboard.press('Enter')
     await page.getByText('No messages yet.').waitFor()
 
-    await tabTo(page, 'input: Tell when a user’s state changesnotify_state')
+    await tabTo(page, 'input: Announce state changesnotify_state')
     await page.keyboard.press('Space')
     await tabTo(page, 'button: Save settings')
     await page.keyboard.press('Enter')

@@ -23,7 +23,7 @@ describe('below a path prefix', () => {
     await signIn(page, url)
     const backend = await makeRoom(server, 'lobby')
     await goTo(page, '#/channel/lobby')
-    await page.getByText('listening, without private messages').waitFor()
+    await page.getByText('listening (no private messages)').waitFor()
     await backend.say('lobby', 'by the proxy')
     await page.locator('cs-live-tail').getByText('by the proxy').waitFor()
     await page.getByRole('link', { name: 'Users' }).click()

@@ -38,7 +38,7 @@ describe('a server that dies under the page', () => {
     await signIn(page, first.url)
     await makeRoom(first, 'lobby')
     await goTo(page, '#/channel/lobby')
-    await page.getByText('listening, without private messages').waitFor()
+    await page.getByText('listening (no private messages)').waitFor()
 
     await first.kill()
     await page.getByText('The server cannot be reached.').first().waitFor()
@@ -47,7 +47,7 @@ describe('a server that dies under the page', () => {
 
     const second = await start(settings, first.port)
     await isLive(page)
-    await page.getByText('listening, without private messages').waitFor()
+    await page.getByText('listening (no private messages)').waitFor()
     await makeRoom(second, 'lobby', 'bob')
     await new Backend(second).say('lobby', 'back again')
     await page.locator('cs-live-tail').getByText('back again').waitFor()

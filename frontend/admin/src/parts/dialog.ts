@@ -2,12 +2,12 @@ import { LitElement, css, html, nothing } from 'lit'
 import { customElement, property, query, state } from 'lit/decorators.js'
 import { base } from './style.ts'
 
-/** Asks before something is done. What is asked about stands between the tags; `act` does it, and may fail. */
+/** A confirmation dialog. Its content is slotted. `act` runs on confirmation; the dialog shows its error. */
 @customElement('cs-dialog')
 export class Dialog extends LitElement {
   @property({ attribute: false }) heading = ''
   @property({ attribute: false }) verb = 'OK'
-  @property({ attribute: false }) isGrave = false
+  @property({ attribute: false }) isDestructive = false
   @property({ attribute: false }) act: () => Promise<unknown> = () => Promise.resolve()
   @state() private fault: string | undefined
   @state() private isBusy = false
@@ -36,14 +36,14 @@ export class Dialog extends LitElement {
       .row {
         justify-content: flex-end;
       }
-      button.first.grave {
+      button.first.danger {
         color: light-dark(#ffffff, #22100e);
         background: var(--danger);
       }
     `,
   ]
 
-  /** The browser keeps the focus inside, and gives it back to where it was. */
+  /** Opens the dialog as a modal. The browser traps the focus inside and restores it afterwards. */
   open(): void {
     this.fault = undefined
     this.dialog.showModal()
@@ -57,7 +57,7 @@ export class Dialog extends LitElement {
         ${this.fault === undefined ? nothing : html`<p class="fault" role="alert">${this.fault}</p>`}
         <div class="row">
           <button type="button" @click=${() => this.dialog.close()}>Cancel</button>
-          <button class="first ${this.isGrave ? 'grave' : ''}" ?disabled=${this.isBusy}>
+          <button class="first ${this.isDestructive ? 'danger' : ''}" ?disabled=${this.isBusy}>
             ${this.verb}
           </button>
         </div>

@@ -4,31 +4,31 @@ import type { ReactiveController, ReactiveControllerHost } from 'lit'
 import type { Page } from '../services/pages.ts'
 import type { Sorting } from './virtual-list.ts'
 
-export interface Wish {
+export interface PageQuery {
   readonly search: string
   readonly sorting: Sorting
   readonly offset: number
   readonly limit: number
 }
 
-/** Seconds after which the rows in sight are read anew. */
+/** Seconds between refreshes of the visible rows. */
 const REFRESH_SECONDS = 3
-const TYPING_PAUSE_MS = 200
+const SEARCH_DELAY_MS = 200
 
-/** What a view with a search, an order and a long list has to remember. */
+/** The state of a searchable, sortable, paged list. */
 export class Directory<Row> implements ReactiveController {
   pages: Pages<Row>
-  /** The list that was asked for last; shown as soon as it is there. */
+  /** The list that was requested last. Shown once it is loaded. */
   #next: Pages<Row>
-  /** Grows with every change of what the pages hold. */
+  /** Incremented with every change of the pages. */
   version = 0
   search = ''
-  #typing: ReturnType<typeof setTimeout> | undefined
+  #searchTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(
     private readonly host: ReactiveControllerHost,
     public sorting: Sorting,
-    private readonly read: (wish: Wish) => Promise<Page<Row>>,
+    private readonly read: (query: PageQuery) => Promise<Page<Row>>,
   ) {
     this.pages = this.#next = this.#open()
     host.addController(this)
@@ -36,32 +36,32 @@ export class Directory<Row> implements ReactiveController {
   }
 
   hostDisconnected(): void {
-    clearTimeout(this.#typing)
+    clearTimeout(this.#searchTimer)
   }
 
-  /** Looks for it once nothing more has been typed for a moment. */
+  /** Searches after a short pause in typing. */
   readonly onSearch = (typing: Event): void => {
     this.search = (typing.target as HTMLInputElement).value
-    clearTimeout(this.#typing)
-    this.#typing = setTimeout(() => this.restart(), TYPING_PAUSE_MS)
+    clearTimeout(this.#searchTimer)
+    this.#searchTimer = setTimeout(() => this.restart(), SEARCH_DELAY_MS)
   }
 
-  /** Numbers and times begin with the highest, names with the first; once more turns it round. */
+  /** Sorts numbers and times in descending order first, names in ascending order. A second click reverses the order. */
   readonly onSort = ({ detail }: CustomEvent<{ key: string; isNumber?: boolean }>): void => {
     const isSame = this.sorting.key === detail.key
     const first = detail.isNumber ? 'desc' : 'asc'
-    const turned = this.sorting.order === 'asc' ? 'desc' : 'asc'
-    this.sorting = { key: detail.key, order: isSame ? turned : first }
+    const reversed = this.sorting.order === 'asc' ? 'desc' : 'asc'
+    this.sorting = { key: detail.key, order: isSame ? reversed : first }
     this.restart()
   }
 
-  /** Reads the list anew. What is shown stays until then. */
+  /** Reloads the list. The old rows stay visible until it is loaded. */
   restart(): void {
     this.#next = this.#open()
     this.#next.want(0, 1)
   }
 
-  /** The same for another list: nothing is shown until then. */
+  /** Switches to another list. Nothing is shown until it is loaded. */
   reset(): void {
     this.pages = this.#next = this.#open()
     this.host.requestUpdate()
@@ -81,7 +81,7 @@ export class Directory<Row> implements ReactiveController {
   }
 }
 
-/** A media query that renders its host anew when it changes. */
+/** A media query. Re-renders its host when the result changes. */
 export class Media implements ReactiveController {
   readonly #list: MediaQueryList
   readonly #changed: () => void

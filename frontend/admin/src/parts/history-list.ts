@@ -12,13 +12,13 @@ import { asJson, messageText, named, timeTag } from './user-text.ts'
 import type { HistoryItem } from '../services/api.ts'
 import type { Dialog } from './dialog.ts'
 
-/** The stored messages of a channel, newest first, each of which can be changed or taken away. */
+/** The stored messages of a channel, newest first. Each can be edited or deleted. */
 @customElement('cs-history-list')
 export class HistoryList extends LitElement {
-  /** Undefined until it is read. */
+  /** Undefined until loaded. */
   @property({ attribute: false }) items: readonly HistoryItem[] | undefined
   @property({ attribute: false }) isKept = true
-  @state() private chosen: HistoryItem | undefined
+  @state() private selected: HistoryItem | undefined
   @query('#edit') private readonly editDialog!: Dialog
   @query('#delete') private readonly deleteDialog!: Dialog
   @query('textarea') private readonly draft!: HTMLTextAreaElement
@@ -59,7 +59,7 @@ export class HistoryList extends LitElement {
         <header>
           <h2 id="heading">History</h2>
           <span class="quiet small"
-            >${this.items ? `${count(this.items.length)} kept` : nothing}</span
+            >${this.items ? `${count(this.items.length)} stored` : nothing}</span
           >
         </header>
         ${
@@ -76,32 +76,32 @@ export class HistoryList extends LitElement {
       </section>
       <cs-dialog
         id="edit"
-        .heading=${'Edit the message'}
+        .heading=${'Edit message'}
         .verb=${'Save'}
         .act=${async () => {
-          if (this.chosen) await api.edit(this.chosen, messageOf(this.draft.value))
+          if (this.selected) await api.edit(this.selected, messageOf(this.draft.value))
           this.#changed()
         }}
       >
         <label class="field">
-          <span>Message, as JSON</span>
+          <span>Message (JSON)</span>
           <textarea spellcheck="false"></textarea>
         </label>
       </cs-dialog>
       <cs-dialog
         id="delete"
-        .heading=${'Delete the message?'}
+        .heading=${'Delete this message?'}
         .verb=${'Delete'}
-        .isGrave=${true}
+        .isDestructive=${true}
         .act=${async () => {
-          if (this.chosen) await api.remove(this.chosen)
+          if (this.selected) await api.remove(this.selected)
           this.#changed()
         }}
       >
-        <p>It goes from the history, and clients that have it are told.</p>
+        <p>The message is removed from the history, and clients are notified.</p>
         ${
-          this.chosen
-            ? html`<blockquote class="wrap">${messageText(this.chosen.message)}</blockquote>`
+          this.selected
+            ? html`<blockquote class="wrap">${messageText(this.selected.message)}</blockquote>`
             : nothing
         }
       </cs-dialog>`
@@ -111,7 +111,7 @@ export class HistoryList extends LitElement {
     if (!this.items) return '…'
     return this.isKept
       ? 'No messages yet.'
-      : 'This channel keeps no messages. store_history turns it on.'
+      : 'This channel does not store messages. Turn on store_history to store them.'
   }
 
   #item(item: HistoryItem) {
@@ -126,8 +126,14 @@ export class HistoryList extends LitElement {
             : html`<span class="tag">only for ${join(item.pm_users.map(named), ', ')}</span>`
         }
         <span class="actions">
-          <button type="button" @click=${() => this.#ask(item, this.editDialog)}>Edit</button>
-          <button type="button" class="grave" @click=${() => this.#ask(item, this.deleteDialog)}>
+          <button type="button" @click=${() => this.#openDialog(item, this.editDialog)}>
+            Edit
+          </button>
+          <button
+            type="button"
+            class="danger"
+            @click=${() => this.#openDialog(item, this.deleteDialog)}
+          >
             Delete
           </button>
         </span>
@@ -136,8 +142,8 @@ export class HistoryList extends LitElement {
     </li>`
   }
 
-  #ask(item: HistoryItem, dialog: Dialog): void {
-    this.chosen = item
+  #openDialog(item: HistoryItem, dialog: Dialog): void {
+    this.selected = item
     this.draft.value = asJson(item.message ?? {})
     dialog.open()
   }
@@ -151,7 +157,7 @@ function messageOf(json: string): unknown {
   try {
     return readJson(json)
   } catch (error) {
-    throw new Error(`This is not JSON: ${error instanceof Error ? error.message : ''}`, {
+    throw new Error(`Invalid JSON: ${error instanceof Error ? error.message : ''}`, {
       cause: error,
     })
   }

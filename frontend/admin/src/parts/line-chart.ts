@@ -4,17 +4,17 @@ import { timeOfDay } from '../services/format.ts'
 
 const WIDTH = 300
 const HEIGHT = 56
-/** Room for the stroke. */
-const EDGE = 2
-/** A server that has just started shows its first minutes wide. */
+/** Padding for the stroke. */
+const PADDING = 2
+/** The shortest time axis, used when the server has just started. */
 const SHORTEST_MS = 300_000
-/** More points would run into each other. */
+/** More points would not be distinguishable. */
 const MAX_POINTS = 180
-const STRETCH_STEP_MS = 5_000
-/** Readings that are further apart are not joined: the server was not there in between. */
+const BUCKET_STEP_MS = 5_000
+/** Readings further apart than this are not connected by a line: the server was down in between. */
 const GAP_MS = 30_000
 
-/** One figure over time. Whoever points at it reads a moment’s value. */
+/** One figure over time. Hovering over it shows the value at that time. */
 @customElement('cs-line-chart')
 export class LineChart extends LitElement {
   @property({ attribute: false }) label = ''
@@ -22,8 +22,8 @@ export class LineChart extends LitElement {
   @property({ attribute: false }) times: readonly number[] = []
   @property({ attribute: false }) values: readonly number[] = []
   @property({ attribute: false }) format: (value: number) => string = String
-  /** The index that is pointed at. */
-  @state() private pointed: number | undefined
+  /** The index under the pointer. */
+  @state() private hovered: number | undefined
 
   static override styles = css`
     :host {
@@ -74,21 +74,21 @@ export class LineChart extends LitElement {
     const from = Math.min(times[0] ?? 0, now - SHORTEST_MS)
     const x = (time: number): number => ((time - from) / (now - from)) * WIDTH
     const y = (value: number): number =>
-      HEIGHT - EDGE - (highest > 0 ? value / highest : 0) * (HEIGHT - 2 * EDGE)
-    const pieces = values.length > 1 ? this.#pieces(x, y) : []
-    const at = this.pointed === undefined ? undefined : times[this.pointed]
+      HEIGHT - PADDING - (highest > 0 ? value / highest : 0) * (HEIGHT - 2 * PADDING)
+    const segments = values.length > 1 ? this.#segments(x, y) : []
+    const at = this.hovered === undefined ? undefined : times[this.hovered]
     return html`<svg
         viewBox="0 0 ${WIDTH} ${HEIGHT}"
         preserveAspectRatio="none"
         role="img"
         aria-label=${this.#summary(lowest, highest)}
-        @pointermove=${(event: PointerEvent) => this.#point(event, from, now)}
-        @pointerleave=${() => (this.pointed = undefined)}
+        @pointermove=${(event: PointerEvent) => this.#onPointerMove(event, from, now)}
+        @pointerleave=${() => (this.hovered = undefined)}
       >
         <line class="ground" x1="0" x2=${WIDTH} y1=${HEIGHT} y2=${HEIGHT} />
-        ${pieces.map(
-          (piece) => svg`<path class="area" d=${`${piece.line}V${HEIGHT}H${piece.start}Z`} />
-            <path class="line" d=${piece.line} />`,
+        ${segments.map(
+          (segment) => svg`<path class="area" d=${`${segment.line}V${HEIGHT}H${segment.start}Z`} />
+            <path class="line" d=${segment.line} />`,
         )}
         ${
           at === undefined
@@ -100,46 +100,46 @@ export class LineChart extends LitElement {
   }
 
   #caption(from: number, now: number, highest: number) {
-    const { pointed } = this
-    const [time, value] = [this.times[pointed ?? -1], this.values[pointed ?? -1]]
+    const { hovered } = this
+    const [time, value] = [this.times[hovered ?? -1], this.values[hovered ?? -1]]
     if (time !== undefined && value !== undefined)
       return html`<p>
         <span>${timeOfDay(new Date(time))}</span><span>${this.format(value)}</span>
       </p>`
-    if (this.values.length === 0) return html`<p><span>No readings yet</span></p>`
+    if (this.values.length === 0) return html`<p><span>No data yet</span></p>`
     const minutes = Math.round((now - from) / 60_000)
     return html`<p>
       <span>${minutes >= 59 ? 'last hour' : `last ${minutes} min`}</span>
-      <span>up to ${this.format(highest)}</span>
+      <span>max. ${this.format(highest)}</span>
     </p>`
   }
 
   #summary(lowest: number, highest: number): string {
     const newest = this.values.at(-1)
-    if (newest === undefined) return `${this.label}: no readings yet`
+    if (newest === undefined) return `${this.label}: no data yet`
     const { format } = this
     return `${this.label}: now ${format(newest)}, between ${format(lowest)} and ${format(highest)}`
   }
 
-  #pieces(x: (time: number) => number, y: (value: number) => number) {
+  #segments(x: (time: number) => number, y: (value: number) => number) {
     const { times, values } = this
     return runsOf(times).map((run) => {
-      const drawn = highestOf(run, times, values)
-      const across = drawn.map((index) => x(times[index] ?? 0).toFixed(1))
-      const points = drawn.map((index, at) => `${across[at]} ${y(values[index] ?? 0).toFixed(1)}`)
+      const indices = highestOf(run, times, values)
+      const across = indices.map((index) => x(times[index] ?? 0).toFixed(1))
+      const points = indices.map((index, at) => `${across[at]} ${y(values[index] ?? 0).toFixed(1)}`)
       return { start: across[0] ?? '0', line: `M${points.join('L')}` }
     })
   }
 
-  #point({ offsetX, currentTarget }: PointerEvent, from: number, now: number): void {
+  #onPointerMove({ offsetX, currentTarget }: PointerEvent, from: number, now: number): void {
     const share = offsetX / (currentTarget as SVGElement).clientWidth
     const time = from + share * (now - from)
     const after = this.times.findIndex((each) => each >= time)
-    this.pointed = after < 0 ? undefined : after
+    this.hovered = after < 0 ? undefined : after
   }
 }
 
-/** Indices of readings between which nothing is missing. */
+/** Groups the indices of readings into runs without gaps. */
 function runsOf(times: readonly number[]): number[][] {
   const runs: number[][] = []
   for (const [index, time] of times.entries())
@@ -149,8 +149,8 @@ function runsOf(times: readonly number[]): number[][] {
 }
 
 /**
- * Those of the indices that are drawn: the highest of each stretch of time, since peaks are what one looks for.
- * Stretches begin at fixed times, so that the picture moves on without changing.
+ * Returns the indices to draw: the highest reading of each time bucket, so that peaks stay visible. Buckets begin at
+ * fixed times, so that the chart scrolls without changing its shape.
  */
 function highestOf(
   run: readonly number[],
@@ -158,12 +158,12 @@ function highestOf(
   values: readonly number[],
 ): number[] {
   const spanMs = (times.at(-1) ?? 0) - (times[0] ?? 0)
-  const stretchMs = Math.ceil(spanMs / MAX_POINTS / STRETCH_STEP_MS) * STRETCH_STEP_MS
-  const stretchOf = (index: number): number => Math.floor((times[index] ?? 0) / stretchMs)
+  const bucketMs = Math.ceil(spanMs / MAX_POINTS / BUCKET_STEP_MS) * BUCKET_STEP_MS
+  const bucketOf = (index: number): number => Math.floor((times[index] ?? 0) / bucketMs)
   const highest: number[] = []
   for (const index of run) {
     const before = highest.at(-1)
-    if (before === undefined || stretchOf(before) !== stretchOf(index)) highest.push(index)
+    if (before === undefined || bucketOf(before) !== bucketOf(index)) highest.push(index)
     else if ((values[index] ?? 0) > (values[before] ?? 0)) highest[highest.length - 1] = index
   }
   return highest

@@ -1,6 +1,6 @@
 import { css } from 'lit'
 
-/** A view that is one long list: it takes the height of the window, and the list scrolls inside. */
+/** A view with one long list. It fills the height of the window, and the list scrolls inside. */
 export const listStyle = css`
   :host {
     display: flex;

@@ -9,20 +9,20 @@ import { messageText, named, timeTag } from './user-text.ts'
 import type { PropertyValues, TemplateResult } from 'lit'
 import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
 
-/** Events that stay in sight; older ones go. */
+/** The maximum number of events shown. Older ones are dropped. */
 const MAX_SHOWN = 200
 
-/** What is announced in a channel from now on, newest first. Dispatches `said` when something may change its history. */
+/** A live view of the events of a channel, newest first. Dispatches `received` when the history may have changed. */
 @customElement('cs-live-tail')
 export class LiveTail extends LitElement {
   @property({ attribute: false }) name = ''
   @state() private events: readonly ChannelEvent[] = []
   @state() private isPaused = false
-  /** Newest first: what came since the last picture of the screen, however much it is. */
-  #come: readonly ChannelEvent[] = []
-  #drawing: number | undefined
-  /** What came while it was paused. */
-  @state() private waiting: readonly ChannelEvent[] = []
+  /** Events received since the last animation frame, newest first. At most one render per frame, at any event rate. */
+  #incoming: readonly ChannelEvent[] = []
+  #scheduledRender: number | undefined
+  /** Events received while paused. */
+  @state() private held: readonly ChannelEvent[] = []
 
   constructor() {
     super()
@@ -46,26 +46,26 @@ export class LiveTail extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    if (this.#drawing !== undefined) cancelAnimationFrame(this.#drawing)
+    if (this.#scheduledRender !== undefined) cancelAnimationFrame(this.#scheduledRender)
     live.untail()
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has('name')) return
     this.#clear()
-    // After this rendering: that the tail begins is told to those who are rendered, this one among them.
-    queueMicrotask(() => live.tail(this.name, this.#take))
+    // After this render: `tail` triggers updates of rendered hosts, including this one.
+    queueMicrotask(() => live.tail(this.name, this.#receive))
   }
 
   override render() {
-    const { events, isPaused, waiting } = this
+    const { events, isPaused, held } = this
     return html`<section class="box" aria-labelledby="heading">
       <header>
         <h2 id="heading">Live</h2>
         <span class="quiet small">${this.#stateText()}</span>
         <div class="row">
           <button type="button" aria-pressed=${isPaused} @click=${this.#pause}>
-            ${isPaused ? `Go on${waiting.length > 0 ? ` (${waiting.length} new)` : ''}` : 'Pause'}
+            ${isPaused ? `Resume${held.length > 0 ? ` (${held.length} new)` : ''}` : 'Pause'}
           </button>
           <button type="button" ?disabled=${events.length === 0} @click=${this.#clear}>
             Clear
@@ -75,10 +75,10 @@ export class LiveTail extends LitElement {
       ${
         events.length === 0
           ? html`<p class="empty">
-              What is announced here shows up at once, but for private messages.
+              New events appear here immediately. Private messages are not shown.
             </p>`
           : html`<ol tabindex="0" aria-label="Events, newest first">
-              ${repeat(events, (event) => event, line)}
+              ${repeat(events, (event) => event, item)}
             </ol>`
       }
     </section>`
@@ -87,44 +87,44 @@ export class LiveTail extends LitElement {
   #stateText(): string {
     if (live.connection !== 'live') return 'not connected'
     if (this.isPaused) return 'paused'
-    return live.isTailing ? 'listening, without private messages' : 'connecting'
+    return live.isTailing ? 'listening (no private messages)' : 'connecting'
   }
 
-  readonly #take = (told: readonly ChannelEvent[]): void => {
-    // Of another channel: announced before the server heard of the change.
-    const own = told.filter((event) => 'channel' in event && event.channel === this.name)
+  readonly #receive = (received: readonly ChannelEvent[]): void => {
+    // Drops events of the previous channel, which were sent before the server switched the tail.
+    const own = received.filter((event) => 'channel' in event && event.channel === this.name)
     if (own.length === 0) return
-    this.#come = newest([...own].reverse(), this.#come)
-    this.#drawing ??= requestAnimationFrame(this.#draw)
+    this.#incoming = newest([...own].reverse(), this.#incoming)
+    this.#scheduledRender ??= requestAnimationFrame(this.#flush)
   }
 
-  readonly #draw = (): void => {
-    this.#drawing = undefined
-    if (this.isPaused) this.waiting = newest(this.#come, this.waiting)
-    else this.events = newest(this.#come, this.events)
-    this.#come = []
-    this.dispatchEvent(new Event('said'))
+  readonly #flush = (): void => {
+    this.#scheduledRender = undefined
+    if (this.isPaused) this.held = newest(this.#incoming, this.held)
+    else this.events = newest(this.#incoming, this.events)
+    this.#incoming = []
+    this.dispatchEvent(new Event('received'))
   }
 
   readonly #pause = (): void => {
     this.isPaused = !this.isPaused
     if (this.isPaused) return
-    this.events = newest(this.waiting, this.events)
-    this.waiting = []
+    this.events = newest(this.held, this.events)
+    this.held = []
   }
 
   readonly #clear = (): void => {
     this.events = []
-    this.waiting = []
-    this.#come = []
+    this.held = []
+    this.#incoming = []
   }
 }
 
 const newest = (ahead: readonly ChannelEvent[], behind: readonly ChannelEvent[]) =>
   [...ahead, ...behind].slice(0, MAX_SHOWN)
 
-function line(event: ChannelEvent): TemplateResult {
-  const { who, verb, what } = told(event)
+function item(event: ChannelEvent): TemplateResult {
+  const { who, verb, what } = summaryOf(event)
   return html`<li>
     <div class="meta">
       <span class="who">${who === undefined ? nothing : named(who)}</span>
@@ -137,13 +137,13 @@ function line(event: ChannelEvent): TemplateResult {
   </li>`
 }
 
-interface Told {
+interface Summary {
   readonly who?: string | undefined
   readonly verb: string
   readonly what?: string
 }
 
-function told(event: ChannelEvent): Told {
+function summaryOf(event: ChannelEvent): Summary {
   switch (event.type) {
     case 'message':
       return { who: event.user, verb: '', what: messageText(event.message) }
@@ -156,7 +156,7 @@ function told(event: ChannelEvent): Told {
     case 'user_state_change':
       return { who: event.user, verb: 'changed state', what: messageText(event.message.changed) }
     case 'gap':
-      return { verb: 'some events are missing' }
+      return { verb: 'some events were missed' }
     default:
       return event satisfies never
   }

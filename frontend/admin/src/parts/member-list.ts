@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<UserRow>[] = [
   },
 ]
 
-/** Who is in a channel. */
+/** The users in a channel. */
 @customElement('cs-member-list')
 export class MemberList extends LitElement {
   @property({ attribute: false }) name = ''
@@ -75,7 +75,7 @@ export class MemberList extends LitElement {
         .columns=${COLUMNS}
         .pages=${pages}
         .version=${version}
-        .empty=${search ? 'No member has this in the name.' : 'Nobody is here.'}
+        .empty=${search ? 'No member matches the search.' : 'No members.'}
         @choose=${({ detail }: CustomEvent<UserRow>) => (location.hash = linkTo.user(detail.user))}
       ></cs-virtual-list>
     </section>`

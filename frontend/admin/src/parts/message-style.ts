@@ -1,6 +1,6 @@
 import { css } from 'lit'
 
-/** Lists of what was said: who and when above, what below. They scroll inside their box. */
+/** Lists of messages: user and time above, the text below. They scroll inside their box. */
 export const messageStyle = css`
   ol {
     margin: 0;

@@ -10,18 +10,18 @@ type Switch = {
 
 const SWITCHES: readonly { readonly key: Switch; readonly title: string; readonly note: string }[] =
   [
-    { key: 'notify_presence', title: 'Tell who joins and leaves', note: 'notify_presence' },
+    { key: 'notify_presence', title: 'Announce joins and leaves', note: 'notify_presence' },
     {
       key: 'broadcast_presence_with_user_lists',
-      title: 'List all users when telling so',
+      title: 'Include the user list',
       note: 'broadcast_presence_with_user_lists',
     },
-    { key: 'notify_state', title: 'Tell when a user’s state changes', note: 'notify_state' },
-    { key: 'store_history', title: 'Keep messages for who comes later', note: 'store_history' },
-    { key: 'store_frames', title: 'Keep events for who comes back', note: 'store_frames' },
+    { key: 'notify_state', title: 'Announce state changes', note: 'notify_state' },
+    { key: 'store_history', title: 'Store messages in the history', note: 'store_history' },
+    { key: 'store_frames', title: 'Keep events for reconnecting clients', note: 'store_frames' },
   ]
 
-/** The settings of a channel. What the person changes stays until it is saved or undone, whatever the server tells. */
+/** The settings of a channel. Unsaved edits are kept until saved or undone, even when new settings arrive. */
 @customElement('cs-settings-form')
 export class SettingsForm extends LitElement {
   @property({ attribute: false }) name = ''
@@ -71,7 +71,7 @@ export class SettingsForm extends LitElement {
           </label>`,
       )}
       <label class="field">
-        <span>Messages kept</span>
+        <span>Messages to keep</span>
         <input
           type="number"
           name="history_size"

@@ -1,6 +1,6 @@
 import { css } from 'lit'
 
-/** What all parts share: type, controls, boxes. Distances are 4, 8, 12, 16, 24 and 32 px. */
+/** The base style of all components: type, controls, boxes. Spacing is 4, 8, 12, 16, 24 or 32 px. */
 export const base = css`
   :host {
     display: block;
@@ -151,7 +151,7 @@ export const base = css`
   button.first:hover {
     filter: brightness(1.08);
   }
-  button.grave {
+  button.danger {
     color: var(--danger);
   }
   :focus-visible {
@@ -188,7 +188,7 @@ export const base = css`
     margin-top: 2px;
   }
   @media (pointer: coarse) {
-    /* Phones zoom into fields with smaller letters. */
+    /* Phones zoom into fields with a smaller font. */
     input,
     textarea,
     select {

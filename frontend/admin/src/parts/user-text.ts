@@ -1,18 +1,18 @@
-/** Text that users chose, wherever it is shown. */
+/** Renders text that comes from users. */
 import { html } from 'lit'
 import { moment, momentOf, timeOfDay } from '../services/format.ts'
 import { visible } from '../services/names.ts'
 import type { TemplateResult } from 'lit'
 
-/** A name, kept apart from the text around it, whichever way it is written. */
+/** A name, isolated so that its writing direction does not affect the text around it. */
 export const named = (name: string): TemplateResult => html`<bdi>${visible(name)}</bdi>`
 
-/** A value as JSON on several lines. */
+/** A value as indented JSON. */
 export const asJson = (value: unknown): string => JSON.stringify(value, null, 2) ?? ''
 
 const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
 
-/** What people would read of a message: its text if that is all there is, else the whole as JSON. */
+/** The readable form of a message: its `text` if it has no other key, else the whole message as JSON. */
 export function messageText(message: unknown): string {
   if (typeof message !== 'object' || message === null) return visibleLines(asJson(message))
   const [[key, text] = [], ...others] = Object.entries(message)
@@ -21,7 +21,7 @@ export function messageText(message: unknown): string {
     : visibleLines(asJson(message))
 }
 
-/** A moment in local time; the exact one, in UTC, on pointing at it. */
+/** A time in the local time zone. Hovering over it shows the exact time in UTC. */
 export function timeTag(timestamp: string, isShort = false): TemplateResult {
   const when = momentOf(timestamp)
   const iso = Number.isNaN(when.getTime()) ? timestamp : when.toISOString()

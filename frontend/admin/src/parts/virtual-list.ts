@@ -7,11 +7,11 @@ import type { PropertyValues, TemplateResult } from 'lit'
 import type { Pages } from '../services/pages.ts'
 
 export interface Column<Row> {
-  /** Also what is sorted by, if it can be. */
+  /** Also the sort key, if the column is sortable. */
   readonly key: string
   readonly title: string
   readonly isSortable?: boolean
-  /** Numbers stand at the end of their column. */
+  /** Numbers are aligned to the end of the column. */
   readonly isNumber?: boolean
   readonly cell: (row: Row) => TemplateResult | string
 }
@@ -21,25 +21,25 @@ export interface Sorting {
   readonly order: 'asc' | 'desc'
 }
 
-/** Rows that are made beyond the ones in sight, at either end. */
+/** The number of rows rendered beyond the visible ones, at either end. */
 const OVERSCAN = 8
-/** Browsers know no higher element; a longer list is scrolled in bigger steps. */
+/** Browsers limit the height of elements. A longer list scrolls in larger steps. */
 const MAX_HEIGHT_PX = 10_000_000
 
 /**
- * A table of any length, of which the rows in sight are there. One stop for the Tab key: arrows, Page Up and Down, Home
- * and End choose a row, Enter opens it. Dispatches `choose` with the row, and `sort` with the column.
+ * A table of any length that renders only the visible rows. It is one tab stop: arrow keys, Page Up, Page Down, Home
+ * and End select a row, Enter opens it. Dispatches `choose` with the row, and `sort` with the column.
  */
 @customElement('cs-virtual-list')
 export class VirtualList<Row> extends LitElement {
   @property({ attribute: false }) label = ''
   @property({ attribute: false }) columns: readonly Column<Row>[] = []
   @property({ attribute: false }) pages: Pages<Row> | undefined
-  /** Grows with every change of what `pages` holds. */
+  /** Incremented with every change of `pages`. */
   @property({ attribute: false }) version = 0
   @property({ attribute: false }) sorting: Sorting | undefined
   @property({ attribute: false }) rowHeight = 40
-  @property({ attribute: false }) empty = 'Nothing here.'
+  @property({ attribute: false }) empty = 'No entries.'
   @state() private scrolled = 0
   @state() private height = 400
   @state() private active = 0
@@ -97,7 +97,7 @@ export class VirtualList<Row> extends LitElement {
     </div>`
   }
 
-  /** Sizes are set here and not in the markup: the page’s policy allows no style attributes. */
+  /** Sets sizes by script, since the Content-Security-Policy allows no style attributes. */
   protected override updated(changed: PropertyValues): void {
     const scroller = this.#scroller
     const space = this.renderRoot.querySelector<HTMLElement>('.space')
@@ -109,7 +109,7 @@ export class VirtualList<Row> extends LitElement {
     const above = this.#offset - first * this.rowHeight
     rows.style.transform = `translateY(${this.scrolled - above}px)`
     for (const row of rows.children) (row as HTMLElement).style.height = `${this.rowHeight}px`
-    // Not at every rendering: a page that could not be read would be asked for again and again.
+    // Not at every render: a page that failed to load would be requested in an endless loop.
     if (changed.has('pages') || changed.has('scrolled') || changed.has('height'))
       this.pages?.want(first, last)
   }
@@ -127,7 +127,7 @@ export class VirtualList<Row> extends LitElement {
     >
       ${
         column.isSortable
-          ? html`<button type="button" @click=${() => this.#tell('sort', column)}>
+          ? html`<button type="button" @click=${() => this.#dispatch('sort', column)}>
               ${column.isNumber ? arrow : ''}${column.title}${column.isNumber ? '' : arrow}
             </button>`
           : column.title
@@ -169,7 +169,7 @@ export class VirtualList<Row> extends LitElement {
     return Math.min(MAX_HEIGHT_PX, this.#fullHeight)
   }
 
-  /** Where in the whole list the upper edge is, in pixels. */
+  /** The position of the upper edge in the whole list, in pixels. */
   get #offset(): number {
     const [full, space] = [this.#fullHeight, this.#spaceHeight]
     return full === space ? this.scrolled : (this.scrolled / space) * full
@@ -219,10 +219,10 @@ export class VirtualList<Row> extends LitElement {
   #choose(index: number): void {
     this.active = index
     const row = this.pages?.row(index)
-    if (row !== undefined) this.#tell('choose', row)
+    if (row !== undefined) this.#dispatch('choose', row)
   }
 
-  #tell(name: 'choose' | 'sort', detail: unknown): void {
+  #dispatch(name: 'choose' | 'sort', detail: unknown): void {
     this.dispatchEvent(new CustomEvent(name, { detail }))
   }
 }

@@ -1,4 +1,4 @@
-/** The server's REST API, called as its backend: the session's cookie and a header that other sites cannot send. */
+/** The client for the REST API. The session cookie and a header that other sites cannot send authorize requests. */
 import { readJson } from './json.ts'
 import type {
   ChannelRow,
@@ -26,47 +26,47 @@ export type {
 }
 export type { Reading } from '../../../../src/protocol/admin.ts'
 
-/** What stands before the server's paths: the panel itself is at `BASE/admin`. */
+/** The prefix of the server's paths. The panel itself is at `BASE/admin`. */
 export const BASE = location.pathname.replace(/\/admin$/, '')
 
-/** An answer of 400 or more, or none at all, in words for people. */
+/** A failed request (status 400 or more, or no answer), with a message for people. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
 }
 
-/** A network that loses everything answers never. */
-const PATIENCE_MS = 8_000
+/** Without a timeout, a request would hang when the network drops all packets. */
+const TIMEOUT_MS = 8_000
 
 export const goToSignIn = (): void => location.assign(`${BASE}/admin/sign_in`)
 
 async function call<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
   const answer = await fetch(BASE + path, {
     method,
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
     headers: { 'x-channelstream-admin': '1', 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch(() => {
     throw new ApiError('The server cannot be reached.')
   })
-  // The session has ended: whoever is signed in may do everything.
+  // 403 means that the session has ended: a signed-in admin is allowed to do everything.
   if (answer.status === 403) goToSignIn()
-  if (!answer.ok) throw new ApiError(faultOf(await answer.text(), answer.status))
+  if (!answer.ok) throw new ApiError(errorTextOf(await answer.text(), answer.status))
   return readJson(await answer.text()) as Answer
 }
 
-/** `{"request": "…"}`, or texts by field, each below the ones that it is in. */
-function faultOf(text: string, status: number): string {
+/** Reads the error texts of `{"request": "…"}`, or of an object nested by field. */
+function errorTextOf(text: string, status: number): string {
   try {
     const lines = textsIn(JSON.parse(text)).map((line) => line.replace(/^request: /, ''))
     return lines.slice(0, 5).join(' ')
   } catch {
-    return `The server answered ${status}.` // a proxy's page, not the server's JSON
+    return `The server answered with status ${status}.` // the page of a proxy, not the server's JSON
   }
 }
 
-function textsIn(complaint: unknown): string[] {
-  if (typeof complaint === 'string') return [complaint]
-  return Object.entries(complaint as object).flatMap(([field, inner]) =>
+function textsIn(error: unknown): string[] {
+  if (typeof error === 'string') return [error]
+  return Object.entries(error as object).flatMap(([field, inner]) =>
     textsIn(inner).map((text) => (/^\d+$|^_schema$/.test(field) ? text : `${field}: ${text}`)),
   )
 }
@@ -84,7 +84,7 @@ export interface Recipients {
   readonly exclude_users?: readonly string[]
 }
 
-export interface Sending extends Recipients {
+export interface OutgoingMessage extends Recipients {
   readonly user: string
   readonly message: unknown
   readonly no_history: boolean
@@ -95,13 +95,13 @@ export const figures = () => call<FiguresResponse>('GET', '/admin/figures.json')
 export const channels = (query: Query<ChannelsQuery>) =>
   call<ChannelsPage>('GET', `/admin/channels.json?${queryOf(query)}`)
 
-/** As people type them: whether they are names is for the server to say. */
+/** Names as typed. The server validates them. */
 type UserNames = { readonly channel?: string; readonly user?: string }
 
 export const users = (query: Query<Omit<UsersQuery, keyof UserNames>> & UserNames) =>
   call<UsersPage>('GET', `/admin/users.json?${queryOf(query)}`)
 
-/** Undefined: there is no such channel. Without its users, of which there may be many. */
+/** Returns undefined if the channel does not exist. Leaves out its users, since there may be many. */
 export async function channel(name: string): Promise<ChannelInfo | undefined> {
   const info = { channels: [name], include_users: false }
   const { channels: found } = await call<ChannelsInfo>('POST', '/info', { info })
@@ -111,9 +111,10 @@ export async function channel(name: string): Promise<ChannelInfo | undefined> {
 export const configure = (name: string, settings: ChannelSettings) =>
   call<ChannelsInfo>('POST', '/channel_config', { [name]: settings })
 
-export const send = (message: Sending) => call<{ uuid: string }[]>('POST', '/message', [message])
+export const send = (message: OutgoingMessage) =>
+  call<{ uuid: string }[]>('POST', '/message', [message])
 
-/** Told to those who were told the message. */
+/** Edits a message. The edit goes to the recipients of the message. */
 export const edit = (item: HistoryItem, message: unknown) =>
   call('PATCH', '/message', [{ ...audienceOf(item), message }])
 

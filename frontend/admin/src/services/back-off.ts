@@ -1,10 +1,10 @@
-const FIRST_MS = 400
+const MIN_DELAY_MS = 400
 const GROWTH = 1.7
-const LONGEST_MS = 10_000
+const MAX_DELAY_MS = 10_000
 
-/** Calls `retry` after pauses that grow, at once when the browser says that the network is back. */
+/** Calls `retry` with exponential backoff, and at once when the browser is online again. */
 export class BackOff {
-  #pauseMs = FIRST_MS
+  #delayMs = MIN_DELAY_MS
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(private readonly retry: () => void) {
@@ -15,13 +15,13 @@ export class BackOff {
 
   wait(): void {
     clearTimeout(this.#timer)
-    // Spread, so that a hundred panels do not come back to a restarted server at once.
-    this.#timer = setTimeout(() => this.#now(), this.#pauseMs * (0.5 + Math.random() / 2))
-    this.#pauseMs = Math.min(LONGEST_MS, this.#pauseMs * GROWTH)
+    // Jitter, so that many panels do not reconnect to a restarted server at once.
+    this.#timer = setTimeout(() => this.#now(), this.#delayMs * (0.5 + Math.random() / 2))
+    this.#delayMs = Math.min(MAX_DELAY_MS, this.#delayMs * GROWTH)
   }
 
   reset(): void {
-    this.#pauseMs = FIRST_MS
+    this.#delayMs = MIN_DELAY_MS
   }
 
   #now(): void {

@@ -1,4 +1,4 @@
-/** For work that nobody waits for: its error is told as one that nothing caught. */
+/** Runs work that nobody awaits. Reports its error as uncaught. */
 export function inBackground(work: Promise<unknown>): void {
   work.catch(reportError)
 }

@@ -1,4 +1,4 @@
-/** How figures and times are written, in the language of the browser. */
+/** Formats numbers and times for the browser's locale. */
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
 const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 })
@@ -9,7 +9,7 @@ export const count = (value: number): string => whole.format(value)
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`
 
-/** Small rates keep a digit, so that one message in ten seconds is not nothing. */
+/** Rates below 100 keep one decimal, so that one message in ten seconds does not show as 0. */
 export const rate = (value: number): string => (value < 100 ? fine : whole).format(value)
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
@@ -30,7 +30,7 @@ export function duration(seconds: number): string {
   return minutes > 0 ? `${minutes} min` : `${Math.floor(seconds)} s`
 }
 
-/** What the server writes, ISO 8601 in UTC without a zone, as a moment. */
+/** Parses a timestamp of the server: ISO 8601 in UTC, without a time zone. */
 export const momentOf = (timestamp: string): Date =>
   new Date(/(Z|[+-]\d\d:\d\d)$/.test(timestamp) ? timestamp : `${timestamp}Z`)
 
@@ -39,7 +39,7 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeS
 
 export const timeOfDay = (moment: Date): string => (isReal(moment) ? clock.format(moment) : '')
 
-/** The time of day for today, else the date too. */
+/** The time of day if it is today, else date and time. */
 export function moment(when: Date): string {
   if (!isReal(when)) return ''
   const isToday = when.toDateString() === new Date().toDateString()

@@ -1,4 +1,4 @@
-/** What newer browsers have of JSON, and the types of TypeScript do not know yet. */
+/** JSON features of newer browsers that the types of TypeScript do not include yet. */
 interface NewerJson {
   readonly rawJSON?: (text: string) => unknown
   readonly isRawJSON?: (value: unknown) => boolean
@@ -9,12 +9,13 @@ interface NewerJson {
 }
 const { rawJSON, isRawJSON, parse } = JSON as unknown as NewerJson
 
-/** Only with such a number in it. */
+/** Matches JSON that may contain a number that JavaScript would write differently. */
 const UNUSUAL_NUMBER = /(?:^|[[,:\s])-?(?:0(?![.\d])|[\d.]{16}|\d[\d.]*[eE])/
 
 /**
- * As `JSON.parse`, but a number that JavaScript would write another way keeps its digits: `JSON.stringify` writes them.
- * Browsers that cannot do that (Firefox before 135, Safari before 18.4) round it.
+ * Parses JSON like `JSON.parse`, but keeps the digits of numbers that JavaScript would write differently, so that
+ * `JSON.stringify` writes them unchanged. Browsers without `JSON.rawJSON` (Firefox before 135, Safari before 18.4)
+ * round such numbers.
  */
 export function readJson(text: string): unknown {
   if (!rawJSON || !UNUSUAL_NUMBER.test(text)) return JSON.parse(text) as unknown
@@ -25,5 +26,5 @@ export function readJson(text: string): unknown {
   )
 }
 
-/** Whether it is a number that `readJson` has kept the digits of. */
+/** Returns whether the value is a number whose digits `readJson` has kept. */
 export const isExactNumber = (value: unknown): boolean => isRawJSON?.(value) === true

@@ -6,134 +6,134 @@ import type { LiveReport, LiveRequest } from '../../../../src/protocol/admin.ts'
 import type { Event as ChannelEvent } from '../../../../src/protocol/events.ts'
 import type { FiguresResponse, Reading } from './api.ts'
 
-/** `lost`: the server cannot be reached; the panel tries again by itself. */
+/** `lost`: the server cannot be reached, and the panel retries by itself. */
 export type Connection = 'connecting' | 'live' | 'lost'
 export type Topic = 'connection' | 'figures' | 'tail'
 
 const SIGNED_OUT = 4501
-/** The server reports every second. If it is silent for so long, it is gone, or the network is. */
+/** The server reports every second. After this long without a report, the connection is considered lost. */
 const SILENCE_MS = 8_000
 const WINDOW_MS = 3_600_000
 
 /**
- * What the server tells by itself, over one WebSocket: figures every second, and the events of one channel. Opens it
- * again, with growing pauses, whenever it breaks off. Dispatches an `Event` named after the `Topic` that changed.
+ * Live data over one WebSocket: figures every second, and the events of one channel. Reconnects with backoff.
+ * Dispatches an `Event` named after the `Topic` that changed.
  */
 export class Live extends EventTarget {
   connection: Connection = 'connecting'
   reading: Reading | undefined
   uptimeSeconds = 0
   version = ''
-  /** Milliseconds since 1970, for each number in a series. */
+  /** Milliseconds since 1970, one for each number in a series. */
   times: number[] = []
   series: Record<string, number[]> = {}
-  /** True once everything that is announced in the channel comes. */
+  /** True once the server confirms that it sends the events of the channel. */
   isTailing = false
   #intervalMs = 5_000
   #socket: WebSocket | undefined
-  #tailed: string | undefined
+  #tailedChannel: string | undefined
   #onEvents: (events: readonly ChannelEvent[]) => void = () => {}
-  #silence: ReturnType<typeof setTimeout> | undefined
+  #silenceTimer: ReturnType<typeof setTimeout> | undefined
   readonly #backOff = new BackOff(() => inBackground(this.open()))
 
-  /** Reads the last hour, then listens. */
+  /** Loads the last hour, then opens the WebSocket. */
   async open(): Promise<void> {
     try {
-      this.#takeHistory(await api.figures())
+      this.#loadHistory(await api.figures())
     } catch {
-      return this.#lose() // the back-off tries again, and the page says that it is not connected
+      return this.#onLost() // the backoff retries, and the page shows that it is not connected
     }
     const url = new URL(`${api.BASE}/admin/live`, location.href)
     url.protocol = url.protocol.replace('http', 'ws')
     const socket = (this.#socket = new WebSocket(url))
-    this.#watchSilence()
-    socket.onmessage = ({ data }: MessageEvent<string>) => this.#heard(data)
+    this.#resetSilenceTimer()
+    socket.onmessage = ({ data }: MessageEvent<string>) => this.#onMessage(data)
     socket.onopen = () => this.#opened()
     socket.onclose = ({ code }) => {
       if (socket !== this.#socket) return
       if (code === SIGNED_OUT) api.goToSignIn()
-      else this.#lose()
+      else this.#onLost()
     }
   }
 
-  /** Hears of every event in the channel until `untail`; what was said before is not told. */
+  /** Passes new events of the channel to `onEvents` until `untail`. Earlier events are not sent. */
   tail(channel: string, onEvents: (events: readonly ChannelEvent[]) => void): void {
-    this.#tailed = channel
+    this.#tailedChannel = channel
     this.#onEvents = onEvents
-    this.#askForTail()
+    this.#requestTail()
   }
 
   untail(): void {
-    this.#tailed = undefined
+    this.#tailedChannel = undefined
     this.#onEvents = () => {}
-    this.#askForTail()
+    this.#requestTail()
   }
 
   #opened(): void {
     this.#backOff.reset()
-    this.#become('live')
-    if (this.#tailed !== undefined) this.#askForTail()
+    this.#setConnection('live')
+    if (this.#tailedChannel !== undefined) this.#requestTail()
   }
 
-  #lose(): void {
+  #onLost(): void {
     const socket = this.#socket
     this.#socket = undefined
     socket?.close()
-    clearTimeout(this.#silence)
+    clearTimeout(this.#silenceTimer)
     this.isTailing = false
-    this.#become('lost')
+    this.#setConnection('lost')
     this.#backOff.wait()
   }
 
-  #become(connection: Connection): void {
+  #setConnection(connection: Connection): void {
     this.connection = connection
-    this.#tell('connection')
+    this.#notify('connection')
   }
 
-  #watchSilence(): void {
-    clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.#lose(), SILENCE_MS)
+  #resetSilenceTimer(): void {
+    clearTimeout(this.#silenceTimer)
+    this.#silenceTimer = setTimeout(() => this.#onLost(), SILENCE_MS)
   }
 
-  #askForTail(): void {
+  #requestTail(): void {
     this.isTailing = false
-    this.#tell('tail')
+    this.#notify('tail')
     if (this.#socket?.readyState !== WebSocket.OPEN) return
-    const channel = this.#tailed as (LiveRequest & { type: 'tail' })['channel'] | undefined
+    const channel = this.#tailedChannel as (LiveRequest & { type: 'tail' })['channel'] | undefined
     const request: LiveRequest =
       channel === undefined ? { type: 'untail' } : { type: 'tail', channel }
     this.#socket.send(JSON.stringify(request))
   }
 
-  #heard(data: string): void {
-    this.#watchSilence()
-    const told = readJson(data) as LiveReport | ChannelEvent[]
-    if (Array.isArray(told)) return this.#onEvents(told)
-    switch (told.type) {
+  #onMessage(data: string): void {
+    this.#resetSilenceTimer()
+    const report = readJson(data) as LiveReport | ChannelEvent[]
+    if (Array.isArray(report)) return this.#onEvents(report)
+    switch (report.type) {
       case 'tailing':
-        this.isTailing = told.channel === this.#tailed
-        return this.#tell('tail')
+        this.isTailing = report.channel === this.#tailedChannel
+        return this.#notify('tail')
       case 'figures':
-        this.reading = told.figures
-        this.uptimeSeconds = told.uptime_seconds
-        this.#extend(told.time, told.figures)
-        return this.#tell('figures')
+        this.reading = report.figures
+        this.uptimeSeconds = report.uptime_seconds
+        this.#extend(report.time, report.figures)
+        return this.#notify('figures')
       default:
-        return told satisfies never
+        return report satisfies never
     }
   }
 
-  #takeHistory(history: FiguresResponse): void {
+  #loadHistory(history: FiguresResponse): void {
     this.version = history.version
     this.uptimeSeconds = history.uptime_seconds
     this.#intervalMs = history.interval_seconds * 1000
     this.times = history.times
     this.series = history.series
     this.reading = history.current
-    this.#tell('figures')
+    this.#notify('figures')
   }
 
-  /** The series go on with what is told live, at their own pace. */
+  /** Appends live readings to the series, at the interval of the series. */
   #extend(time: number, reading: Reading): void {
     const newest = this.times.at(-1) ?? 0
     if (time - newest < this.#intervalMs) return
@@ -145,10 +145,10 @@ export class Live extends EventTarget {
     }
   }
 
-  #tell(topic: Topic): void {
+  #notify(topic: Topic): void {
     this.dispatchEvent(new Event(topic))
   }
 }
 
-/** The one of this page. */
+/** The instance that the whole page shares. */
 export const live = new Live()

@@ -1,8 +1,8 @@
-/** Names come from users: any text at all. */
+/** Names come from users and may be any text. */
 
 /**
- * Text with signs for what cannot be seen but would hide, break or turn round what stands beside it: control characters
- * (␀, ␊), line separators, and marks that change the direction of writing (`\u202e`).
+ * Replaces invisible characters that could hide, break or reverse the text around them: control characters (␀, ␊),
+ * line separators, and marks that change the writing direction (`\u202e`).
  */
 export const visible = (text: string): string =>
   text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) => {
@@ -11,18 +11,18 @@ export const visible = (text: string): string =>
     return code === 0x7f ? '␡' : `\\u${hex(code)}`
   })
 
-/** A name as one segment of a link. Lossless, also for halves of surrogate pairs, which have no UTF-8. */
+/** Encodes a name as one path segment. Lossless, also for lone surrogates, which have no UTF-8 encoding. */
 export const encodeName = (name: string): string =>
   encodeURIComponent(name.replace(/~|\p{Surrogate}/gu, (unit) => `~${hex(unit.charCodeAt(0))}`))
 
-/** The name that `encodeName` made `segment` of, or undefined for what it never makes. */
+/** Reverses `encodeName`. Returns undefined for an invalid segment. */
 export function decodeName(segment: string): string | undefined {
   try {
     return decodeURIComponent(segment).replace(/~([0-9a-f]{4})/g, (_, digits: string) =>
       String.fromCharCode(parseInt(digits, 16)),
     )
   } catch {
-    return undefined // a broken percent sequence: somebody typed it
+    return undefined // an invalid percent sequence, typed by hand
   }
 }
 

@@ -4,18 +4,16 @@ export interface Page<Row> {
 }
 
 export const PAGE_ROWS = 100
-/** Pages that are kept; those that were not looked at for longest go first. */
+/** The maximum number of cached pages. The least recently loaded ones are dropped first. */
 const MAX_PAGES = 20
 
-/**
- * A long list of which the pages that are looked at are read. What is known stays in place until what is newer has come.
- */
+/** A long list that loads only the visible pages. Old rows stay in place until newer ones are loaded. */
 export class Pages<Row> {
-  /** Undefined until the first page is there. */
+  /** Undefined until the first page is loaded. */
   total: number | undefined
   fault: string | undefined
   #pages = new Map<number, readonly Row[]>()
-  readonly #asked = new Set<number>()
+  readonly #loading = new Set<number>()
   #wanted: readonly number[] = [0]
 
   constructor(
@@ -27,36 +25,36 @@ export class Pages<Row> {
     return this.#pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS]
   }
 
-  /** Says which rows are looked at, the last one not included. */
+  /** Sets the range of visible rows, `to` excluded, and loads missing pages. */
   want(from: number, to: number): void {
     const first = Math.floor(from / PAGE_ROWS)
     const last = Math.floor(Math.max(from, to - 1) / PAGE_ROWS)
     this.#wanted = Array.from({ length: last - first + 1 }, (_, step) => first + step)
-    for (const page of this.#wanted) if (!this.#pages.has(page)) this.#ask(page)
+    for (const page of this.#wanted) if (!this.#pages.has(page)) this.#load(page)
   }
 
-  /** Reads what is looked at anew. */
+  /** Reloads the visible pages. */
   refresh(): void {
-    for (const page of this.#wanted) this.#ask(page)
+    for (const page of this.#wanted) this.#load(page)
   }
 
-  #ask(page: number): void {
-    if (this.#asked.has(page)) return
-    this.#asked.add(page)
+  #load(page: number): void {
+    if (this.#loading.has(page)) return
+    this.#loading.add(page)
     void this.read(page * PAGE_ROWS, PAGE_ROWS)
       .then(
-        ({ total, rows }) => this.#take(page, total, rows),
+        ({ total, rows }) => this.#store(page, total, rows),
         (error: unknown) => {
           this.fault = error instanceof Error ? error.message : String(error)
         },
       )
       .finally(() => {
-        this.#asked.delete(page)
+        this.#loading.delete(page)
         this.changed()
       })
   }
 
-  #take(page: number, total: number, rows: readonly Row[]): void {
+  #store(page: number, total: number, rows: readonly Row[]): void {
     this.fault = undefined
     this.total = total
     this.#pages.delete(page)

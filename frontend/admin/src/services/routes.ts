@@ -1,6 +1,6 @@
 import { decodeName, encodeName } from './names.ts'
 
-/** Where the panel is: the part of the address after `#`. */
+/** The view shown, from the URL's fragment. */
 export type Route =
   | { readonly view: 'overview' | 'channels' | 'users' | 'unknown' }
   | { readonly view: 'channel' | 'user'; readonly name: string }

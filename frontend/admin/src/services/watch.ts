@@ -2,7 +2,7 @@ import { live } from './live.ts'
 import type { ReactiveController, ReactiveControllerHost } from 'lit'
 import type { Topic } from './live.ts'
 
-/** Renders its host anew, or does `then`, whenever the server tells something of these topics. */
+/** Re-renders its host, or calls `then`, when one of these topics changes. */
 export class Watch implements ReactiveController {
   constructor(
     host: ReactiveControllerHost,
@@ -21,12 +21,12 @@ export class Watch implements ReactiveController {
   }
 }
 
-/** Calls `task` with every `reports`th report of the server: lists are read anew as long as it is there. */
+/** Calls `task` with every `reports`th report of the server, so that lists refresh only while it is reachable. */
 export class Refresh extends Watch {
   constructor(host: ReactiveControllerHost, reports: number, task: () => void) {
-    let heard = 0
+    let count = 0
     super(host, ['figures'], () => {
-      if (++heard % reports === 0 && !document.hidden) task()
+      if (++count % reports === 0 && !document.hidden) task()
     })
   }
 }

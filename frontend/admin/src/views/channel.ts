@@ -15,18 +15,18 @@ import type { PropertyValues } from 'lit'
 import type { ChannelInfo } from '../services/api.ts'
 
 const REFRESH_SECONDS = 5
-/** Many events in a row are one reason to read the history anew. */
-const GATHER_MS = 250
+/** A burst of events causes only one reload of the history. */
+const READ_DELAY_MS = 250
 
-/** One channel: what is said in it, who is in it, how it is set. */
+/** One channel: its events, history, members and settings. */
 @customElement('cs-channel')
 export class Channel extends LitElement {
   @property({ attribute: false }) name = ''
-  /** Undefined until it is read. */
+  /** Undefined until loaded. */
   @state() private channel: ChannelInfo | undefined
   @state() private isMissing = false
   @state() private fault: string | undefined
-  #gathering: ReturnType<typeof setTimeout> | undefined
+  #readTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
     super()
@@ -68,7 +68,7 @@ export class Channel extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    clearTimeout(this.#gathering)
+    clearTimeout(this.#readTimer)
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -91,7 +91,7 @@ export class Channel extends LitElement {
       ${this.fault === undefined ? nothing : html`<p class="fault" role="alert">${this.fault}</p>`}
       <div class="columns">
         <div class="stack">
-          <cs-live-tail .name=${name} @said=${this.#readSoon}></cs-live-tail>
+          <cs-live-tail .name=${name} @received=${this.#readSoon}></cs-live-tail>
           <cs-history-list
             .items=${channel?.history ?? (this.isMissing ? [] : undefined)}
             .isKept=${channel?.settings.store_history ?? true}
@@ -118,17 +118,17 @@ export class Channel extends LitElement {
 
   #summary() {
     const { channel } = this
-    if (this.isMissing) return 'The server knows no such channel, or not any more.'
+    if (this.isMissing) return 'Channel not found. It may no longer exist.'
     if (!channel) return this.fault === undefined ? 'Loading…' : nothing
     const connections = counted(channel.total_connections, 'connection')
     return html`${connections}, last active ${timeTag(channel.last_active)}`
   }
 
   readonly #readSoon = (): void => {
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined
+    this.#readTimer ??= setTimeout(() => {
+      this.#readTimer = undefined
       inBackground(this.#read())
-    }, GATHER_MS)
+    }, READ_DELAY_MS)
   }
 
   async #read(): Promise<void> {

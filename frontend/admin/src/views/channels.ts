@@ -70,8 +70,8 @@ export class Channels extends LitElement {
   readonly #directory = new Directory<Row>(
     this,
     { key: 'name', order: 'asc' },
-    ({ sorting, ...wish }) =>
-      api.channels({ ...wish, sort: sorting.key as 'name', order: sorting.order }),
+    ({ sorting, ...query }) =>
+      api.channels({ ...query, sort: sorting.key as 'name', order: sorting.order }),
   )
 
   static override styles = [
@@ -113,7 +113,7 @@ export class Channels extends LitElement {
           .pages=${pages}
           .version=${version}
           .sorting=${sorting}
-          .empty=${search ? 'No channel has this in its name.' : 'No channels yet. They are made when somebody connects to them.'}
+          .empty=${search ? 'No channel matches the search.' : 'No channels yet. They are created when users connect to them.'}
           @sort=${onSort}
           @choose=${({ detail }: CustomEvent<Row>) => (location.hash = linkTo.channel(detail.name))}
         ></cs-virtual-list>

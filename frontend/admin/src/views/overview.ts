@@ -12,7 +12,7 @@ interface Figure {
   readonly key: keyof Reading
   readonly title: string
   readonly format: (value: number) => string
-  /** Said below the number. */
+  /** Shown below the number. */
   readonly note: (reading: Reading) => string
 }
 
@@ -23,14 +23,14 @@ const FIGURES: readonly Figure[] = [
     key: 'connected_users',
     title: 'Users',
     format: count,
-    note: ({ users }) => `connected, of ${count(users)} known`,
+    note: ({ users }) => `connected, ${count(users)} known`,
   },
   {
     key: 'open_connections',
     title: 'Connections',
     format: count,
     note: ({ connections, guests }) =>
-      `open here, of ${count(connections)}; ${counted(guests, 'guest')}`,
+      `open here, ${count(connections)} in total; ${counted(guests, 'guest')}`,
   },
   { key: 'channels', title: 'Channels', format: count, note: () => 'known' },
   {
@@ -41,26 +41,26 @@ const FIGURES: readonly Figure[] = [
   },
   {
     key: 'events_per_second',
-    title: 'Frames',
+    title: 'Events',
     format: rate,
     note: ({ bytes_per_second }) => `sent per second, ${byteRate(bytes_per_second)}`,
   },
   {
     key: 'held_bytes',
-    title: 'Waiting',
+    title: 'Buffered',
     format: bytes,
-    note: () => 'for clients that read slowly',
+    note: () => 'for slow consumers',
   },
-  { key: 'memory_bytes', title: 'Memory', format: bytes, note: () => 'of the process' },
+  { key: 'memory_bytes', title: 'Memory', format: bytes, note: () => 'used by the process' },
   {
     key: 'event_loop_delay_ms',
     title: 'Event-loop delay',
     format: milliseconds,
-    note: () => '99 times of 100 at most',
+    note: () => 'p99',
   },
 ]
 
-/** What the server does and holds, now and over the last hour. */
+/** The key figures of the server, now and over the last hour. */
 @customElement('cs-overview')
 export class Overview extends LitElement {
   constructor() {

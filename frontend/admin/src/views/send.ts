@@ -5,7 +5,7 @@ import { named } from '../parts/user-text.ts'
 import * as api from '../services/api.ts'
 import { readJson } from '../services/json.ts'
 import { linkTo } from '../services/routes.ts'
-import type { Sending } from '../services/api.ts'
+import type { OutgoingMessage } from '../services/api.ts'
 
 type Audience = 'channel' | 'users'
 
@@ -56,7 +56,7 @@ export class Send extends LitElement {
       <form class="box" @submit=${this.#send}>
         <fieldset class="row">
           <legend>To</legend>
-          ${this.#choice('channel', 'a channel')}${this.#choice('users', 'users, in private')}
+          ${this.#choice('channel', 'Channel')}${this.#choice('users', 'Users (private message)')}
         </fieldset>
         <div class="pair">
           ${
@@ -66,7 +66,7 @@ export class Send extends LitElement {
                   <input name="channel" required autocomplete="off" .value=${this.channel} />
                 </label>`
               : html`<label class="field">
-                  <span>Users, one a line</span>
+                  <span>Users, one per line</span>
                   <textarea name="users" rows="2" required></textarea>
                 </label>`
           }
@@ -76,7 +76,7 @@ export class Send extends LitElement {
           </label>
         </div>
         <label class="field">
-          <span>${this.isJson ? 'Message, as JSON' : 'Text'}</span>
+          <span>${this.isJson ? 'Message (JSON)' : 'Text'}</span>
           <textarea name="message" required class=${this.isJson ? 'json' : ''}></textarea>
         </label>
         <label class="choice">
@@ -85,11 +85,11 @@ export class Send extends LitElement {
             name="json"
             @change=${(event: Event) => (this.isJson = (event.target as HTMLInputElement).checked)}
           />
-          <span>The message is JSON: an object of any keys</span>
+          <span>Send as JSON (an object with any keys)</span>
         </label>
         <label class="choice">
           <input type="checkbox" name="no_history" />
-          <span>Keep it out of the history</span>
+          <span>Do not store in the history</span>
         </label>
         <div class="row">
           <button class="first" ?disabled=${this.isBusy}>Send</button>
@@ -128,9 +128,9 @@ export class Send extends LitElement {
     this.fault = undefined
     this.sent = undefined
     try {
-      const sending = this.#sending(new FormData(form))
-      const [message] = await api.send(sending)
-      this.sent = { uuid: message?.uuid ?? '', channel: sending.channel }
+      const outgoing = this.#messageFrom(new FormData(form))
+      const [message] = await api.send(outgoing)
+      this.sent = { uuid: message?.uuid ?? '', channel: outgoing.channel }
       form.querySelector<HTMLTextAreaElement>('[name=message]')!.value = ''
     } catch (error) {
       this.fault = error instanceof Error ? error.message : String(error)
@@ -139,15 +139,15 @@ export class Send extends LitElement {
     }
   }
 
-  #sending(given: FormData): Sending {
-    const text = (name: string): string => (given.get(name) as string | null) ?? ''
+  #messageFrom(form: FormData): OutgoingMessage {
+    const text = (name: string): string => (form.get(name) as string | null) ?? ''
     const users = text('users')
       .split('\n')
       .map((line) => line.trim())
     return {
       user: text('user'),
       message: this.isJson ? objectOf(text('message')) : { text: text('message') },
-      no_history: given.has('no_history'),
+      no_history: form.has('no_history'),
       ...(this.audience === 'channel'
         ? { channel: text('channel') }
         : { pm_users: users.filter((user) => user !== '') }),
@@ -159,8 +159,11 @@ function objectOf(json: string): unknown {
   try {
     return readJson(json)
   } catch (error) {
-    throw new Error(`The message is not JSON: ${error instanceof Error ? error.message : ''}`, {
-      cause: error,
-    })
+    throw new Error(
+      `The message is not valid JSON: ${error instanceof Error ? error.message : ''}`,
+      {
+        cause: error,
+      },
+    )
   }
 }

@@ -16,19 +16,19 @@ import type { Scalar, UserRow } from '../services/api.ts'
 
 const REFRESH_SECONDS = 3
 
-/** One user: the state, and the connections, each of which can be ended. */
+/** One user: state and connections. Each connection can be ended. */
 @customElement('cs-user')
 export class User extends LitElement {
   @property({ attribute: false }) name = ''
-  /** Undefined until it is read. */
+  /** Undefined until loaded. */
   @state() private user: UserRow | undefined
   @state() private isMissing = false
   @state() private fault: string | undefined
-  /** Why the state was not set. */
-  @state() private refusal: string | undefined
+  /** Why setting the state failed. */
+  @state() private stateError: string | undefined
   @state() private isSaving = false
-  /** Connections that the person is asked about. */
-  @state() private chosen: readonly string[] = []
+  /** The connections that the dialog asks about. */
+  @state() private selected: readonly string[] = []
   @query('cs-dialog') private readonly dialog!: Dialog
 
   constructor() {
@@ -123,23 +123,23 @@ export class User extends LitElement {
       </div>
       ${this.user ? html`<div class="columns">${this.#state(this.user)}${this.#connections(this.user)}</div>` : nothing}
       <cs-dialog
-        .heading=${this.chosen.length === 1 ? 'Disconnect?' : `End ${counted(this.chosen.length, 'connection')}?`}
+        .heading=${this.selected.length === 1 ? 'End this connection?' : `End ${counted(this.selected.length, 'connection')}?`}
         .verb=${'Disconnect'}
-        .isGrave=${true}
+        .isDestructive=${true}
         .act=${this.#disconnect}
       >
         <p>
           ${
-            this.chosen.length === 1
-              ? 'The client has to ask its backend for a new connection.'
-              : 'The clients have to ask their backend for new connections.'
+            this.selected.length === 1
+              ? 'The client must get a new connection from its backend.'
+              : 'The clients must get new connections from their backend.'
           }
         </p>
       </cs-dialog>`
   }
 
   #summary() {
-    if (this.isMissing) return 'The server knows no such user, or not any more.'
+    if (this.isMissing) return 'User not found. It may no longer exist.'
     if (!this.user) return 'Loading…'
     return counted(this.user.total_connections, 'connection')
   }
@@ -159,9 +159,7 @@ export class User extends LitElement {
                   html`<div>
                     <dt>${named(key)}</dt>
                     <dd class="mono wrap">${visible(asJson(entries[key]))}</dd>
-                    <dd class="quiet small">
-                      ${publicKeys.includes(key) ? 'others may see it' : 'private'}
-                    </dd>
+                    <dd class="quiet small">${publicKeys.includes(key) ? 'public' : 'private'}</dd>
                   </div>`,
               )}
             </dl>`
@@ -171,10 +169,10 @@ export class User extends LitElement {
           ><span>Key</span><input name="key" required autocomplete="off"
         /></label>
         <label class="field"
-          ><span>Value</span><input name="value" autocomplete="off" placeholder="text, or JSON"
+          ><span>Value</span><input name="value" autocomplete="off" placeholder="text or JSON"
         /></label>
         <button ?disabled=${this.isSaving}>Set</button>
-        ${this.refusal === undefined ? nothing : html`<p class="fault" role="alert">${this.refusal}</p>`}
+        ${this.stateError === undefined ? nothing : html`<p class="fault" role="alert">${this.stateError}</p>`}
       </form>
     </section>`
   }
@@ -189,9 +187,9 @@ export class User extends LitElement {
         ${
           connections.length > 1
             ? html`<button
-                class="grave spread"
+                class="danger spread"
                 type="button"
-                @click=${() => this.#ask(connections)}
+                @click=${() => this.#openDialog(connections)}
               >
                 Disconnect all
               </button>`
@@ -207,10 +205,10 @@ export class User extends LitElement {
                   html`<li>
                     <span class="mono wrap">${id}</span>
                     <button
-                      class="grave"
+                      class="danger"
                       type="button"
                       aria-label="Disconnect ${id}"
-                      @click=${() => this.#ask([id])}
+                      @click=${() => this.#openDialog([id])}
                     >
                       Disconnect
                     </button>
@@ -221,13 +219,13 @@ export class User extends LitElement {
     </section>`
   }
 
-  #ask(connections: readonly string[]): void {
-    this.chosen = connections
+  #openDialog(connections: readonly string[]): void {
+    this.selected = connections
     this.dialog.open()
   }
 
   readonly #disconnect = async (): Promise<void> => {
-    await Promise.all(this.chosen.map((id) => api.disconnect(id)))
+    await Promise.all(this.selected.map((id) => api.disconnect(id)))
     await this.#read()
   }
 
@@ -236,7 +234,7 @@ export class User extends LitElement {
     const form = submitting.target as HTMLFormElement
     const given = new FormData(form)
     this.isSaving = true
-    this.refusal = undefined
+    this.stateError = undefined
     try {
       await api.setState(
         this.name,
@@ -246,7 +244,7 @@ export class User extends LitElement {
       form.reset()
       await this.#read()
     } catch (error) {
-      this.refusal = error instanceof Error ? error.message : String(error)
+      this.stateError = error instanceof Error ? error.message : String(error)
     } finally {
       this.isSaving = false
     }
@@ -266,7 +264,7 @@ export class User extends LitElement {
   }
 }
 
-/** A number, true, false or null if it reads so, else the text itself. */
+/** Parses a number, true, false or null; returns any other text unchanged. */
 function valueOf(text: string): Scalar {
   try {
     const value = readJson(text)

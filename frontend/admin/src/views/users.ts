@@ -46,15 +46,15 @@ const NARROW: readonly Column<Row>[] = [
   connections,
 ]
 
-/** All users that the server knows, connected or not. */
+/** All users that the server knows, whether connected or not. */
 @customElement('cs-users')
 export class Users extends LitElement {
   readonly #phone = new Media(this, PHONE)
   readonly #directory = new Directory<Row>(
     this,
     { key: 'user', order: 'asc' },
-    ({ sorting, ...wish }) =>
-      api.users({ ...wish, sort: sorting.key as 'user', order: sorting.order }),
+    ({ sorting, ...query }) =>
+      api.users({ ...query, sort: sorting.key as 'user', order: sorting.order }),
   )
 
   static override styles = [
@@ -96,7 +96,7 @@ export class Users extends LitElement {
           .pages=${pages}
           .version=${version}
           .sorting=${sorting}
-          .empty=${search ? 'No user has this in the name.' : 'No users yet. They are made when a backend connects them.'}
+          .empty=${search ? 'No user matches the search.' : 'No users yet. They are created when a backend connects them.'}
           @sort=${onSort}
           @choose=${({ detail }: CustomEvent<Row>) => (location.hash = linkTo.user(detail.user))}
         ></cs-virtual-list>
