@@ -1,8 +1,8 @@
 /**
- * `npm run demo`: a Channelstream server and the backends of the demos, each a process of its own, on loopback only.
+ * `npm run demo`: starts a server and the backends of the demos, each in its own process, on loopback only.
  *
- * `-- --python` takes the notifications backend that is written in Python. `PORT` is that of the pages (6543),
- * `NOTIFICATIONS_PORT` (6544) and `CHANNELSTREAM_PORT` (6545) those of the others; 0 is any free one.
+ * `-- --python` uses the notifications backend in Python. `PORT` (6543) is the port of the pages, `NOTIFICATIONS_PORT`
+ * (6544) that of the notifications, and `CHANNELSTREAM_PORT` (6545) that of the server. 0 means any free port.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -16,7 +16,7 @@ const password = randomUUID().slice(0, 8)
 const children = new Set()
 let isEnding = false
 
-/** Ends everything, and this process when all are gone. */
+/** Stops all child processes. This process exits when they have ended. */
 function end(exitCode) {
   if (isEnding) return
   isEnding = true
@@ -29,7 +29,7 @@ function fail(text) {
   end(1)
 }
 
-/** Starts a program; resolves with the first address that it prints. */
+/** Starts a program. Resolves with the first URL that it prints. */
 function start(name, [program, ...args], env) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -53,7 +53,7 @@ function start(name, [program, ...args], env) {
   })
 }
 
-/** Rejects if somebody else listens there, which is better told here than by three programs. */
+/** Rejects if the port is in use. Checked here, since this error is clearer than that of the program. */
 function checkFree(variable, port) {
   return new Promise((resolve, reject) => {
     const probe = createServer()
@@ -61,7 +61,7 @@ function checkFree(variable, port) {
       reject(
         new Error(
           code === 'EADDRINUSE'
-            ? `Port ${port} is taken. Choose another: ${variable}=0 npm run demo`
+            ? `Port ${port} is already in use. Choose another: ${variable}=0 npm run demo`
             : `${variable}=${port} cannot be used: ${code}`,
         ),
       ),
@@ -96,7 +96,7 @@ async function run() {
     PORT,
     NOTIFICATIONS_URL: notifications,
   })
-  console.log(`Open ${pages} in two browsers. Ctrl-C ends it.
+  console.log(`Open ${pages} in two browsers. Press Ctrl-C to stop.
 
   chat           ${pages}/chat/
   notifications  ${notifications}${isPython ? ' (in Python)' : ''}

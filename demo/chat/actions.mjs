@@ -1,12 +1,12 @@
 /**
- * What visitors may do. Each action gets who asks and what the page sent, decides, and calls the server, which
- * believes whatever this backend signs.
+ * The actions of the chat. Each gets the user and the data from the page, checks permissions, and calls the server. The
+ * server trusts everything that this backend signs.
  */
 import { Archive } from './archive.mjs'
 import * as read from './input.mjs'
-import { Pace } from './pace.mjs'
+import { RateLimit } from './limit.mjs'
 
-/** What everybody is told about a channel's people: who comes and goes, with colours, and changes of those. */
+/** Channel settings: announce joins and leaves with the user list and its colours, and changes of them. */
 const CHANNEL = {
   notify_presence: true,
   notify_state: true,
@@ -39,7 +39,7 @@ export function chatActions(channelstream) {
 function connectionActions(channelstream, archive, profiles) {
   const profileOf = (user) => profiles.get(user) ?? { colour: 'green', status: '' }
 
-  /** What was said and who is there, as far as this user may know. */
+  /** The messages and users that this user may see. */
   const overview = (user, channels, info) => ({
     upTo: archive.latest,
     profile: profileOf(user),
@@ -52,7 +52,7 @@ function connectionActions(channelstream, archive, profiles) {
   })
 
   return {
-    /** The page's client asks for it whenever it needs a new connection. */
+    /** The page's client calls this whenever it needs a new connection. */
     async connect(user, { channels: wanted }) {
       const channels = read.channelNames(wanted)
       const answer = await channelstream.connect({
@@ -67,13 +67,13 @@ function connectionActions(channelstream, archive, profiles) {
       return { conn_id, channels: answer.channels, ...overview(user, answer.channels, info) }
     },
 
-    /** The same without a connection: for a page that missed something. */
+    /** The same data without a new connection, for a page that missed events. */
     async overview(user, { channels: wanted }) {
       const channels = read.channelNames(wanted)
       return overview(user, channels, await channelstream.info({ ...INFO, channels }))
     },
 
-    /** Every channel is open to everybody here. In other applications this is where to say no. */
+    /** Every channel is open to everybody here. Other applications check permissions at this point. */
     async subscribe(user, { conn_id, channels: wanted }) {
       const channels = read.channelNames(wanted)
       const answer = await channelstream.subscribe({
@@ -94,7 +94,7 @@ function connectionActions(channelstream, archive, profiles) {
       return { channels: answer.channels }
     },
 
-    /** Channels to choose from: some to begin with, and those that somebody is in. */
+    /** Channels to choose from: some suggestions, and all channels that exist. */
     async channels() {
       const { channels } = await channelstream.info({ include_history: false })
       const names = new Set([...SUGGESTED, ...Object.keys(channels)])
@@ -111,49 +111,50 @@ function usersOf({ channels, users }, name) {
 }
 
 function messageActions(channelstream, archive) {
-  const messagePace = new Pace(30, 10_000)
-  const typingPace = new Pace(10, 10_000)
+  const messageLimit = new RateLimit(30, 10_000)
+  const typingLimit = new RateLimit(10, 10_000)
 
   return {
     async say(user, { uuid, text, ...where }) {
-      if (!messagePace.allows(user)) throw new read.Refusal(429, 'Slow down a little.')
+      if (!messageLimit.allows(user))
+        throw new read.RequestError(429, 'Too many messages. Slow down a little.')
       const message = archive.add({
         uuid: read.uuid(uuid),
         user,
         text: read.messageText(text),
-        ...read.place(where),
+        ...read.target(where),
       })
-      await channelstream.message({ ...addressed(message), user, message: payload(message) })
+      await channelstream.message({ ...recipientsOf(message), user, message: payload(message) })
       return message
     },
 
     async edit(user, { uuid, text }) {
       const message = archive.edit(read.uuid(uuid), user, read.messageText(text))
-      await channelstream.edit({ ...addressed(message), message: payload(message) })
+      await channelstream.edit({ ...recipientsOf(message), message: payload(message) })
       return message
     },
 
     async delete(user, { uuid }) {
       const message = archive.delete(read.uuid(uuid), user)
-      await channelstream.delete(addressed(message))
+      await channelstream.delete(recipientsOf(message))
       return { uuid: message.uuid }
     },
 
-    /** Passes by: it is in no history, and whoever types fast is told of now and then only. */
+    /** A transient hint: not stored in the history, and rate limited for users who type fast. */
     async typing(user, where) {
-      const { channel, to } = read.place(where)
-      if (!typingPace.allows(user)) return { told: false }
-      const target = channel ? { channel, exclude_users: [user] } : { pm_users: [to] }
-      const hint = { ...target, user, no_history: true, message: { typing: true } }
-      // Too late it would be wrong.
+      const { channel, to } = read.target(where)
+      if (!typingLimit.allows(user)) return { told: false }
+      const recipients = channel ? { channel, exclude_users: [user] } : { pm_users: [to] }
+      const hint = { ...recipients, user, no_history: true, message: { typing: true } }
+      // A late hint would be wrong.
       await channelstream.message(hint, { deadlineMs: HINT_DEADLINE_MS })
       return { told: true }
     },
   }
 }
 
-/** A private message goes to both, so that the other windows of who wrote it show it too. */
-const addressed = ({ uuid, user, channel, to }) =>
+/** A private message goes to both users, so that the sender's other windows show it too. */
+const recipientsOf = ({ uuid, user, channel, to }) =>
   to === undefined ? { uuid, channel } : { uuid, pm_users: [user, to] }
 
 const payload = ({ text, to, at, n, revision, edited }) => ({ text, to, at, n, revision, edited })

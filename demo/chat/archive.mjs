@@ -1,11 +1,11 @@
 /**
- * The messages that this application keeps, as another would in its database. The server passes messages on and
- * remembers the latest; what was said is the application's own, and outlives a restart of the server.
+ * The application's own store of messages; other applications use a database. The server delivers messages and keeps
+ * only the latest ones. This store survives a restart of the server.
  *
  * @typedef {{ uuid: string, user: string, channel?: string, to?: string, text: string, at: string, n: number,
- *   revision: number, edited: boolean }} Message `n` is its place; `revision` grows with each change.
+ *   revision: number, edited: boolean }} Message `n` is its position; `revision` grows with each change.
  */
-import { Refusal } from './input.mjs'
+import { RequestError } from './input.mjs'
 
 const MAX_PER_PLACE = 200
 const MAX_PLACES = 1000
@@ -22,10 +22,11 @@ export class Archive {
     return this.#n
   }
 
-  /** Keeps a message. One that is sent once more, by its `uuid`, is kept once. */
+  /** Stores a message. A repeated `uuid` is stored only once. */
   add({ uuid, user, text, ...where }) {
     const known = this.#byUuid.get(uuid)
-    if (known && known.user !== user) throw new Refusal(409, 'There is such a message already.')
+    if (known && known.user !== user)
+      throw new RequestError(409, 'A message with this uuid already exists.')
     if (known) return known
     const { messages } = this.#place({ user, ...where })
     const n = ++this.#n
@@ -55,7 +56,7 @@ export class Archive {
     return this.#places.get(channelKey(channel))?.messages ?? []
   }
 
-  /** The private conversations of a user, by the name of the other. */
+  /** The private conversations of a user, each with the name of the other user. */
   privateOf(user) {
     const own = [...this.#places.values()].filter(({ people }) => people?.includes(user))
     return own.map(({ people, messages }) => ({
@@ -64,11 +65,11 @@ export class Archive {
     }))
   }
 
-  /** Nobody changes what others said. This is the check that counts: the page only hides the buttons. */
+  /** Only the author may change a message. This is the real check: the page only hides the buttons. */
   #own(uuid, user) {
     const message = this.#byUuid.get(uuid)
-    if (!message) throw new Refusal(404, 'There is no such message any more.')
-    if (message.user !== user) throw new Refusal(403, 'Only who wrote a message may change it.')
+    if (!message) throw new RequestError(404, 'This message no longer exists.')
+    if (message.user !== user) throw new RequestError(403, 'Only the author can change a message.')
     return message
   }
 

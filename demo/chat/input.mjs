@@ -1,6 +1,6 @@
-/** Reads what comes from the page. It may be anything: what is not right is refused, with a text for people. */
+/** Validates input from the page, which may be anything. Refuses invalid input with an error text for people. */
 
-export class Refusal extends Error {
+export class RequestError extends Error {
   /** @param {number} status @param {string} text */
   constructor(status, text) {
     super(text)
@@ -12,16 +12,16 @@ export const COLOURS = ['green', 'amber', 'red', 'violet']
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/u
-/** What makes one picture of several, as in a family. Alone it cannot be seen. */
+/** The zero-width joiner, allowed only inside emoji sequences such as families. On its own it is invisible. */
 const JOINER =
   /(?<=\p{Extended_Pictographic}\uFE0F?|\p{Emoji_Modifier})\u200D(?=\p{Extended_Pictographic})/gu
 const MAX_CHANNELS = 50
 
-/** One line: spaces are tidied, and what cannot be seen is refused, since it makes two names look the same. */
+/** One line of text. Collapses whitespace; refuses invisible characters, which would make two names look the same. */
 function line(what, value, max) {
   const text = typeof value === 'string' ? value.normalize('NFC').trim().replace(/\s+/g, ' ') : ''
   if (text === '' || text.length > max || INVISIBLE.test(text.replace(JOINER, '')))
-    throw new Refusal(422, `${what} needs 1 to ${max} visible characters.`)
+    throw new RequestError(422, `${what} needs 1 to ${max} visible characters.`)
   return text
 }
 
@@ -30,27 +30,27 @@ export const channelName = (value) => line('A channel', value, 32)
 
 export function channelNames(value) {
   if (!Array.isArray(value) || value.length > MAX_CHANNELS)
-    throw new Refusal(422, `Name up to ${MAX_CHANNELS} channels.`)
+    throw new RequestError(422, `At most ${MAX_CHANNELS} channels are allowed.`)
   return [...new Set(value.map(channelName))]
 }
 
 export function messageText(value) {
   const text = typeof value === 'string' ? value.trim() : ''
   if (text === '' || text.length > 2000)
-    throw new Refusal(422, 'A message needs 1 to 2000 characters.')
+    throw new RequestError(422, 'A message needs 1 to 2000 characters.')
   return text
 }
 
 export function uuid(value) {
-  if (typeof value !== 'string' || !UUID.test(value)) throw new Refusal(422, 'That is no uuid.')
+  if (typeof value !== 'string' || !UUID.test(value)) throw new RequestError(422, 'Invalid uuid.')
   return value
 }
 
-/** A place to talk: `{channel}`, or `{to}` for a private conversation. */
-export const place = ({ channel, to }) =>
+/** The target of a message: `{channel}`, or `{to}` for a private conversation. */
+export const target = ({ channel, to }) =>
   to === undefined ? { channel: channelName(channel) } : { to: userName(to) }
 
 export function profile({ colour, status }) {
-  if (!COLOURS.includes(colour)) throw new Refusal(422, 'There is no such colour.')
+  if (!COLOURS.includes(colour)) throw new RequestError(422, 'Unknown colour.')
   return { colour, status: status === '' ? '' : line('A status', status, 60) }
 }

@@ -1,11 +1,11 @@
-/** The backend of the chat: it serves the page, knows its visitors, and decides what they may do. */
+/** The backend of the chat. It serves the page, identifies users, and decides what they may do. */
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { Channelstream, ChannelstreamError } from 'channelstream/backend'
 import { chatActions } from './actions.mjs'
-import { Refusal, userName } from './input.mjs'
+import { RequestError, userName } from './input.mjs'
 import { Sessions } from './sessions.mjs'
 
 const {
@@ -30,7 +30,7 @@ const FILES = {
 }
 const TYPES = { html: 'text/html', css: 'text/css', js: 'text/javascript', mjs: 'text/javascript' }
 
-/** Nothing from elsewhere, no script or style in the page itself, and only this server to talk to. */
+/** No third-party content, no inline scripts or styles, and connections only to this backend and the server. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -57,22 +57,22 @@ async function sendFile(path, response) {
   response.end(path === '/' ? text.replace('NOTIFICATIONS_URL', notifications) : text)
 }
 
-/** `POST /chat/api/NAME` with JSON. */
+/** Handles `POST /chat/api/NAME` with a JSON body. */
 async function act(request, response) {
   const name = request.url.slice('/chat/api/'.length)
   const body = await bodyOf(request)
   if (name === 'sign-in') return signIn(userName(body.name), response)
   const user = sessions.nameOf(request)
   if (name === 'session') return { user: user ?? null, server: url }
-  if (user === undefined) throw new Refusal(401, 'Sign in first.')
+  if (user === undefined) throw new RequestError(401, 'Sign in first.')
   if (name === 'sign-out') return signOut(request, response)
-  if (!Object.hasOwn(actions, name)) throw new Refusal(404, 'There is no such action.')
+  if (!Object.hasOwn(actions, name)) throw new RequestError(404, 'Unknown action.')
   return actions[name](user, body)
 }
 
 function signIn(name, response) {
   const cookie = sessions.signIn(name)
-  if (!cookie) throw new Refusal(409, 'That name is taken. Choose another.')
+  if (!cookie) throw new RequestError(409, 'That name is taken. Choose another.')
   response.setHeader('set-cookie', cookie)
   return { user: name, server: url }
 }
@@ -83,13 +83,15 @@ function signOut(request, response) {
 }
 
 async function bodyOf(request) {
-  // Pages on other ports of this machine count as the same site, and would come with the cookie.
+  // Pages on other ports of this machine are same-site, so their requests would carry the cookie.
   const site = request.headers['sec-fetch-site']
-  if (site !== undefined && site !== 'same-origin') throw new Refusal(403, 'Not from there.')
+  if (site !== undefined && site !== 'same-origin')
+    throw new RequestError(403, 'Cross-origin requests are not allowed.')
   if (!(Number(request.headers['content-length']) <= MAX_BODY_BYTES))
-    throw new Refusal(413, 'That is too much.')
+    throw new RequestError(413, 'The request body is too large.')
   const body = await json(request).catch(() => undefined)
-  if (typeof body !== 'object' || body === null) throw new Refusal(400, 'That is no JSON object.')
+  if (typeof body !== 'object' || body === null)
+    throw new RequestError(400, 'The request body is not a JSON object.')
   return body
 }
 
@@ -98,16 +100,16 @@ async function answer(request, response) {
   const [path] = request.url.split('?')
   if (request.method === 'GET' && Object.hasOwn(FILES, path)) return sendFile(path, response)
   if (request.method !== 'POST' || !path.startsWith('/chat/api/'))
-    throw new Refusal(404, 'Not here.')
+    throw new RequestError(404, 'Not found.')
   const result = await act(request, response)
   response.setHeader('content-type', 'application/json')
   response.end(JSON.stringify(result))
 }
 
 function fail(error, response) {
-  const isExpected = error instanceof Refusal
+  const isExpected = error instanceof RequestError
   if (!isExpected) console.error(error instanceof ChannelstreamError ? error.message : error)
-  const text = isExpected ? error.message : 'The server cannot be reached just now.'
+  const text = isExpected ? error.message : 'The server cannot be reached at the moment.'
   response.writeHead(isExpected ? error.status : 503, { 'content-type': 'application/json' })
   response.end(JSON.stringify({ error: text }))
 }

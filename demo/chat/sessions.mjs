@@ -1,4 +1,4 @@
-/** Who is who: a name for each visitor, in a signed cookie. An application with accounts has this already. */
+/** Sessions: a name for each visitor, in a signed cookie. An application with accounts has this already. */
 import { randomUUID } from 'node:crypto'
 import { createSigner } from 'channelstream/signature'
 
@@ -7,12 +7,12 @@ const MAX_AGE_SECONDS = 30 * 24 * 3600
 const MAX_NAMES = 10_000
 
 export class Sessions {
-  /** A new secret for each start: names are forgotten then, and so are the cookies that claim them. */
+  /** A new secret for each start: names do not survive a restart, so old cookies must be invalid. */
   #signer = createSigner(randomUUID(), { maxAgeSeconds: MAX_AGE_SECONDS })
-  /** @type {Map<string, { readonly id: string, readonly name: string }>} Sessions by their names in lower case. */
+  /** @type {Map<string, { readonly id: string, readonly name: string }>} Sessions by lower-case name. */
   #taken = new Map()
 
-  /** The `Set-Cookie` that signs somebody in; undefined if the name is taken. */
+  /** Returns the `Set-Cookie` header of a new session, or undefined if the name is taken. */
   signIn(name) {
     const key = name.toLowerCase()
     if (this.#taken.has(key) || this.#taken.size >= MAX_NAMES) return undefined
@@ -22,7 +22,7 @@ export class Sessions {
     return cookie(this.#signer.sign(claim, Date.now() / 1000), MAX_AGE_SECONDS)
   }
 
-  /** The `Set-Cookie` that signs them out. The name stays taken: messages and private conversations belong to it. */
+  /** Returns the `Set-Cookie` header that signs out. The name stays taken: messages and conversations belong to it. */
   signOut(request) {
     const name = this.nameOf(request)
     if (name !== undefined) this.#taken.set(name.toLowerCase(), { id: '', name })
@@ -36,7 +36,7 @@ export class Sessions {
     const claim = ours && this.#signer.verify(ours, Date.now() / 1000)?.value
     if (!claim) return undefined
     const { id, name } = JSON.parse(Buffer.from(claim, 'base64url').toString())
-    // Not if they have signed out since.
+    // Signing out invalidates the session.
     return this.#taken.get(name.toLowerCase())?.id === id ? name : undefined
   }
 }

@@ -1,4 +1,4 @@
-// Notifications, the smallest backend that works. With a Channelstream server: node server.mjs
+// Notifications: a minimal backend. Start a Channelstream server first, then: node server.mjs
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -11,12 +11,12 @@ const page = await readFile(new URL('index.html', import.meta.url), 'utf8')
 const routes = {
   'GET /': () => page.replace('SOCKET', `${url}/ws`),
   'GET /channelstream.js': () => readFile(new URL(import.meta.resolve('channelstream/client'))),
-  // A real backend knows from the session who asks, and which channels they may be in.
+  // A real backend takes the user from the session, and decides which channels they may join.
   'POST /connect': async () => {
     const { conn_id } = await stream.connect({ username: 'visitor', channels: ['news'] })
     return JSON.stringify({ conn_id })
   },
-  // A real backend does this when something happened: an order came in, a build is done.
+  // A real backend calls this when something happens, such as a new order or a finished build.
   'POST /notify': async (text) =>
     JSON.stringify(await stream.message({ user: 'shop', channel: 'news', message: { text } })),
 }

@@ -1,4 +1,4 @@
-"""The backend of server.mjs once more, in Python with its standard library alone: python3 server.py"""
+"""The same backend as server.mjs, in Python with only the standard library: python3 server.py"""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ def base64url(data):
 
 
 def sign(value):
-    """What TimestampSigner(SECRET).sign(value) of itsdangerous answers."""
+    """Return the same as TimestampSigner(SECRET).sign(value) of itsdangerous."""
     key = hashlib.sha1(b"itsdangerous.Signersigner" + SECRET.encode()).digest()
     signed = value.encode() + b"." + base64url(int(time.time()).to_bytes(8, "big").lstrip(b"\0"))
     return signed + b"." + base64url(hmac.new(key, signed, hashlib.sha1).digest())

@@ -152,7 +152,7 @@ export class Person {
 
   async join(channel: string): Promise<void> {
     await this.page.getByRole('button', { name: 'Join a channel' }).click()
-    await this.page.getByLabel('Name of a channel').fill(channel)
+    await this.page.getByLabel('Channel name').fill(channel)
     await this.page.getByRole('button', { name: 'Join', exact: true }).click()
     await this.place(channel).waitFor()
   }
@@ -160,7 +160,7 @@ export class Person {
   async setStatus(colour: string, words: string): Promise<void> {
     await this.page.locator('#me').click()
     await this.page.getByLabel(colour).check()
-    await this.page.getByLabel('In words').fill(words)
+    await this.page.getByLabel('Status message').fill(words)
     await this.page.getByRole('button', { name: 'Save' }).click()
     await this.page.locator('#status').waitFor({ state: 'hidden' })
   }

@@ -57,7 +57,7 @@ describe('npm run demo', { timeout: 90_000 }, () => {
     const run = runDemo([], { NOTIFICATIONS_PORT: port })
     expect(await within(run.ended, 'the demo to end')).toBe(1)
     expect(run.output).toBe(
-      `Port ${port} is taken. Choose another: NOTIFICATIONS_PORT=0 npm run demo\n`,
+      `Port ${port} is already in use. Choose another: NOTIFICATIONS_PORT=0 npm run demo\n`,
     )
   })
 })

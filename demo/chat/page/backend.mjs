@@ -1,7 +1,7 @@
-/** Asks the page's backend. */
+/** Calls the page's backend. */
 
 export class BackendError extends Error {
-  /** @param {number} status 0: nobody answered. @param {string} text */
+  /** @param {number} status 0: no response. @param {string} text */
   constructor(status, text) {
     super(text)
     this.status = status
@@ -12,8 +12,8 @@ export class BackendError extends Error {
 export async function ask(action, body = {}) {
   const request = { method: 'POST', body: JSON.stringify(body) }
   const answer = await fetch(`/chat/api/${action}`, request).catch(() => undefined)
-  if (!answer) throw new BackendError(0, 'Nobody answers. Is the network there?')
-  const said = await answer.json().catch(() => ({ error: `Error ${answer.status}` }))
-  if (!answer.ok) throw new BackendError(answer.status, said.error)
-  return said
+  if (!answer) throw new BackendError(0, 'No response. Check your network connection.')
+  const data = await answer.json().catch(() => ({ error: `Error ${answer.status}` }))
+  if (!answer.ok) throw new BackendError(answer.status, data.error)
+  return data
 }

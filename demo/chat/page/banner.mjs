@@ -1,4 +1,4 @@
-/** Tells that the connection is lost, and counts down to the next attempt. */
+/** Shows that the connection is lost, with a countdown to the next attempt. */
 import { find } from './elements.mjs'
 
 export class Banner {
@@ -22,9 +22,9 @@ export class Banner {
     if (find('banner-text').textContent !== text) find('banner-text').textContent = text
   }
 
-  /** Only the text is read out, not each second. */
+  /** Screen readers announce only the text, not each second. */
   #countDown(until) {
-    this.#say('The connection is lost. What you write is kept.')
+    this.#say('Connection lost. Messages you write are kept.')
     const tick = () => {
       const seconds = Math.max(0, Math.ceil((until - performance.now()) / 1000))
       find('countdown').textContent = `Next attempt in ${seconds} s.`

@@ -1,4 +1,4 @@
-/** The page of the chat: signs in, keeps a connection, and puts the parts together. */
+/** The chat page: signs in, keeps a connection, and wires the parts together. */
 import { ask } from './backend.mjs'
 import { Banner } from './banner.mjs'
 import { ChannelstreamConnection } from './channelstream.js'
@@ -10,7 +10,7 @@ import { showMe, showPeople, showPlaces } from './sidebars.mjs'
 import { Typing } from './typing.mjs'
 
 const STARTING_CHANNELS = ['lobby', 'random']
-/** So many the backend takes at once, as when a page comes back with all of them. */
+/** The limit of the backend for one request, such as a reconnect with all channels. */
 const MAX_CHANNELS = 50
 const conversations = new Conversations(() => show())
 const typing = new Typing(() => show())
@@ -29,7 +29,7 @@ const messages = new MessageList({
     conversations.announce()
   },
 })
-/** Of the tab that is open: channels are remembered for the next visit. */
+/** Channels are stored for the next visit. */
 const remembered = {
   get: () =>
     (JSON.parse(localStorage.getItem('channels')) ?? STARTING_CHANNELS).slice(0, MAX_CHANNELS),
@@ -37,7 +37,7 @@ const remembered = {
 }
 let connection
 
-// --- who it is
+// --- sign-in
 
 async function begin() {
   prepare()
@@ -56,7 +56,7 @@ async function enter({ user, server }) {
   find('chat').hidden = false
   conversations.open(channelKey(connection.channels[0] ?? 'lobby'))
   find('said').focus()
-  // A failure is told by the banner, and tried again.
+  // The banner shows a failure, and the client retries.
   await connection.connect().catch(() => {})
 }
 
@@ -85,7 +85,7 @@ function connectTo(server) {
   })
   made.connectCallback = (_request, answer) => conversations.takeOverview(answer)
   made.connectErrorCallback = ({ status }) => {
-    // The backend does not know us any more: it was restarted.
+    // The backend does not know the session: it was restarted.
     if (status === 401) location.reload()
   }
   made.channelsChangedCallback = (channels) => {
@@ -114,17 +114,17 @@ function receive({ uuid, user, channel, message, catchup }) {
   conversations.take({ uuid, user, channel: channel ?? undefined, ...message })
 }
 
-/** Something was missed that the server no longer keeps; the backend has it. */
+/** Events were missed that the server no longer keeps. The backend has all messages. */
 async function reload() {
   conversations.takeOverview(await ask('overview', { channels: connection.channels }))
 }
 
-// --- what people do
+// --- actions
 
 async function send(conversation, { uuid, text }) {
   conversations.mark(conversation.key, uuid)
   try {
-    conversations.take(await ask('say', { uuid, text, ...conversation.place }))
+    conversations.take(await ask('say', { uuid, text, ...conversation.target }))
   } catch (error) {
     conversations.mark(conversation.key, uuid, error.message)
   }
@@ -134,12 +134,12 @@ async function remove(uuid) {
   try {
     await ask('delete', { uuid })
   } catch (error) {
-    if (error.status !== 404) throw error // else it is gone, which is what was wanted
+    if (error.status !== 404) throw error // 404: already deleted
   }
   conversations.delete(uuid)
 }
 
-/** Says so if it fails. Answers whether it worked. */
+/** Runs an action and shows its error. Returns whether it succeeded. */
 async function attempt(action) {
   find('notice').textContent = ''
   try {
@@ -160,13 +160,13 @@ async function subscribe(name) {
   if (connection.channels.includes(name)) return [name]
   if (connection.channels.length >= MAX_CHANNELS)
     throw new Error(`You are in ${MAX_CHANNELS} channels. Leave one first.`)
-  // The answer tells what the channel is called, and what was said there.
+  // The answer has the channel's normalized name and its messages.
   const answer = await connection.subscribe([name]).catch(refuse)
   conversations.takeOverview(answer)
   return answer.rooms.map((room) => room.name)
 }
 
-/** Says in words for people what the backend said to the client of Channelstream. */
+/** Turns an error of the Channelstream client into the backend's error text for people. */
 function refuse(error) {
   throw new Error(error.answer?.error ?? 'The backend cannot be reached.', { cause: error })
 }
@@ -191,9 +191,9 @@ function openNext(step) {
   if (keys.length > 0) open(keys[(at + step + keys.length) % keys.length])
 }
 
-// --- what is shown
+// --- rendering
 
-/** On a phone there is room for one of `places`, `talk` and `people`. */
+/** A phone shows only one of `places`, `talk` and `people`. */
 const showPane = (pane) => (find('chat').dataset.pane = pane)
 
 function show() {
@@ -216,9 +216,9 @@ function show() {
   messages.show(active, me)
 }
 
-/** Every channel was left. */
+/** Shown when no conversation is open. */
 function showNothing() {
-  find('title').replaceChildren('Nowhere')
+  find('title').replaceChildren('No conversation')
   find('said').placeholder = ''
   find('typing').replaceChildren()
   messages.clear()
@@ -226,7 +226,7 @@ function showNothing() {
 
 const titleOf = ({ kind, name }) => (kind === 'channel' ? `#${name}` : name)
 
-// --- what is there from the start
+// --- setup
 
 function prepare() {
   prepareDialogs()
@@ -278,8 +278,8 @@ function prepareComposer() {
   }
   field.oninput = () => {
     if (field.value.trim() === '' || !conversations.active || !typing.isDue()) return
-    // A hint: if it is lost, nobody misses it.
-    ask('typing', conversations.active.place).catch(() => {})
+    // Only a hint, so errors are ignored.
+    ask('typing', conversations.active.target).catch(() => {})
   }
 }
 

@@ -1,9 +1,9 @@
 /**
- * What the page knows: channels and private conversations, their messages and people. It knows no element of the page.
+ * The data of the page: channels and private conversations, with their messages and users. Independent of the DOM.
  *
- * Messages come in by three ways: as an event, in the answer to what was sent, and in an overview of everything. They
- * are told apart by `uuid`, and of two states of one the higher `revision` is the newer: nothing is shown twice, and
- * nothing old comes back.
+ * Messages arrive in three ways: as an event, in the answer to a sent message, and in an overview of everything. They
+ * are identified by `uuid`, and a higher `revision` is newer. So no message is shown twice, and no old version replaces
+ * a newer one.
  */
 export const channelKey = (name) => `#${name}`
 export const directKey = (name) => `@${name}`
@@ -17,7 +17,7 @@ export class Conversations {
   #deleted = new Set()
   #isAnnounced = false
 
-  /** @param {() => void} changed Called once, soon, after changes. */
+  /** @param {() => void} changed Called once after a batch of changes, in a microtask. */
   constructor(changed) {
     this.changed = changed
   }
@@ -53,7 +53,7 @@ export class Conversations {
     this.read()
   }
 
-  /** The active conversation is being looked at. */
+  /** Marks the active conversation as read. */
   read() {
     if (this.active) this.active.unread = 0
     this.announce()
@@ -65,7 +65,7 @@ export class Conversations {
     this.announce()
   }
 
-  /** Everything that the backend knows of these rooms and of all private conversations. */
+  /** Applies the overview of the backend: these rooms and all private conversations. */
   takeOverview({ profile, direct, rooms, upTo }) {
     this.profile = profile
     for (const { name, users, messages } of rooms) {
@@ -95,7 +95,7 @@ export class Conversations {
     this.announce()
   }
 
-  /** What was changed, of a message that is known. */
+  /** Applies an edit to a known message. */
   change({ uuid, ...changes }) {
     for (const conversation of this.all.values()) {
       const known = conversation.messages.get(uuid)
@@ -110,13 +110,13 @@ export class Conversations {
     this.announce()
   }
 
-  /** Shows a message before it is sent. */
+  /** Adds a message before it is sent. */
   draft(message) {
     this.active?.messages.set(message.uuid, { ...message, revision: 0, state: 'sending' })
     this.announce()
   }
 
-  /** `fault`: why it could not be sent; undefined while it is being sent again. */
+  /** Sets the state of a message. `fault`: why sending failed; undefined while sending. */
   mark(key, uuid, fault) {
     const message = this.all.get(key)?.messages.get(uuid)
     if (message && message.state !== 'sent')
@@ -137,7 +137,7 @@ export class Conversations {
     this.announce()
   }
 
-  /** How somebody is, as far as any shared channel tells; undefined: in none of them. */
+  /** The state of a user from any shared channel; undefined if there is none. */
   stateOf(user) {
     const rooms = [...this.all.values()].filter(({ users }) => users.has(user))
     return rooms[0]?.users.get(user)
@@ -166,7 +166,7 @@ export class Conversations {
     if (known) return known
     const isChannel = key.startsWith('#')
     const made = new Conversation(key, isChannel ? 'channel' : 'direct', key.slice(1))
-    // A private conversation that begins is new; a channel that was joined has a past.
+    // A new private conversation has no history. A newly joined channel has, so its messages are not unread.
     made.isLoaded = !isChannel && this.all.size > 0
     this.all.set(key, made)
     return made
@@ -188,12 +188,12 @@ class Conversation {
     Object.assign(this, { key, kind, name })
   }
 
-  /** What to tell the backend about where. */
-  get place() {
+  /** The target of messages, as the backend expects it. */
+  get target() {
     return this.kind === 'channel' ? { channel: this.name } : { to: this.name }
   }
 
-  /** In order; what is being sent comes last. */
+  /** The messages in order. Unsent messages come last. */
   get ordered() {
     return [...this.messages.values()].sort(
       (one, other) => (one.n ?? Infinity) - (other.n ?? Infinity) || 0,

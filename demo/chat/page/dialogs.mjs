@@ -1,10 +1,10 @@
-/** Dialogs: joining a channel, one's status, the keys. The browser keeps the focus in them and gives it back. */
+/** Dialogs: join a channel, set a status, keyboard shortcuts. The browser traps the focus and restores it. */
 import { ask } from './backend.mjs'
 import { COLOURS, element, find, nameOf, statusDot } from './elements.mjs'
 
 export function prepareDialogs() {
   for (const dialog of document.querySelectorAll('dialog')) {
-    // A click beside the dialog closes it, as Escape does.
+    // A click outside the dialog closes it, like Escape.
     dialog.onclick = (event) => {
       if (event.target === dialog) dialog.close()
     }
@@ -13,7 +13,7 @@ export function prepareDialogs() {
   find('keys-button').onclick = () => find('keys').showModal()
 }
 
-/** @param {(name: string) => Promise<void>} join Rejects with a text for people. */
+/** @param {(name: string) => Promise<void>} join Rejects with an error text for people. */
 export function prepareJoining(conversations, join) {
   const [dialog, form, fault] = [find('join'), find('join-form'), find('join-fault')]
   const attempt = async (name) => {

@@ -1,4 +1,4 @@
-/** Makes elements. Whatever people wrote goes through here, and only ever as text. */
+/** Creates elements. User input is always inserted as text. */
 
 /**
  * @param {string} name
@@ -17,7 +17,7 @@ export function element(name, properties = {}, ...children) {
 
 export const find = (id) => document.getElementById(id)
 
-/** A name, which may be written in another direction than what stands around it. */
+/** A name, isolated because its writing direction may differ from that of the text around it. */
 export const nameOf = (name) => element('bdi', { className: 'name' }, name)
 
 export function avatar(name) {
@@ -37,7 +37,7 @@ const hueOf = (name) =>
 
 export const COLOURS = { green: 'Available', amber: 'Away', red: 'Busy', violet: 'Focused' }
 
-/** Colour alone would tell nothing to those who do not see it. */
+/** Has a text as well, for people who cannot see the colour. */
 export function statusDot(colour) {
   const known = Object.hasOwn(COLOURS, colour) ? colour : 'green'
   const words = element('span', { className: 'unseen' }, COLOURS[known])

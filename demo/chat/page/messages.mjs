@@ -1,4 +1,4 @@
-/** Shows the messages of a conversation, and lets people change their own. */
+/** Shows the messages of a conversation, and lets users edit their own. */
 import { avatar, element, find, nameOf } from './elements.mjs'
 
 const GROUP_MS = 5 * 60_000
@@ -16,7 +16,7 @@ export class MessageList {
 
   /**
    * @param {{ edit(uuid: string, text: string): Promise<boolean>, delete(uuid: string): void, retry(uuid: string): void,
-   *   discard(uuid: string): void, done(): void }} actions `edit` answers whether it is changed.
+   *   discard(uuid: string): void, done(): void }} actions `edit` resolves with whether it succeeded.
    */
   constructor(actions) {
     this.actions = actions
@@ -30,16 +30,16 @@ export class MessageList {
     const messages = conversation.ordered
     this.#place(messages.flatMap((message, at) => this.#rows(message, messages[at - 1], me)))
     find('empty').hidden = messages.length > 0
-    find('empty').textContent = 'Nothing has been said here yet.'
+    find('empty').textContent = 'No messages yet.'
     if (isAtEnd || isOther) this.#log.scrollTop = this.#log.scrollHeight
-    // Only what comes from now on is read out.
+    // Screen readers announce only messages that arrive from now on.
     requestAnimationFrame(() => this.#log.removeAttribute('aria-busy'))
   }
 
   clear() {
     this.#begin('')
     find('empty').hidden = false
-    find('empty').textContent = 'Join a channel, or write to somebody.'
+    find('empty').textContent = 'Join a channel or start a private conversation.'
   }
 
   editLast(conversation, me) {
@@ -55,7 +55,7 @@ export class MessageList {
     this.#list.replaceChildren()
   }
 
-  /** Elements that are there stay where they are, so that whoever is on one of their buttons stays there too. */
+  /** Reuses existing elements in place, so that the focus on their buttons is kept. */
   #place(rows) {
     const wanted = new Set(rows)
     for (const item of [...this.#list.children]) if (!wanted.has(item)) this.#drop(item)
@@ -85,7 +85,7 @@ export class MessageList {
     ]
   }
 
-  /** The element for `key`, made anew only if what it shows has changed. */
+  /** Returns the element for `key`. Creates a new one only if its content has changed. */
   #item(key, shown, make) {
     const known = this.#items.get(key)
     if (known && (known.shown === shown || key === this.#editing)) return known.item
@@ -129,7 +129,7 @@ export class MessageList {
   }
 
   #failure({ uuid, fault }) {
-    const again = element('button', { type: 'button' }, 'Send again')
+    const again = element('button', { type: 'button' }, 'Retry')
     const discard = element('button', { type: 'button' }, 'Discard')
     again.onclick = () => this.actions.retry(uuid)
     discard.onclick = () => this.actions.discard(uuid)
@@ -152,14 +152,14 @@ export class MessageList {
       value: text,
       rows: 1,
       maxLength: 2000,
-      'aria-label': 'Change your message',
+      'aria-label': 'Edit message',
     })
     const end = () => {
       if (this.#editing === uuid) this.#editing = ''
       this.#items.set(uuid, { item, shown: '' })
       this.actions.done()
     }
-    // What cannot be saved stays in the field.
+    // If saving fails, the text stays in the field.
     const save = async () => {
       const isChanged = field.value.trim() !== '' && field.value !== text
       if (!isChanged || (await this.actions.edit(uuid, field.value))) end()

@@ -1,4 +1,4 @@
-/** The lists at the sides: where one can talk, and who is there. */
+/** The sidebars: conversations and people. */
 import { avatar, element, find, nameOf, statusDot } from './elements.mjs'
 
 /** @param {(key: string) => void} open */
@@ -32,7 +32,7 @@ function placeEntry(conversations, { key, kind, name, unread }, open) {
 const presenceMark = (state) =>
   state
     ? statusDot(state.colour)
-    : element('span', { className: 'dot', title: 'Not here', 'data-colour': 'none' })
+    : element('span', { className: 'dot', title: 'Offline', 'data-colour': 'none' })
 
 /** @param {(name: string) => void} talkTo */
 export function showPeople(conversations, talkTo) {
@@ -54,7 +54,7 @@ const pairOf = (conversations, { name }) =>
 function personEntry(name, state, isMe, talkTo) {
   const words = element('span', { className: 'words' }, nameOf(name))
   if (isMe) words.append(element('span', { className: 'quiet' }, ' (you)'))
-  const status = state ? String(state.status ?? '') : 'Not here'
+  const status = state ? String(state.status ?? '') : 'Offline'
   if (status) words.append(element('span', { className: 'status', dir: 'auto' }, status))
   const picture = element('span', { className: 'picture' }, avatar(name), presenceMark(state))
   if (isMe) return element('li', { className: 'person' }, picture, words)
@@ -78,7 +78,7 @@ export function showMe({ me, profile }) {
   find('me').replaceChildren(picture, words, action)
 }
 
-/** Lists are made anew, but whoever is on one of their buttons stays on it. */
+/** Rebuilds a list, but keeps the focus on the same button. */
 function replace(list, children) {
   const focused = list.contains(document.activeElement)
     ? document.activeElement?.dataset

@@ -1,23 +1,23 @@
-/** Who is writing, in which conversation. Forgotten by itself: nobody says that they stopped. */
+/** Who is typing in which conversation. Expires by itself, since no event says that someone stopped. */
 import { nameOf } from './elements.mjs'
 
 const SHOWN_MS = 4_000
-const TELL_MS = 2_000
+const NOTIFY_INTERVAL_MS = 2_000
 
 export class Typing {
   /** @type {Map<string, Map<string, number>>} */
   #writers = new Map()
-  #toldAt = -Infinity
+  #notifiedAt = -Infinity
 
   /** @param {() => void} changed */
   constructor(changed) {
     this.changed = changed
   }
 
-  /** Whether to tell the others now that one is writing: not with each key. */
+  /** Returns whether to notify the others now: not with each key. */
   isDue() {
-    if (performance.now() - this.#toldAt < TELL_MS) return false
-    this.#toldAt = performance.now()
+    if (performance.now() - this.#notifiedAt < NOTIFY_INTERVAL_MS) return false
+    this.#notifiedAt = performance.now()
     return true
   }
 
@@ -38,16 +38,16 @@ export class Typing {
     if (writers?.delete(user)) this.changed()
   }
 
-  /** For one's own messages: the next key tells again. */
+  /** Call after sending a message: the next key notifies again. */
   sent() {
-    this.#toldAt = -Infinity
+    this.#notifiedAt = -Infinity
   }
 
   wordsFor(key) {
     const [one, other, ...more] = this.#writers.get(key)?.keys() ?? []
     if (one === undefined) return []
-    if (other === undefined) return [nameOf(one), ' is writing…']
-    if (more.length > 0) return ['Several people are writing…']
-    return [nameOf(one), ' and ', nameOf(other), ' are writing…']
+    if (other === undefined) return [nameOf(one), ' is typing…']
+    if (more.length > 0) return ['Several people are typing…']
+    return [nameOf(one), ' and ', nameOf(other), ' are typing…']
   }
 }
