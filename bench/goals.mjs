@@ -1,4 +1,4 @@
-/** What the figures have to be for the delivery path to be done: ratios within one run, on one machine. */
+/** The performance goals of the delivery path. Most are ratios within one run, on one machine. */
 
 /**
  * @typedef {object} Goal
@@ -36,7 +36,7 @@ export function checkGoals(outcomes) {
       8,
     ),
     atMost(
-      'p99 latency at 50 messages/s to 1,000 subscribers: no more than that of nchan',
+      'p99 latency at 50 messages/s to 1,000 subscribers: at most that of nchan',
       ratio('latency', 'nchan', 'p99Ms'),
       1,
     ),
@@ -51,7 +51,7 @@ export function checkGoals(outcomes) {
       200_000,
     ),
     atMost(
-      '≤ 8 KiB per idle connection at 10,000, with the user and what is known of the connection',
+      '≤ 8 KiB per idle connection at 10,000 connections, including the user and the connection record',
       own('memory', 'kibPerConnection'),
       8,
     ),
@@ -59,34 +59,34 @@ export function checkGoals(outcomes) {
     atLeast('≥ 5,000 signed /connect per second', own('connect', 'requestsPerSecond'), 5000),
     ...[5000, 15_000].map((subscribers) =>
       atMost(
-        `CPU per delivery at ${subscribers.toLocaleString('en')} subscribers: ≤ 1.25 of that at 1,000, beside what the C loop itself loses`,
+        `CPU per delivery at ${subscribers.toLocaleString('en')} subscribers: ≤ 1.25 times that at 1,000, relative to the growth of the C loop`,
         costGrowth(subscribers),
         1.25,
       ),
     ),
     atLeast(
-      'published at one server, heard at another: ≥ 12,000 messages/s',
+      'published on one server, delivered by another: ≥ 12,000 messages/s',
       figure('redis-publish', 'redis-across', 'messagesPerSecond'),
       12_000,
     ),
     atMost(
-      'CPU of a server for a publish on Redis: ≤ 2 times that in memory',
+      'server CPU per publish with Redis: ≤ 2 times that in memory',
       figure('redis-publish', 'redis', 'cpuUsPerRequest') / own('redis-publish', 'cpuUsPerRequest'),
       2,
     ),
     atMost(
-      'p99 latency from server to server at 5,000 messages/s: ≤ 5 ms above that of one in memory',
+      'p99 latency from server to server at 5,000 messages/s: ≤ 5 ms above that of one server in memory',
       figure('redis-latency', 'redis-across', 'p99Ms') - own('redis-latency', 'p99Ms'),
       5,
     ),
     atLeast(
-      'two servers on one Redis, a core each: ≥ 1.7 times the deliveries of one, by the CPU of a delivery',
+      'two servers on one Redis, one core each: ≥ 1.7 times the deliveries of one server, by CPU per delivery',
       (2 * figure('redis-fanout', 'redis', 'cpuUsPerDelivery')) /
         figure('redis-fanout', 'redis-two', 'cpuUsPerDelivery'),
       1.7,
     ),
     atMost(
-      '≤ 1,024 bytes in Redis per open connection, with its user',
+      '≤ 1,024 bytes in Redis per open connection, including its user',
       figure('redis-memory', 'redis', 'redisBytesPerConnection'),
       1024,
     ),
@@ -99,7 +99,7 @@ export function checkGoals(outcomes) {
   ]
 }
 
-/** Whose deliveries are checked for the goal. */
+/** The peers whose deliveries count for the goal. */
 const OWN = /^(channelstream|redis)/
 
 const shown = (value) =>
@@ -113,7 +113,7 @@ const goal = (text, value, isMet) => ({
 const atLeast = (text, value, limit) => goal(text, value, value >= limit)
 const atMost = (text, value, limit) => goal(text, value, value <= limit)
 
-/** What went wrong with deliveries in a round; undefined if nothing did. */
+/** Describes the delivery errors of a round; undefined if there are none. */
 export function faultsOf(round) {
   const kinds = ['lost', 'doubled', 'reordered', 'strayed', 'closed', 'errors']
   const faults = kinds.filter((kind) => round[kind] > 0).map((kind) => `${round[kind]} ${kind}`)

@@ -1,22 +1,22 @@
-/** One measurement: a fresh server, one load on it, and the server is gone again. */
+/** One measurement: starts a fresh server, puts one load on it, and stops it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileLimit, residentKib } from './lib/processes.mjs'
 
-/** Files of the generator and of servers that are no subscribers. */
+/** Open files of the generator and servers besides the sockets of subscribers. */
 const SPARE_FILES = 200
-/** Until a server that has just started has finished with that. */
+/** Time for a new server to finish its startup work. */
 const SETTLE_MS = 500
 
 /**
  * @typedef {object} Bench
  * @property {import('./peers/peer.mjs').Place} place
- * @property {number} seconds of one round
- * @property {number} frameBytes how long delivered frames are to be
- * @property {Map<string, number>} envelopes bytes that a peer puts around a message, by its name
+ * @property {number} seconds duration of one round
+ * @property {number} frameBytes length of delivered frames
+ * @property {Map<string, number>} envelopes bytes that a peer adds to a message, by peer name
  */
 
 /**
- * The figures of one round. Rejects if the server cannot be started or refuses what is asked of it.
+ * Resolves with the figures of one round. Rejects if the server does not start or refuses a request.
  *
  * @param {Bench} bench
  * @param {import('./scenarios.mjs').Scenario} scenario
@@ -56,7 +56,7 @@ async function fanout(bench, scenario, server, peer) {
   })
 }
 
-/** At a given rate longer: a server that is not warm falls behind at first, and what waits is latency of what follows. */
+/** Longer at a fixed rate: a cold server falls behind at first, and its backlog would add to later latencies. */
 const warmupOf = (bench, rate = 0) => (rate > 0 ? bench.seconds : Math.min(1, bench.seconds / 2))
 
 const common = ({ port, listenPort, pids, beside = [], secret, hello, ready }) => ({
@@ -69,7 +69,7 @@ const common = ({ port, listenPort, pids, beside = [], secret, hello, ready }) =
   ready,
 })
 
-/** So that a frame is equally long whoever sends it; a peer whose envelope alone is longer gets no filler. */
+/** Returns the filler that makes frames of all peers equally long. 0 if the envelope of the peer alone is longer. */
 async function fillerFor({ place, frameBytes, envelopes }, server, peer) {
   if (!envelopes.has(peer.name)) {
     await server.prepare?.(1, 1)
@@ -88,7 +88,7 @@ async function fillerFor({ place, frameBytes, envelopes }, server, peer) {
   return Math.max(0, frameBytes - envelopes.get(peer.name))
 }
 
-/** The echo gets what this server gets, byte for byte, but has no subscribers. */
+/** The echo gets the same bytes as this server, but has no subscribers. */
 async function requests(bench, scenario, server) {
   const { publishers, request, channels = 1 } = scenario
   const subscribers = server.prepare ? (scenario.subscribers ?? 0) : 0
@@ -116,8 +116,8 @@ async function opens({ place }, { subscribers }, server) {
 }
 
 /**
- * What a connection costs: with what was announced for it, and what that left over. Counted from when the server has
- * served a few thousand clients that went again, since code that has run, and room for young objects, are there once.
+ * Memory per connection, including its record and what `/connect` leaves behind. The baseline is a server that has
+ * already served a few thousand clients, since compiled code and the young generation of the heap are one-time costs.
  */
 async function memory({ place }, { subscribers }, server) {
   const idleKib = residentKib(server.pids)
@@ -136,8 +136,8 @@ async function memory({ place }, { subscribers }, server) {
 }
 
 /**
- * What Redis keeps for connections of a user each, all in one channel, while they are open; and for channels, when each
- * of them is in one more.
+ * Memory of Redis per open connection, with one user each and all in one channel. Then memory per channel, when each
+ * connection joins a channel of its own.
  */
 async function shared({ place }, { subscribers }, server) {
   const before = await server.redisBytes()

@@ -1,4 +1,4 @@
-/** The benchmark: this server and its peers, the same work for each. `npm run bench -- --help` */
+/** The benchmark: compares this server with its peers under the same load. `npm run bench -- --help` */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,29 +16,29 @@ import { PEERS } from './peers/peer.mjs'
 import { SCENARIOS } from './scenarios.mjs'
 
 const RESULTS = new URL('./results/', import.meta.url)
-const tell = (text) => void process.stderr.write(`${text}\n`)
+const log = (text) => void process.stderr.write(`${text}\n`)
 
 const HELP = `npm run bench -- [options]
 
-  --only GLOB       scenarios whose id matches, such as 'fanout-*x1000'; may be given again
-  --peers LIST      of the peers only these, such as channelstream,nchan
-  --seconds S       measured in each round (3)
-  --rounds R        of each peer in each scenario (3)
-  --frame-bytes B   how long delivered frames are to be (250)
-  --quick           a smoke run of a few scenarios and peers, below 20 s; its figures mean nothing
-  --profile DIR     has node write a CPU profile of this server there for each round (open it in a browser's tools)
-  --url NAME=URL    also a server that runs already on loopback and has the API of Channelstream, such as
-                    the Python one: old=http://127.0.0.1:8001; may be given again
-  --secret TEXT     what requests to those are signed with (secret)
-  --pids LIST       the processes of those, for CPU and memory
-  --name NAME       of the file in bench/results (latest)
-  --again NAME      puts the scenarios that are played in the place of those in the file NAME, and says so; for rows that
-                    something else on the machine has disturbed
-  --write-docs      writes docs/benchmarks.md
-  --json            prints the results as JSON instead of the table
-  --list            prints the scenarios
+  --only GLOB       only scenarios with a matching id, such as 'fanout-*x1000'; may be repeated
+  --peers LIST      only these peers, such as channelstream,nchan
+  --seconds S       duration of each round (3)
+  --rounds R        rounds of each peer in each scenario (3)
+  --frame-bytes B   length of delivered frames (250)
+  --quick           a smoke run of a few scenarios and peers, below 20 s; its figures are not meaningful
+  --profile DIR     write a CPU profile of this server to DIR for each round (open it in the browser's developer tools)
+  --url NAME=URL    also measure a running server on loopback that has the API of Channelstream, such as
+                    the Python one: old=http://127.0.0.1:8001; may be repeated
+  --secret TEXT     the secret that signs requests to servers given by --url (secret)
+  --pids LIST       the processes of servers given by --url, to read their CPU and memory
+  --name NAME       name of the file in bench/results (latest)
+  --again NAME      replace the measured scenarios in the earlier results NAME, and mark them; for rows that other work
+                    on the machine has disturbed
+  --write-docs      write docs/benchmarks.md
+  --json            print the results as JSON instead of the table
+  --list            print the scenarios
 
-Peers that are not installed are skipped and told. BENCH_PEERS names a directory with packages to look for there too.`
+Peers that are not installed are skipped and listed. BENCH_PEERS names a directory to search for more packages.`
 
 /**
  * @typedef {import('./scenarios.mjs').Scenario & { peers: Record<string, Column> }} Outcome
@@ -82,8 +82,7 @@ function readOptions() {
       ...{ quick: flag, 'write-docs': flag, json: flag, list: flag, help: flag },
     },
   })
-  if (!/^[\w.-]+$/.test(values.name))
-    throw new Error('--name is the name of a file, without a path')
+  if (!/^[\w.-]+$/.test(values.name)) throw new Error('--name must be a file name without a path')
   return {
     ...values,
     seconds: Number(values.seconds) || (values.quick ? 0.4 : 3),
@@ -104,12 +103,12 @@ async function run(options) {
     envelopes: new Map(),
   }
   const machine = await describeMachine()
-  if (cores.server === cores.load) tell('one core only: servers share it with the load')
+  if (cores.server === cores.load) log('only one core: servers and load generator share it')
   if (isTooBusy(machine)) {
-    tell(`other work takes ${machine.busyPercent} % of the processors: figures mean little`)
+    log(`other work uses ${machine.busyPercent} % of the CPU: the figures are unreliable`)
   }
   const { present, skipped } = choosePeers(options)
-  for (const { name, reason } of skipped) tell(`without ${name}: ${reason}`)
+  for (const { name, reason } of skipped) log(`skipping ${name}: ${reason}`)
   const outcomes = []
   for (const scenario of chooseScenarios(options)) {
     outcomes.push(await play(bench, scenario, present, options.rounds))
@@ -145,12 +144,12 @@ function choosePeers(options) {
   return { present: [...present, ...added], skipped }
 }
 
-/** The load goes to loopback, and nowhere else. */
+/** Accepts only servers on loopback, so that no other host gets the load. */
 function readUrl(text, { secret, pids }) {
   const [, name = '', address = ''] = /^([\w.-]+)=(.*)$/.exec(text) ?? []
   const { hostname, port } = new URL(address)
   if (!['127.0.0.1', 'localhost'].includes(hostname)) {
-    throw new Error(`--url ${text}: only servers on loopback are put under load`)
+    throw new Error(`--url ${text}: only servers on loopback are allowed`)
   }
   return {
     name,
@@ -166,12 +165,11 @@ function chooseScenarios({ only, quick }) {
       (!quick || isQuick || only.length > 0) &&
       (only.length === 0 || only.some((glob) => asPattern(glob).test(id))),
   )
-  if (chosen.length === 0)
-    throw new Error('no scenario has such an id; --list tells which there are')
+  if (chosen.length === 0) throw new Error('no scenario matches; --list prints all scenarios')
   return chosen
 }
 
-/** `*` stands for anything. */
+/** `*` matches anything. */
 const asPattern = (glob) =>
   new RegExp(
     `^${glob
@@ -180,7 +178,7 @@ const asPattern = (glob) =>
       .join('.*')}$`,
   )
 
-/** Peers take turns: A B C A B C … */
+/** Runs the rounds of all peers in turn: A B C A B C … */
 async function play(bench, scenario, present, rounds) {
   const takesPart = ({ name }) =>
     scenario.peers.includes(name) || !PEERS.some((peer) => peer.name === name)
@@ -190,12 +188,12 @@ async function play(bench, scenario, present, rounds) {
     for (const peer of peers) {
       const column = columns[peer.name]
       if (column.failed) continue
-      tell(`${scenario.id}, ${peer.name}, round ${round} of ${rounds}`)
+      log(`${scenario.id}, ${peer.name}, round ${round} of ${rounds}`)
       try {
         column.rounds.push(await measure(bench, scenario, peer))
       } catch (error) {
         column.failed = (error.stderr || error.message).trim().split('\n')[0]
-        tell(`failed: ${error.stderr || error.stack}`)
+        log(`failed: ${error.stderr || error.stack}`)
       }
     }
   }
@@ -216,6 +214,6 @@ function print(results, { json }) {
 }
 
 await main().catch((error) => {
-  tell(`bench: ${error.message}`)
+  log(`bench: ${error.message}`)
   process.exitCode = 1
 })

@@ -1,17 +1,17 @@
 /**
- * What is played, and which figures of it are shown. Each `kind` is a function of measure.mjs.
+ * The scenarios, and the figures shown for each. Each `kind` is a function in measure.mjs.
  *
  * @typedef {object} Scenario
- * @property {string} id what `--only` is matched with
+ * @property {string} id matched by `--only`
  * @property {string} title
  * @property {'fanout' | 'requests' | 'opens' | 'memory' | 'shared' | 'churn'} kind
- * @property {readonly string[]} peers by name; servers given by --url join where channelstream is
+ * @property {readonly string[]} peers by name; servers given by --url take part in every scenario
  * @property {readonly string[]} shows figures, see FIGURES
  * @property {number} [publishers]
  * @property {number} [subscribers]
  * @property {number} [channels]
  * @property {number} [messages] in one request
- * @property {number} [rate] requests per second; left out: each publisher sends when its last reply has come
+ * @property {number} [rate] requests per second; without it, each publisher sends when it has the last reply
  * @property {'publish' | 'connect'} [request]
  * @property {boolean} [quick] part of `--quick`
  */
@@ -58,7 +58,7 @@ const fanout = (publishers, subscribers) => ({
   quick: publishers === 1 && subscribers === 100,
 })
 
-/** Deliveries per second, at which servers have time between messages: who gathers has nothing to gather. */
+/** Deliveries per second, low enough that servers are idle between messages and have nothing to batch. */
 const COST_RATE = 30_000
 const atCostRate = (subscribers) => ({
   ...fanout(1, subscribers),
@@ -88,7 +88,7 @@ const batch = (messages) => ({
 })
 
 /**
- * What Philote's own server was measured with.
+ * The load that Philote's own server was measured with.
  *
  * @returns {Scenario}
  */
@@ -103,7 +103,7 @@ const philote = (publishers) => ({
 export const SCENARIOS = [
   {
     id: 'generator',
-    title: 'what the load generator can take: 32 publishers, 1,000 subscribers',
+    title: 'capacity of the load generator: 32 publishers, 1,000 subscribers',
     kind: 'fanout',
     publishers: 32,
     subscribers: 1000,
@@ -207,7 +207,7 @@ export const SCENARIOS = [
   },
   {
     id: 'redis-memory',
-    title: 'on a Redis: 10,000 idle connections, then each in a channel of its own besides',
+    title: 'on a Redis: 10,000 idle connections, then each also in its own channel',
     kind: 'shared',
     subscribers: 10_000,
     peers: ['redis'],

@@ -1,7 +1,7 @@
-/** Rows of the table that are measured again. */
+/** Merges scenarios that were measured again into earlier results. */
 import { checkGoals } from '../goals.mjs'
 
-/** An earlier run, with the scenarios of a later one in their places; marked, because they are not of one run. */
+/** Replaces scenarios of the earlier run with those of the later one. Marks them, since they are from another run. */
 export function inPlaceOf(earlier, later) {
   const missing = later.outcomes.find(({ id }) => !earlier.outcomes.some((one) => one.id === id))
   if (missing) throw new Error(`--again: the earlier run has no scenario ${missing.id}`)

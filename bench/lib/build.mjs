@@ -1,4 +1,4 @@
-/** Compiles the C programs of the bench into `.build/`, when they are not there or older than their sources. */
+/** Compiles the C programs of the bench into `.build/`, if they are missing or older than their sources. */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +13,8 @@ const PARTS = {
 const INSTALL = 'apt-get install -y --no-install-recommends gcc libc6-dev'
 
 /**
- * The paths of the load generator and of the bare write() server. Rejects with what to install if there is
- * no compiler.
+ * Resolves with the paths of the load generator and the bare write() server. Rejects with the packages to install if
+ * there is no compiler.
  *
  * @returns {Promise<{ load: string, floor: string }>}
  */

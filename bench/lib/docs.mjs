@@ -8,8 +8,8 @@ const PAGE = new URL('../../docs/benchmarks.md', import.meta.url)
 export const writePage = (results) => writeFile(PAGE, renderPage(results))
 
 const WHY_MISSED = `
-What a server on Node cannot get past, and what else was tried, is in
-[decision 20](decisions/0020-what-is-left-to-node.md).
+[Decision 20](decisions/0020-what-is-left-to-node.md) describes the limits of a server on Node, and what else was
+tried.
 `
 
 /** @param {import('../run.mjs').Results} results */
@@ -23,8 +23,8 @@ export function renderPage(results) {
 
 <!-- Made by \`npm run bench -- --write-docs\`. Change bench/lib/docs.mjs, or run it again. -->
 
-Figures of one run on one machine. They are for comparing what stands in one row; on another machine every one of them
-is another, and the ratios are alike.
+Figures of one run on one machine. Compare the figures within a row: on another machine all of them differ, but the
+ratios are similar.
 
 <!-- prettier-ignore -->
 | | |
@@ -32,7 +32,7 @@ is another, and the ratios are alike.
 | Machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB |
 | System | ${machine.kernel}, Node ${machine.node} |
 | Date | ${machine.date} |
-| Other work | ${isTooBusy(machine) ? `**${machine.busyPercent} % of the processors before the run: these figures mean little**` : 'none to speak of'} |
+| Other work | ${isTooBusy(machine) ? `**${machine.busyPercent} % of the CPU before the run: these figures are unreliable**` : 'negligible'} |
 | Rounds | ${options.rounds} of ${options.seconds} s for each figure |
 
 ## Goals
@@ -48,30 +48,30 @@ ${remarks.length > 0 ? `\n${list(remarks)}\n` : ''}
 The columns:
 
 ${list(Object.entries(about).map(([name, text]) => `${name}: ${text}`))}
-${skipped.length > 0 ? `\nNot there when this was made:\n\n${list(skipped.map(({ name, reason }) => `${name}: ${reason}`))}\n` : ''}
-## How they were got
+${skipped.length > 0 ? `\nNot available in this run:\n\n${list(skipped.map(({ name, reason }) => `${name}: ${reason}`))}\n` : ''}
+## Method
 
 \`\`\`
 npm run bench -- --write-docs
 \`\`\`
 
-- Each server runs on one core (${cores.server}), the load ${sameCore ? 'on the same one, for want of a second: all rates are lower for it' : `on another (${cores.load})`}; both on loopback.
+- Each server runs on one core (${cores.server}), the load generator ${sameCore ? 'on the same one, since there is no other: this lowers all rates' : `on another (${cores.load})`}, over loopback.
 - Each round starts a fresh server, warms it up for a second, and measures for ${options.seconds} s. Peers take turns (A B C A B C …), so
-  that whatever slows the machine down for a while slows down all of them. A figure is the median of the rounds, and behind
-  ± is half of the distance from the lowest to the highest.
-- Publishers are keep-alive connections, each of which sends its next request when the last one has been answered, save
-  where a rate is given. Frames are ${options.frameBytes} bytes long, or as long as a peer’s envelope alone if that is more.
-- Where it is saturated, this server gathers what comes in while it writes, and a write holds several events
-  ([decision 19](decisions/0019-flushes-keep-a-distance.md)). What a delivery costs by itself is measured at a rate that
-  leaves nothing to gather.
-- The load generator (\`bench/load\`, C) looks into every frame: each message that was published has to arrive exactly once
-  and, of each publisher, in order. A figure with a ! did not pass; what was wrong stands below the table.
-- Latency is counted from when a request was due to when the frame was read. In the rows without a rate it is what a
-  saturated server gives, and says little.
-- \`write-gather\` shows what the generator itself can take: a C server that does nothing but write.
+  that a temporary slowdown of the machine affects all of them. A figure is the median of the rounds; ± is half the range
+  from the lowest to the highest.
+- Publishers are keep-alive connections. Each sends its next request when the last one has been answered, unless a rate
+  is given. Frames are ${options.frameBytes} bytes long, or as long as a peer’s envelope alone if that is longer.
+- When saturated, this server batches the events that arrive while it writes, so one write holds several events
+  ([decision 19](decisions/0019-flushes-keep-a-distance.md)). The cost of a single delivery is measured at a rate that
+  leaves nothing to batch.
+- The load generator (\`bench/load\`, C) checks every frame: each published message must arrive exactly once and in order
+  per publisher. A figure with a ! failed this check; the errors are listed below the table.
+- Latency is the time from when a request was due until the frame was read. In rows without a rate, it is the latency of
+  a saturated server, which says little.
+- \`write-gather\` shows the capacity of the generator: a C server that only writes.
 - CPU is the server’s user and system time. Memory per connection is resident memory at 10,000 open connections without
-  traffic less that of the fresh server, divided by 10,000: the socket, what is known of the connection and its user, and
-  what announcing all of them left behind.
-- \`npm run bench -- --help\` tells what else can be asked, such as one scenario, or a server that runs already.
+  traffic, less that of the fresh server, divided by 10,000. It includes the socket, the records of the connection and its
+  user, and what the \`/connect\` requests left behind.
+- \`npm run bench -- --help\` lists all options, such as measuring one scenario, or a server that is already running.
 `
 }

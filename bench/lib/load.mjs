@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { pinned } from './processes.mjs'
 
-/** Options whose value the generator reads from a file. */
+/** Options whose values the generator reads from files. */
 const IN_FILES = new Set(['paths', 'request', 'churn'])
 const TIME_LIMIT_MS = 180_000
 
 /**
- * A function that runs the generator on `core` with options as load.c has them. `paths` and steps of `churn` are lists
- * of lines, `request` is a text; a step `http` is followed by a whole request.
+ * Returns a function that runs the generator on `core` with the options of load.c. `paths` and `churn` are lists, and
+ * `request` is text. The argument of an `http` step is a complete request.
  *
  * @param {string} program
  * @param {number} core

@@ -1,4 +1,4 @@
-/** Where figures come from, without which they mean nothing. */
+/** Describes the machine, since figures are meaningless without it. */
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,12 +13,12 @@ export async function describeMachine() {
     kernel: `Linux ${release()}`,
     node: process.version,
     date: new Date().toISOString().slice(0, 10),
-    /** What others take of the processors before the run begins. */
+    /** CPU usage of other work before the run. */
     busyPercent: await busyPercent(),
   }
 }
 
-/** From here on figures say more about the other work than about servers. */
+/** Above this, other work distorts the figures too much. */
 export const isTooBusy = ({ busyPercent }) => busyPercent > 10
 
 async function busyPercent() {
@@ -35,8 +35,8 @@ function processorTimes() {
 }
 
 /**
- * The core for servers, the core for the load, and those for what runs beside the server: as many as this process may use,
- * of which the last has the load.
+ * Assigns the cores that this process may use: the first to servers, the last to the load generator, and the others to
+ * whatever runs beside the server.
  */
 export function chooseCores() {
   const [, list = '0'] =

@@ -1,10 +1,10 @@
-/** Packages that peers need: those of this project, or of the directory that BENCH_PEERS names. */
+/** Finds packages that peers need, in this project or in the directory given by BENCH_PEERS. */
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /**
- * Where a package can be imported from; undefined if it is not installed.
+ * Returns the URL to import a package from, or undefined if it is not installed.
  *
  * @param {string} name
  */
@@ -16,7 +16,7 @@ export function packageUrl(name) {
     try {
       return pathToFileURL(createRequire(place).resolve(name)).href
     } catch {
-      continue // not there
+      continue // not installed here
     }
   }
   return undefined

@@ -1,4 +1,4 @@
-/** Processes that the bench starts, each on a core of its own, and ends again: these and no others. */
+/** Starts and stops the processes of the bench, each pinned to a core. Never touches other processes. */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -11,11 +11,11 @@ const running = new Set()
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
-/** As many files as the machine lets a process open, up to what any scenario needs. */
+/** Raises the limit of open files to what the scenarios need, or to the hard limit. */
 const WITH_FILES = 'ulimit -n 65535 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"'
 
 /**
- * What to run so that `command` keeps to one core. Without taskset it goes where the kernel puts it.
+ * Returns a command that runs `command` pinned to one core. Without taskset, the kernel chooses the core.
  *
  * @param {number} core
  * @param {readonly string[]} command
@@ -78,7 +78,7 @@ async function stop(child, exited) {
   clearTimeout(timer)
 }
 
-/** The processes that a process has started. */
+/** Returns the child processes of a process. */
 export function childrenOf(pid) {
   const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   return list === '' ? [] : list.split(' ').map(Number)
@@ -86,7 +86,7 @@ export function childrenOf(pid) {
 
 const TICK_US = 10_000
 
-/** CPU that these processes have used together so far, in µs; the kernel counts in ticks of 10 ms. */
+/** Returns the total CPU time of these processes in µs. The kernel counts in ticks of 10 ms. */
 export function cpuUs(pids) {
   const ticks = pids.map((pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -96,17 +96,17 @@ export function cpuUs(pids) {
   return ticks.reduce((sum, count) => sum + count, 0) * TICK_US
 }
 
-/** Sockets, files and pipes that these processes have open together. */
+/** Returns the total number of open sockets, files and pipes of these processes. */
 export const openFiles = (pids) =>
   pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0)
 
-/** Memory that these processes hold together. */
+/** Returns the total resident memory of these processes. */
 export function residentKib(pids) {
   const kib = pids.map((pid) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')))
   return kib.reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0)
 }
 
-/** How many files a process may have open, at most. */
+/** Returns how many files a process may open. */
 export function fileLimit() {
   return (
     Number(execFileSync('sh', ['-c', 'ulimit -n 65535 2>/dev/null; ulimit -Hn']).toString()) ||
@@ -114,7 +114,7 @@ export function fileLimit() {
   )
 }
 
-/** A port of loopback that is free now, for servers that cannot choose one themselves. */
+/** Returns a free loopback port, for servers that cannot choose one themselves. */
 export async function freePort() {
   const server = createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,4 +1,4 @@
-/** The outcome of a run, as one table in text or Markdown. */
+/** Renders the results of a run as a table in text or Markdown. */
 import { faultsOf } from '../goals.mjs'
 import { FIGURES } from '../scenarios.mjs'
 
@@ -35,7 +35,7 @@ function cell(peer, figure) {
 
 /**
  * @param {readonly (readonly string[])[]} table
- * @param {number} [texts] columns on the left that are no figures
+ * @param {number} [texts] number of text columns on the left
  */
 export function asText([head, ...rows], texts = 2) {
   const widths = head.map((_, column) =>
@@ -53,7 +53,7 @@ export function asText([head, ...rows], texts = 2) {
 
 /**
  * @param {readonly (readonly string[])[]} table
- * @param {number} [texts] columns on the left that are no figures
+ * @param {number} [texts] number of text columns on the left
  */
 export function asMarkdown([head, ...rows], texts = 2) {
   const line = (row) => `| ${row.join(' | ')} |`
@@ -61,12 +61,12 @@ export function asMarkdown([head, ...rows], texts = 2) {
   return [head, rule, ...rows].map(line).join('\n')
 }
 
-/** Whatever was not as it should be, a sentence each. */
+/** Lists all problems of the run, one sentence each. */
 export function remarksOn(outcomes) {
   const again = outcomes.filter(({ isAgain }) => isAgain).map(({ id }) => id)
   const told =
     again.length > 0
-      ? [`measured again after the rest, since they had been disturbed: ${again.join(', ')}`]
+      ? [`measured again after the others, since the first run was disturbed: ${again.join(', ')}`]
       : []
   const found = outcomes.flatMap(({ id, peers }) =>
     Object.entries(peers).flatMap(([name, { rounds, failed }]) => {

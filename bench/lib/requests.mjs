@@ -1,22 +1,22 @@
-/** Requests with places that the load generator fills in; their widths are those of ../load/load.h. */
+/** Requests with placeholders that the load generator fills in. Their widths must match ../load/load.h. */
 
-/** `~channel.publisher.sequence.microseconds~`, which the generator knows again in what arrives. */
+/** Becomes `~channel.publisher.sequence.microseconds~`, which the generator finds in delivered messages. */
 export const STAMP = '@stamp@'.padEnd(38, '@')
-/** `c00000` and up. */
+/** Becomes `c00000` and up. */
 export const CHANNEL = '@chan@'
-/** Twelve digits, another number in each request. */
+/** Becomes twelve digits, a different number in each request. */
 export const NUMBER = '@number@'.padEnd(12, '@')
-/** A signature of now. */
+/** Becomes a signature with the current time. */
 export const SIGNATURE = '@sign@'.padEnd(40, '@')
 
 /** @param {number} index */
 export const channelName = (index) => `c${String(index).padStart(5, '0')}`
 
-/** What `NUMBER` becomes in request `index`. */
+/** Returns the value of `NUMBER` in request `index`. */
 export const numberText = (index) => String(index).padStart(12, '0')
 
 /**
- * A whole POST, as bytes on the wire.
+ * Returns a complete POST request, as sent on the wire.
  *
  * @param {string} path
  * @param {string} body
@@ -32,14 +32,14 @@ export function post(path, body, headers = {}) {
   return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`
 }
 
-/** A payload with a stamp, as long as it takes. */
+/** Returns a payload with a stamp and `fillerBytes` of filler. */
 export const payload = (fillerBytes) => STAMP + 'x'.repeat(fillerBytes)
 
 /**
- * A text frame of a client, masked with zeros, which leave it readable, and an empty ping behind it: what publishes on a
- * WebSocket (../load/publishers.c).
+ * Returns a client text frame, masked with zeros so that it stays readable, followed by an empty ping. Used to
+ * publish on a WebSocket (../load/publishers.c).
  *
- * @param {string} text of 126 to 65,535 bytes, or it is filled up with spaces
+ * @param {string} text at most 65,535 bytes; shorter than 126 bytes, it is padded with spaces
  */
 export function frame(text) {
   const body = Buffer.from(text.padEnd(126))

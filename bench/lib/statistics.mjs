@@ -6,14 +6,14 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** Half the distance from the lowest to the highest value, as a share of the median. */
+/** Half the range of the values, relative to the median. */
 export function spread(values) {
   const middle = median(values)
   return middle === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / 2 / Math.abs(middle)
 }
 
 /**
- * Every figure of some rounds, as its median and spread.
+ * Returns the median and spread of each figure over the rounds.
  *
  * @param {readonly Record<string, number>[]} rounds
  * @returns {Record<string, { median: number, spread: number }>}

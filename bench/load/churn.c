@@ -1,8 +1,8 @@
-/* Workers that each go through the same steps again and again, a thread each.
+/* Workers that repeat the same steps, each in its own thread.
  *
- * The file of steps has one per line: "http FILE" sends that request and wants a 2xx, "open PATH" opens a WebSocket and
- * wants a 101, "text PAYLOAD" sends a text frame and waits for any frame, "close" closes the WebSocket and wants it
- * closed. "@number@…" in a request or path is the number of the round.
+ * The file has one step per line: "http FILE" sends that request and expects a 2xx, "open PATH" opens a WebSocket and
+ * expects a 101, "text PAYLOAD" sends a text frame and waits for any frame, "close" closes the WebSocket and waits for
+ * the close. "@number@…" in a request or path becomes the number of the round.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -144,7 +144,7 @@ void churn(const ChurnOptions *given) {
   Worker *workers = calloc((size_t)options->workers, sizeof *workers);
   pthread_t *threads = calloc((size_t)options->workers, sizeof *threads);
   for (int i = 0; i < options->workers; i++) pthread_create(&threads[i], NULL, work, &workers[i]);
-  usleep(500000); /* warm */
+  usleep(500000); /* warm-up */
   int64_t rounds = total_rounds(workers), cpu = cpu_us_of(options->pids), own = own_cpu_us(), start = now_us();
   usleep((useconds_t)(options->seconds * 1e6));
   double us = (double)(now_us() - start);

@@ -1,11 +1,11 @@
-/* The floor: a server that does nothing but write(). POST /publish/c00000 sends the body as one WebSocket text frame to
+/* The baseline: a server that only calls write(). POST /publish/c00000 sends the body as one WebSocket text frame to
  * each socket that opened /listen/c00000.
  *
  *     floor [gather]
  *
- * Plain, each message is one write() per socket: what a server that writes each delivery cannot beat. With `gather`, what
- * all requests of a turn bring is one write() per socket: what a server that gathers cannot beat, and what
- * shows how much the load generator can take. Prints its port, which the system chooses.
+ * By default, each message is one write() per socket: the upper bound for servers that write each delivery. With
+ * `gather`, all messages of an event-loop turn are one write() per socket: the upper bound for servers that batch. It
+ * also shows the capacity of the load generator. Prints its port, which the system chooses.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -22,14 +22,14 @@
 enum { MAX_FILES = 200000, MAX_CHANNELS = 100000, ROOM = 1 << 20 };
 typedef struct {
   int *sockets, count, room;
-  char *pending; /* frames of this turn, with gather */
+  char *pending; /* with gather: the frames of this turn */
   size_t pending_length;
   bool is_due;
 } Channel;
 typedef struct {
   char *bytes;
   size_t length;
-  Channel *channel; /* of a WebSocket */
+  Channel *channel; /* if it is a WebSocket */
 } Peer;
 
 static Peer peers[MAX_FILES];
@@ -108,7 +108,7 @@ static void shake_hands(int fd, Peer *peer, const char *key) {
   *peer = (Peer){.channel = channel};
 }
 
-/* One request at a time: callers wait for the reply. */
+/* One request at a time per connection: callers wait for the reply. */
 static void take_request(int fd, Peer *peer) {
   static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
   peer->bytes[peer->length] = 0;
@@ -129,7 +129,7 @@ static void readable(int fd) {
   static char ignored[1 << 16];
   Peer *peer = &peers[fd];
   if (peer->channel) {
-    /* A client sends only pongs and its goodbye. */
+    /* Clients send only pongs and closes. */
     ssize_t got = recv(fd, ignored, sizeof ignored, MSG_DONTWAIT);
     if (got == 0 || (got > 0 && (ignored[0] & 15) == 8)) end(fd);
     return;

@@ -1,9 +1,9 @@
-/* Load for realtime servers: opens WebSockets, publishes over HTTP, and checks what arrives.
+/* Load generator for realtime servers: opens WebSockets, publishes over HTTP, and checks the delivered messages.
  *
  *     load port=8000 subscribers=1000 paths=FILE request=FILE publishers=8 seconds=3 pids=1234
  *     load churn=FILE port=8000 workers=16 seconds=3
  *
- * Prints one line of JSON. What the options mean stands at `Options`; requests are described in request.c.
+ * Prints one line of JSON. The options are described at `Options`, requests in request.c.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -16,20 +16,20 @@
 #include <unistd.h>
 
 typedef struct {
-  const char *port;    /* of the server; of several, which publishers take in turns: "8001,8002" */
-  const char *listenport; /* of the servers where subscribers are; left out: the same */
+  const char *port;    /* of the server; publishers use several in turn: "8001,8002" */
+  const char *listenport; /* of the servers for subscribers; default: same as port */
   int subscribers, publishers, channels, workers;
-  int inflight;        /* handshakes at once */
-  double seconds;      /* measured for so long */
-  double warmup;       /* seconds of publishing before that, which count only for the check */
-  double idle;         /* seconds of silence after all are connected, before memory is read */
+  int inflight;        /* concurrent handshakes */
+  double seconds;      /* duration of the measurement */
+  double warmup;       /* seconds of publishing before that; checked, but not measured */
+  double idle;         /* idle seconds after all are connected, before memory is read */
   double rate;         /* requests per second; 0: as fast as replies come */
-  int64_t count;       /* publish so many requests instead, however long it takes */
-  const char *paths;   /* file with the path of one WebSocket per line */
+  int64_t count;       /* publish this many requests instead, regardless of the time */
+  const char *paths;   /* file with one WebSocket path per line */
   const char *request; /* file with the request that publishers send */
-  const char *publishon; /* path of a WebSocket to publish on; left out: HTTP */
-  const char *pids;    /* the processes whose CPU and memory are the server's */
-  const char *beside;  /* processes whose CPU is told beside that, such as a Redis */
+  const char *publishon; /* path of a WebSocket to publish on; default: HTTP */
+  const char *pids;    /* the server's processes, for CPU and memory */
+  const char *beside;  /* processes whose CPU is reported separately, such as Redis */
   const char *hello, *ready, *secret, *churn;
 } Options;
 
@@ -73,7 +73,7 @@ static char **read_lines(const char *path, int *count) {
   return lines;
 }
 
-/* Handles what is there, waiting for at most so long, or until the next request is due. */
+/* Handles pending events. Waits until the timeout, or until the next request is due. */
 static void pump(int64_t patience_us) {
   struct epoll_event events[512];
   int64_t due = publishers_tick();
@@ -133,7 +133,7 @@ static Figures measure(void) {
   return between(start, figures());
 }
 
-/* Waits for what is under way: until all has come, or nothing has come for a while. */
+/* Waits for messages in flight, until all have arrived, or none has arrived for a while. */
 static void drain(void) {
   int64_t quiet_since = now_us(), seen = -1;
   publishers_stop();
@@ -144,7 +144,7 @@ static void drain(void) {
     seen = received.delivered;
     quiet_since = now_us();
   }
-  pump_for(0.2); /* what comes now has been there before */
+  pump_for(0.2); /* for late duplicates */
 }
 
 static void print_real(const char *name, double value, int places) { printf(",\"%s\":%.*f", name, places, value); }

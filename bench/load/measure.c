@@ -1,4 +1,4 @@
-/* Clocks, latencies, and what /proc knows about the server. */
+/* Clocks, latencies, and figures of the server from /proc. */
 #define _GNU_SOURCE
 #include "load.h"
 #include <stdarg.h>
@@ -44,7 +44,7 @@ int64_t histogram_at(const Histogram *histogram, double share) {
   return histogram->max;
 }
 
-/* Calls `read` with the content of /proc/<pid>/<file> for each of `pids`, and sums. */
+/* Calls `read` with the content of /proc/<pid>/<file> for each pid, and returns the sum. */
 static int64_t sum_over(const char *pids, const char *file, int64_t (*read)(char *)) {
   char list[512], path[64], text[4096], *rest = list;
   int64_t sum = 0;

@@ -1,7 +1,7 @@
-/* Connections that each send one request after the other, as fast as replies come or at a fixed rate.
+/* Connections that send one request after another, as fast as replies come or at a fixed rate.
  *
- * Over HTTP, or on a WebSocket: then a request is a text frame and an empty ping behind it, and the pong, which comes
- * when the frame before it has been dealt with, is the reply.
+ * Over HTTP, or on a WebSocket. There, a request is a text frame followed by an empty ping. The pong is the reply: it
+ * comes after the frame before it has been handled.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { SIGN_AGAIN_US = 10000000 }; /* signatures are good for a minute */
+enum { SIGN_AGAIN_US = 10000000 }; /* signatures are valid for a minute */
 typedef struct {
   int fd, index, next_channel, signature;
   bool waiting;
@@ -45,7 +45,7 @@ static void shake_hands(int fd, int port) {
   if (strncmp(text, "HTTP/1.1 101", 12)) fail("a publisher was refused: %.80s", text);
 }
 
-/* 1: the pong is there. 0: the rest of it has to come. -1: that is no pong. */
+/* 1: the pong is complete. 0: incomplete. -1: not a pong. */
 static int pong_feed(Publisher *publisher, const char *bytes, size_t length) {
   static const char pong[] = {(char)0x8a, 0};
   size_t known = publisher->reply.head_length;
@@ -75,7 +75,7 @@ void publishers_prepare(const PublisherOptions *given) {
   for (int i = 0; i < options.count; i++) {
     publishers[i].index = i;
     publishers[i].sent = sent + i * options.channels;
-    /* They start at different channels: else all would post to the same one at the same time. */
+    /* Publishers start at different channels, so that they do not all post to the same one at the same time. */
     publishers[i].next_channel = (int)((int64_t)i * options.channels / options.count);
     request_copy(&publishers[i].request, &request);
     connect_publisher(&publishers[i]);
@@ -95,10 +95,10 @@ static void refresh_signature(Publisher *publisher, int64_t now) {
   for (int i = 0; i < request->signs; i++) memcpy(request->bytes + request->sign_at[i], signature, SIGNED_LENGTH);
 }
 
-/* `us` is when the request was to be sent: a late publisher counts as latency, not as less load. */
+/* `us` is when the request was due: a delay of the publisher counts as latency, not as less load. */
 static void fill_in(Publisher *publisher, int64_t us) {
   Request *request = &publisher->request;
-  /* Numbered requests announce the subscribers, of which number i is in channel i % channels. */
+  /* Numbered requests connect the subscribers: number i is in channel i % channels. */
   if (request->numbers) publisher->next_channel = (int)(number % options.channels);
   int places = request->stamps > request->channels ? request->stamps : request->channels;
   for (int i = 0; i < places; i++) {
@@ -143,7 +143,7 @@ int64_t publishers_tick(void) {
   if (!publishing || options.rate <= 0) return -1;
   for (int64_t now = now_us(); due_at <= now; due_at += (int64_t)(1e6 / options.rate)) {
     Publisher *publisher = idle_publisher();
-    if (!publisher) return -1; /* the next reply brings us back here */
+    if (!publisher) return -1; /* the next reply calls this again */
     send_request(publisher, due_at);
   }
   int64_t left = due_at - now_us();

@@ -1,7 +1,7 @@
-/* Raw HTTP requests with places to fill in, the replies to them, and the sockets they go over.
+/* Raw HTTP requests with placeholders, their replies, and their sockets.
  *
- * A request comes whole from a file. These places are overwritten in it, all of fixed width, so that its
- * Content-Length stays right: "@stamp@…" (38 characters), "@chan@", "@number@…" (12) and "@sign@…" (40).
+ * A complete request is read from a file. These placeholders are overwritten. Their width is fixed, so that
+ * Content-Length stays valid: "@stamp@…" (38 characters), "@chan@", "@number@…" (12) and "@sign@…" (40).
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -78,7 +78,7 @@ void reply_reset(Reply *reply) {
   memset(reply->tail, 0, sizeof reply->tail);
 }
 
-/* The head is complete: what follows it, and for how long? Answers how many bytes of it are the head. */
+/* Parses the head. Returns its length, 0 if it is incomplete, or -1 if it is not HTTP. */
 static int64_t read_head(Reply *reply) {
   char *end = memmem(reply->head, reply->head_length, "\r\n\r\n", 4);
   if (!end) return reply->head_length < sizeof reply->head - 1 ? 0 : -1;
@@ -91,7 +91,7 @@ static int64_t read_head(Reply *reply) {
   return end + 4 - reply->head;
 }
 
-/* A chunked reply ends with an empty chunk. It is looked for at the end only: replies are not pipelined. */
+/* A chunked reply ends with an empty chunk. Only the end is checked, since replies are not pipelined. */
 static int feed_chunks(Reply *reply, const char *bytes, size_t length) {
   for (size_t i = length > 5 ? length - 5 : 0; i < length; i++) {
     memmove(reply->tail, reply->tail + 1, 4);
@@ -155,7 +155,7 @@ void write_all(int fd, const char *bytes, size_t length) {
     } else if (errno == EAGAIN) {
       poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 1000);
     } else {
-      return; /* the read that follows tells */
+      return; /* the next read reports the error */
     }
   }
 }

@@ -1,4 +1,4 @@
-/* SHA-1, HMAC and base64, and with them the signature of backends (src/http/signature.ts). */
+/* SHA-1, HMAC and base64, for the signature of backend requests (src/http/signature.ts). */
 #define _GNU_SOURCE
 #include "load.h"
 #include <stdio.h>
@@ -38,7 +38,7 @@ void sha1(const void *bytes, size_t length, uint8_t digest[20]) {
   for (int i = 0; i < 20; i++) digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
-/* For keys of one digest's length, and texts of at most 256 bytes. */
+/* Only for keys as long as a digest, and texts of at most 256 bytes. */
 static void hmac_sha1(const uint8_t key[20], const char *text, uint8_t digest[20]) {
   uint8_t inner[64 + 256], outer[64 + 20];
   size_t length = strlen(text);
@@ -52,7 +52,7 @@ static void hmac_sha1(const uint8_t key[20], const char *text, uint8_t digest[20
   sha1(outer, sizeof outer, digest);
 }
 
-/* `alphabet_end`: the last two of the 64 characters. Padding is left to the caller. */
+/* `alphabet_end`: the last two of the 64 characters. The caller adds padding. */
 void base64(const uint8_t *bytes, size_t length, const char *alphabet_end, char *text) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   size_t characters = (length * 8 + 5) / 6;

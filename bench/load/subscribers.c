@@ -1,8 +1,8 @@
-/* WebSockets that listen, and the check that each message came exactly once and in order.
+/* WebSockets that listen, and the check that each message arrives exactly once and in order.
  *
- * Subscriber i listens to channel i % channels, at server i % servers. For each of them, and each publisher, the next sequence number
- * is known. A later one means that those between are missing; an earlier one fills a gap late (reordered)
- * or has been there before (doubled).
+ * Subscriber i listens to channel i % channels, on server i % servers. The next sequence number is known per subscriber
+ * and publisher. A later number means that the ones in between are missing. An earlier one fills a gap late (reordered)
+ * or is a duplicate (doubled).
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -20,14 +20,14 @@ typedef struct {
   int fd, state, channel;
   int64_t missing;
   uint32_t *next; /* by publisher */
-  uint8_t *rest;  /* the start of a frame of which more has to come */
+  uint8_t *rest;  /* the start of an incomplete frame */
   size_t rest_length;
 } Subscriber;
 
 Received received;
 static SubscriberOptions options;
 static Subscriber *subscribers;
-/* All read into the same memory, which stays in the cache: a buffer each would cost more than the parsing. */
+/* All sockets share one buffer, which stays in the CPU cache: a buffer each would cost more than the parsing. */
 static uint8_t chunk[2 * CHUNK];
 
 void subscribers_prepare(const SubscriberOptions *given) {
@@ -42,7 +42,7 @@ size_t handshake_request(char *text, size_t room, const char *path, int port) {
                           path, port);
 }
 
-/* Masked with zeros, which leaves the payload as it is. For payloads below 126 bytes. */
+/* Masked with zeros, which leaves the payload unchanged. Only for payloads below 126 bytes. */
 size_t masked_frame(char *bytes, int opcode, const char *payload, size_t length) {
   bytes[0] = (char)(0x80 | opcode);
   bytes[1] = (char)(0x80 | length);
@@ -108,7 +108,7 @@ static void count(Subscriber *subscriber, int channel, int publisher, uint32_t s
   }
 }
 
-/* Whatever the frame looks like, each message in it carries one stamp. See put_stamp. */
+/* Each message carries one stamp, regardless of the frame format. See put_stamp. */
 static void take_messages(Subscriber *subscriber, const uint8_t *at, size_t length, int64_t now) {
   const uint8_t *end = at + length;
   while ((at = memchr(at, '~', (size_t)(end - at)))) {
@@ -133,7 +133,7 @@ static void take_frame(Subscriber *subscriber, int opcode, const uint8_t *payloa
   take_messages(subscriber, payload, length, now);
 }
 
-/* Answers the length of the head, 0 if more has to come; `*length` is that of the payload. */
+/* Returns the length of the head, or 0 if it is incomplete. Sets `*length` to that of the payload. */
 static size_t frame_head(const uint8_t *bytes, size_t available, size_t *length) {
   if (available < 2) return 0;
   size_t extra = (bytes[1] & 127) == 126 ? 2 : (bytes[1] & 127) == 127 ? 8 : 0;
@@ -144,7 +144,7 @@ static size_t frame_head(const uint8_t *bytes, size_t available, size_t *length)
   return 2 + extra;
 }
 
-/* Answers how many bytes were whole frames. */
+/* Returns how many bytes were complete frames. */
 static size_t take_frames(Subscriber *subscriber, const uint8_t *bytes, size_t available) {
   size_t at = 0, length, head;
   int64_t now = now_us();

@@ -1,4 +1,4 @@
-/** This server, or by `--url` another with the same API, such as the Python one. */
+/** This server, or another one with the same API given by `--url`, such as the Python one. */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../lib/processes.mjs'
@@ -14,7 +14,7 @@ import {
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-/** Those of `npm start`. */
+/** The flags of `npm start`. */
 const FLAGS = scripts.start.split(' ').filter((word) => word.startsWith('--'))
 export const SECRET = 'a secret of the bench'
 const CONNECTS_AT_ONCE = 32
@@ -32,18 +32,18 @@ export async function start(place) {
 }
 
 /**
- * A server on a free port, with these settings besides.
+ * Starts a server on a free port, with additional settings.
  *
  * @param {import('./peer.mjs').Place} place
- * @param {Record<string, string | number>} [settings] named as flags are
+ * @param {Record<string, string | number>} [settings] named like flags
  */
 export async function startChannelstream({ core, nodeFlags = [] }, settings = {}) {
   const more = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
-  // Announced connections wait until the last of them has been announced, on slow machines too.
-  const patient = ['--gc-conns-after', '900']
+  // On slow machines, the first connections must not expire before `/connect` of the last one is done.
+  const keepConnections = ['--gc-conns-after', '900']
   const server = await startServer(
-    [process.execPath, ...FLAGS, ...nodeFlags, MAIN, ...args, ...patient, ...more],
+    [process.execPath, ...FLAGS, ...nodeFlags, MAIN, ...args, ...keepConnections, ...more],
     {
       core,
       ready: /listens on http:\/\/127\.0\.0\.1:(\d+)/,
@@ -54,7 +54,7 @@ export async function startChannelstream({ core, nodeFlags = [] }, settings = {}
 }
 
 /**
- * A server that runs already. It is not pinned, and its CPU and memory are known only if `pids` says whose to read.
+ * A server that is already running. It is not pinned. Its CPU and memory are measured only if `pids` is given.
  *
  * @param {{ name: string, port: number, secret: string, pids: number[] }} server
  */
@@ -66,7 +66,7 @@ export const runningPeer = (server) => ({
 })
 
 /**
- * What the bench asks of a server with this API.
+ * What the bench needs from a server with this API.
  *
  * @param {{ port: number | string, pids: number[], secret?: string }} server
  * @param {(options: object) => Promise<any>} load
@@ -76,7 +76,7 @@ export const running = ({ port, pids, secret = SECRET }, load) => ({
   pids,
   secret,
   ...requests,
-  /** Connection i is in channel i % channels: numbered requests are sent so. */
+  /** Connection i is in channel i % channels, in the order of numbered requests. */
   prepare: (count, channels) =>
     load({ port, secret, publishers: CONNECTS_AT_ONCE, channels, count, request: announcement }),
   paths: (count) => Array.from({ length: count }, (_, i) => socketPath(numberText(i))),
@@ -88,13 +88,13 @@ export const connId = (number) => `00000000-0000-4000-8000-${number}`
 export const socketPath = (number) => `/ws?conn_id=${connId(number)}`
 
 const connection = { username: `user-${NUMBER}`, conn_id: connId(NUMBER), channels: [CHANNEL] }
-/** Without the list of who is in the channel, which grows with each of them. */
+/** Without the user list of the channel, which grows with each connection. */
 const announcement = signed('/connect', {
   ...connection,
   info: { include_users: false, include_history: false },
 })
 
-/** What this server is asked; the echo of node:http is asked the same. */
+/** The requests to this server. The echo peers get the same ones. */
 export const requests = {
   connectRequest: signed('/connect', connection),
   publishRequest: ({ filler, messages = 1 }) =>

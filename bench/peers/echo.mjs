@@ -1,8 +1,8 @@
 /**
- * The yardsticks for publishes: servers that answer what they were sent, and do nothing else.
+ * The baselines for publishing: servers that only echo the request body.
  *
- * The first of them does not look into it. The others show what part of the distance to it is that of reading and
- * writing JSON, which every server of this API has to do, and that of the framework.
+ * The first does not parse the body. The others show the cost of parsing and serializing JSON, which every server of
+ * this API has to pay, and the cost of the framework.
  */
 import { requests } from './channelstream.mjs'
 import { nodePeer } from './node-peer.mjs'
@@ -18,6 +18,6 @@ const echo = (name, about, script) => ({
 /** In the order of the columns. */
 export const ECHOES = [
   echo('node:http', 'bare node:http that echoes the body', 'echo.mjs'),
-  echo('node:http+JSON', 'the same, that reads JSON and writes it again', 'echo-json.mjs'),
-  echo('Fastify', 'bare Fastify that does so', 'echo-fastify.mjs'),
+  echo('node:http+JSON', 'the same, but parses the JSON and serializes it again', 'echo-json.mjs'),
+  echo('Fastify', 'bare Fastify that does the same', 'echo-fastify.mjs'),
 ]

@@ -28,7 +28,7 @@ export async function start({ core }) {
     ready: /start worker process \d+/,
     cwd: directory,
   })
-  await sleep(200) // the worker has been forked, and is about to listen
+  await sleep(200) // the worker has been forked, but may not listen yet
   return {
     port,
     pids: [server.pid, ...childrenOf(server.pid)],
@@ -64,7 +64,7 @@ http {
     location = /publish {
       nchan_publisher;
       nchan_channel_id $arg_id;
-      # As many as Channelstream keeps for connections that return.
+      # As many as Channelstream keeps for reconnecting clients.
       nchan_message_buffer_length 100;
     }
     location = /listen {

@@ -1,4 +1,4 @@
-/** What the peers written for Node have in common: a server in servers/ that prints its port. */
+/** Common code of the peers that run on Node: starts a server from servers/, which prints its port. */
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../lib/processes.mjs'
 import { CHANNEL, channelName, payload, post } from '../lib/requests.mjs'

@@ -1,30 +1,30 @@
 /**
- * Every peer that the bench knows. A peer exports `name`, `about`, `missing()`, which answers why it cannot run here, and
- * `start(place)`.
+ * All peers. A peer exports `name`, `about`, `start(place)`, and `missing()`, which returns why it cannot run here, or
+ * undefined.
  *
  * @typedef {object} Place
- * @property {number} core the processor to keep to
- * @property {number[]} [besides] processors for what runs beside it: a Redis, a second server
+ * @property {number} core the core to pin servers to
+ * @property {number[]} [besides] cores for processes beside it: a Redis, a second server
  * @property {{ load: string, floor: string }} programs
  * @property {(options: object) => Promise<any>} load runs the load generator
- * @property {string[]} [nodeFlags] for `node`, to profile this server
+ * @property {string[]} [nodeFlags] flags of `node`, to profile this server
  *
  * @typedef {object} Running
- * @property {number | string} port of several servers, which publishers take in turns: `8001,8002`
- * @property {string} [listenPort] of those where subscribers are; left out: the same
- * @property {number[]} [beside] processes whose CPU is told beside that of the server
- * @property {number[]} pids whose CPU and memory are the server's
+ * @property {number | string} port for publishers; several servers are used in turn: `8001,8002`
+ * @property {string} [listenPort] ports for subscribers; by default the same as `port`
+ * @property {number[]} [beside] processes whose CPU is reported separately
+ * @property {number[]} pids the server's processes, for CPU and memory
  * @property {(count: number, channels: number) => string[]} paths of the WebSockets; the i-th is in channel i % channels
  * @property {(message: { filler: number, messages?: number }) => string} publishRequest see lib/requests.mjs
- * @property {() => Promise<string>} [publishOn] the path of a WebSocket to publish on; left out: over HTTP
- * @property {() => Promise<number>} [redisBytes] memory that the data in Redis take
+ * @property {() => Promise<string>} [publishOn] the path of a WebSocket to publish on; by default HTTP
+ * @property {() => Promise<number>} [redisBytes] memory that Redis uses
  * @property {() => Promise<void>} stop
- * @property {(count: number, channels: number) => Promise<any>} [prepare] to be called before these may be opened
- * @property {string} [connectRequest] the request that announces a connection, if there is such a thing
- * @property {readonly (readonly string[])[]} [churnSteps] a client that comes and goes, see load/churn.c
- * @property {string} [secret] what requests are signed with
- * @property {string} [hello] what clients send first
- * @property {string} [ready] how the frame begins after which a client is there
+ * @property {(count: number, channels: number) => Promise<any>} [prepare] must be called before WebSockets are opened
+ * @property {string} [connectRequest] the `/connect` request, if the peer has one
+ * @property {readonly (readonly string[])[]} [churnSteps] the steps of a short-lived client, see load/churn.c
+ * @property {string} [secret] the secret that signs requests
+ * @property {string} [hello] the first frame that clients send
+ * @property {string} [ready] the prefix of the frame after which a client is ready
  */
 import * as channelstream from './channelstream.mjs'
 import { ECHOES } from './echo.mjs'

@@ -1,4 +1,4 @@
-/** This server once more: published and heard on sockets of Philote, beside the REST API in one process. */
+/** This server by its Philote port: publishes and subscribes on Philote sockets, in the process of the REST API. */
 import { SignJWT } from 'jose'
 import { freePort } from '../lib/processes.mjs'
 import { CHANNEL, channelName, frame, payload } from '../lib/requests.mjs'
@@ -6,7 +6,7 @@ import { missing as missingServer, startChannelstream } from './channelstream.mj
 
 export const name = 'philote'
 export const about =
-  'this server, by its Philote port: published on sockets, heard by Philote clients'
+  'this server, by its Philote port: publishers and subscribers are Philote clients'
 
 export const missing = missingServer
 

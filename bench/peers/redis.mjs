@@ -1,4 +1,4 @@
-/** This server on a Redis of the bench's own: alone, two that share the work, and two of which one publishes. */
+/** This server on a separate Redis: one server, two that share the load, and two of which one publishes. */
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ const missing = () =>
  * @returns {Promise<{
  *   url: string,
  *   pid: number,
- *   figure: (section: string, name: string) => Promise<number>,  what Redis knows of itself, as INFO names it
+ *   figure: (section: string, name: string) => Promise<number>,  a figure of INFO
  *   calls: (command: string) => Promise<number>,
  *   cpuUs: () => Promise<number>,
  *   stop: () => Promise<void>,
@@ -52,8 +52,8 @@ export async function startRedis({ core, besides = [] }) {
 }
 
 /**
- * Servers on one Redis. One stands on the core for servers, each further one on one of those besides, as far as there are
- * any; else where the last stands, or with `spread` where Redis stands.
+ * Starts servers on one Redis. The first runs on the core for servers, the others on spare cores. When there are no
+ * more spare cores, they share the core for servers, or with `spread` that of Redis.
  *
  * @param {import('./peer.mjs').Place} place
  * @param {number} count
@@ -101,14 +101,14 @@ const alone = {
 
 const two = {
   name: 'redis-two',
-  about: 'two of them on one Redis; publishers and subscribers are spread over both',
+  about: 'two servers on one Redis; publishers and subscribers are spread over both',
   missing,
   start: async (place) => asPeer(await startOnRedis(place, 2), place),
 }
 
 const across = {
   name: 'redis-across',
-  about: 'two of them on one Redis; published at one, heard at the other',
+  about: 'two servers on one Redis; publishers on one, subscribers on the other',
   missing,
   async start(place) {
     const started = await startOnRedis(place, 2, { spread: true })

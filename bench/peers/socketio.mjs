@@ -9,7 +9,7 @@ export const about = 'socket.io 4, one room per channel'
 export const missing = () =>
   packageUrl('socket.io')
     ? undefined
-    : 'the package socket.io is not installed (npm install, or BENCH_PEERS=a directory that has it)'
+    : 'the package socket.io is not installed (run npm install, or set BENCH_PEERS to a directory that has it)'
 
 const CONNECT = '40'
 const pathOf = (channel) => `/socket.io/?EIO=4&transport=websocket&channel=${channel}`

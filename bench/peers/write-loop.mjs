@@ -1,16 +1,16 @@
-/** The yardstick: a C server that does nothing but write(), once per delivery (../load/floor.c). */
+/** The baseline: a C server that only calls write(), once per delivery (../load/floor.c). */
 import { startServer } from '../lib/processes.mjs'
 import { CHANNEL, channelName, payload, post } from '../lib/requests.mjs'
 
 export const name = 'write-loop'
-export const about = 'C loop of one write() per delivery'
+export const about = 'C loop with one write() per delivery'
 
 export const missing = () => undefined
 
 /** @param {import('./peer.mjs').Place} place */
 export const start = (place) => startFloor(place, [])
 
-/** `gather` makes one write() per socket of all that came in a turn. */
+/** With `gather`, all messages of an event-loop turn go out in one write() per socket. */
 export async function startFloor({ core, programs }, args) {
   const ready = /listening on (\d+)/
   const server = await startServer([programs.floor, ...args], { core, ready })

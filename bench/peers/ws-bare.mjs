@@ -1,4 +1,4 @@
-/** `ws` as it comes: send() in a loop (servers/ws-bare.mjs). */
+/** Plain `ws`: send() in a loop (servers/ws-bare.mjs). */
 import { packageUrl } from '../lib/packages.mjs'
 import { nodePeer } from './node-peer.mjs'
 

@@ -1,10 +1,10 @@
 /**
- * What each kind of work costs a server and Redis, measured on this machine: two servers on one Redis, as users run them.
+ * Measures what each operation costs a server and Redis, on this machine: two servers on one Redis, as in production.
  *
  * @typedef {object} Cost of one request, opening, event or delivery
  * @property {number} server CPU of the server, µs
  * @property {number} redis CPU of Redis, µs
- * @property {number} commands that Redis is sent
+ * @property {number} commands sent to Redis
  * @property {number} toRedis bytes
  * @property {number} fromRedis bytes
  */
@@ -17,19 +17,19 @@ import { CHANNEL, NUMBER, channelName, numberText, payload } from '../lib/reques
 import { SECRET, connId, signed, socketPath } from '../peers/channelstream.mjs'
 import { startOnRedis } from '../peers/redis.mjs'
 
-/** Enough that a tick of the kernel's clock, 10 ms, is a small part of what they take. */
+/** Enough requests that a tick of the kernel's CPU accounting, 10 ms, is a small part of their CPU time. */
 const REQUESTS = 20_000
 const WARM_UP = 10_000
 const SOCKETS = 10_000
 const CONNECTIONS_AT_ONCE = 16
 const FILLER_BYTES = 100
 const IDLE_MS = 4000
-/** Sockets are held open for so long after the last of them is, and looked at for so long. */
+/** How long sockets stay open after the last one has opened, and how much of that time is measured. */
 const HELD_S = 10
-const LOOKED_S = 6
-const LOOK_MS = 100
-const MOST_LOOKS = 300
-/** Until what the last request left to be done is done. */
+const MEASURED_S = 6
+const POLL_MS = 100
+const MAX_POLLS = 300
+/** Time to finish work that the last request has left behind. */
 const SETTLE_MS = 1000
 
 const user = `user-${NUMBER}`
@@ -42,7 +42,7 @@ const message = (filler = FILLER_BYTES) => ({
   message: { text: payload(filler) },
 })
 
-/** In this order: each stands on what those before it left. Every channel has a thousandth of the users. */
+/** The order matters: each kind builds on the state left by those before it. Each channel has 1/1000 of the users. */
 const CHANNELS = 1000
 const REQUEST_KINDS = [
   ['connect', '/connect of a new user, one channel', connect([CHANNEL])],
@@ -76,31 +76,31 @@ function subscription(channel) {
   return { conn_id, channels: [channelName(channel)], info: BRIEF }
 }
 
-/** Users whom nobody has seen before. */
+/** The same request with users that the server does not know yet. */
 const named = (prefix, request) => request.replaceAll('user-', prefix)
 const others = (request) => named('warm-', request).replaceAll('4000-8000', '4000-9000')
 
 /**
- * Takes about three minutes. `tell` is told what is being measured.
+ * Takes about three minutes. Calls `report` with each step.
  *
- * @param {(what: string) => void} tell
+ * @param {(step: string) => void} report
  */
-export async function recordCosts(tell) {
+export async function recordCosts(report) {
   const { server, load: loadCore, besides } = chooseCores()
   const programs = await buildPrograms()
   const load = loadGenerator(programs.load, loadCore)
   const machine = await describeMachine()
   const place = { core: server, besides, programs, load }
-  tell('memory of servers')
+  report('memory of servers')
   const memory = await withServers(place, (fresh) => fresh.memoryOfSockets())
   return withServers(place, async (recorder) => {
     const idle = await recorder.idle()
     const costs = {}
     for (const [id, title, request] of REQUEST_KINDS) {
-      tell(title)
+      report(title)
       costs[id] = { title, ...(await recorder.request(request)) }
     }
-    tell('WebSockets, and what they hear')
+    report('WebSockets and deliveries')
     const { bytes, ...sockets } = await recorder.sockets()
     const { frame, ...deliveries } = await recorder.deliveries()
     const all = { ...costs, ...sockets, ...deliveries }
@@ -133,7 +133,7 @@ class Recorder {
     this.#pids = servers.map(({ pid }) => pid)
   }
 
-  /** What a server and Redis do by themselves, each second; it is taken off from everything else. */
+  /** The cost of an idle server and Redis per second. It is subtracted from all other costs. */
   async idle() {
     await sleep(SETTLE_MS)
     this.#perSecond = scaled(await this.#used(() => sleep(IDLE_MS)), 1000 / IDLE_MS)
@@ -145,7 +145,7 @@ class Recorder {
     return this.#each(REQUESTS, () => this.#send(request, REQUESTS))
   }
 
-  /** Of a server that has served some clients, and of what comes with each connection. */
+  /** Memory of a server that has served some clients, and memory per connection. */
   async memoryOfSockets() {
     await this.#send(others(connect([CHANNEL])), WARM_UP)
     await sleep(SETTLE_MS)
@@ -159,13 +159,13 @@ class Recorder {
     }
   }
 
-  /** Connections of a user each, in one of the channels each: opened and closed again, and held open. */
+  /** The cost of opening and closing a socket, and of keeping it open. Each connection has its own user and channel. */
   async sockets() {
     const fresh = await this.#memory()
     await this.#send(named('sock-', connect([CHANNEL])), SOCKETS)
     await this.#listen(SOCKETS)
     const [during, listening] = await this.#held()
-    const second = await this.#each(SOCKETS * LOOKED_S, () => sleep(LOOKED_S * 1000))
+    const second = await this.#each(SOCKETS * MEASURED_S, () => sleep(MEASURED_S * 1000))
     await listening
     await sleep(SETTLE_MS)
     const open = await this.#each(SOCKETS, async () => {
@@ -183,7 +183,7 @@ class Recorder {
     }
   }
 
-  /** Published at one server, and heard at the other: by nobody, by one socket each, by ten. */
+  /** Publishes on one server while the other has no subscriber, one, or ten sockets per channel. */
   async deliveries() {
     const unheard = await this.#heardBy(0)
     const few = await this.#heardBy(CHANNELS)
@@ -200,11 +200,11 @@ class Recorder {
     }
   }
 
-  /** CPU of while they published, and what went to Redis and back less what the openings alone take. */
+  /** CPU during publishing, and traffic with Redis, less the traffic of opening the sockets. */
   async #heardBy(sockets) {
     const [publisher, listener] = this.#servers
     const open = () => this.#listen(sockets, { listenport: listener.port })
-    await open() // gets what it missed, which would count as the cost of opening
+    await open() // the catch-up of missed events would otherwise count as a cost of opening
     const opening = await this.#each(REQUESTS, open)
     let measured = {}
     const both = await this.#each(REQUESTS, async () => {
@@ -222,28 +222,28 @@ class Recorder {
     }
   }
 
-  /** Each of the connections joins a channel of its own; the first ones are in theirs already. */
+  /** Memory per channel: each connection joins its own channel. The first ones are already in theirs. */
   async #channelBytes() {
     const before = await this.#memory()
     await this.#send(named('sock-', connect([CHANNEL])), SOCKETS, SOCKETS)
     return ((await this.#memory()).redis - before.redis) / (SOCKETS - CHANNELS)
   }
 
-  /** An event that is kept for those who return. */
+  /** Memory per event that is kept for reconnecting clients. */
   async #frameBytes() {
     const before = await this.#memory()
     await this.#send(signed('/message', [message()]), SOCKETS, SOCKETS)
     return ((await this.#memory()).redis - before.redis) / SOCKETS
   }
 
-  /** Memory while all sockets are open, and what resolves when they are closed again. */
+  /** Resolves with the memory while all sockets are open, and a promise that resolves when they are closed. */
   async #held() {
     await sleep(SETTLE_MS)
     const before = openFiles(this.#pids)
     const listening = this.#listen(SOCKETS, { idle: HELD_S })
-    for (let looks = 0; openFiles(this.#pids) < before + SOCKETS; looks++) {
-      if (looks > MOST_LOOKS) throw new Error(`of ${SOCKETS} sockets some did not open`)
-      await sleep(LOOK_MS)
+    for (let polls = 0; openFiles(this.#pids) < before + SOCKETS; polls++) {
+      if (polls > MAX_POLLS) throw new Error(`not all of ${SOCKETS} sockets opened`)
+      await sleep(POLL_MS)
     }
     await sleep(SETTLE_MS)
     return [await this.#memory(), listening]
@@ -260,7 +260,7 @@ class Recorder {
     return this.#load({ ...given, ...options })
   }
 
-  /** Of what was used during `work`, the part of one of so many. */
+  /** Resolves with the cost of `work` divided by `count`. */
   async #each(count, work) {
     const start = performance.now()
     const used = await this.#used(work)
@@ -292,7 +292,7 @@ class Recorder {
   }
 }
 
-/** What servers send; what scripts call is counted by Redis as well, but is no round trip. */
+/** The commands that servers send. Redis also counts the calls inside scripts, but these are no round trips. */
 const SENT = ['evalsha', 'ping', 'ssubscribe', 'sunsubscribe']
 
 const nothing = () => ({ server: 0, redis: 0, commands: 0, toRedis: 0, fromRedis: 0 })

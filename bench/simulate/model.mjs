@@ -1,9 +1,9 @@
 /**
- * An installation in time: requests arrive at random, wait for a core, for Redis, and for the cores of the servers where
- * somebody listens. What each step takes is what was recorded of it (costs.mjs); what comes out is how long messages take
- * and how busy everybody is.
+ * Simulates an installation over time. Requests arrive at random, and queue for a server core, for Redis, and for the
+ * cores of the servers with subscribers. Each step takes its recorded cost (costs.mjs). The results are the latency of
+ * messages and the load of servers and Redis.
  *
- * @typedef {object} Demand of one installation, which is one Redis and its servers
+ * @typedef {object} Demand the load on one installation, which is one Redis and its servers
  * @property {number} connections
  * @property {number} channelSize connections in a channel; each connection is in one
  * @property {number} minutesBetweenMessages of one connection
@@ -11,11 +11,11 @@
  * @property {number} openingsPerSession 2: each client loses its WebSocket once
  */
 
-/** A network between machines of one place, there and back; the costs hold none. */
+/** The network round trip within one data center. The recorded costs do not include it. */
 const ROUND_TRIP_US = 200
 
 /**
- * Events by time: a binary heap.
+ * A priority queue of events by time, as a binary heap.
  *
  * @template Event
  */
@@ -63,7 +63,7 @@ class Agenda {
   }
 }
 
-/** One core, first come first served. `background`: the part of it that is always taken. */
+/** One core that works first come, first served. `background`: the share that is always in use. */
 class Core {
   busyUs = 0
   #freeAt = 0
@@ -73,7 +73,7 @@ class Core {
     this.speed = 1 - background
   }
 
-  /** When work that comes at `now` and takes so long alone is done. */
+  /** Returns when work is done that arrives at `now` and takes `workUs` on an idle core. */
   doneAt(now, workUs) {
     const us = workUs / this.speed
     this.#freeAt = Math.max(now, this.#freeAt) + us
@@ -87,7 +87,7 @@ class Core {
 }
 
 /**
- * Plays `seconds` of an installation. The same seed gives the same figures.
+ * Simulates `seconds` of an installation. The same seed gives the same figures.
  *
  * @param {Demand} demand
  * @param {number} serverCount
@@ -179,7 +179,7 @@ export function ratesOf(demand) {
   }
 }
 
-/** How many of `count` connections, each at any server, are where. */
+/** Spreads `count` connections at random. Returns the number of connections by server. */
 function spread(count, serverCount, random) {
   const places = new Map()
   for (let index = 0; index < count; index++) {
@@ -189,10 +189,10 @@ function spread(count, serverCount, random) {
   return places
 }
 
-/** The arithmetic beside it: of `size` connections at any of `count` servers, at how many there is at least one. */
+/** The expected number of servers with at least one of `size` connections that are spread over `count` servers. */
 export const serversHearing = (size, count) => count * (1 - (1 - 1 / count) ** size)
 
-/** Numbers from 0 to 1 (mulberry32), the same ones each time. */
+/** A random number generator from 0 to 1 (mulberry32). The same seed gives the same sequence. */
 function generator(seed) {
   let state = seed
   return () => {

@@ -1,24 +1,24 @@
-/** How many installations and servers a demand takes: tried out in the simulation, until nobody is too busy. */
+/** Finds how many installations and servers a demand needs, by simulation, until no core is overloaded. */
 import { ratesOf, serversHearing, simulate } from './model.mjs'
 
-/** Above that, queues grow, and there is no room for what comes when a machine fails. */
-const MOST_BUSY = 0.6
-/** Of one server: a heap that the collector still goes through quickly. */
-const MOST_CONNECTIONS = 100_000
-/** So that one may fail. */
-const FEWEST_SERVERS = 2
-const MOST_TRIES = 500
+/** Above this load, queues grow, and there is no reserve for the failure of a machine. */
+const MAX_LOAD = 0.6
+/** Per server: more would make garbage collection pauses too long. */
+const MAX_CONNECTIONS = 100_000
+/** Two, so that one may fail. */
+const MIN_SERVERS = 2
+const MAX_TRIES = 500
 const MORE_SERVERS = 1.15
-/** Enough messages that the slowest hundredth means something. */
+/** Enough messages for a meaningful p99. */
 const MESSAGES = 20_000
 
-/** Channels of fifty; each client says something every five minutes, stays for half an hour, and loses its socket once. */
+/** Channels of 50. Each client sends a message every 5 minutes, stays for 30 minutes, and loses its socket once. */
 const USUAL = {
   channelSize: 50,
   minutesBetweenMessages: 5,
   sessionMinutes: 30,
   openingsPerSession: 2,
-  /** As `channel_frames` is by default. */
+  /** The default of `channel_frames`. */
   keptFrames: 100,
 }
 
@@ -31,29 +31,29 @@ export const DEMANDS = [10_000, 100_000, 1_000_000, 10_000_000].map((connections
 }))
 
 /**
- * By arithmetic until nobody would be too busy, then played, and some more until nobody is.
+ * Adds servers and installations until the arithmetic shows no overload, then until the simulation shows none.
  *
  * @param {Demand} demand
  * @param {Record<string, any>} recorded
  */
 export function plan(demand, recorded) {
   let installations = 1
-  let servers = Math.max(FEWEST_SERVERS, Math.ceil(demand.connections / MOST_CONNECTIONS))
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
+  let servers = Math.max(MIN_SERVERS, Math.ceil(demand.connections / MAX_CONNECTIONS))
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     const part = { ...demand, connections: demand.connections / installations }
-    const each = Math.max(FEWEST_SERVERS, Math.ceil(servers / installations))
+    const each = Math.max(MIN_SERVERS, Math.ceil(servers / installations))
     const reckoned = reckon(part, each, recorded)
     const played = isTooMuch(reckoned) ? undefined : play(part, each, recorded)
     const { serverBusy, redisBusy } = played ?? reckoned
-    if (serverBusy > MOST_BUSY)
+    if (serverBusy > MAX_LOAD)
       servers = Math.ceil(Math.max(each * installations * MORE_SERVERS, servers + installations))
-    else if (redisBusy > MOST_BUSY) installations++
+    else if (redisBusy > MAX_LOAD) installations++
     else return described(demand, recorded, { part, installations, each, reckoned, played })
   }
   throw new Error(`no number of servers is enough for ${JSON.stringify(demand)}`)
 }
 
-/** Connections that one Redis is enough for, to two digits. */
+/** Returns the number of connections that one Redis can handle, to two digits. */
 export function mostOnOneRedis(demand, recorded) {
   const isEnough = (connections) => plan({ ...demand, connections }, recorded).installations === 1
   let [fits, step] = [0, 1e6]
@@ -64,12 +64,12 @@ export function mostOnOneRedis(demand, recorded) {
   return Number(digits) * power
 }
 
-const isTooMuch = ({ serverBusy, redisBusy }) => serverBusy > MOST_BUSY || redisBusy > MOST_BUSY
+const isTooMuch = ({ serverBusy, redisBusy }) => serverBusy > MAX_LOAD || redisBusy > MAX_LOAD
 
 const play = (part, each, recorded) =>
   simulate(part, each, recorded, { seconds: Math.max(1, MESSAGES / ratesOf(part).messages) })
 
-/** What an installation does in a second, without waiting and without chance. */
+/** Computes the load of an installation per second, without queues and randomness. */
 function reckon(part, each, { costs, idle }) {
   const rates = ratesOf(part)
   const hearing = serversHearing(part.channelSize, each)
@@ -103,7 +103,7 @@ function described(demand, { costs, bytes }, { part, installations, each, reckon
     serverBytes: bytes.serverIdle + held * bytes.openInServer,
     redisBytes: part.connections * perConnection + channels * perChannel,
     serverBitsOut: (8 * bytes.frame * messages * demand.channelSize) / each / installations,
-    /** All clients come back at once. */
+    /** The time for all clients to reconnect at once. */
     returnSeconds: {
       redis: (part.connections * costs.open.redis) / 1e6,
       servers: (held * costs.open.server) / 1e6,

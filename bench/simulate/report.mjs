@@ -1,11 +1,11 @@
-/** Tables of what was recorded and what was played out, for the terminal and for docs/scaling.md. */
+/** Tables of recorded costs and simulated plans, for the terminal and for docs/scaling.md. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { asMarkdown } from '../lib/report.mjs'
 
 const PAGE = new URL('../../docs/scaling.md', import.meta.url)
 
 const whole = (value) => Math.max(0, Math.round(value)).toLocaleString('en')
-/** What is measured as a difference may come out a little below nothing. */
+/** Measured differences may be slightly below zero. */
 const digits = (value, count = 1) => Math.max(0, value).toFixed(count)
 const percent = (share) => `${Math.round(share * 100)} %`
 const gib = (bytes) =>
@@ -58,7 +58,7 @@ export const bytesText = ({ bytes }) =>
   `member ${whole(bytes.channelInRedis)}, and each event that is kept of it for those who return (\`channel_frames\`) ` +
   `${whole(bytes.frameInRedis)}. On the wire an event has ${whole(bytes.frame)} bytes here.`
 
-/** Between the marks of the page. */
+/** Replaces the parts between the markers of the page. */
 export async function writePage(recorded, plans, most) {
   const parts = {
     costs: asMarkdown(costTable(recorded), 1),
@@ -69,7 +69,7 @@ export async function writePage(recorded, plans, most) {
   let page = await readFile(PAGE, 'utf8')
   for (const [name, table] of Object.entries(parts)) {
     const mark = new RegExp(`(<!-- ${name}: .*? -->\\n).*?(<!-- /${name} -->)`, 's')
-    if (!mark.test(page)) throw new Error(`docs/scaling.md has no place for ${name}`)
+    if (!mark.test(page)) throw new Error(`docs/scaling.md has no markers for ${name}`)
     page = page.replace(mark, `$1\n<!-- prettier-ignore -->\n${table}\n\n$2`)
   }
   await writeFile(PAGE, page)

@@ -1,4 +1,4 @@
-/** How many servers and Redis it takes, played out from recorded costs. `npm run bench:simulate -- --help` */
+/** Simulates how many servers and Redis are needed, from recorded costs. `npm run bench:simulate -- --help` */
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { asText } from '../lib/report.mjs'
@@ -10,12 +10,12 @@ const RECORDED = new URL('recorded.json', import.meta.url)
 
 const HELP = `npm run bench:simulate -- [options]
 
-  --record       measures what each request, opening and delivery costs here (three minutes; needs redis-server and gcc),
-                 and writes it to bench/simulate/recorded.json
-  --write-docs   writes the tables into docs/scaling.md
+  --record       measure the cost of each request, opening and delivery on this machine (three minutes; needs
+                 redis-server and gcc), and write it to bench/simulate/recorded.json
+  --write-docs   write the tables into docs/scaling.md
   --connections N, --channel-size N, --minutes-between-messages N, --session-minutes N
-                 plays out a demand of your own instead of those of the page
-  --json         prints what came out as JSON`
+                 simulate your own demand instead of those in the documentation
+  --json         print the results as JSON`
 
 async function main() {
   const number = { type: 'string' }
@@ -29,7 +29,7 @@ async function main() {
   })
   if (values.help) return console.log(HELP)
   if (values.record) {
-    const recorded = await recordCosts((what) => process.stderr.write(`${what}\n`))
+    const recorded = await recordCosts((step) => process.stderr.write(`${step}\n`))
     await writeFile(RECORDED, `${JSON.stringify(recorded, null, 2)}\n`)
   }
   const recorded = JSON.parse(await readFile(RECORDED, 'utf8'))
@@ -49,7 +49,7 @@ function demandsOf(values) {
   const [usual] = DEMANDS
   const given = (name, usually) => {
     const value = Number(values[name] ?? usually)
-    if (!(value > 0)) throw new Error(`--${name} is a number above 0`)
+    if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
     return value
   }
   return [

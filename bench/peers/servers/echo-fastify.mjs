@@ -1,4 +1,4 @@
-/** Answers the JSON that it was sent, with Fastify as it comes. */
+/** Echoes the JSON of the request with default Fastify. */
 import fastify from 'fastify'
 
 const http = fastify()

@@ -1,4 +1,4 @@
-/** Answers the JSON that it was sent, which it reads and writes. */
+/** Parses the JSON of the request, serializes it again, and sends it back. */
 import { createServer } from 'node:http'
 
 const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** Answers what it was sent. */
+/** Echoes the request body. */
 import { createServer } from 'node:http'
 
 const server = createServer((request, response) => {
