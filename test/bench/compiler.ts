@@ -1,4 +1,4 @@
-/** The bench compiles its load generator. Rejects with what to install if there is no compiler, and none can be had. */
+/** The bench compiles its load generator. Rejects with the packages to install if no compiler can be installed. */
 export async function ensureCompiler(): Promise<void> {
   const script = new URL('../../scripts/test-dependencies.mjs', import.meta.url).href
   const { ensureDebianPackages } = (await import(script)) as {

@@ -40,10 +40,10 @@ beforeAll(async () => {
 const cleanup: (() => void)[] = []
 afterEach(() => cleanup.splice(0).forEach((clean) => clean()))
 
-/** What a server makes of the n-th message to a socket: the messages to send now. */
+/** Returns the messages that the server sends for the n-th message. */
 type Delivery = (message: string, n: number) => readonly string[]
 
-/** A server that delivers as it is told to, rightly or wrongly. Answers its port, and what it was asked. */
+/** Starts a server that delivers as `deliver` says. Returns its port and the requests it got. */
 async function startServer(deliver: Delivery) {
   const seen: { headers: IncomingHttpHeaders; body: string }[] = []
   const server = createServer((request, response) => {

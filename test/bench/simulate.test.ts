@@ -44,14 +44,14 @@ const { simulate, serversHearing } = (await bench('simulate/model.mjs')) as {
 }
 
 const FREE: Cost = { server: 0, redis: 0 }
-/** Only what is named costs anything. */
+/** All other costs are 0. */
 const recorded = (costs: Readonly<Record<string, Partial<Cost>>>): Recorded => {
   const names = ['connect', 'open', 'disconnect', 'message', 'hear', 'deliver', 'second']
   const all = names.map((name) => [name, { ...FREE, ...costs[name] }] as const)
   return { idle: FREE, costs: Object.fromEntries(all) }
 }
 
-/** 1,000 messages a second, and next to nobody who comes or goes. */
+/** 1,000 messages a second, with almost no connects and disconnects. */
 const DEMAND: Demand = {
   connections: 60_000,
   channelSize: 1,

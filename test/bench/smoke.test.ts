@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 const isFigure = (value: unknown): boolean => Number.isFinite(value)
 
-/** Nothing here looks at how fast anything is: machines that run tests are busy. */
+/** Does not check speed, since machines that run tests are busy. */
 async function run(...more: readonly string[]): Promise<Results> {
   const args = [RUN, '--quick', '--json', '--name', 'smoke', ...more]
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 })

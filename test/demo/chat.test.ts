@@ -14,7 +14,7 @@ const hits = (page: TestPage): Promise<unknown> =>
   page.evaluate(() => (globalThis as { hit?: unknown }).hit)
 
 const chat = useChat()
-/** Who are there from the start, for tests that need nothing else of them. */
+/** Two users who are present from the start, for tests that only need other people. */
 let ann: Person
 let bob: Person
 beforeAll(async () => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
   bob = await Person.enter(browser, chat(), 'Bob')
 })
 
-/** A channel for a test alone, and names that nobody has. Channels of the same letter come before `random`. */
+/** Returns unique channel and user names for a test. The channels sort before `random`. */
 let letter = 'A'
 function ownRoom() {
   const own = letter
@@ -30,7 +30,7 @@ function ownRoom() {
   return { room: `nook ${own}`, nameOf: (name: string) => `${name} ${own}` }
 }
 
-/** Ann and Bob in a channel of their own. */
+/** Ann and Bob in a channel only for them. */
 async function annAndBob() {
   const own = ownRoom()
   await ann.join(own.room)
@@ -38,7 +38,7 @@ async function annAndBob() {
   return own
 }
 
-/** Two who have just come, and were in one channel only before. */
+/** Two new users who are in one channel only. */
 async function newcomers({ demo = chat(), query = '' } = {}) {
   const { room, nameOf } = ownRoom()
   const one = await Person.enter(browser, demo, nameOf('Cem'), { query, room })
@@ -78,7 +78,7 @@ describe('two people in the chat', { timeout: 90_000 }, () => {
     await bob.message('secret').waitFor({ state: 'detached' })
     expect(await bob.texts()).toEqual(['hello (edited)'])
 
-    // The page offers no more, and the backend refuses it all the same.
+    // The page does not offer it, and the backend refuses it as well.
     expect(await bob.message('hello').getByRole('button').count()).toBe(0)
     const uuid = await bob.message('hello').getAttribute('data-uuid')
     for (const action of ['edit', 'delete']) {
@@ -204,7 +204,7 @@ describe('when the server is killed and comes back', { timeout: 90_000 }, () => 
     await one.page.getByText(/Next attempt in \d+ s/).waitFor()
     await one.page.shoot('chat-lost')
     await one.say('while it was away')
-    // What cannot be changed now is not lost either.
+    // An edit that fails is not lost either.
     await one.page.keyboard.press('ArrowUp')
     const change = one.page.getByLabel('Edit message')
     await change.fill('before all')
@@ -264,7 +264,7 @@ describe('what is hostile', { timeout: 90_000 }, () => {
     expect(await post('session', {}, { 'sec-fetch-site': 'same-site' })).toBe(403)
     expect(await post('overview', { channels: [] }, { cookie: 'demo_chat=x.y.z' })).toBe(401)
     expect((await page.request.get(`${demo.url}/chat/../server.mjs`)).status()).toBe(404)
-    // More channels than the backend takes at once would keep the page from ever connecting again.
+    // With more channels than the backend accepts at once, the page could never connect again.
     const names = Array.from({ length: 60 }, (_, at) => `room ${at}`)
     await page.evaluate(`localStorage.setItem('channels', '${JSON.stringify(names)}')`)
     await page.reload()
@@ -273,7 +273,7 @@ describe('what is hostile', { timeout: 90_000 }, () => {
     await page.getByLabel('Channel name').fill('one more')
     await page.keyboard.press('Enter')
     await page.getByText('You are in 50 channels. Leave one first.').waitFor()
-    // Whoever signs out leaves messages behind, which are nobody else's.
+    // The messages of a user who signs out must not become those of another user.
     expect(await post('sign-out', {})).toBe(200)
     expect(await post('overview', { channels: [] })).toBe(401)
     expect(await post('sign-in', { name: 'eve' })).toBe(409)
@@ -316,7 +316,7 @@ describe('the page', { timeout: 90_000 }, () => {
     await keyboard.press('Alt+ArrowDown')
     await page.locator('#title', { hasText: room }).waitFor()
 
-    // Back from the field: to the message's buttons, and to what they do.
+    // Back from the field to the message's buttons.
     await keyboard.press('Shift+Tab')
     await page.getByRole('button', { name: 'Delete' }).and(page.locator(':focus')).waitFor()
     await keyboard.press('Enter')

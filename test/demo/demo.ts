@@ -1,4 +1,4 @@
-/** The chat as people run it, and people who use it. */
+/** Starts the chat like users do, and simulates its users. */
 import { fileURLToPath } from 'node:url'
 import { beforeAll, onTestFinished } from 'vitest'
 import { start } from '../docs/running.ts'
@@ -8,15 +8,15 @@ import type { Locator } from 'playwright-core'
 import type { PageOptions, TestBrowser, TestPage } from '../helpers/browser.ts'
 
 const SECRET = 'secret of the demo'
-/** Only what fails waits as long. */
+/** Generous: only failing tests wait this long. */
 const PATIENCE_MS = 30_000
-/** What Chromium itself writes when a server is killed, or a request is refused. */
+/** Chromium's own console messages when a server is killed or a request is refused. */
 export const BROKEN = /ERR_|WebSocket connection|Failed to load resource/
 
 export const demoFile = (path: string): string =>
   fileURLToPath(new URL(`../../demo/${path}`, import.meta.url))
 
-/** A server and a backend beside it. The server can be killed and started again. */
+/** A server and the chat backend. The server can be killed and restarted. */
 export class Demo {
   private constructor(
     public server: ServerProcess,
@@ -35,7 +35,7 @@ export class Demo {
     return Demo.start([process.execPath, demoFile('chat/server.mjs')])
   }
 
-  /** A chat in which nothing was said yet, until the test is over. */
+  /** Starts an empty chat, until the test ends. */
   static async newChat(): Promise<Demo> {
     const demo = await Demo.chat()
     onTestFinished(() => demo.stop())
@@ -47,7 +47,7 @@ export class Demo {
     await this.server.kill()
   }
 
-  /** As `kill -9` does it: without a word to anybody. */
+  /** Kills the server like `kill -9`: without closing connections. */
   async kill(): Promise<void> {
     await this.server.kill()
   }
@@ -63,8 +63,8 @@ const serverOptions = {
 }
 
 /**
- * To be called where the tests of a file are declared: one chat for those that take names of their own in it, and
- * talk in a channel of their own. Names are not free again when a test is over.
+ * Call it where the tests of a file are declared. Starts one chat for tests that use their own names and channels.
+ * Names stay taken after a test.
  */
 export function useChat(): () => Demo {
   let demo: Demo
@@ -77,17 +77,17 @@ export function useChat(): () => Demo {
 
 export interface Entry extends PageOptions {
   readonly query?: string
-  /** The channel to begin in instead of the lobby, as for somebody who was there before. */
+  /** The first channel instead of the lobby, like for a returning user. */
   readonly room?: string
 }
 
-/** Remembers channels for the page, if it does not know any yet. */
+/** Stores channels for the page, if it has none yet. */
 export async function beginIn(page: TestPage, room: string): Promise<void> {
   const channels = JSON.stringify(JSON.stringify([room, 'random']))
   await page.addInitScript(`localStorage.channels ??= ${channels}`)
 }
 
-/** Somebody at a page of the chat. */
+/** A user on a page of the chat. */
 export class Person {
   private constructor(
     readonly page: TestPage,
@@ -110,7 +110,7 @@ export class Person {
     return person
   }
 
-  /** The one message that shows this text. */
+  /** The message with this text. */
   message(text: string): Locator {
     return this.page.locator('.message', { hasText: text })
   }
@@ -124,7 +124,7 @@ export class Person {
     await this.message(text).first().waitFor({ timeout: PATIENCE_MS })
   }
 
-  /** Waits until every message that is shown is on the server. */
+  /** Waits until all shown messages are sent. */
   async hasSent(): Promise<void> {
     await until(
       async () => (await this.page.locator('.message.sending').count()) === 0,
@@ -137,7 +137,7 @@ export class Person {
     return this.page.locator('#messages .text').allInnerTexts()
   }
 
-  /** In the list of conversations. */
+  /** An entry in the list of conversations. */
   place(name: string): Locator {
     return this.page.locator('#places .entries .entry', { hasText: name })
   }

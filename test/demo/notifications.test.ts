@@ -40,7 +40,7 @@ describe('notifications', { timeout: 90_000 }, () => {
     await one.getByRole('button').click()
     await other.getByRole('log').getByText(HOSTILE).waitFor()
     expect(await form.inputValue(), 'the field, for the next one').toBe('')
-    // What happens elsewhere: with curl, without a browser.
+    // From outside the browser, as with curl.
     const answer = await fetch(`${demo.url}/notify`, { method: 'POST', body: 'Build 42 is done ✓' })
     expect(answer.status).toBe(200)
     for (const page of [one, other]) {

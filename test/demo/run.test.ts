@@ -5,7 +5,7 @@ import { until, within } from '../helpers/http.ts'
 import { demoFile } from './demo.ts'
 import type { AddressInfo } from 'node:net'
 
-/** What `npm run demo` runs, once everything is built. */
+/** The command behind `npm run demo`, after the build. */
 function runDemo(args: readonly string[] = [], ports: Readonly<Record<string, string>> = {}) {
   const free = { PORT: '0', NOTIFICATIONS_PORT: '0', CHANNELSTREAM_PORT: '0' }
   const child = spawn(process.execPath, [demoFile('run.mjs'), ...args], {

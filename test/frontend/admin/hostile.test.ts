@@ -11,10 +11,10 @@ import type { PageOptions, TestPage } from '../../helpers/browser.ts'
 const browser = useBrowser()
 let server: ServerProcess
 let backend: Backend
-/** Signed in, at the view that the test before was at. */
+/** Signed in, at the view where the previous test left it. */
 let panel: TestPage
 
-/** The server takes no key of this name, neither for settings nor in messages. */
+/** The server accepts no key with this name, neither in settings nor in messages. */
 const SETTABLE = HOSTILE.filter((text) => text !== '__proto__')
 
 /** Each text as user, channel, key and value of a state, message and key of a message. */
@@ -42,7 +42,7 @@ async function openPanel(options: PageOptions = {}): Promise<TestPage> {
   return page
 }
 
-/** As it stands in the document, spaces and all. */
+/** The exact text in the document, including spaces. */
 const shown = (page: Page, scope: string, text: string) =>
   page.locator(scope).getByText(text, { exact: true }).first().waitFor()
 

@@ -5,7 +5,7 @@ import { Listener } from '../../helpers/websocket.ts'
 import type { Locator, Page } from 'playwright-core'
 import type { Address } from '../../helpers/http.ts'
 
-/** Text that would do something, or break something, if it were taken for anything but text. */
+/** Texts that would run code or break the page if they were not treated as text. */
 export const HOSTILE = [
   '<img src=x onerror="window.hacked=1">',
   '<script>window.hacked=1</script>',
@@ -29,7 +29,7 @@ export async function signIn(page: Page, url: string): Promise<void> {
   await isLive(page)
 }
 
-/** Resolves once the panel hears from the server. */
+/** Resolves once the panel has a live connection. */
 export const isLive = (page: Page): Promise<void> =>
   page.locator('.state.live').waitFor({ timeout: 15_000 })
 
@@ -37,13 +37,13 @@ export async function goTo(page: Page, hash: string): Promise<void> {
   await page.evaluate((wanted) => void (location.hash = wanted), hash)
 }
 
-/** The text of a field that the panel fills in. */
+/** Resolves with the text of a field, once the panel has filled it in. */
 export async function filledIn(field: Locator): Promise<string> {
   await until(async () => (await field.inputValue()) !== '', 'the field to be filled in')
   return field.inputValue()
 }
 
-/** A channel that keeps messages, with one member. */
+/** Creates a channel with a history and one member. */
 export async function makeRoom(server: Address, channel: string, user = 'ann'): Promise<Backend> {
   const backend = new Backend(server)
   const settings = { store_history: true, notify_presence: true }
@@ -55,12 +55,12 @@ export async function makeRoom(server: Address, channel: string, user = 'ann'): 
   return backend
 }
 
-/** A client of a user of this name, in the channel. */
+/** Connects a client of this user to the channel. */
 export async function connectedClient(server: Address, user: string, channel: string) {
   return Listener.open(server, await new Backend(server).connect(user, [channel]))
 }
 
-/** Resolves once the client has been told an event with all of this in it. */
+/** Resolves once the client has received an event that contains all of these. */
 export async function hears(client: Listener, event: object): Promise<void> {
   const isTold = (): boolean => client.events.some((told) => covers(told, event))
   await until(isTold, `an event with ${JSON.stringify(event)}`)
@@ -73,7 +73,7 @@ function covers(whole: unknown, part: unknown): boolean {
   )
 }
 
-/** No script of a user has run, and nothing is wider than the window. */
+/** Checks that no injected script ran, and that nothing is wider than the window. */
 export async function expectSound(page: Page): Promise<void> {
   const { hacked, width, room } = await page.evaluate(() => ({
     hacked: 'hacked' in window,

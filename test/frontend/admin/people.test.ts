@@ -1,4 +1,4 @@
-/** What different people need of the panel: those who use a keyboard, a screen reader, a phone, the dark. */
+/** Accessibility of the panel: keyboard, screen reader, phone, dark mode. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectAccessible } from '../../helpers/axe.ts'
 import { DESKTOP, PHONE, useBrowser } from '../../helpers/browser.ts'
@@ -10,7 +10,7 @@ import type { TestPage } from '../../helpers/browser.ts'
 
 const browser = useBrowser()
 let server: ServerProcess
-/** Signed in, at the view that the test before was at. */
+/** Signed in, at the view where the previous test left it. */
 let panel: TestPage
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ afterAll(killProcesses)
 interface View {
   readonly name: string
   readonly hash: string
-  /** There once the view has what it shows. */
+  /** Present once the view is loaded. */
   readonly ready: string
 }
 const VIEWS: readonly View[] = [
@@ -51,7 +51,7 @@ async function open(page: Page, { hash, ready }: View): Promise<void> {
   await page.locator(ready).first().waitFor()
 }
 
-/** That all is in sight, and that nobody is kept out. */
+/** Checks that nothing overflows, and that the page is accessible. */
 async function look(page: Page, name: string, size: string): Promise<void> {
   await expectSound(page)
   await expectAccessible(page, `${name}-${size}`)
@@ -80,7 +80,7 @@ describe.each([DESKTOP, PHONE])('on a screen of $width × $height', (viewport) =
   }, 60_000)
 })
 
-/** What has the focus, seen through shadow roots: its role or tag, and its name. */
+/** The focused element, also inside shadow roots: its role or tag, and its name. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => {
     let element = document.activeElement
@@ -110,7 +110,7 @@ describe('with a keyboard only', () => {
     })
     await backend.say('keys', 'typed')
     await page.goto(`${server.url}/admin`)
-    // The page has come before its first field is given the focus.
+    // The page appears before its first field gets the focus.
     await page.locator('input:focus').waitFor()
     await page.keyboard.type('admin')
     await page.keyboard.press('Tab')
@@ -156,7 +156,7 @@ describe('with a keyboard only', () => {
           let element = document.activeElement
           while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
           const style = element && getComputedStyle(element)
-          const isLost = element === document.body // past the last stop
+          const isLost = element === document.body // past the last tab stop
           return style && !isLost ? `${style.outlineStyle} ${style.outlineWidth}` : 'none left'
         })
         expect(ring, `${view.name}, ${await focused(page)}`).toMatch(

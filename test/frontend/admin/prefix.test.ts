@@ -35,7 +35,7 @@ describe('below a path prefix', () => {
   })
 })
 
-/** A reverse proxy as the documentation shows it: passes on what is below the prefix, and says so. */
+/** A reverse proxy as documented: forwards requests below the prefix, with the prefix header. */
 async function proxyTo(port: number): Promise<string> {
   const passOn = (request: IncomingMessage) =>
     http.request({

@@ -9,7 +9,7 @@ import { RedisServer } from '../../helpers/redis.ts'
 import { goTo, isLive, makeRoom, signIn } from './panel.ts'
 
 const browser = useBrowser()
-/** Sessions of the panel outlive a server there, and nowhere else. */
+/** A Redis: only with one, sessions of the panel survive a restart of the server. */
 let redis: RedisServer
 beforeAll(async () => {
   redis = await RedisServer.start()
@@ -21,10 +21,10 @@ afterAll(async () => {
 
 const onRedis = () => ({ redis_url: redis.url, redis_prefix: freshPrefix() })
 
-/** Browsers complain of a server that is not there, which is what these tests are about. */
+/** Expected console errors: these tests make the server unreachable. */
 const expected = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection|status of (403|503)/
 
-/** What the panel takes for a sign that nobody is there. */
+/** After this silence, the panel considers the connection lost. */
 const SILENCE_MS = 8_000
 
 const start = (settings: Readonly<Record<string, string | number>>, port = 0) =>
@@ -100,7 +100,7 @@ describe('a network that loses everything', () => {
   }, 60_000)
 })
 
-/** Passes bytes on, until it falls silent: then connections stay open and nothing comes. */
+/** Forwards bytes until silenced. Then connections stay open, but no data arrives. */
 async function silentProxy(target: number) {
   let isSilent = false
   const sockets = new Set<net.Socket>()

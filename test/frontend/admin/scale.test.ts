@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core'
 
 const CHANNELS = 100_000
 const AT_ONCE = 1000
-/** What a person feels as a halt. */
+/** The longest pause that people do not notice. */
 const MAX_TASK_MS = 200
 const MAX_ROWS = 60
 
@@ -28,7 +28,7 @@ afterAll(killProcesses)
 
 const nameOf = (number: number): string => `channel ${String(number).padStart(6, '0')}`
 
-/** The longest tasks of the page from now on, in milliseconds. */
+/** Records the long tasks of the page from now on, in milliseconds. */
 async function watchTasks(page: Page): Promise<() => Promise<number>> {
   await page.evaluate(() => {
     const tasks = ((window as { tasks?: number[] }).tasks = [] as number[])

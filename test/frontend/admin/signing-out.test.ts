@@ -1,4 +1,4 @@
-/** Signing in and out in a browser, also where it says nothing of where requests come from: over plain http, by a name. */
+/** Signing in and out in a browser, also over plain http by host name, where browsers do not send the origin. */
 import http from 'node:http'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { useBrowser } from '../../helpers/browser.ts'
@@ -17,7 +17,7 @@ afterAll(killProcesses)
 const ADDRESSES = ['127.0.0.1', 'panel.test']
 const urlOf = (host: string): string => `http://${host}:${server.port}`
 
-/** A page of another site. Answers its address. */
+/** Starts a page of another site. Returns its URL. */
 async function foreignPage(html: string): Promise<string> {
   const site = http.createServer((_request, response) => {
     response.setHeader('content-type', 'text/html').end(`<link rel="icon" href="data:,">${html}`)
@@ -62,7 +62,7 @@ describe('signing out', { timeout: 60_000 }, () => {
   })
 
   it.each(ADDRESSES)('is not done by a form of another site (http://%s)', async (host) => {
-    // The answer is no page, so the browser asks for an icon besides.
+    // The answer is not a page, so the browser also requests an icon.
     const page = await browser.newPage({ expected: /status of (403|404)/ })
     await signIn(page, urlOf(host))
     const form = `<form method="post" action="${urlOf(host)}/admin/sign_out"><button>out</button></form>`

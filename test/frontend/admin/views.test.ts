@@ -10,19 +10,19 @@ import type { Backend } from '../../helpers/http.ts'
 const browser = useBrowser()
 let server: ServerProcess
 
-/** Signed in, at the view that the test before was at. */
+/** Signed in, at the view where the previous test left it. */
 let panel: TestPage
 
 beforeAll(async () => {
   server = await ServerProcess.start({ settings: { gc_conns_after: 600 } })
-  // Browsers write down each answer that is no success.
+  // Browsers log each failed request.
   panel = await browser.newPage({ expected: /status of 422/ })
   await signIn(panel, server.url)
 })
 afterAll(closeClients)
 afterAll(killProcesses)
 
-/** By way of a view with nothing in it, so that nothing is left of the view before. */
+/** Opens an empty view first, so that nothing of the previous view is left. */
 async function openPanel(hash: string) {
   await goTo(panel, '#/nowhere')
   await panel.getByText('Page not found').waitFor()
@@ -30,7 +30,7 @@ async function openPanel(hash: string) {
   return panel
 }
 
-/** A channel of its own for each test. */
+/** A new channel for each test. */
 let rooms = 0
 async function newRoom(): Promise<{ room: string; backend: Backend }> {
   const room = `room ${++rooms}`

@@ -23,7 +23,7 @@ describe('the delay before a retry', () => {
       const quarter = Math.floor(retryDelayMs(3, 2000) / 2000)
       quarters[quarter] = (quarters[quarter] ?? 0) + 1
     }
-    // A thousand each; with 4000 draws one in ten thousand runs would stray further than 120 from it.
+    // Expected: 1000 each. With 4000 draws, one run in ten thousand would deviate by more than 120.
     for (const count of quarters) expect(Math.abs(count - 1000)).toBeLessThan(120)
   })
 

@@ -18,7 +18,7 @@ const steps = fc.array(
   { minLength: 5, maxLength: 40 },
 )
 
-/** Enough that some runs miss more than the server keeps. */
+/** Large enough that some runs miss more events than the server keeps. */
 const CHANNEL_FRAMES = 6
 
 describe('whatever breaks', () => {
@@ -51,7 +51,7 @@ describe('whatever breaks', () => {
             if (step === 'block') network.blocked = /./
             if (step === 'unblock') network.blocked = undefined
             const { connectionId } = page.connection
-            // None while another one is being asked for.
+            // There is none while a new one is being requested.
             if (step === 'end' && connectionId)
               await app.call(`GET /disconnect?conn_id=${connectionId}`)
           }
@@ -69,7 +69,7 @@ describe('whatever breaks', () => {
   }, 120_000)
 })
 
-/** The texts that were seen, with what is missing filled in where a gap was told, and only there. */
+/** The received texts. Missing ones are filled in only where a gap was reported. */
 function withoutGaps(
   events: readonly { type: string; message?: unknown }[],
   said: readonly string[],

@@ -12,7 +12,7 @@ import type { Address } from '../../helpers/http.ts'
 import type { TestServer } from '../../helpers/server.ts'
 
 const BUNDLE = new URL('../../../dist/frontend/client/channelstream.js', import.meta.url)
-/** What Chromium itself writes about a network that a test breaks. */
+/** Chromium's own console messages about network failures that a test causes. */
 const BROKEN = /ERR_|WebSocket connection|Failed to load resource/
 
 const browser = useBrowser()
@@ -26,7 +26,7 @@ beforeAll(async () => {
   return () => server.close()
 })
 
-/** A page as they were written for the older client; only its import differs. */
+/** A page written for the older client. Only its import is different. */
 const OLD_PAGE = `<!doctype html><meta charset="utf-8"><title>Old</title><ul id="messages"></ul>
 <script type="module">
   import { ChannelStreamConnection, ChannelStreamSigner } from '/channelstream.js'
@@ -68,7 +68,7 @@ interface OldPage {
   signer: { signRequest(): string }
 }
 
-/** Opens the page of a backend of its own, which lies on another origin than the server. */
+/** Opens a page from its own backend, which has another origin than the server. */
 async function openPage(
   listenAt: Address = server,
   {

@@ -72,7 +72,7 @@ describe('the built client', () => {
   )
 })
 
-/** What the compiler says of the file and of all that it imports, but for the compiler's own declarations and Node's. */
+/** The compiler's messages about the file and its imports, except for declarations of TypeScript and Node. */
 function faultsOfTypes(file: string, more: ts.CompilerOptions): string[] {
   const options: ts.CompilerOptions = {
     strict: true,
@@ -156,7 +156,7 @@ describe('a program', () => {
     const { stdout, backend } = await runProgram(`
       connection.connectUrl += '/wrong'
       connection.increaseBounceIv = 200
-      connection.connect() // a rejection that nobody looks at
+      connection.connect() // a rejection that nobody handles
       let failures = 0
       connection.connectErrorCallback = () => {
         if (++failures === 3) connection.disconnect().then(() => console.log('done'))

@@ -4,7 +4,7 @@ import { readPage, sectionOf } from '../../docs/markdown.ts'
 
 const page = await readPage('docs/client.md')
 
-/** The names of everything that a connection has, inherited or its own. */
+/** The names of all members of a connection, inherited or own. */
 function namesOf(connection: object): Set<string> {
   const names = new Set<string>()
   for (

@@ -6,10 +6,10 @@ import type { z } from 'zod'
 import type { GapEvent, MessageEvent, ServerEvent } from '../../../frontend/client/index.ts'
 import type { Event as ReceivedEvent } from '../../../src/protocol/events.ts'
 
-/** As it stands on the wire, without the brands that the server puts on names. */
+/** As on the wire, without the server's branded types for names. */
 type WireEvent = z.input<typeof Event>
 
-/** The names of the keys of each event, without those that any name may be. */
+/** The literal keys of each event, without index signatures. */
 type Keys<E> = E extends { type: infer Type }
   ? { type: Type; keys: keyof { [Key in keyof E as string extends Key ? never : Key]: 1 } }
   : never
@@ -19,7 +19,7 @@ describe('the types of events', () => {
     expectTypeOf<WireEvent>().toExtend<ServerEvent>()
     expectTypeOf<ServerEvent>().toExtend<WireEvent>()
     expectTypeOf<ReceivedEvent>().toExtend<ServerEvent>()
-    // The same for each type, so that no key is missing in one of them.
+    // For each type, so that no key is missing in any of them.
     expectTypeOf<Keys<WireEvent>>().toEqualTypeOf<Keys<ServerEvent>>()
   })
 
@@ -31,7 +31,7 @@ describe('the types of events', () => {
       if (event.type === 'presence')
         expectTypeOf(event.message.action).toEqualTypeOf<'joined' | 'parted'>()
     })
-    // @ts-expect-error: there is no such event
+    // @ts-expect-error: no such event
     connection.on('massage', () => {})
   })
 

@@ -1,7 +1,7 @@
 import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
 import type { ConnectionOptions, Fetch, WebSocketLike } from '../../../frontend/client/index.ts'
 
-/** A WebSocket that does what a test says. */
+/** A WebSocket that the test controls. */
 export class FakeSocket implements WebSocketLike {
   static all: FakeSocket[] = []
   readyState = 0
@@ -37,7 +37,7 @@ export class FakeSocket implements WebSocketLike {
     return this
   }
 
-  /** The server closes, or with 1006 the network breaks. */
+  /** Closes from the server side. 1006 simulates a network failure. */
   end(code: number, reason = ''): void {
     this.readyState = 3
     if (code === 1006) this.onerror?.({ type: 'error' } as never)
@@ -61,7 +61,7 @@ export interface FakeRequest {
   readonly signal: AbortSignal
 }
 
-/** A `fetch` that writes down what it is asked, and answers what `answer` says. */
+/** A `fetch` that records requests and answers with the result of `answer`. */
 export function fakeFetch(
   answer: (
     request: FakeRequest,
@@ -79,11 +79,11 @@ export function fakeFetch(
   return { fetch, requests }
 }
 
-/** Resolves never; rejects as `fetch` does when it is aborted. */
+/** Never resolves. Rejects like `fetch` when aborted. */
 export const unanswered = ({ signal }: FakeRequest): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
 
-/** A connection on fakes, whose backend hands out `conn-1`, `conn-2`, … */
+/** A connection with a fake backend, which assigns `conn-1`, `conn-2`, … */
 export function fakePage(options: ConnectionOptions = {}) {
   FakeSocket.all = []
   let connections = 0
@@ -98,7 +98,7 @@ export function fakePage(options: ConnectionOptions = {}) {
   return { connection, requests }
 }
 
-/** Lets promises that are due be settled: no time passes. */
+/** Flushes pending promises. No time passes. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 60; turn++) await Promise.resolve()
 }

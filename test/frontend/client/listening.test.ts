@@ -23,7 +23,7 @@ const pass = async (ms: number): Promise<void> => {
   await settled()
 }
 
-/** A page whose WebSocket is open. */
+/** A page with an open WebSocket. */
 async function openPage(options: ConnectionOptions = {}) {
   const page = fakePage(options)
   const statuses: StatusEvent[] = []
@@ -193,7 +193,7 @@ describe('coming back', () => {
     page.connection.closeConnection()
   })
 
-  /** Philote’s port and the admin panel have closes of their own. */
+  /** Philote’s port and the admin panel use other close codes. */
   type ElsewhereOnly = 'notPhilote' | 'refused' | 'signedOut' | 'notUnderstood'
   const outcomes = {
     ended: 'a new connection',
@@ -567,7 +567,7 @@ describe('disconnect()', () => {
   it.each(Object.entries(moments))('%s ends everything', async (_moment, reach) => {
     const { connection, requests } = await reach()
     await connection.disconnect()
-    await pass(1000) // what the page itself waits for
+    await pass(1000) // the page's own wait
     const before = [FakeSocket.all.length, requests.length]
     expect(vi.getTimerCount()).toBe(0)
     await pass(600_000)
@@ -625,7 +625,7 @@ describe('what a server or a page does wrong', () => {
     const errors: unknown[] = []
     connection.on('event', (event) => heard.push(event.type))
     FakeSocket.last.tellText(frame)
-    expect(reported).toHaveBeenCalledTimes(1) // since nobody listens
+    expect(reported).toHaveBeenCalledTimes(1) // since there is no listener
     connection.on('error', ({ error }) => errors.push(error.code))
     FakeSocket.last.tellText(frame).tell(newMessage('fine'))
     expect([heard, errors]).toEqual([['message'], ['frame']])

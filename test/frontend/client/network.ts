@@ -3,23 +3,23 @@ import { onTestFinished } from 'vitest'
 import type { AddressInfo } from 'node:net'
 import type { Address } from '../../helpers/http.ts'
 
-/** A network between a page and a server that breaks when told to. */
+/** A proxy between a page and a server that simulates network failures. */
 export class Network implements Address {
   readonly host = '127.0.0.1'
-  /** Request lines begin so if the network does not let them through. */
+  /** Requests whose first line matches are cut off. */
   blocked: RegExp | undefined
-  /** While set, what comes is taken and not passed on. */
+  /** While set, data is received but not forwarded. */
   isSilent = false
   /** Request lines, in order. */
   readonly requests: string[] = []
-  /** Parcels that came from the server, whether they were passed on or not. */
+  /** Chunks received from the server, forwarded or not. */
   answers = 0
   readonly #links = new Set<readonly [net.Socket, net.Socket]>()
   readonly #server = net.createServer((near) => this.#link(near))
 
   private constructor(public target: Address) {}
 
-  /** On a free port, until the test is over. */
+  /** Starts on a free port, until the test ends. */
   static async to(target: Address): Promise<Network> {
     const network = new Network(target)
     await new Promise<void>((resolve) => void network.#server.listen(0, network.host, resolve))
@@ -31,7 +31,7 @@ export class Network implements Address {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Breaks every link, without a word at either end. */
+  /** Resets all connections, without a close handshake. */
   cut(): void {
     for (const ends of this.#links) for (const end of ends) end.resetAndDestroy()
   }

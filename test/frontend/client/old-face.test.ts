@@ -65,7 +65,7 @@ describe('names of the older client', () => {
   })
 })
 
-/** How each call is made, what it sends, and which callbacks tell of it. */
+/** Each call, what it sends, and which callbacks it calls. */
 const CALLS = [
   {
     type: 'subscribe',
@@ -156,7 +156,7 @@ describe.each(CALLS)('the call $type', ({ type, call, sends, callbacks }) => {
     const { page, requests } = newPage()
     call(page).catch(() => {})
     await settled()
-    // Plain text reaches a server of another origin without being asked for first.
+    // Plain text is sent to another origin without a CORS preflight.
     const expected = type === 'disconnect' ? 'text/plain' : 'application/json'
     expect(requests[0]?.headers).toEqual({ 'content-type': expected })
   })
@@ -243,7 +243,7 @@ describe('channels', () => {
   })
 })
 
-/** Writes down which callbacks are called, and with what. */
+/** Records callbacks and their arguments. */
 function watch(page: client.ChannelstreamConnection) {
   const calls: [string, ...unknown[]][] = []
   for (const name of Object.getOwnPropertyNames(CALLBACK_NAMES) as (keyof typeof CALLBACK_NAMES)[])

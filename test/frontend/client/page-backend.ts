@@ -11,11 +11,11 @@ import type { Address } from '../../helpers/http.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/** The backend of a page: signs what the page asks for and passes it on, as the client's own backends do. */
+/** The backend of a page: signs the page's requests and forwards them to the server. */
 export class PageBackend {
-  /** Paths that were called, in order. */
+  /** Called paths, in order. */
   readonly calls: string[] = []
-  /** Refuses `/connect` with this status while it is set. */
+  /** While set, `/connect` is refused with this status. */
   refusal = 0
   readonly #http = createServer((request, response) => void this.#answer(request, response))
 
@@ -24,7 +24,7 @@ export class PageBackend {
     private readonly more: Handler,
   ) {}
 
-  /** On a free port, until the test is over. `more` answers further paths: true if it did. */
+  /** Starts on a free port, until the test ends. `more` handles other paths and returns whether it did. */
   static async start(server: Address, more: Handler = () => false): Promise<PageBackend> {
     const backend = new PageBackend(server, more)
     await new Promise<void>((resolve) => void backend.#http.listen(0, '127.0.0.1', resolve))
@@ -69,14 +69,14 @@ interface Asked {
   readonly update_state?: object
 }
 
-/** What the server is asked for a page. */
+/** Translates a page's request into a request to the server. */
 function requestOf(path: string, asked: Asked): unknown {
   if (path === '/message') return [asked]
   if (path === '/user_state') return { user: asked.username, user_state: asked.update_state }
   return asked
 }
 
-/** Where a page finds its backend and the server. */
+/** The URLs of the backend and the server, for a page. */
 export const addresses = (backend: PageBackend, server: Address): ConnectionOptions => ({
   connectUrl: `${backend.url}/connect`,
   subscribeUrl: `${backend.url}/subscribe`,
@@ -90,7 +90,7 @@ export const addresses = (backend: PageBackend, server: Address): ConnectionOpti
   longPollUrl: `http://${server.host}:${server.port}/listen`,
 })
 
-/** A connection in this process, with short delays, that ends with the test, and what it heard. */
+/** Opens a connection in this process, with short delays, until the test ends. Records what it receives. */
 export function openPage(backend: PageBackend, server: Address, options: ConnectionOptions = {}) {
   const connection = new ChannelstreamConnection({
     ...addresses(backend, server),

@@ -5,7 +5,7 @@ import { parseCursor } from '../../../src/protocol/ids.ts'
 const message = (id: unknown) => ({ type: 'message', id })
 const gap = (id: unknown) => ({ type: 'gap', id })
 
-/** Which of the events the page is told of. */
+/** The events that the page receives. */
 const told = (position: Position, events: readonly { type: string; id: unknown }[]): unknown[] =>
   events.filter((event) => position.advance(event)).map(({ id }) => id)
 

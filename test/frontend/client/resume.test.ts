@@ -20,7 +20,7 @@ beforeAll(async () => {
   return () => server.close()
 })
 
-/** A page behind a network that can break, connected. */
+/** A connected page behind a network that can fail. */
 async function pageBehindNetwork(options: ConnectionOptions = {}) {
   const network = await Network.to(server)
   const backend = await PageBackend.start(server)
@@ -160,7 +160,7 @@ describe('a page whose server is killed and started again', () => {
     await first.exited
     const second = await ServerProcess.start({ settings, args: ['--port', String(first.port)] })
     expect(second.port).toBe(first.port)
-    void page.connection.connect() // it may have waited long for the server by now
+    void page.connection.connect() // ends the backoff, which may be long
     await until(() => page.connection.connected && backend.connects > 1, 'another connection')
     expect(page.connection.connectionId).not.toBe(connectionId)
     await until(() => page.gaps() === 1, 'the gap')

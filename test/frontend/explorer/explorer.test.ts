@@ -14,7 +14,7 @@ const REFUSED = /Failed to load resource: the server responded with a status of 
 
 const browser = useBrowser()
 let server: TestServer
-/** What takes seconds to draw; most tests go on where the one before left it. */
+/** Shared, since it takes seconds to render. Most tests continue where the previous one ended. */
 let explorer: TestPage
 beforeAll(async () => {
   server = await startServer({ secret: SECRET, allow_posting_from: '127.0.0.1' })
@@ -38,7 +38,7 @@ async function openExplorer(at: string, options: PageOptions = {}): Promise<Test
   return page
 }
 
-/** An operation, opened. `id` is a method and a path, as in `post_connect`. */
+/** Opens an operation. `id` is a method and a path, as in `post_connect`. */
 async function operation(page: TestPage, id: string): Promise<Locator> {
   const block = page.locator(`[id$="-${id}"].opblock`)
   await toggle(block)
@@ -46,11 +46,11 @@ async function operation(page: TestPage, id: string): Promise<Locator> {
   return block
 }
 
-/** Not a click: it would wait for the page to stand still, each time. */
+/** Not a click, which would wait for the page to be stable each time. */
 const toggle = (block: Locator): Promise<void> =>
   block.locator('.opblock-summary-control').dispatchEvent('click')
 
-/** Sends the example, or `body`; answers status and body as the page shows them. Leaves all as it was before. */
+/** Sends the example, or `body`. Returns status and body as shown. Restores the page afterwards. */
 async function execute(page: TestPage, id: string, body?: unknown) {
   const block = await operation(page, id)
   if (body !== undefined) await block.locator('textarea').first().fill(JSON.stringify(body))
@@ -67,7 +67,7 @@ async function execute(page: TestPage, id: string, body?: unknown) {
   return answer
 }
 
-/** In the light and in the dark, with nothing opened and with an answer shown. */
+/** In light and dark mode, with nothing opened and with an answer shown. */
 async function look(page: TestPage, size: 'desktop' | 'phone'): Promise<void> {
   await page.getByLabel('Secret').fill(SECRET)
   await expectAccessible(page, `explorer-${size}-list`)
@@ -84,7 +84,7 @@ async function look(page: TestPage, size: 'desktop' | 'phone'): Promise<void> {
 describe('the API explorer', { timeout: 120_000 }, () => {
   it('shows what is wrong: no secret, another secret', async () => {
     const advice = explorer.locator('#advice')
-    // The session of the admin pages is no signature.
+    // The session of the admin pages is not a signature.
     expect((await execute(explorer, 'post_connect')).status).toBe(403)
     expect(await advice.innerText()).toContain('allow_posting_from')
     await explorer.getByLabel('Secret').fill('wrong')
@@ -168,7 +168,7 @@ describe('the API explorer', { timeout: 120_000 }, () => {
   })
 })
 
-/** A proxy that serves the server under `prefix`, as the documentation tells to set one up. Answers its address. */
+/** Starts a proxy that serves the server under `prefix`, as documented. Returns its URL. */
 async function startProxy(prefix: string): Promise<string> {
   const proxy = createServer((request, response) => {
     const { host, port } = server
