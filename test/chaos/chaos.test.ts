@@ -1,15 +1,15 @@
 /**
- * Three servers on one Redis, and whatever may go wrong with them under load: they are killed, restarted and frozen, lose
- * their network, and so does Redis. Then everybody who listens has been told everything, once, in order, and nothing else.
+ * Runs three servers on one Redis under load, while servers are killed, restarted, frozen and cut off from the network,
+ * and Redis is killed and frozen. Checks that each client received exactly its events, once and in order.
  *
- * `npm run test:chaos` lets it go on for ten minutes. `CHAOS_SECONDS` says how long, `CHAOS_SEED` what happens.
+ * `npm run test:chaos` runs it for ten minutes. `CHAOS_SECONDS` sets the duration, `CHAOS_SEED` the random seed.
  */
 import { afterAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
 import { until } from '../helpers/http.ts'
-import { letThingsGoWrong } from './faults.ts'
+import { injectFaults } from './faults.ts'
 import { Fleet } from './fleet.ts'
-import { ROOMS, dropIn, enter, say, settleFirst, speak, visit } from './people.ts'
+import { ROOMS, visitBriefly, enter, say, awaitFirstEvent, speak, visit } from './people.ts'
 import { Chance } from './random.ts'
 import { Record } from './record.ts'
 import { faultsOf, faultsOfPresence } from './verdict.ts'
@@ -39,18 +39,18 @@ describe(`three servers on one Redis, for ${SECONDS} s with seed ${SEED}`, () =>
         const kind = number % 3 === 2 ? 'poll' : 'socket'
         residents.push((await enter(scene, { user, rooms: ROOMS, kind })).client)
       }
-      await Promise.all(residents.map((resident) => settleFirst(scene, resident)))
+      await Promise.all(residents.map((resident) => awaitFirstEvent(scene, resident)))
 
       const names = residents.map(({ user }) => user)
       const end = performance.now() + SECONDS * 1000
       const isOver = (): boolean => performance.now() > end
       const own = (): Scene => ({ ...scene, chance: chance.fork() })
       const [counts] = await Promise.all([
-        letThingsGoWrong(fleet, chance.fork(), isOver),
+        injectFaults(fleet, chance.fork(), isOver),
         ...['p1', 'p2', 'p3', 'p4'].map((by) => speak(own(), by, names, isOver)),
         ...['v1', 'v2', 'v3'].map((user) => visit(own(), user, 'socket', isOver)),
         ...['v4', 'v5'].map((user) => visit(own(), user, 'poll', isOver)),
-        ...['d1', 'd2', 'd3'].map((name) => dropIn(own(), name, isOver)),
+        ...['d1', 'd2', 'd3'].map((name) => visitBriefly(own(), name, isOver)),
       ])
 
       const last = await Promise.all(
@@ -62,7 +62,7 @@ describe(`three servers on one Redis, for ${SECONDS} s with seed ${SEED}`, () =>
         return texts.filter((text) => !told.has(text))
       }
       const areDone = () => residents.every((resident) => lacksOf(resident).length === 0)
-      await until(areDone, 'everybody to have what was said last', SETTLING_MS).catch(() => {}) // looked at below
+      await until(areDone, 'everybody to have what was said last', SETTLING_MS).catch(() => {}) // checked below
       const faults = [
         ...clients.flatMap((client) => faultsOf(client, scene.record)),
         ...residents.flatMap((resident) => faultsOfPresence(resident, names, scene.record)),
@@ -81,7 +81,7 @@ describe(`three servers on one Redis, for ${SECONDS} s with seed ${SEED}`, () =>
       expect(present).toEqual(
         ROOMS.map((room) => [room, [...(scene.record.present.get(room) ?? [])].sort()]),
       )
-      // A run in which nothing was posted, or nothing went wrong, says nothing.
+      // A run without messages or faults would prove nothing.
       expect(scene.record.posted.size).toBeGreaterThan(SECONDS * 5)
       expect(counts.size).toBeGreaterThan(Math.min(SECONDS / 15, 4))
     },

@@ -4,17 +4,17 @@ import type { ReceivedEvent } from '../helpers/websocket.ts'
 import type { Fleet } from './fleet.ts'
 import type { Chance } from './random.ts'
 
-/** Heartbeats come every second; a server that is silent for so long is given up, as the client library does. */
+/** Heartbeats come every second. After this silence, the server is considered dead, as in the client library. */
 const SILENCE_MS = 4_000
 const POLL_PATIENCE_MS = 8_000
 const RETRY_MS = 100
-/** By which the server says that it does not know the connection. */
+/** The close code for an unknown connection. */
 const UNKNOWN = 1000
 
-/** One that listens as a browser does, and comes back to whichever server when it loses one. */
+/** Listens like a browser. Reconnects to a random server when the connection is lost. */
 export class ChaosClient {
   readonly events: ReceivedEvent[] = []
-  /** What must not happen to a connection that exists. */
+  /** Refusals, which must not happen to an existing connection. */
   readonly refusals: string[] = []
   connections = 0
   #isOver = false
@@ -30,7 +30,7 @@ export class ChaosClient {
     this.#done = this.#listen()
   }
 
-  /** Nothing is heard any more. */
+  /** Stops receiving. */
   async stop(): Promise<void> {
     this.#isOver = true
     this.#socket?.terminate()
@@ -60,10 +60,10 @@ export class ChaosClient {
     const watch = setInterval(() => {
       if (performance.now() - heardAt > SILENCE_MS) socket.terminate()
     }, 500)
-    socket.on('error', () => {}) // its end follows
+    socket.on('error', () => {}) // a close follows
     socket.on('message', (data: Buffer) => {
       heardAt = performance.now()
-      // What is still on its way after the end is not looked at any more.
+      // Ignores messages that arrive after the end.
       if (!this.#isOver) this.#take(JSON.parse(data.toString()) as ReceivedEvent[])
     })
     const code = await new Promise<number>((resolve) => socket.on('close', resolve))
@@ -80,7 +80,7 @@ export class ChaosClient {
       if (status === 200) this.#take(body as ReceivedEvent[])
       else if (status !== 503) this.refusals.push(`answered ${status}: ${text.slice(0, 200)}`)
     } catch {
-      // not reached, or gone before it answered: asked again elsewhere
+      // unreachable, or lost before it answered: retries at another server
     }
   }
 

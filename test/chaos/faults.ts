@@ -4,7 +4,7 @@ import type { Chance } from './random.ts'
 
 type Fault = (chance: Chance) => Promise<void>
 
-/** What happens to one server: it dies, it stands still, or it loses its network. */
+/** Faults of one server: it is killed, restarted or frozen, or loses its network. */
 const onServer = (member: Member): Readonly<Record<string, Fault>> => ({
   'server killed': async (chance) => {
     await member.end('SIGKILL')
@@ -45,8 +45,8 @@ const onRedis = ({ redis }: Fleet): Readonly<Record<string, Fault>> => ({
   },
 })
 
-/** Lets things go wrong one after the other until `isOver`, at servers and at Redis at the same time. Answers how often. */
-export async function letThingsGoWrong(
+/** Causes faults one after another until `isOver`, on servers and Redis in parallel. Resolves with their counts. */
+export async function injectFaults(
   fleet: Fleet,
   chance: Chance,
   isOver: () => boolean,

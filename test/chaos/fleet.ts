@@ -6,13 +6,13 @@ import { TcpProxy } from '../helpers/tcp-proxy.ts'
 import type { Answer } from '../helpers/http.ts'
 import type { Chance } from './random.ts'
 
-/** A frozen server answers nobody; whoever called it asks another one then. */
+/** A frozen server does not answer. After this time, the caller tries another one. */
 const CALL_PATIENCE_MS = 4_000
 const RETRY_MS = 100
-/** What a caller of a server that is cut off, frozen or gone is answered, and repeats. */
+/** Answers to retry, given when a server is cut off, frozen or gone. */
 const PASSING = new Set([409, 503])
 
-/** Servers on one Redis, each with a network of its own in between. */
+/** Servers on one Redis, each with its own network to it. */
 export class Fleet {
   readonly members: Member[] = []
   #isOver = false
@@ -31,13 +31,13 @@ export class Fleet {
     return fleet
   }
 
-  /** As a load balancer would: one of those that listen, whether they are well or not. */
+  /** Picks a running server, healthy or not, like a load balancer. */
   any(chance: Chance): ServerProcess {
     const up = this.members.flatMap(({ process }) => (process ? [process] : []))
     return chance.pick(up)
   }
 
-  /** Calls until the answer is 200; under a key, so that it is done once. */
+  /** Retries until the answer is 200, with an idempotency key, so that the request runs only once. */
   async call<Body>(chance: Chance, line: string, json: unknown): Promise<Body> {
     const headers = { 'idempotency-key': crypto.randomUUID() }
     for (;;) {
@@ -59,7 +59,7 @@ export class Fleet {
     try {
       return await new Backend(server).send(line, { ...sending, signal })
     } catch {
-      return undefined // not reached, or gone before it answered: asked again elsewhere
+      return undefined // unreachable, or lost before it answered: retries at another server
     }
   }
 
@@ -70,7 +70,7 @@ export class Fleet {
   }
 }
 
-/** One server that may be gone, with its network. */
+/** One server, which may be down, with its network. */
 export class Member {
   process: ServerProcess | undefined
 
@@ -85,11 +85,11 @@ export class Member {
         redis_url: `redis://127.0.0.1:${this.network.port}`,
         redis_prefix: this.prefix,
         redis_timeout: 2,
-        // A Redis that has much on disk takes its time to start.
+        // A Redis with much data on disk starts slowly.
         redis_connect_timeout: 60,
         heartbeat_interval: 1,
         wake_connections_after: 1,
-        // Whoever comes back is known, however long it took.
+        // Connections must not expire, no matter how late a client reconnects.
         gc_conns_after: 600,
         resume_window: 600,
         channel_frames: 5_000,
@@ -98,7 +98,7 @@ export class Member {
     })
   }
 
-  /** `SIGKILL` takes everything along; with `SIGTERM` it says goodbye. */
+  /** Stops it: at once with `SIGKILL`, gracefully with `SIGTERM`. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const { process } = this
     this.process = undefined
@@ -109,7 +109,7 @@ export class Member {
   }
 
   async stop(): Promise<void> {
-    // A process that is frozen cannot say goodbye.
+    // A frozen process would not handle the signal.
     this.process?.signal('SIGCONT')
     await this.end('SIGKILL')
     await this.network.stop()

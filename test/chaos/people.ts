@@ -12,7 +12,7 @@ export const CONFIGS = Object.fromEntries(ROOMS.map((room) => [room, ROOM]))
 const SETTLING_MS = 120_000
 const BEGINNING_MS = 3_000
 
-/** What everybody who takes part needs. */
+/** Shared by all participants. */
 export interface Scene {
   readonly fleet: Fleet
   readonly record: Record
@@ -20,7 +20,7 @@ export interface Scene {
   readonly clients: ChaosClient[]
 }
 
-/** Connects a user, who is in these rooms from then on, and listens. */
+/** Connects a user to these rooms, and starts to listen. */
 export async function enter(
   { fleet, record, chance, clients }: Scene,
   {
@@ -52,7 +52,7 @@ export async function say(
   return posted
 }
 
-/** Says something in rooms, to some in a room, and to some alone. */
+/** Posts messages to rooms, to some users of a room, and private ones. */
 export async function speak(
   scene: Scene,
   by: string,
@@ -68,7 +68,7 @@ export async function speak(
   }
 }
 
-/** The client has everything that was posted in the room until now. */
+/** Waits until the client has received everything posted in the room so far. */
 async function settle(scene: Scene, client: ChaosClient, stay: Stay): Promise<void> {
   const last = await say(scene, `${client.user}’s end`, { room: stay.room, users: [client.user] })
   const hasIt = () => client.events.some(({ message }) => message?.text === last.text)
@@ -76,7 +76,7 @@ async function settle(scene: Scene, client: ChaosClient, stay: Stay): Promise<vo
   stay.settledAt = last.when.asked
 }
 
-/** Keeps one connection, and joins and leaves a room by way of it, again and again. */
+/** Keeps one connection that repeatedly joins and leaves a room. */
 export async function visit(
   scene: Scene,
   user: string,
@@ -86,7 +86,7 @@ export async function visit(
   const { fleet, record, chance } = scene
   const { client } = await enter(scene, { user, rooms: [], kind })
   const { connId: conn_id } = client
-  await settleFirst(scene, client)
+  await awaitFirstEvent(scene, client)
   while (!isOver()) {
     const room = chance.pick(ROOMS)
     const stay = record.joins(conn_id, user, room)
@@ -106,32 +106,36 @@ export async function visit(
 }
 
 /**
- * The client has something, and with it a cursor. Until then it can name nothing to come back with: what was written to a
- * first socket that broke is lost to it, so it is told something again and again.
+ * Waits until the client has its first event, and with it a cursor. Without a cursor, events written to a broken socket
+ * are lost, so messages are sent until one arrives.
  */
-export async function settleFirst(scene: Scene, client: ChaosClient): Promise<void> {
+export async function awaitFirstEvent(scene: Scene, client: ChaosClient): Promise<void> {
   const deadline = performance.now() + SETTLING_MS
   while (client.events.length === 0) {
     if (performance.now() > deadline) throw new Error(`${client.user} was never told anything`)
     await say(scene, `${client.user}’s ${BEGINNING}`, { room: null, users: [client.user] })
     const isTold = () => client.events.length > 0
-    await until(isTold, 'the beginning', BEGINNING_MS).catch(() => {}) // told again
+    await until(isTold, 'the beginning', BEGINNING_MS).catch(() => {}) // sent again
   }
 }
 
-/** Comes with a new connection each time, and is sent away by the backend. */
-export async function dropIn(scene: Scene, name: string, isOver: () => boolean): Promise<void> {
+/** Connects as a new user each time, until the backend disconnects it. */
+export async function visitBriefly(
+  scene: Scene,
+  name: string,
+  isOver: () => boolean,
+): Promise<void> {
   const { fleet, record, chance } = scene
   for (let round = 1; !isOver(); round++) {
     const user = `${name}-${round}`
     const kind = chance.pick(['socket', 'poll'] as const)
     const { client, stays } = await enter(scene, { user, rooms: [chance.pick(ROOMS)], kind })
     const stay = stays[0] as Stay
-    await settleFirst(scene, client)
+    await awaitFirstEvent(scene, client)
     answered(stay.joined)
     await pause(chance.between(0, 2_000))
     await settle(scene, client, stay)
-    // From here on the connection may be gone, and the client is told that it is.
+    // From here on, the connection may be gone, so the client may be refused.
     await client.stop()
     const left = record.leaves(stay, user)
     await fleet.call(chance, 'POST /disconnect', { conn_id: client.connId })

@@ -1,4 +1,4 @@
-/** A source of chance that gives the same for the same seed: what goes wrong can be looked at again. */
+/** A random number generator with a seed, so that a failed run can be repeated. */
 export class Chance {
   #state: number
 
@@ -24,7 +24,7 @@ export class Chance {
     return elements[Math.floor(this.next() * elements.length)] as Element
   }
 
-  /** A source of its own, so that what one part of the test asks for changes nothing for the others. */
+  /** Returns an independent generator, so that one part of the test does not affect the others. */
   fork(): Chance {
     return new Chance(Math.floor(this.next() * 4_294_967_296))
   }

@@ -1,13 +1,13 @@
-/** What was asked of the servers, and when: what the clients may, must and must never be told follows from it. */
+/** Records all requests and their times. From this follows which events a client must, may, or must never receive. */
 
-/** A moment between the first attempt and the answer. By the clock of the test. */
+/** The time from the first attempt to the answer, by the clock of the test. The request ran in between. */
 export interface Span {
   readonly asked: number
-  /** Infinity: it is not answered yet. */
+  /** Infinity until it is answered. */
   answered: number
 }
 
-/** Posted by who begins, as often as it takes until the client has something. */
+/** Marks messages that are posted until a new client has its first event. */
 export const BEGINNING = 'beginning'
 
 export interface Posted {
@@ -20,24 +20,24 @@ export interface Posted {
   readonly when: Span
 }
 
-/** From when to when a connection was in a room. */
+/** The time that a connection was in a room. */
 export interface Stay {
   readonly room: string
   readonly joined: Span
   left: Span | undefined
-  /** It had everything that was posted until then. Who leaves earlier gives up what it has not got yet. */
+  /** It had received everything posted until then. A client that leaves may miss later messages. */
   settledAt: number
 }
 
 export class Record {
   readonly posted = new Map<string, Posted>()
   readonly #stays = new Map<string, Stay[]>()
-  /** What residents of a room are told of a user, in order. */
+  /** The presence events of a user in a room, in order, as residents must receive them. */
   readonly #moves = new Map<string, ('joined' | 'parted')[]>()
   readonly present = new Map<string, Set<string>>()
   #posts = 0
 
-  /** The text says who posted it, and as their how many-th. */
+  /** Records a post. Its text holds the poster and a number. */
   post(by: string, room: string | null, users: readonly string[]): Posted {
     const text = `${by} ${++this.#posts}`
     const posted = { text, by, room, users, when: begun() }
@@ -65,7 +65,7 @@ export class Record {
     return [...this.#moves.keys()].map((key) => key.split(' in ') as [string, string])
   }
 
-  /** Whether the client with this connection has to be told, may be told, or must never be. */
+  /** Returns whether the client with this connection must, may, or must never receive the message. */
   fate(connId: string, user: string, { by, room, users, when }: Posted): 'must' | 'may' | 'never' {
     if (users.length > 0 && !users.includes(user)) return 'never'
     if (room === null) return by.endsWith(BEGINNING) ? 'may' : 'must'

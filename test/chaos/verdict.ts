@@ -2,7 +2,7 @@ import type { ReceivedEvent } from '../helpers/websocket.ts'
 import type { ChaosClient } from './client.ts'
 import type { Record } from './record.ts'
 
-/** Everything that is wrong with what a client was told, a line each. */
+/** Lists all errors in the events that a client received, one per line. */
 export function faultsOf(client: ChaosClient, record: Record): string[] {
   const who = `${client.user} (${client.connId.slice(0, 8)})`
   return [
@@ -55,7 +55,7 @@ function* faultsOfMessages(
       yield `missed "${posted.text}" in ${String(posted.room)}`
 }
 
-/** What somebody who was in all rooms all the time was told of those who came later, compared with what they did. */
+/** Compares the presence events that a permanent resident of all rooms received with what later users did. */
 export function faultsOfPresence(
   client: ChaosClient,
   before: readonly string[],

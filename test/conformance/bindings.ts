@@ -7,7 +7,7 @@ export function isName(text: string): boolean {
   return NAME.test(text)
 }
 
-/** The values that a scenario's `$names` stand for. */
+/** The values of a scenario's `$names`. */
 export class Bindings {
   #values: ReadonlyMap<string, string> = new Map()
 
@@ -24,7 +24,7 @@ export class Bindings {
     this.#values = new Map([...this.#values, [name, value]])
   }
 
-  /** For an attempt that may have to be taken back: call what is returned to forget what came since. */
+  /** Returns a function that removes all bindings made since, to undo an attempt. */
   mark(): () => void {
     const values = this.#values
     return () => {
@@ -32,7 +32,7 @@ export class Bindings {
     }
   }
 
-  /** The value of a name; other text is left as it is. */
+  /** Returns the value of a name. Other text is returned unchanged. */
   resolve(text: string): string {
     if (!isName(text)) return text
     const value = this.get(text)
@@ -40,7 +40,7 @@ export class Bindings {
     return value
   }
 
-  /** A value to be sent, with names replaced and `@repeat` and `@times` written out. */
+  /** Returns a value to send: replaces names, and expands `@repeat` and `@times`. */
   fill(value: Json, turn?: number): Json {
     if (value === '@i' && turn !== undefined) return turn
     if (typeof value === 'string') return this.resolve(value)
@@ -55,12 +55,12 @@ export class Bindings {
     )
   }
 
-  /** Text in which names may stand anywhere; unknown ones are left as they are. */
+  /** Replaces names anywhere in the text. Unknown ones are left unchanged. */
   fillText(text: string): string {
     return text.replace(NAMES, (name) => this.get(name) ?? name)
   }
 
-  /** A list, so that `@times` can become many elements or none. */
+  /** Returns a list, since `@times` can expand to any number of elements. */
   #fillElement(element: Json, turn: number | undefined): Json[] {
     if (typeof element === 'object' && element !== null && !Array.isArray(element)) {
       if (element['@times'] !== undefined) {

@@ -20,7 +20,7 @@ export interface Prepared {
 
 export interface Answer {
   readonly status: number | undefined
-  /** Repeated headers are one text, joined by line breaks. */
+  /** Repeated headers are joined by line breaks. */
   readonly headers: Record<string, string>
   readonly text: string
   /** Undefined if the text is not JSON. */
@@ -29,7 +29,7 @@ export interface Answer {
   readonly took: number
 }
 
-/** Sends the requests of one scenario, each on a connection of its own, and keeps its cookies. */
+/** Sends the requests of one scenario, each on a new connection, and keeps cookies. */
 export class Client {
   readonly #cookies = new Map<string, string>()
   readonly #over = new AbortController()
@@ -65,7 +65,7 @@ export class Client {
     return answer
   }
 
-  /** Breaks off what is still unanswered. */
+  /** Aborts unanswered requests. */
   close(): void {
     this.#over.abort()
   }

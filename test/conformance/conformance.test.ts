@@ -3,14 +3,13 @@ import { startServer } from '../helpers/server.ts'
 import { play } from './player.ts'
 import { loadScenarios, settingsOf } from './scenario.ts'
 
-// Scenarios mostly wait, so many fit side by side, up to where they wait for the processor: then the
-// timed ones (polls that gather, gaps of heartbeats) suffer. More than this saves nothing, since the
-// longest takes twenty seconds by itself.
+// Scenarios mostly wait, so many can run in parallel. With too many, they wait for the CPU, and timed ones (gathering
+// polls, heartbeat gaps) fail. More than this saves no time, since the longest takes twenty seconds.
 vi.setConfig({ maxConcurrency: 8 })
 
 const USUAL_SECONDS = 4
 
-// The first server of a process loads and compiles everything, which no scenario should have to wait for.
+// The first server of a process loads and compiles everything. No scenario should have to wait for that.
 beforeAll(async () => {
   const server = await startServer()
   await server.close()

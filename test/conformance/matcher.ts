@@ -4,13 +4,13 @@ import type { Json, JsonObject } from './scenario.ts'
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?$/
 
-/** Maps keyed by names, and payloads: a key more is a different answer there. */
+/** Maps keyed by names, and payloads. An additional key there is a mismatch. */
 const EXACT = new Set(['channels', 'state', 'public_state', 'user_state', 'message'])
 
 export class Mismatch extends Error {
   override readonly name = 'Mismatch'
   constructor(
-    /** The path into the answer, as in `.body.channels[0]`; `{0}` is an element in any order. */
+    /** The path in the answer, as in `.body.channels[0]`. `{0}` is an element in any order. */
     readonly where: string,
     readonly seen: { readonly expected: unknown; readonly actual: unknown },
     readonly note = '',
@@ -22,7 +22,7 @@ export class Mismatch extends Error {
 export interface Place {
   readonly where: string
   readonly bindings: Bindings
-  /** Set for the body of a 422, in which no key may be there unasked. */
+  /** Set for the body of a 422, which must have no additional keys. */
   readonly exactBody?: boolean
 }
 
@@ -34,7 +34,7 @@ const isTimestamp: Test = (actual) => typeof actual === 'string' && TIMESTAMP.te
 
 const ANY_TIMESTAMP = 'a timestamp with microseconds and no zone'
 
-/** Kinds of values, with what is said to be expected if the test fails. */
+/** Kinds of values, each with its description for failures. */
 const KINDS = new Map<string, readonly [Test, string]>([
   ['@any', [(actual) => actual !== undefined, 'anything']],
   ['@absent', [(actual) => actual === undefined, 'nothing']],
@@ -49,7 +49,7 @@ function isNow(actual: unknown): boolean {
   return isTimestamp(actual) && Math.abs(Date.parse(`${String(actual)}Z`) - Date.now()) <= 60_000
 }
 
-/** Throws the first `Mismatch` there is; names seen for the first time are bound. */
+/** Throws the first `Mismatch`. Binds names on their first use. */
 export function match(expected: Json, actual: unknown, place: Place): void {
   if (typeof expected === 'string') matchString(expected, actual, place)
   else if (Array.isArray(expected)) matchList(expected, actual, place)
@@ -199,8 +199,8 @@ function matchSet({ argument, actual }: Operands, place: Place): void {
 }
 
 /**
- * Finds each expected element one of its own; answers nothing then, else the mismatch that lies
- * deepest. An element that fits two may bind a name that the next ones refuse: hence the way back.
+ * Assigns each expected element to a different actual one. Returns undefined, or the deepest mismatch. Backtracks, since
+ * a match may bind a name to a value that does not fit the next elements.
  */
 function pair(expected: readonly Json[], actual: readonly unknown[], place: Place, index = 0) {
   let nearest: Mismatch | undefined
@@ -217,7 +217,7 @@ function pair(expected: readonly Json[], actual: readonly unknown[], place: Plac
   return nearest
 }
 
-/** Like `match`, but answers the mismatch, and keeps what was bound only if there is none. */
+/** Like `match`, but returns the mismatch. Keeps new bindings only if there is none. */
 function attempt(expected: Json, actual: unknown, place: Place): Mismatch | undefined {
   const forget = place.bindings.mark()
   try {

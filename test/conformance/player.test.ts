@@ -6,18 +6,18 @@ import type { AddressInfo } from 'node:net'
 import type { Scenario, Step } from './scenario.ts'
 
 interface Fake {
-  /** What every request is answered with. */
+  /** The answer to every request. */
   readonly answer?: {
     readonly status?: number
     readonly body?: unknown
     readonly text?: string
     readonly cookie?: string
   }
-  /** What is done with every websocket; without it, handshakes are refused. */
+  /** Called with every WebSocket. Without it, handshakes are refused. */
   readonly onSocket?: (socket: WebSocket) => void
 }
 
-/** Answers what it is told to, and remembers what it was asked. */
+/** Starts a server with fixed answers that records requests. */
 async function startFake({ answer, onSocket }: Fake) {
   const asked: { line: string; headers: http.IncomingHttpHeaders; body: string }[] = []
   const server = http.createServer((request, response) => {
@@ -49,7 +49,7 @@ function scenarioOf(steps: Step[], more: Partial<Scenario> = {}): Scenario {
   return { name: 'a-scenario', theme: 'tests', why: 'Because it is so.', steps, ...more }
 }
 
-/** What is said about the failure, or `fits`. */
+/** Resolves with the message of the failure, or `fits`. */
 async function outcome(fake: Fake, steps: Step[], more: Partial<Scenario> = {}): Promise<string> {
   try {
     await play(scenarioOf(steps, more), await startFake(fake))

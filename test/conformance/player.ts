@@ -4,25 +4,25 @@ import { Session } from './session.ts'
 import { playStep, refuseLeftovers, titleOf } from './steps.ts'
 import type { Scenario } from './scenario.ts'
 
-/** How long a message that nobody asked for is given to arrive. */
+/** How long to wait for unexpected messages. */
 const LEFTOVERS_MS = 120
 
 export class ScenarioFailure extends Error {
   override readonly name = 'ScenarioFailure'
   constructor(report: string, cause: unknown) {
-    super(report, cause instanceof Mismatch ? {} : { cause }) // a mismatch is told in full
-    // The lines of this runner say nothing about what the server did wrong.
+    super(report, cause instanceof Mismatch ? {} : { cause }) // the report already describes a mismatch
+    // The runner's own stack trace does not help to find the fault of the server.
     this.stack = `${this.name}: ${report}`
   }
 }
 
-/** Plays a scenario against a server; throws a `ScenarioFailure` at the first thing that is wrong. */
+/** Plays a scenario against a server. Throws a `ScenarioFailure` at the first error. */
 export async function play(
   scenario: Scenario,
   server: { readonly host: string; readonly port: number },
 ): Promise<void> {
   const secret = scenario.ini?.secret ?? 'secret'
-  // The port may be another one each time it is asked for: behind it are several servers then.
+  // The port is read each time, since it changes if there are several servers.
   const session = new Session({
     host: server.host,
     get port() {

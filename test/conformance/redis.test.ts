@@ -1,4 +1,4 @@
-/** The same scenarios on Redis: by one server, and by three of which each request asks another one. */
+/** The same scenarios on Redis: with one server, and with three that get the requests in turn. */
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { RedisServer } from '../helpers/redis.ts'
 import { Servers } from '../helpers/servers.ts'

@@ -16,10 +16,10 @@ export interface Scenario {
   /** Settings of the server, by their names in the ini file. */
   readonly ini?: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
-  /** How long it takes; missing where that is not long. */
+  /** How long it takes. Missing if it is short. */
   readonly seconds?: number
   readonly deviation?: string
-  /** With `ignore`, messages that no step expects do not fail the scenario at its end. */
+  /** With `ignore`, unexpected messages at the end do not fail the scenario. */
   readonly leftovers?: 'ignore'
 }
 
@@ -37,7 +37,7 @@ export type Signing =
       readonly in?: 'header' | 'query'
     }
 
-/** What a step may say about its request; at most one of the four bodies. */
+/** The request of a step, with at most one of the four bodies. */
 export interface RequestParts {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
@@ -49,7 +49,7 @@ export interface RequestParts {
   readonly form?: Readonly<Record<string, string>>
 }
 
-/** The bare names are those of sockets and polls; durations are milliseconds. */
+/** Values are names of sockets and polls. Durations are in milliseconds. */
 export interface StepKinds {
   http: RequestParts & { readonly http: string; readonly expect?: Json }
   open: {
@@ -96,7 +96,7 @@ export interface ScenarioFile {
 
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), 'scenarios')
 
-/** All scenarios, the long ones first, so that none of them starts last and prolongs the run. */
+/** Loads all scenarios, the long ones first, so that none of them starts last and prolongs the run. */
 export function loadScenarios(): ScenarioFile[] {
   const paths = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.json'))
@@ -109,8 +109,8 @@ export function loadScenarios(): ScenarioFile[] {
     .toSorted((a, b) => (b.scenario.seconds ?? 0) - (a.scenario.seconds ?? 0))
 }
 
-/** Where steps have to fall into one window, which a busy machine may miss: the same rule, with a longer window. */
+/** Scenarios whose steps must fall into one time window get a longer window, since a busy machine may miss it. */
 const PATIENCE: Readonly<Record<string, ConfigInput>> = { 'poll-gathers': { poll_gather: 1 } }
 
-/** What a server is started with for a scenario. */
+/** Returns the settings of the server for a scenario. */
 export const settingsOf = ({ name, ini }: Scenario): ConfigInput => ({ ...PATIENCE[name], ...ini })

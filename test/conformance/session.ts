@@ -4,7 +4,7 @@ import { match } from './matcher.ts'
 import { Socket } from './socket.ts'
 import type { Json } from './scenario.ts'
 
-/** What one run of a scenario has going. */
+/** The state of one run of a scenario. */
 export class Session {
   readonly bindings = new Bindings()
   readonly client: Client
@@ -30,7 +30,7 @@ export class Session {
     return socket
   }
 
-  /** Compares what a step saw with what it expects. */
+  /** Compares the result of a step with its expectation. */
   judge(expected: Json | undefined, seen: object): void {
     const exactBody = 'status' in seen && seen.status === 422
     match(expected ?? {}, seen, { where: '', bindings: this.bindings, exactBody })

@@ -13,11 +13,11 @@ interface Received {
   readonly message: unknown
 }
 
-/** A websocket and all it was given, read message by message. */
+/** A WebSocket and its received messages, read one by one. */
 export class Socket {
-  /** Resolves when the handshake is over, well or not. */
+  /** Resolves when the handshake has succeeded or failed. */
   readonly settled: Promise<boolean>
-  /** What is wrong with the frames themselves. */
+  /** Errors in the format of frames. */
   readonly faults: string[] = []
   /** When empty frames arrived. */
   readonly beats: number[] = []
@@ -47,7 +47,7 @@ export class Socket {
     return taken
   }
 
-  /** Answers whether it came true in time; looks again at everything that happens on the socket. */
+  /** Resolves with whether `check` became true in time. Checks again after each event on the socket. */
   async until(check: () => boolean, withinMs: number): Promise<boolean> {
     const deadline = performance.now() + withinMs
     while (!check()) {
@@ -88,7 +88,7 @@ export class Socket {
       this.#note(() => (this.ending = { code: 'refused', status: response.statusCode }))
       socket.terminate()
     })
-    socket.on('error', () => {}) // a close follows, and that is what steps look at
+    socket.on('error', () => {}) // a close follows, which the steps check
   }
 
   #note(change: () => void): void {

@@ -5,11 +5,11 @@ import type { RequestParts, Step, StepKind, StepKinds } from './scenario.ts'
 import type { Session } from './session.ts'
 import type { Socket } from './socket.ts'
 
-/** A client knows that its handshake is over, not that the server has attached the websocket. */
+/** Time for the server to attach a WebSocket after the handshake, which the client cannot see. */
 const ATTACHING_MS = 60
-/** Nothing tells that a poll has reached the server. */
+/** Time for a poll to reach the server, which the client cannot see. */
 const PARKING_MS = 80
-/** Long enough that what was sent is read before the next step. */
+/** Time for the server to read a frame before the next step. */
 const SENDING_MS = 30
 
 type Play<Kind extends StepKind> = (step: StepKinds[Kind], session: Session) => void | Promise<void>
@@ -157,7 +157,7 @@ async function playPolled(step: StepKinds['polled'], session: Session): Promise<
   session.judge(step.expect, { ...answer, ...messagesOf(answer) })
 }
 
-/** What a poll brought: its body, or what stands within the callback's brackets. */
+/** The result of a poll: its body, or the argument of the callback. */
 function messagesOf({ body, text }: Answer): { messages: unknown; callback?: string } {
   const wrapped = /^([^(]*)\((.*)\)\s*;?\s*$/s.exec(text)
   if (body !== undefined || !wrapped) return { messages: body }
@@ -169,7 +169,7 @@ function messagesOf({ body, text }: Answer): { messages: unknown; callback?: str
   }
 }
 
-/** Fails if a message came that no step expects. */
+/** Fails if there is an unexpected message. */
 export function refuseLeftovers(session: Session): void {
   for (const [name, socket] of session.sockets) {
     const { unread } = socket

@@ -1,14 +1,14 @@
 import { send } from './http.ts'
 import type { Address, Answer, Sending } from './http.ts'
 
-/** Somebody who is signed in to the admin pages. */
+/** An admin with a session. */
 export class Admin {
   private constructor(
     private readonly server: Address,
     readonly cookie: string,
   ) {}
 
-  /** With the credentials that everybody knows, unless others are given. */
+  /** Signs in, by default with the default credentials. */
   static async signIn(
     server: Address,
     { username = 'admin', password = 'admin_secret' } = {},
@@ -22,18 +22,18 @@ export class Admin {
     return send(this.server, 'POST /admin/sign_out', { headers: { cookie: this.cookie } })
   }
 
-  /** With the same cookie, at another server. */
+  /** Uses the same cookie at another server. */
   at(server: Address): Admin {
     return new Admin(server, this.cookie)
   }
 
-  /** Opens a page as a browser does. */
+  /** Opens a page like a browser. */
   open(path: string, headers: object = {}): Promise<Answer> {
     const all = { cookie: this.cookie, accept: 'text/html', ...headers }
     return send(this.server, `GET ${path}`, { headers: all })
   }
 
-  /** As the panel calls, but for the headers that are given; undefined leaves one out. */
+  /** Sends a request like the panel. `headers` override the defaults; undefined removes one. */
   call(line: string, { headers, ...sending }: Sending = {}): Promise<Answer> {
     const all = { cookie: this.cookie, 'x-channelstream-admin': '1', ...headers }
     const given = Object.entries(all).filter(([, value]) => value !== undefined)

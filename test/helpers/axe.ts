@@ -7,17 +7,17 @@ import type { CDPSession, Page } from 'playwright-core'
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 
-/** What the colours decide, which are all that differs between the light and the dark. */
+/** Rules that depend on colours, the only difference between light and dark mode. */
 const BY_COLOURS: RunOptions = {
   runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] },
 }
 
 /**
- * Takes pictures of the page in the light and in the dark, `NAME-light` and `NAME-dark`, and fails if axe-core finds
- * anything that keeps people out: faults that are serious or critical.
+ * Takes screenshots in light and dark mode, `NAME-light` and `NAME-dark`. Fails if axe-core finds serious or critical
+ * accessibility problems.
  */
 export async function expectAccessible(page: Page, name: string): Promise<void> {
-  // By the debugger, because the policies of pages let in no script.
+  // By the debugger, because the Content-Security-Policy of the pages blocks injected scripts.
   const session = await page.context().newCDPSession(page)
   if (!(await evaluate(session, '"axe" in window'))) await evaluate(session, `${AXE};0`)
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -29,7 +29,7 @@ export async function expectAccessible(page: Page, name: string): Promise<void> 
   await session.detach()
 }
 
-/** Each with the elements at fault. */
+/** Resolves with the violations, each with its elements. */
 async function faults(session: CDPSession, rules: RunOptions): Promise<string[]> {
   const options = JSON.stringify({ ...rules, resultTypes: ['violations'] })
   const { violations, passes } = (await evaluate(session, `axe.run(${options})`)) as AxeResults
@@ -39,7 +39,7 @@ async function faults(session: CDPSession, rules: RunOptions): Promise<string[]>
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join('\n  ')}`)
 }
 
-/** What it answers, once it has. */
+/** Evaluates an expression in the page. Resolves with its value, awaited. */
 async function evaluate(session: CDPSession, expression: string): Promise<unknown> {
   const evaluation = { expression, awaitPromise: true, returnByValue: true }
   const { result, exceptionDetails } = await session.send('Runtime.evaluate', evaluation)

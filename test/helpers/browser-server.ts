@@ -1,4 +1,4 @@
-/** Debian's Chromium, without a window, on a profile of its own. Stands as vitest's `globalSetup` of tests of pages. */
+/** Debian's Chromium, headless, with a fresh profile. Used as vitest's `globalSetup` for tests of pages. */
 import { chromium } from 'playwright-core'
 import { CHROMIUM, setupBrowser } from './debian-packages.ts'
 import type { Browser, LaunchOptions } from 'playwright-core'
@@ -6,12 +6,12 @@ import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where the browser that all files of the project share can be reached. */
+    /** The endpoint of the browser that all files of the project share. */
     readonly browser?: string
   }
 }
 
-/** What Playwright disables: of two lists Chromium takes the second. */
+/** The features that Playwright disables. Repeated here, since Chromium uses only the last list. */
 const DISABLED_BY_PLAYWRIGHT = [
   'AvoidUnnecessaryBeforeUnloadCheckSync',
   'DestroyProfileOnBrowserClose',
@@ -27,7 +27,7 @@ const DISABLED_BY_PLAYWRIGHT = [
   'AimEnabled',
   'PreconnectToSearch',
 ]
-/** Parts of the browser's own window, which nobody sees. They cost as much as the page, for each new window. */
+/** Parts of the browser UI, which are invisible here. For each new window, they cost as much as the page. */
 const UNSEEN = [
   'PreloadTopChromeWebUI',
   'WebUIOmniboxPopup',
@@ -36,8 +36,8 @@ const UNSEEN = [
 ]
 
 /**
- * Names under `.test` lead to this machine, so that a page can be of an origin that is not trusted as loopback is; all
- * other names lead nowhere.
+ * Names under `.test` resolve to this machine, so that a page can have an origin that is not trusted like loopback. All
+ * other names do not resolve.
  */
 const OPTIONS: LaunchOptions = {
   executablePath: CHROMIUM,
@@ -50,7 +50,7 @@ const OPTIONS: LaunchOptions = {
   ],
 }
 
-/** One for all files of the project, because its start takes seconds. */
+/** Starts one browser for all files of the project, since the start takes seconds. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await setupBrowser()
   const server = await chromium.launchServer(OPTIONS)
@@ -58,7 +58,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => server.close()
 }
 
-/** One for those who were provided with none. */
+/** Launches a browser for files without a shared one. */
 export async function launch(): Promise<Browser> {
   await setupBrowser()
   return chromium.launch(OPTIONS)

@@ -11,10 +11,10 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]|[\w-]+\.test)$/
 
-/** Only what fails waits as long: a browser on a busy machine is slow. */
+/** Generous, since a browser on a busy machine is slow. Only failing tests wait this long. */
 const ACTION_TIMEOUT_MS = 30_000
 
-/** Narrower ones are phones: they have a touch screen and no pointer to hover with. */
+/** Narrower viewports are phones, with a touch screen and no hover. */
 const PHONE_MAX_WIDTH = 600
 
 export const DESKTOP = { width: 1280, height: 800 }
@@ -22,25 +22,25 @@ export const PHONE = { width: 390, height: 844 }
 export const VIEWPORT = { desktop: DESKTOP, phone: PHONE } as const
 
 export interface PageOptions extends BrowserContextOptions {
-  /** Complaints on the console that the test brings about: lost networks and refused requests are such. */
+  /** Console errors that the test causes, such as lost networks and refused requests. */
   readonly expected?: RegExp
 }
 
 export interface TestPage extends Page {
-  /** Into `test-results/`, which is not kept. Answers the path. */
+  /** Takes a screenshot into `test-results/`, which is not committed. Resolves with the path. */
   shoot(name: string): Promise<string>
 }
 
 export interface TestBrowser {
   /**
-   * A page with cookies and storage of its own. The test fails if the page complained on its console, threw, or asked
-   * for anything of another host than this machine. Closed after the test; one that is opened in `beforeAll` is there
-   * for every test of the file, and is closed after the last.
+   * Opens a page with its own cookies and storage. The test fails if the page logs an error, throws, or requests
+   * anything from a host other than this machine. The page is closed after the test, or, if it was opened in `beforeAll`,
+   * after the last test of the file.
    */
   newPage(options?: PageOptions): Promise<TestPage>
 }
 
-/** To be called where the tests of a file are declared: the browser of all files of the project, or of this one. */
+/** Call it where the tests of a file are declared. Uses the browser of the project, or launches one for this file. */
 export function useBrowser(): TestBrowser {
   const lasting: Visit[] = []
   let isBegun = false
@@ -48,7 +48,7 @@ export function useBrowser(): TestBrowser {
   beforeAll(async () => {
     const endpoint = inject('browser')
     browser = endpoint ? await chromium.connect(endpoint) : await launch()
-    // Closes what was opened there.
+    // Closes its pages as well.
     return () => browser.close()
   }, INSTALL_TIMEOUT_MS)
   beforeEach(() => void (isBegun = true))
@@ -108,7 +108,7 @@ function noteForeigner(address: string, complaints: string[]): void {
     complaints.push(`asked for ${address}`)
 }
 
-/** Writes what the page looks like to `test-results/`, which is not kept. Answers the path. */
+/** Takes a screenshot into `test-results/`, which is not committed. Resolves with the path. */
 export async function screenshot(page: Page, name: string): Promise<string> {
   await mkdir(RESULTS, { recursive: true })
   const path = join(RESULTS, `${name}.png`)

@@ -6,7 +6,7 @@ interface Task {
   readonly everyMs?: number
 }
 
-/** A clock that stands still until it is turned by hand. Turns of the event loop (`soon`) are turned by hand as well. */
+/** A clock that only moves when the test advances it. Event-loop turns (`soon`) are advanced by the test as well. */
 export class ManualClock implements Clock {
   #now = 0
   #tasks: Task[] = []
@@ -32,7 +32,7 @@ export class ManualClock implements Clock {
     this.#soon.push(run)
   }
 
-  /** Ends the turn: runs what was asked for `soon`, and what that asked for. Waits for promises in between. */
+  /** Ends the turn: runs all `soon` tasks, and those that they schedule. Flushes promises in between. */
   async endTurn(): Promise<void> {
     await settled()
     while (this.#soon.length > 0) {
@@ -41,7 +41,7 @@ export class ManualClock implements Clock {
     }
   }
 
-  /** Turns the clock forward, timer by timer, each followed by the end of its turn. */
+  /** Advances the clock, timer by timer. Each timer is followed by the end of its turn. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms
     await this.endTurn()
@@ -55,12 +55,12 @@ export class ManualClock implements Clock {
     this.#now = until
   }
 
-  /** The process was paused: time passes, and timers are late. */
+  /** Simulates a paused process: time passes, and timers are late. */
   leap(ms: number): void {
     this.#now += ms
   }
 
-  /** Timers that are set: none, after everything has stopped. */
+  /** The number of pending timers. Must be 0 after everything has stopped. */
   get pending(): number {
     return this.#tasks.length
   }
@@ -79,7 +79,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets promises that are due be settled: a few turns of the microtask queue, no time. */
+/** Flushes pending promises with a few turns of the microtask queue. No time passes. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve()
 }

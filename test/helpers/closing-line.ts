@@ -1,8 +1,8 @@
 import type { Reporter, TestCase, TestModule, TestRunEndReason, Vitest } from 'vitest/node'
 
 /**
- * Ends every run with a line that a script can read, `12 passed, 0 failed`, and names what was
- * skipped before it. Has to come last in `reporters`.
+ * Ends every run with a machine-readable line, `12 passed, 0 failed`, after a list of skipped tests. Must be the last
+ * of the `reporters`.
  */
 export default class ClosingLine implements Reporter {
   #vitest: Vitest | undefined
@@ -20,7 +20,7 @@ export default class ClosingLine implements Reporter {
     const skipped = tests.filter((test) => stateOf(test) === 'skipped' && this.#isSelected(test))
     const passed = tests.filter((test) => stateOf(test) === 'passed')
     const failures = sum(modules.map(failuresOf)) + unhandledErrors.length
-    // A run can fail without a test to blame, for one when no test is found.
+    // A run can fail without a failed test, for example when no test is found.
     const failed = Math.max(failures, reason === 'passed' ? 0 : 1)
 
     for (const test of skipped) this.#print(`skipped: ${nameOf(test)} (${whySkipped(test)})`)
@@ -29,7 +29,7 @@ export default class ClosingLine implements Reporter {
     this.#print(counts.join(', '))
   }
 
-  /** Tests left out with `-t` are marked as skipped too, but nobody meant to skip them. */
+  /** Tests excluded by `-t` are marked as skipped too, but do not count as skipped. */
   #isSelected(test: TestCase): boolean {
     const pattern = test.project.config.testNamePattern
     return !pattern || pattern.test(test.fullName.replaceAll(' > ', ' '))
@@ -40,7 +40,7 @@ export default class ClosingLine implements Reporter {
   }
 }
 
-/** Failed tests, tests that never ended, and failures around tests: in loading, in hooks. */
+/** Failed tests, tests that never ended, and failures while loading files or in hooks. */
 function failuresOf(module: TestModule): number {
   const tests = [...module.children.allTests()]
   const failed = tests.filter((test) => ['failed', 'pending'].includes(stateOf(test))).length

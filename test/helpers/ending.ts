@@ -2,7 +2,7 @@ import { killProcesses } from './process.ts'
 import { stopRedisServers } from './redis.ts'
 import { closeClients } from './websocket.ts'
 
-/** For the end of a file of tests: closes the sockets, then ends the servers and each Redis that it has started. */
+/** Call it after the tests of a file. Closes its sockets, then stops its servers and Redis servers. */
 export async function endAll(): Promise<void> {
   closeClients()
   await killProcesses()

@@ -5,8 +5,8 @@ import type { StartOptions } from './process.ts'
 const SIGNATURE = new URL('../../dist/http/signature.js', import.meta.url).href
 
 /**
- * Faults on demand: a signature checker, which is the operator's code within the server, and fails in the ways that any
- * code of the server may fail in.
+ * Faults on demand. The signature checker is the operator's code in the server. This one fails in all the ways in which
+ * code of the server may fail.
  */
 const CHECKER = `
 import { createSigner } from '${SIGNATURE}'
@@ -30,14 +30,14 @@ export const createSignatureChecker = ({ secret, maxAgeSeconds }) => {
 `
 export type FaultName = 'long line' | 'rejection' | 'odd rejection' | 'exception' | 'warning'
 
-/** For a server that is to have faults. */
+/** Options of a server with faults. */
 export const FAULTY = {
   files: { 'faulty.mjs': CHECKER },
   mayFault: true,
   env: { CHANNELSTREAM_SIGNATURE_CHECKER: './faulty.mjs' },
 } as const satisfies StartOptions
 
-/** Resolves once the fault has happened. A `long line` puts more than 50 KB into the log. */
+/** Causes a fault. Resolves once it has happened. A `long line` writes more than 50 KB to the log. */
 export async function provoke(server: Address, fault: FaultName): Promise<void> {
   await send(server, 'POST /info', { headers: { 'x-channelstream-secret': fault } })
 }

@@ -3,7 +3,7 @@ import { signText } from '../conformance/signing.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { SignedAs } from '../conformance/signing.ts'
 
-/** Only what fails waits as long: a machine with other things to do takes many times longer than an idle one. */
+/** Generous, since a busy machine is many times slower than an idle one. Only failing tests wait this long. */
 const PATIENCE_MS = 60_000
 
 export interface Address {
@@ -21,17 +21,17 @@ export interface Answer {
 
 export interface Sending {
   readonly headers?: http.OutgoingHttpHeaders
-  /** What is sent, as it is. */
+  /** The raw body. */
   readonly body?: string | Buffer
-  /** What is sent as JSON, if there is no `body`. */
+  /** The JSON body, if there is no `body`. */
   readonly json?: unknown
   readonly agent?: http.Agent
-  /** From where to call: an address of this machine. */
+  /** The source address, one of this machine. */
   readonly localAddress?: string
   readonly signal?: AbortSignal
 }
 
-/** Sends one request, unsigned, on a connection of its own. `line` is a method and a path, as in `POST /connect`. */
+/** Sends one unsigned request on a new connection. `line` is a method and a path, as in `POST /connect`. */
 export function send(server: Address, line: string, sending: Sending = {}): Promise<Answer> {
   const space = line.indexOf(' ')
   const [method, path] = [line.slice(0, space), line.slice(space + 1)]
@@ -97,7 +97,7 @@ export function signedHead(
   return [`${line} HTTP/1.1`, ...lines, '', ''].join('\r\n')
 }
 
-/** The header that signs a request. */
+/** Returns the header that signs a request. */
 export function signature({
   value = 'test',
   secret = 'secret',
@@ -106,7 +106,7 @@ export function signature({
   return { 'x-channelstream-secret': signText(value, { secret, ...when }) }
 }
 
-/** Calls a server as the application behind it does: signed. */
+/** A backend: sends signed requests to a server. */
 export class Backend {
   constructor(
     private readonly server: Address,
@@ -125,13 +125,13 @@ export class Backend {
     return body as Body
   }
 
-  /** Connects a user; answers the conn_id. */
+  /** Connects a user. Resolves with the conn_id. */
   async connect(username: string, channels: readonly string[] = [], more: object = {}) {
     const request = { username, channels, ...more }
     return (await this.call<{ conn_id: string }>('POST /connect', request)).conn_id
   }
 
-  /** The same where the store was away a moment ago: repeats what is answered with 503, as backends do. */
+  /** Like `connect`, when the store was unavailable just before: retries after a 503, as backends do. */
   async connectOnceBack(username: string, channels: readonly string[] = []): Promise<string> {
     const json = { username, channels, conn_id: crypto.randomUUID() }
     await until(
@@ -146,7 +146,7 @@ export class Backend {
     return json.conn_id
   }
 
-  /** Posts one message with the text `text`, to a channel. */
+  /** Posts one message with `text` to a channel. */
   async say(channel: string, text: string, more: object = {}): Promise<void> {
     await this.call('POST /message', [{ user: 'backend', channel, message: { text }, ...more }])
   }
@@ -155,18 +155,18 @@ export class Backend {
     return this.call<ChannelsInfo>('POST /info')
   }
 
-  /** Everything that can be seen of the server: to compare before and after what must change nothing. */
+  /** The whole visible state of the server, to check that an action changes nothing. */
   async facts(): Promise<unknown> {
     const overview = await this.call<object>('POST /admin/admin.json')
     return [await this.info(), { ...overview, uptime: undefined }]
   }
 }
 
-/** What takes longer is looked at less often: looks cost time on a processor, most of all those that ask a server. */
+/** The longer a wait takes, the less often it is polled: polling costs CPU, especially when it calls a server. */
 const MOST_BETWEEN_LOOKS_MS = 50
 const SHARE_BETWEEN_LOOKS = 0.05
 
-/** Looks until it is true; fails with `what` when it takes too long. */
+/** Polls until `check` is true. Fails with `what` on timeout. */
 export async function until(
   check: () => boolean | Promise<boolean>,
   what: string,
@@ -186,7 +186,7 @@ export async function until(
 export const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => void setTimeout(resolve, ms))
 
-/** What `work` answers, or a failure with `what` when it takes too long. */
+/** Resolves with the result of `work`, or fails with `what` on timeout. */
 export async function within<Value>(
   work: Promise<Value>,
   what: string,

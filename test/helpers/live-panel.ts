@@ -7,12 +7,12 @@ import type { ReceivedEvent } from './websocket.ts'
 
 const panels: Panel[] = []
 
-/** To be called after the tests of a file. */
+/** Call it after the tests of a file. */
 export function closePanels(): void {
   for (const panel of panels.splice(0)) panel.destroy()
 }
 
-/** What the admin panel has open: its WebSocket. */
+/** The WebSocket of the admin panel. */
 export class Panel {
   readonly reports: LiveReport[] = []
   readonly events: ReceivedEvent[] = []
@@ -28,7 +28,7 @@ export class Panel {
     panels.push(this)
   }
 
-  /** Answers the status of the refusal if there is one. */
+  /** Opens the WebSocket. Resolves with the HTTP status if it is refused. */
   static async open(
     at: Address,
     headers: Readonly<Record<string, string | undefined>>,
@@ -45,7 +45,7 @@ export class Panel {
     return within(outcome, 'the handshake')
   }
 
-  /** As the panel's own page does, in the browser of somebody who is signed in. */
+  /** Opens the WebSocket like the page of the panel, with the session of an admin. */
   static async openAs({ cookie }: Admin, at: Address): Promise<Panel> {
     const panel = await Panel.open(at, { cookie, origin: `http://${at.host}:${at.port}` })
     if (typeof panel === 'number') throw new Error(`refused with ${panel}`)
@@ -56,7 +56,7 @@ export class Panel {
     this.socket.send(typeof request === 'string' ? request : JSON.stringify(request))
   }
 
-  /** Resolves once the channel is listened to. */
+  /** Subscribes to the events of a channel. Resolves once the server confirms it. */
   async tail(channel: string): Promise<void> {
     const isTold = (): boolean =>
       this.reports.some((report) => report.type === 'tailing' && report.channel === channel)

@@ -7,7 +7,7 @@ import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 
 export const neverYield: Yielder = () => undefined
 
-/** What a client gets of an answer, long or not. */
+/** Resolves with an answer as the client gets it, streamed or not. */
 export async function asWritten(answer: unknown, maybeYield = neverYield): Promise<unknown> {
   const write = streamPagedAnswers(maybeYield)({} as never) as (
     answer: unknown,
@@ -16,14 +16,14 @@ export async function asWritten(answer: unknown, maybeYield = neverYield): Promi
   return JSON.parse(typeof written === 'string' ? written : await text(written as never))
 }
 
-/** Insists that an answer was made at once. */
+/** Asserts that an answer is not paged. */
 export function atOnce(info: ChannelsInfo | PagedChannelsInfo): ChannelsInfo {
-  if (info.channels instanceof PagedRecord) throw new Error('the answer is a long one')
+  if (info.channels instanceof PagedRecord) throw new Error('the answer is paged')
   return info as ChannelsInfo
 }
 
-/** Insists that a list was made at once. */
+/** Asserts that a list is not paged. */
 export function listAtOnce<Item>(list: readonly Item[] | PagedList<Item>): readonly Item[] {
-  if (list instanceof PagedList) throw new Error('the list is a long one')
+  if (list instanceof PagedList) throw new Error('the list is paged')
   return list
 }

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { BaseSequencer } from 'vitest/node'
 import type { TestSpecification } from 'vitest/node'
 
-/** What takes longest, mostly by waiting: begun last, it would be waited for alone. The first is begun first. */
+/** The slowest files, which mostly wait. If they started last, the run would wait for them alone. In start order. */
 const LONGEST = [
   'test/abuse/silent-sockets.test.ts',
   'test/chaos/chaos.test.ts',
@@ -23,7 +23,7 @@ const LONGEST = [
   'test/e2e/standard-streams.test.ts',
 ]
 
-/** Also on a machine that has never run the tests, and so has not measured them. */
+/** Starts the slowest files first, also on a machine that has not run and measured them before. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification): number => {

@@ -1,7 +1,7 @@
-/** Numbers as JSON can spell them, for tests of whether they arrive. */
+/** Numbers in all JSON notations, to test that they arrive unchanged. */
 import fc from 'fast-check'
 
-/** What is posted as these arrives as these. */
+/** Numbers that arrive exactly as posted. */
 export const AS_POSTED = [
   '1234567890123456789',
   '-1234567890123456789',
@@ -21,7 +21,7 @@ export const AS_POSTED = [
   '1700000000.123456',
 ]
 
-/** A number that is written another way, but is the same number. */
+/** Numbers that arrive in another notation, with the same value. */
 export const REWRITTEN = [
   ['1.0', '1'],
   ['1.50', '1.5'],
@@ -38,12 +38,12 @@ export const REWRITTEN = [
 
 const digits = (min: number, max: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: min, maxLength: max })
-/** An integer that is not negative. */
+/** A non-negative integer. */
 export const whole = fc.oneof(
   fc.constantFrom('0', '1', '9007199254740993', '1234567890123456789'),
   digits(1, 30).map((text) => text.replace(/^0+(?=.)/, '')),
 )
-/** Any number that JSON can write. */
+/** Any JSON number. */
 export const number = fc.oneof(
   fc.constantFrom(...AS_POSTED, ...REWRITTEN.map(([posted]) => posted)),
   fc.double({ noNaN: true, noDefaultInfinity: true }).map((double) => JSON.stringify(double)),
@@ -65,7 +65,7 @@ const text = fc.oneof(
 )
 const space = fc.constantFrom('', '', ' ', '\n', '\t \r')
 
-/** JSON spelled in any way, with numbers in any place. */
+/** JSON in any formatting, with numbers anywhere. */
 export const { json } = fc.letrec<{ json: string }>((tie) => ({
   json: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
@@ -84,7 +84,7 @@ export const { json } = fc.letrec<{ json: string }>((tie) => ({
   ),
 }))
 
-/** The same text for all texts of the same number. */
+/** Returns a canonical text of a number, equal for all notations of the same value. */
 export function exactly(posted: string): string {
   const [, sign = '', int = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE](.+))?$/.exec(posted) ?? []
@@ -94,7 +94,7 @@ export function exactly(posted: string): string {
   return `${sign}${trimmed}e${BigInt(exponent) - BigInt(fraction.length) + BigInt(String(all).length - trimmed.length)}`
 }
 
-/** JSON without spaces, and each number as `spell` has it. */
+/** Returns the JSON without whitespace, with each number replaced by `spell`. */
 export const normal = (source: string, spell: (number: string) => string) =>
   source.replace(/"(?:[^"\\]|\\.)*"|[ \t\r\n]+|-?\d[-+.\deE]*/g, (token) =>
     token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token.trim() && spell(token),

@@ -17,34 +17,34 @@ export interface Exit {
 export interface StartOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Settings, handed over in the environment. */
+  /** Settings, passed as environment variables. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
-  /** Files to be there in the working directory, by name. */
+  /** Files to create in the working directory, by name. */
   readonly files?: Readonly<Record<string, string>>
-  /** Whether it gets a standard input to {@link ServerProcess.write} to; else it has none. */
+  /** Opens its standard input, for {@link ServerProcess.write}. Otherwise it has none. */
   readonly hasInput?: boolean
   /** Flags for Node. */
   readonly nodeArgs?: readonly string[]
-  /** Whether it can be sent messages with {@link ServerProcess.send}; else there is no channel. */
+  /** Opens an IPC channel, for {@link ServerProcess.send}. Otherwise there is none. */
   readonly hasChannel?: boolean
-  /** Another program than the server: its name and arguments. */
+  /** A program to run instead of the server, with its arguments. */
   readonly command?: readonly [string, ...string[]]
-  /** The server may have faults that nothing in it caught; else they fail the test. */
+  /** The server may have uncaught errors. Otherwise they fail the test. */
   readonly mayFault?: boolean
 }
 
-/** What a server logs of faults that no code was there for (`src/telemetry/faults.ts`). */
+/** The log entries of uncaught errors (`src/telemetry/faults.ts`). */
 const FAULT =
   /^.*"msg":"(?:something failed in the background|a promise was rejected|an exception was not caught).*$/m
 
 const running = new Set<ServerProcess>()
 
-/** To be called after the tests of a file: ends the processes they left, and removes their directories. */
+/** Call it after the tests of a file. Kills their remaining processes and removes their directories. */
 export async function killProcesses(): Promise<void> {
   await Promise.all([...running].map((server) => server.kill()))
 }
 
-/** `channelstream` as people run it: a process of its own, from `dist/`, which `npm run build` makes. */
+/** `channelstream` as users run it: a separate process from `dist/`, which `npm run build` creates. */
 export class ServerProcess {
   stdout = ''
   stderr = ''
@@ -80,19 +80,19 @@ export class ServerProcess {
     running.add(this)
   }
 
-  /** Does not wait for anything: for what happens while it starts. */
+  /** Spawns it without waiting, to test what happens during the start. */
   static spawned(options: StartOptions): ServerProcess {
     return new ServerProcess(options)
   }
 
-  /** Resolves once it listens, on a port that the system chose. */
+  /** Resolves once it listens, on a port chosen by the system. */
   static async start(options: StartOptions = {}): Promise<ServerProcess> {
     const args = ['--port', '0', ...(options.args ?? [])]
     // The explorer is the last line on standard output; notes follow on standard error, in the same turn.
     return ServerProcess.#startUntil(/API explorer .*\n/, { ...options, args })
   }
 
-  /** The same for the plug-and-play Philote server. */
+  /** Like `start`, for the plug-and-play Philote server. */
   static async startPhilote(options: StartOptions = {}): Promise<ServerProcess> {
     const args = ['philote', ...(options.args ?? [])]
     const env = { PORT: '0', ...options.env }
@@ -108,28 +108,28 @@ export class ServerProcess {
     return server
   }
 
-  /** Runs to the end: for commands, and for starts that fail. */
+  /** Runs until it exits: for commands, and for starts that fail. */
   static async run(options: StartOptions): Promise<ServerProcess & { readonly exit: Exit }> {
     const server = new ServerProcess(options)
     const exit = await within(server.exited, 'the process to end', START_PATIENCE_MS)
     return Object.assign(server, { exit })
   }
 
-  /** A command that goes on; resolves once it has printed or told this. */
+  /** Starts a long-running command. Resolves once its output matches `ready`. */
   static async startCommand(ready: RegExp, options: StartOptions): Promise<ServerProcess> {
     const command = new ServerProcess(options)
     await command.says(ready)
     return command
   }
 
-  /** Resolves once its output has this. */
+  /** Resolves once its output matches. */
   async says(what: RegExp): Promise<void> {
     const isDone = (): boolean => what.test(this.output) || this.exit !== undefined
     await until(isDone, `${String(what)} in the output:\n${this.output}`, START_PATIENCE_MS)
     if (!what.test(this.output)) throw new Error(`it ended without ${String(what)}: ${this.output}`)
   }
 
-  /** To its standard input. */
+  /** Writes to its standard input. */
   write(text: string): void {
     this.#child.stdin?.write(text)
   }
@@ -138,7 +138,7 @@ export class ServerProcess {
     this.#child.stdin?.end()
   }
 
-  /** By the channel that it shares with this process. */
+  /** Sends a message over the IPC channel. */
   send(message: object): void {
     this.#child.send(message)
   }
@@ -147,12 +147,12 @@ export class ServerProcess {
     this.#child.on('message', listener)
   }
 
-  /** Nobody reads its standard output any more. */
+  /** Closes the reading end of its standard output. */
   closeOutput(): void {
     this.#child.stdout?.destroy()
   }
 
-  /** Nobody reads its standard error for now. */
+  /** Stops reading its standard error. */
   pauseErrors(): void {
     this.#child.stderr?.pause()
   }
@@ -161,7 +161,7 @@ export class ServerProcess {
     this.#child.stderr?.resume()
   }
 
-  /** Resolves when it has ended by itself. */
+  /** Resolves when it has exited by itself. */
   async ended(): Promise<Exit> {
     return within(this.exited, 'the process to end', START_PATIENCE_MS)
   }
@@ -190,13 +190,13 @@ export class ServerProcess {
     this.#child.kill(name)
   }
 
-  /** How much memory the process holds, as it tells admins itself. */
+  /** The memory of the process, as the server reports it to admins. */
   async residentBytes(secret?: string): Promise<number> {
     const { text } = await new Backend(this, secret).send('GET /admin/debug')
     return Number(/rss: (\d+) KiB/.exec(text)?.[1]) * 1024
   }
 
-  /** Fails if the server had a fault that nothing caught. */
+  /** Kills it. Fails if the server had an uncaught error. */
   async kill(): Promise<void> {
     running.delete(this)
     if (!this.exit) this.signal('SIGKILL')
@@ -215,7 +215,7 @@ function variablesOf(settings: NonNullable<StartOptions['settings']>): Record<st
   return Object.fromEntries(named) as Record<string, string>
 }
 
-/** Fails the tests of this file if anything in this process, the server under test included, is thrown unseen. */
+/** Fails the tests of this file on any uncaught error in this process, including those of a server under test. */
 export function refuseCrashes(): void {
   const crashes: unknown[] = []
   const note = (crash: unknown): void => void crashes.push(crash)

@@ -5,7 +5,7 @@ import type { RedisStoreOptions } from '../../src/store/redis/store.ts'
 import type { StoreLimits } from '../../src/store/store.ts'
 import type { RedisServer } from './redis.ts'
 
-/** Each installation of the tests has names of its own, so that one Redis serves them all. */
+/** Each installation of the tests has its own prefix, so that all can share one Redis. */
 let installations = 0
 export const freshPrefix = (): string => `test-${process.pid}-${++installations}`
 
@@ -13,13 +13,13 @@ const PATIENCE_MS = 10_000
 
 type Wishes = StoreLimits & Partial<RedisStoreOptions>
 
-/** As an exception that nothing catches, which fails the tests. */
+/** Throws an uncaught exception, which fails the tests. */
 const failOnFault = (error: unknown): void =>
   queueMicrotask(() => {
     throw error
   })
 
-/** A store on this Redis, in an installation of its own unless a prefix is given. */
+/** Opens a store on this Redis, as a new installation unless a prefix is given. */
 export function openRedisStore(
   { url }: Pick<RedisServer, 'url'>,
   options: Wishes,

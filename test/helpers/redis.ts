@@ -15,17 +15,17 @@ const READY = /Ready to accept connections|Sentinel ID is/
 /** Settings of Redis, by their names in its configuration file. */
 export type RedisSettings = Readonly<Record<string, string>>
 
-/** So that nothing that was answered is lost, however it ends. */
+/** Nothing that Redis has acknowledged is lost, even if it is killed. */
 export const ON_DISK: RedisSettings = { appendonly: 'yes', appendfsync: 'always' }
 
 const running = new Set<RedisServer>()
 
-/** Ends all that a file of tests has started. */
+/** Stops all Redis servers that a file of tests has started. */
 export async function stopRedisServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.stop()))
 }
 
-/** A Redis of the tests' own: Debian's, on a free port of loopback, with nothing on disk unless it is asked for. */
+/** Debian's Redis for tests, on a free loopback port, without persistence unless requested. */
 export class RedisServer {
   readonly #directory = mkdtempSync(join(tmpdir(), 'channelstream-redis-'))
   #child: ChildProcess | undefined
@@ -37,7 +37,7 @@ export class RedisServer {
     private readonly isSentinel = false,
   ) {}
 
-  /** Watches over other Redis servers, which it has to be told of. */
+  /** Starts a Sentinel. It monitors other Redis servers, which must be configured. */
   static async startSentinel(): Promise<RedisServer> {
     await ensurePackages('redis-server')
     const server = new RedisServer(await freePort(), {}, true)
@@ -45,7 +45,7 @@ export class RedisServer {
     return server
   }
 
-  /** Resolves once it answers. Installs Debian's package where that is possible and needed. */
+  /** Resolves once it answers. Installs Debian's package if it is missing and can be installed. */
   static async start(settings: RedisSettings = {}): Promise<RedisServer> {
     await ensurePackages('redis-server')
     const server = new RedisServer(await freePort(), settings)
@@ -57,17 +57,17 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
-  /** From the next start on. */
+  /** Changes a setting. Takes effect at the next start. */
   set(name: string, value: string): void {
     appendFileSync(join(this.#directory, 'redis.conf'), `${name} ${value}\n`)
   }
 
-  /** There is no place any more to write snapshots to. */
+  /** Removes its directory, so that it cannot write snapshots. */
   loseDirectory(): void {
     rmSync(this.#directory, { recursive: true })
   }
 
-  /** Stops answering for a while, without a word. */
+  /** Freezes it, so that it stops answering. */
   pause(): void {
     this.#child?.kill('SIGSTOP')
   }
@@ -76,7 +76,7 @@ export class RedisServer {
     this.#child?.kill('SIGCONT')
   }
 
-  /** On the same port, with what it has on disk; resolves once it answers. */
+  /** Restarts it on the same port, with its data on disk. Resolves once it answers. */
   async restart(): Promise<void> {
     await this.halt()
     running.add(this)
@@ -89,7 +89,7 @@ export class RedisServer {
     if (child.exitCode !== null) throw new Error(`Redis did not start:\n${this.#output}`)
   }
 
-  /** A file, because Sentinels write down there what they find out. */
+  /** Uses a configuration file, because Sentinels store their state in it. */
   #arguments(): string[] {
     const common = { port: this.port, bind: '127.0.0.1', dir: this.#directory }
     const settings = this.isSentinel
@@ -101,7 +101,7 @@ export class RedisServer {
     return [file, ...(this.isSentinel ? ['--sentinel'] : [])]
   }
 
-  /** Ends it, so that its port is closed. */
+  /** Kills it, so that its port is closed. */
   async halt(): Promise<void> {
     const child = this.#child
     this.#child = undefined
@@ -111,7 +111,7 @@ export class RedisServer {
     await within(exited, 'Redis to end')
   }
 
-  /** A connection to it, which its caller destroys. */
+  /** Opens a connection, which the caller must destroy. */
   async client(database = 0): Promise<RedisClient> {
     const client: RedisClient = newClient<TypeMapping>({ url: this.url, database })
     client.on('error', () => {}) // commands fail with it
@@ -119,7 +119,7 @@ export class RedisServer {
     return client
   }
 
-  /** Ends it for good. */
+  /** Stops it and removes its data. */
   async stop(): Promise<void> {
     running.delete(this)
     await this.halt()
@@ -128,6 +128,6 @@ export class RedisServer {
 }
 
 type Modules = Record<string, never>
-/** `createClient` makes a class for each port, which takes tens of milliseconds. */
+/** `createClient` would create a class for each port, which takes tens of milliseconds. */
 const newClient = Library.factory<Modules, Modules, Modules, 3>({ RESP: 3 })
 export type RedisClient = RedisClientType<Modules, Modules, Modules, 3, TypeMapping>

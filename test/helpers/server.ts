@@ -13,7 +13,7 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-/** A whole server on a free port of loopback, quiet unless the settings say otherwise. */
+/** Starts a complete server on a free loopback port. It logs nothing unless the settings say otherwise. */
 export async function startServer(
   settings: ConfigInput = {},
   clock: Clock = systemClock,

@@ -4,7 +4,7 @@ import type { ConfigInput } from '../../src/config/load.ts'
 import type { RedisServer } from './redis.ts'
 import type { TestServer } from './server.ts'
 
-/** Several servers on one Redis, in an installation of their own. */
+/** Several servers on one Redis, as a new installation. */
 export class Servers {
   #next = 0
 
@@ -26,7 +26,7 @@ export class Servers {
     return new Servers(all)
   }
 
-  /** Another one each time, as behind a load balancer that knows nothing of sessions. */
+  /** Returns another server each time, like a load balancer without sticky sessions. */
   next(): TestServer {
     return this.all[this.#next++ % this.all.length] as TestServer
   }
@@ -35,7 +35,7 @@ export class Servers {
     return '127.0.0.1'
   }
 
-  /** Of another server each time. */
+  /** The port of another server each time. */
   get port(): number {
     return this.next().port
   }

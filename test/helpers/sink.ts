@@ -3,10 +3,10 @@ import type { Sink } from '../../src/core/delivery/connection.ts'
 import type { CloseReason } from '../../src/protocol/close-codes.ts'
 import type { Event } from '../../src/protocol/events.ts'
 
-/** A sink that writes into an array: what a client would have received, event by event. */
+/** A sink that collects in an array the events that a client would receive. */
 export class ArraySink implements Sink {
   readonly events: Event[] = []
-  /** How many events each write held. */
+  /** The number of events in each write. */
   readonly writes: number[] = []
   heartbeats = 0
   closed: CloseReason | undefined
@@ -14,7 +14,7 @@ export class ArraySink implements Sink {
   isReleased = false
   writable = true
   held = 0
-  /** What `release` answers: the number of the last event that left, or undefined if all did. */
+  /** The result of `release`: the number of the last event that was sent, or undefined if all were. */
   left: number | undefined
 
   constructor(readonly kind: 'stream' | 'poll' = 'stream') {}
@@ -41,7 +41,7 @@ export class ArraySink implements Sink {
     return this.left
   }
 
-  /** What has come since the last call. */
+  /** Returns the events since the last call. */
   take(): Event[] {
     return this.events.splice(0)
   }

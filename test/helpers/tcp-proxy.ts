@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { createServer, connect } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
-/** Stands between two programs on loopback, and can be cut. */
+/** A TCP proxy between two programs on loopback that simulates network failures. */
 export class TcpProxy {
   readonly #sockets = new Set<Socket>()
   #isSilent = false
   #lastWords: string | undefined
-  /** So long takes each byte on its way, there and back each. */
+  /** The delay of data in each direction. */
   delayMs = 0
-  /** Parts of what was sent to the target that have gone through since `heal`. */
+  /** The chunks forwarded to the target since `heal`. */
   passed = 0
   #heldFrom = Infinity
   #heldText: string | undefined
@@ -29,25 +29,25 @@ export class TcpProxy {
     return proxy
   }
 
-  /** Nothing goes through any more, and nobody is told: as when a network loses packets. */
+  /** Drops all data silently, like a network that loses packets. */
   silence(): void {
     this.#isSilent = true
   }
 
-  /** Everything that is connected is ended, and what connects then is silent. */
+  /** Ends all connections. New connections are silent. */
   cut(): void {
     this.#isSilent = true
     this.#endAll()
   }
 
-  /** From now on new connections go through; the silent ones are ended. */
+  /** Forwards new connections again. Ends the silent ones. */
   heal(): void {
     this.#isSilent = false
     this.#endAll()
     this.passed = 0
   }
 
-  /** The next request with this text is held back, and whatever follows it on its connection, until it is released. */
+  /** Holds back the next request that contains this text, and all data after it on its connection, until `release`. */
   holdBack(text: string): void {
     this.#heldText = text
   }
@@ -56,14 +56,14 @@ export class TcpProxy {
     return this.#held.length > 0
   }
 
-  /** Cuts everything when the answer to this comes, which is lost with it. */
+  /** Cuts all connections when the answer to a request with this text arrives. The answer is lost. */
   cutAfter(text: string): void {
     this.#lastWords = text
   }
 
   /**
-   * After `heal`, lets so many parts of what is sent to the target go through, and holds back what follows until `release`:
-   * a command of a program that waits for each answer is one part. Resolves once something is held.
+   * After `heal`, forwards this many chunks to the target, and holds back the following ones until `release`. For a
+   * program that waits for each answer, a command is one chunk. Resolves once something is held back.
    */
   holdAfter(parts: number): Promise<void> {
     this.#heldFrom = parts
@@ -121,12 +121,12 @@ export class TcpProxy {
       if (this.#isSilent) return
       pass(data, () => {
         onTheWay.push(data)
-        // Whatever the delay is by now, nothing overtakes what was sent before.
+        // Keeps the order of data, even if the delay has changed.
         if (this.delayMs > 0) setTimeout(arrive, this.delayMs)
         else while (onTheWay.length > 0) arrive()
       })
     })
-    from.on('error', () => {}) // its end is told below
+    from.on('error', () => {}) // handled on close below
     from.on('close', () => {
       this.#sockets.delete(from)
       to.destroy()

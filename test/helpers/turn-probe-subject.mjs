@@ -1,8 +1,8 @@
-/** A server for the test of the probe: does what a line of text asks for, a task and a number, and answers when it is done. */
+/** A server for the test of the probe. Each line names a task and a number. It runs the task and answers when done. */
 import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 
-/** Keeps this thread on a processor for so many milliseconds. */
+/** Uses this much CPU time, in milliseconds. */
 function busy(ms) {
   const began = process.cpuUsage()
   for (;;) {
@@ -52,7 +52,7 @@ const TASKS = {
       done()
     })
   },
-  /** Six pieces, each in a turn of its own. */
+  /** Six pieces, each in its own turn. */
   spread(ms, done) {
     let left = 6
     const next = () => {
@@ -62,7 +62,7 @@ const TASKS = {
     }
     setTimeout(next, 20)
   },
-  /** Once the answer has been written. */
+  /** After the answer has been written. */
   behind(ms, done) {
     done()
     setImmediate(() => setImmediate(() => busy(ms)))
@@ -86,7 +86,7 @@ const TASKS = {
     const work = `const end = performance.now() + ${ms}; while (performance.now() < end);`
     new Worker(work, { eval: true }).once('exit', () => done())
   },
-  /** Answers for how many milliseconds this process was on a processor meanwhile. */
+  /** Waits, then answers with the CPU time of this process in the meantime, in milliseconds. */
   rest(ms, done) {
     const began = process.cpuUsage()
     setTimeout(() => {

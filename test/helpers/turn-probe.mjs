@@ -1,28 +1,27 @@
 /**
- * Measures how long the main thread of a process is on a processor in one turn of its event loop: the longest turn since it
- * was last asked to begin anew. Loaded into a server by `node --import`; `turn-probe.ts` is the other end of its channel.
+ * Measures the CPU time of the main thread in one event-loop turn, and reports the longest turn since the last reset.
+ * Loaded into a server by `node --import`. `turn-probe.ts` is the other end of its IPC channel.
  *
- * Time on a processor, and of this thread alone: what else the machine does, a wait, and the helpers of the garbage
- * collector do not count. Pauses of the collector, compiling, and what the system does for the thread do.
+ * Counts only the CPU time of this thread. Other work on the machine, waiting, and helper threads of the garbage
+ * collector do not count. Garbage collection pauses, compilation, and system calls of the thread do.
  *
- * A turn begins when the poll of the network returns and ends before the next one. Two marks find its parts:
- * an immediate that is not ref'd runs first after the callbacks of sockets, and does not keep the loop from waiting for
- * them; a timer set by it runs last in the same turn, behind all immediates and closed handles. The timer is set only where
- * the turn was long enough for it to be due by then. Shorter ones may be counted together with the one after them.
+ * A turn begins when polling for I/O returns and ends before the next poll. Two marks find its parts. An unref'd
+ * immediate runs first after the socket callbacks, and does not keep the loop from polling. A timer set by it runs last in
+ * the same turn, after all immediates and closed handles. The timer is set only if the turn was long enough for it to be
+ * due by then. Shorter turns may be counted together with the next one.
  */
 import { WASI } from 'node:wasi'
 
-/** From so many milliseconds in the callbacks of sockets on, the end of a turn is marked as well. */
+/** If the socket callbacks take longer than this, the end of the turn is marked as well. */
 const WORTH_MARKING_MS = 0.2
-/** The loop counts as quiet once it had so many looks, so far apart, between which it did so little. */
+/** The loop is quiet after this many checks at this interval with less than this CPU time between them. */
 const QUIET = { looks: 3, everyMs: 5, ms: 1 }
-/** A process that is never quiet is reported on as it is. */
+/** A process that does not become quiet is reported after this time. */
 const QUIET_WITHIN_MS = 20_000
 
 /**
- * Milliseconds that this thread has been on a processor, to the nanosecond. Node has `process.threadCpuUsage` for it only
- * from version 22 on; the clock of WASI is there in all, and `/proc` knows nothing of what began since the last tick of the
- * system's clock.
+ * Returns a clock of the CPU time of this thread, in milliseconds with nanosecond precision. `process.threadCpuUsage`
+ * needs Node 22 or later, while all versions have the clock of WASI. `/proc` is only updated with each system tick.
  */
 function threadClock() {
   const wasi = new WASI({ version: 'preview1' })
@@ -64,7 +63,7 @@ function afterPoll() {
 }
 setImmediate(afterPoll).unref()
 
-/** Calls `done` once what was begun has been done. */
+/** Calls `done` once the process is quiet. */
 function whenQuiet(done) {
   const deadline = performance.now() + QUIET_WITHIN_MS
   let before = now()
@@ -79,7 +78,7 @@ function whenQuiet(done) {
   setTimeout(look, QUIET.everyMs)
 }
 
-/** A fixed piece of work: text is made, read as JSON, looked through and sorted. */
+/** A fixed piece of work: serializes, parses, reads and sorts records. Returns its CPU time. */
 function reference() {
   const began = now()
   const written = Array.from({ length: 4000 }, (_, n) => ({
@@ -92,7 +91,7 @@ function reference() {
   return now() - began
 }
 
-/** How long that takes as a rule, which tells how fast this machine is just now. The first ones are compiled meanwhile. */
+/** The median time of the reference work, which shows how fast the machine currently is. The first runs are warm-up. */
 function speed() {
   const times = Array.from({ length: 30 }, reference).slice(-15)
   return times.sort((one, other) => one - other)[7]
@@ -107,5 +106,5 @@ const ANSWERS = {
 process.on('message', ({ turnProbe, id }) => {
   ANSWERS[turnProbe]?.((ms) => process.send({ turnProbe, id, ms }))
 })
-// It must not keep the process from ending.
+// The channel must not keep the process alive.
 process.channel.unref()

@@ -35,7 +35,7 @@ describe('the probe of turns', { timeout: 90_000 }, () => {
     ['that goes on behind the answer', 'behind 60'],
   ])('sees 60 ms of work %s', async (_where, task) => {
     const turns: number[] = []
-    // A busy machine makes turns longer, and never shorter.
+    // A busy machine makes turns longer, never shorter.
     do turns.push(await longestTurnOf(task))
     while (Math.min(...turns) >= 90 && turns.length < 5)
     for (const turn of turns) expect(turn).toBeGreaterThan(55)
@@ -43,7 +43,7 @@ describe('the probe of turns', { timeout: 90_000 }, () => {
   })
 
   it('sees what the collector of garbage does on the thread', async () => {
-    // Of what the process spends, helpers on other threads do a part.
+    // Helper threads use a part of the CPU time of the process.
     expect(await longestTurnOf('garbage 100')).toBeGreaterThan(30)
   })
 

@@ -4,33 +4,33 @@ import type { ServerProcess, StartOptions } from './process.ts'
 
 const INSIDE = new URL('./turn-probe.mjs', import.meta.url).href
 
-/** How a server is started whose turns are to be measured; the rest of the flags is how people start it. */
+/** Start options of a server whose event-loop turns are measured. The other flags are those of `npm start`. */
 export const PROBED = {
   nodeArgs: [
     '--max-semi-space-size=16',
-    '--disable-warning=ExperimentalWarning', // of the clock
+    '--disable-warning=ExperimentalWarning', // caused by the clock of WASI
     `--import=${INSIDE}`,
   ],
   hasChannel: true,
 } as const satisfies StartOptions
 
 /**
- * The longest that a turn of the event loop may keep the main thread on a processor, whatever was sent: so long everybody
- * else waits. Meant for a machine on which `REFERENCE_MS` holds.
+ * The maximum CPU time of the main thread in one event-loop turn, for any input, since all others wait this long. For
+ * a machine with `REFERENCE_MS`.
  */
 export const LONGEST_TURN_MS = 50
 
-/** What the reference work of the probe takes on such a machine while nothing else runs there. */
+/** The time of the reference work of the probe on such a machine when it is idle. */
 const REFERENCE_MS = 4.9
 
-/** The best of so many tries counts: what else a machine does makes turns longer, and never shorter. */
+/** The best of these tries counts, since other work on the machine makes turns longer, never shorter. */
 const TRIES = 6
-/** A process that is not quiet is waited for, see `turn-probe.mjs`. */
+/** Includes waiting for a busy process to become quiet, see `turn-probe.mjs`. */
 const PATIENCE_MS = 60_000
 
 type Question = 'begin' | 'longest' | 'reference'
 
-/** Measures the turns of the event loop of a server that was started with `PROBED`. */
+/** Measures the event-loop turns of a server that was started with `PROBED`. */
 export class TurnProbe {
   #asked = 0
   readonly #waiting = new Map<number, (ms: number) => void>()
@@ -44,8 +44,8 @@ export class TurnProbe {
   }
 
   /**
-   * Milliseconds that the main thread of the server was on a processor in the longest of the turns that `work` brought,
-   * until the server had nothing more to do.
+   * Resolves with the CPU time in milliseconds of the main thread in the longest event-loop turn that `work` causes,
+   * until the server is quiet.
    */
   async longestTurnDuring(work: () => Promise<unknown>): Promise<number> {
     await this.#ask('begin')
@@ -53,12 +53,12 @@ export class TurnProbe {
     return this.#ask('longest')
   }
 
-  /** How many times as long as on the machine that limits are meant for, and at least as long, the server takes just now. */
+  /** Resolves with how much slower the server currently is than the machine that limits are meant for. At least 1. */
   async slowness(): Promise<number> {
     return Math.max((await this.#ask('reference')) / REFERENCE_MS, 1)
   }
 
-  /** Fails where `work`, which is done several times, brings a turn longer than `LONGEST_TURN_MS` each time. */
+  /** Runs `work` several times. Fails if each run causes a turn longer than `LONGEST_TURN_MS`. */
   async expectShortTurns(what: string, work: () => Promise<unknown>): Promise<void> {
     const tries: string[] = []
     for (let left = TRIES; left > 0; left--) {

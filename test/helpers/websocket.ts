@@ -21,7 +21,7 @@ export interface Ending {
 
 const clients = new Set<{ destroy(): void }>()
 
-/** To be called after the tests of a file: cuts whatever clients they left open. */
+/** Call it after the tests of a file. Cuts clients that are still open. */
 export function closeClients(): void {
   for (const client of clients) client.destroy()
   clients.clear()
@@ -29,16 +29,16 @@ export function closeClients(): void {
 
 export interface Opening {
   readonly cursor?: string
-  /** What stands before `/ws`. */
+  /** The path prefix before `/ws`. */
   readonly prefix?: string
   readonly headers?: Record<string, string>
   readonly autoPong?: boolean
 }
 
-/** A client as people have it in a browser: opens `/ws` and writes down what it gets. */
+/** A client like in a browser: opens `/ws` and records what it receives. */
 export class Listener {
   readonly events: ReceivedEvent[] = []
-  /** Each frame as it came, heartbeats included. */
+  /** Each received frame, including heartbeats. */
   readonly frames: string[] = []
   readonly closed: Promise<Ending>
   ending: Ending | undefined
@@ -61,7 +61,7 @@ export class Listener {
     clients.add(this)
   }
 
-  /** Resolves once the handshake is over; rejects if it is refused. */
+  /** Resolves after the handshake. Rejects if it is refused. */
   static async open(server: Address, connId: string, opening: Opening = {}): Promise<Listener> {
     const { prefix = '', cursor } = opening
     const query = new URLSearchParams({ conn_id: connId, ...(cursor !== undefined && { cursor }) })
@@ -93,13 +93,13 @@ export class Listener {
     return this.events.filter((event) => event.type === type)
   }
 
-  /** Presence of a user, in order: `joined`, `parted`. */
+  /** The presence events of a user, in order: `joined`, `parted`. */
   presenceOf(user: string): (string | undefined)[] {
     const events = this.of('presence').filter((event) => event.user === user)
     return events.map(({ message }) => message?.action)
   }
 
-  /** Waits for a message with this text; by then everything before it has come. */
+  /** Waits for a message with this text. All earlier events have then arrived. */
   async heard(text: string, withinMs?: number): Promise<void> {
     await until(() => this.texts.includes(text), `the message ${text}`, withinMs)
   }
@@ -108,13 +108,13 @@ export class Listener {
     this.#socket.send(data)
   }
 
-  /** Leaves, with a close frame. */
+  /** Closes the WebSocket with a close frame. */
   async close(code = 1000): Promise<Ending> {
     this.#socket.close(code)
     return this.closed
   }
 
-  /** Breaks off, without a word. */
+  /** Drops the connection without a close frame. */
   async breakOff(): Promise<void> {
     this.#socket.terminate()
     await this.closed
@@ -130,11 +130,11 @@ export class Listener {
   }
 }
 
-/** A TCP connection that does what it is told and nothing else. */
+/** A TCP connection that does only what the test tells it. */
 export class RawClient {
   readonly closed: Promise<void>
   isClosed = false
-  /** The server has said that it sends no more. */
+  /** The server has ended its side of the connection. */
   isEnded = false
   readonly #socket: net.Socket
   readonly #parts: Buffer[] = []
@@ -159,7 +159,7 @@ export class RawClient {
     return client
   }
 
-  /** Opens a WebSocket, and says nothing more: no pong, no close. */
+  /** Opens a WebSocket that never answers: no pong, no close. */
   static async openWebSocket(server: Address, connId: string): Promise<RawClient> {
     const client = await RawClient.connect(server)
     client.write(handshake(`/ws?conn_id=${connId}`))
@@ -168,7 +168,7 @@ export class RawClient {
     return client
   }
 
-  /** The server has ended its side, or cut the connection. */
+  /** The server has ended its side or cut the connection. */
   get isOver(): boolean {
     return this.isEnded || this.isClosed
   }
@@ -185,7 +185,7 @@ export class RawClient {
     return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.text)?.[1] ?? 0)
   }
 
-  /** The body of the answer, as JSON; undefined if it is none. */
+  /** The body of the answer, parsed as JSON; undefined if it is not JSON. */
   get body(): unknown {
     const { text } = this
     try {
@@ -209,22 +209,22 @@ export class RawClient {
     if (!this.#socket.destroyed) this.#socket.write(bytes)
   }
 
-  /** Bytes that were written and that nobody has taken. */
+  /** Bytes that were written but not sent yet. */
   get unsent(): number {
     return this.#socket.destroyed ? 0 : this.#socket.writableLength
   }
 
-  /** Says that nothing more will be sent. */
+  /** Ends the sending side. */
   end(): void {
     this.#socket.end()
   }
 
-  /** Breaks off, and the network says so at once. */
+  /** Resets the connection, which the server notices at once. */
   reset(): void {
     this.#socket.resetAndDestroy()
   }
 
-  /** Stops reading: the network fills up. */
+  /** Stops reading, so that the buffers of the network fill up. */
   stopReading(): void {
     this.#socket.pause()
   }
@@ -233,7 +233,7 @@ export class RawClient {
     this.#socket.resume()
   }
 
-  /** The answer to the request that was written. */
+  /** Resolves with the status of the answer. */
   async answered(withinMs?: number): Promise<number> {
     await until(() => this.status > 0 || this.isClosed, 'an answer', withinMs)
     return this.status
@@ -244,7 +244,7 @@ export class RawClient {
   }
 }
 
-/** The head of an upgrade to a WebSocket. A header that is undefined is left out. */
+/** Returns the head of a WebSocket upgrade request. Undefined headers are left out. */
 export function handshake(
   target: string,
   headers: Readonly<Record<string, string | undefined>> = {},
@@ -269,13 +269,13 @@ export interface FrameParts {
   readonly opcode: number
   readonly payload?: Buffer | string
   readonly fin?: boolean
-  /** The three bits for extensions, as in 0x40 for RSV1. */
+  /** The reserved bits for extensions, such as 0x40 for RSV1. */
   readonly reserved?: number
-  /** What the header claims, if not the payload's own length. */
+  /** The length in the header, if it differs from that of the payload. */
   readonly announced?: number
 }
 
-/** A frame as clients send it, masked. */
+/** Returns a masked client frame. */
 export function clientFrame(parts: FrameParts): Buffer {
   const payload = Buffer.from(parts.payload ?? '')
   const mask = randomBytes(4)
@@ -302,7 +302,7 @@ export interface ServerFrame {
   readonly payload: Buffer
 }
 
-/** The whole frames at the start of what a server sent. */
+/** Parses the complete frames at the start of the received bytes. */
 function readFrames(bytes: Buffer): ServerFrame[] {
   const frames: ServerFrame[] = []
   for (let at = 0; at + 2 <= bytes.length;) {
