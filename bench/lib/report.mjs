@@ -64,7 +64,7 @@ export function asMarkdown([head, ...rows], texts = 2) {
 /** Lists all problems of the run, one sentence each. */
 export function remarksOn(outcomes) {
   const again = outcomes.filter(({ isAgain }) => isAgain).map(({ id }) => id)
-  const told =
+  const repeated =
     again.length > 0
       ? [`measured again after the others, since the first run was disturbed: ${again.join(', ')}`]
       : []
@@ -81,5 +81,5 @@ export function remarksOn(outcomes) {
       return [...new Set(remarks)]
     }),
   )
-  return [...told, ...found]
+  return [...repeated, ...found]
 }

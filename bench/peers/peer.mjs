@@ -19,7 +19,7 @@
  * @property {() => Promise<string>} [publishOn] the path of a WebSocket to publish on; by default HTTP
  * @property {() => Promise<number>} [redisBytes] memory that Redis uses
  * @property {() => Promise<void>} stop
- * @property {(count: number, channels: number) => Promise<any>} [prepare] must be called before WebSockets are opened
+ * @property {(count: number, channels: number) => Promise<any>} [prepare] must be called before opening WebSockets
  * @property {string} [connectRequest] the `/connect` request, if the peer has one
  * @property {readonly (readonly string[])[]} [churnSteps] the steps of a short-lived client, see load/churn.c
  * @property {string} [secret] the secret that signs requests

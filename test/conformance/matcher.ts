@@ -199,8 +199,8 @@ function matchSet({ argument, actual }: Operands, place: Place): void {
 }
 
 /**
- * Assigns each expected element to a different actual one. Returns undefined, or the deepest mismatch. Backtracks, since
- * a match may bind a name to a value that does not fit the next elements.
+ * Assigns each expected element to a different actual one. Returns undefined, or the deepest mismatch. Backtracks,
+ * since a match may bind a name to a value that does not fit the next elements.
  */
 function pair(expected: readonly Json[], actual: readonly unknown[], place: Place, index = 0) {
   let nearest: Mismatch | undefined

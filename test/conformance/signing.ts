@@ -8,8 +8,8 @@ export interface SignedAs {
 }
 
 /**
- * Signs like the TimestampSigner of itsdangerous. Written independently of the server's code, so that it does not repeat
- * its mistakes.
+ * Signs like the TimestampSigner of itsdangerous. Written independently of the server's code, so that it does not
+ * repeat its mistakes.
  */
 export function signText(value: string, { secret, atSeconds, epochSeconds = 0 }: SignedAs): string {
   const seconds = (atSeconds ?? Math.floor(Date.now() / 1000)) - epochSeconds

@@ -34,8 +34,8 @@ export interface TestPage extends Page {
 export interface TestBrowser {
   /**
    * Opens a page with its own cookies and storage. The test fails if the page logs an error, throws, or requests
-   * anything from a host other than this machine. The page is closed after the test, or, if it was opened in `beforeAll`,
-   * after the last test of the file.
+   * anything from a host other than this machine. The page is closed after the test. If it was opened in `beforeAll`,
+   * it is closed after the last test of the file.
    */
   newPage(options?: PageOptions): Promise<TestPage>
 }

@@ -6,9 +6,9 @@
  * collector do not count. Garbage collection pauses, compilation, and system calls of the thread do.
  *
  * A turn begins when polling for I/O returns and ends before the next poll. Two marks find its parts. An unref'd
- * immediate runs first after the socket callbacks, and does not keep the loop from polling. A timer set by it runs last in
- * the same turn, after all immediates and closed handles. The timer is set only if the turn was long enough for it to be
- * due by then. Shorter turns may be counted together with the next one.
+ * immediate runs first after the socket callbacks, and does not keep the loop from polling. A timer set by it runs last
+ * in the same turn, after all immediates and closed handles. The timer is set only if the turn was long enough for it to
+ * be due by then. Shorter turns may be counted together with the next one.
  */
 import { WASI } from 'node:wasi'
 

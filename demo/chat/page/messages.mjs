@@ -16,7 +16,7 @@ export class MessageList {
 
   /**
    * @param {{ edit(uuid: string, text: string): Promise<boolean>, delete(uuid: string): void, retry(uuid: string): void,
-   *   discard(uuid: string): void, done(): void }} actions `edit` resolves with whether it succeeded.
+   *   discard(uuid: string): void, done(): void }} actions `edit` resolves with success.
    */
   constructor(actions) {
     this.actions = actions

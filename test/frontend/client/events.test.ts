@@ -43,7 +43,7 @@ describe('the types of events', () => {
     const types = Event.options.map((option) => option.shape.type.value)
     const heard: string[] = []
     for (const type of types) connection.on(type, (event) => heard.push(event.type))
-    FakeSocket.last.tell(...types.map((type) => ({ type })))
+    FakeSocket.last.deliver(...types.map((type) => ({ type })))
     expect(heard).toEqual(types)
     connection.closeConnection()
   })

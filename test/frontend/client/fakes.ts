@@ -28,11 +28,11 @@ export class FakeSocket implements WebSocketLike {
     return this
   }
 
-  tell(...events: unknown[]): this {
-    return this.tellText(JSON.stringify(events))
+  deliver(...events: unknown[]): this {
+    return this.deliverText(JSON.stringify(events))
   }
 
-  tellText(data: unknown): this {
+  deliverText(data: unknown): this {
     this.onmessage?.({ data } as never)
     return this
   }

@@ -159,11 +159,11 @@ describe('coming back', () => {
 
   it('begins anew once something was heard, and not when a socket merely opened', async () => {
     const page = await openPage()
-    FakeSocket.last.tell().end(1006)
+    FakeSocket.last.deliver().end(1006)
     await pass(1000)
     FakeSocket.last.open().end(1006)
     await pass(2000)
-    FakeSocket.last.open().tell().end(1006)
+    FakeSocket.last.open().deliver().end(1006)
     await settled()
     expect(delays(page.statuses)).toEqual([1000, 2000, 1000])
     page.connection.closeConnection()
@@ -171,7 +171,7 @@ describe('coming back', () => {
 
   it('does not take as long for another connection as it took for the server, at first', async () => {
     const page = await openPage()
-    FakeSocket.last.tell().end(1006)
+    FakeSocket.last.deliver().end(1006)
     for (const delay of [1000, 2000]) {
       await pass(delay)
       FakeSocket.last.end(1006)
@@ -206,7 +206,7 @@ describe('coming back', () => {
   } satisfies Record<Exclude<keyof typeof CLOSE, ElsewhereOnly>, string>
   it.each(Object.entries(outcomes))('after the close %s is to %s', async (name, outcome) => {
     const page = await openPage()
-    FakeSocket.last.tell(newMessage('hi', 'epoch-7'))
+    FakeSocket.last.deliver(newMessage('hi', 'epoch-7'))
     const { code, text } = CLOSE[name as keyof typeof CLOSE]
     FakeSocket.last.end(code, text)
     await settled()
@@ -246,7 +246,7 @@ describe('a server that says nothing', () => {
     const page = await openPage()
     const [first] = FakeSocket.all
     await pass(19_000)
-    first?.tell()
+    first?.deliver()
     await pass(19_000)
     expect(page.connection.connected).toBe(true)
     await pass(1000)
@@ -254,7 +254,7 @@ describe('a server that says nothing', () => {
     await pass(1000)
     const second = FakeSocket.last.open()
     expect([FakeSocket.all.length, first?.isClosed]).toEqual([2, false])
-    second.tell()
+    second.deliver()
     expect([second.isClosed, first?.isClosed]).toEqual([false, true])
     page.connection.closeConnection()
   })
@@ -592,7 +592,7 @@ describe('disconnect()', () => {
 
   it('can be followed by connect(), which starts without the past', async () => {
     const page = await openPage()
-    FakeSocket.last.tell(newMessage('hi', 'epoch-7'))
+    FakeSocket.last.deliver(newMessage('hi', 'epoch-7'))
     await page.connection.disconnect()
     void page.connection.connect()
     await settled()
@@ -607,7 +607,7 @@ describe('disconnect()', () => {
       heard.push(message?.['text'])
       void connection.disconnect()
     })
-    FakeSocket.last.tell(newMessage('one'), newMessage('two'))
+    FakeSocket.last.deliver(newMessage('one'), newMessage('two'))
     expect(heard).toEqual(['one'])
   })
 })
@@ -624,10 +624,10 @@ describe('what a server or a page does wrong', () => {
     const heard: unknown[] = []
     const errors: unknown[] = []
     connection.on('event', (event) => heard.push(event.type))
-    FakeSocket.last.tellText(frame)
+    FakeSocket.last.deliverText(frame)
     expect(reported).toHaveBeenCalledTimes(1) // since there is no listener
     connection.on('error', ({ error }) => errors.push(error.code))
-    FakeSocket.last.tellText(frame).tell(newMessage('fine'))
+    FakeSocket.last.deliverText(frame).deliver(newMessage('fine'))
     expect([heard, errors]).toEqual([['message'], ['frame']])
     expect(connection.connected).toBe(true)
     connection.closeConnection()
@@ -637,7 +637,7 @@ describe('what a server or a page does wrong', () => {
     const { connection } = await openPage()
     const heard: unknown[] = []
     connection.on('message', (event) => heard.push(event.message))
-    FakeSocket.last.tell(null, newMessage('fine'))
+    FakeSocket.last.deliver(null, newMessage('fine'))
     expect(heard).toEqual([{ text: 'fine' }])
     connection.closeConnection()
   })
@@ -648,7 +648,7 @@ describe('what a server or a page does wrong', () => {
     connection.on('event', ({ type }) => heard.push(type))
     connection.on('status', () => heard.push('a status'))
     connection.on('error', () => heard.push('an error'))
-    FakeSocket.last.tell(
+    FakeSocket.last.deliver(
       ...['status', 'error', 'event', '__proto__', 'new'].map((type) => ({ type })),
     )
     expect(heard).toEqual(['status', 'error', 'event', '__proto__', 'new'])
@@ -666,7 +666,7 @@ describe('what a server or a page does wrong', () => {
     connection.on('event', fail)
     connection.on('message', () => Promise.reject(new Error('later')))
     connection.on('message', ({ message }) => heard.push(message?.['text']))
-    FakeSocket.last.tell(newMessage('one'), newMessage('two')).end(1006)
+    FakeSocket.last.deliver(newMessage('one'), newMessage('two')).end(1006)
     await settled()
     expect(heard).toEqual(['one', 'two'])
     expect(reported).toHaveBeenCalledTimes(6)
@@ -697,12 +697,12 @@ describe('listeners', () => {
     const stop = connection.on('message', () => heard.push('one'))
     connection.on('message', () => heard.push('other'), { signal: controller.signal })
     connection.on('message', () => heard.push('never'), { signal: AbortSignal.abort() })
-    FakeSocket.last.tell(newMessage(''))
+    FakeSocket.last.deliver(newMessage(''))
     stop()
     stop()
-    FakeSocket.last.tell(newMessage(''))
+    FakeSocket.last.deliver(newMessage(''))
     controller.abort()
-    FakeSocket.last.tell(newMessage(''))
+    FakeSocket.last.deliver(newMessage(''))
     expect(heard).toEqual(['one', 'other', 'other'])
     connection.closeConnection()
   })
@@ -712,12 +712,12 @@ describe('listeners', () => {
     const heard: unknown[] = []
     const hear = (): unknown => heard.push('')
     const stops = [connection.on('message', hear), connection.on('message', hear)]
-    FakeSocket.last.tell(newMessage(''))
+    FakeSocket.last.deliver(newMessage(''))
     stops[0]?.()
-    FakeSocket.last.tell(newMessage(''))
+    FakeSocket.last.deliver(newMessage(''))
     expect(heard).toHaveLength(3)
     connection.on('event', () => stops[1]?.())
-    FakeSocket.last.tell(newMessage(''))
+    FakeSocket.last.deliver(newMessage(''))
     expect(heard).toHaveLength(3)
     connection.closeConnection()
   })
@@ -727,7 +727,7 @@ describe('for await', () => {
   it('yields events in order, also those that came before it asked, until disconnect()', async () => {
     const { connection } = await openPage()
     const events = connection.events()
-    FakeSocket.last.tell(newMessage('one'), newMessage('two'))
+    FakeSocket.last.deliver(newMessage('one'), newMessage('two'))
     const read = (async () => {
       const texts: unknown[] = []
       for await (const event of events)
@@ -735,7 +735,7 @@ describe('for await', () => {
       return texts
     })()
     await settled()
-    FakeSocket.last.tell(newMessage('three'))
+    FakeSocket.last.deliver(newMessage('three'))
     await connection.disconnect()
     expect(await read).toEqual(['one', 'two', 'three'])
   })
@@ -746,7 +746,7 @@ describe('for await', () => {
       for await (const event of connection) return event.type
     })()
     await settled()
-    FakeSocket.last.tell(newMessage('one'))
+    FakeSocket.last.deliver(newMessage('one'))
     expect(await read).toBe('message')
     connection.closeConnection()
   })
@@ -767,7 +767,7 @@ describe('for await', () => {
   it('keeps a bounded number of events, then fails', async () => {
     const { connection } = await openPage()
     const events = connection.events({ limit: 2 })
-    FakeSocket.last.tell(...['one', 'two', 'three', 'four'].map((text) => newMessage(text)))
+    FakeSocket.last.deliver(...['one', 'two', 'three', 'four'].map((text) => newMessage(text)))
     const read = async (): Promise<unknown> =>
       ((await events.next()).value as { message?: unknown }).message
     expect([await read(), await read()]).toEqual([{ text: 'one' }, { text: 'two' }])
@@ -792,7 +792,7 @@ describe('memory', () => {
     connection.on('message', () => heard++)
     const signal = new AbortController().signal
     for (let n = 1; n <= 50_000; n++) {
-      FakeSocket.last.tell(newMessage('', `long-${n}`)).tell(newMessage('', `long-${n}`))
+      FakeSocket.last.deliver(newMessage('', `long-${n}`)).deliver(newMessage('', `long-${n}`))
       if (n % 100 === 0) connection.on('message', () => {}, { signal })()
     }
     expect(heard).toBe(50_000)

@@ -278,7 +278,7 @@ describe('the life of a connection, as callbacks tell it', () => {
     ])
     expect(FakeSocket.last.url).toMatch(/^ws:\/\/push\.test\/ws\?conn_id=new&/)
     calls.length = 0
-    FakeSocket.last.open().tell(newMessage('hi')).tell()
+    FakeSocket.last.open().deliver(newMessage('hi')).deliver()
     expect(page.connected).toBe(true)
     expect(page.websocket).toBe(FakeSocket.last)
     FakeSocket.last.end(1006)
@@ -323,7 +323,7 @@ describe('the life of a connection, as callbacks tell it', () => {
     const calls = watch(page)
     page.closeConnection()
     page.closeConnection()
-    FakeSocket.last.tell(newMessage('too late')).end(1000)
+    FakeSocket.last.deliver(newMessage('too late')).end(1000)
     await settled()
     expect(calls).toEqual([['connectionClosedCallback']])
     expect(FakeSocket.last.isClosed).toBe(true)
