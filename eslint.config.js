@@ -74,8 +74,9 @@ const arrows = [
     patterns: [
       '**/http/**',
       ...STORES,
-      '**/transports/websocket.ts',
-      '**/transports/long-poll.ts',
+      '**/transports/**',
+      '!**/transports/frame-socket.ts',
+      '!**/transports/websocket-frames.ts',
       '**/config/**',
       '**/cli/**',
       '**/app/**',

@@ -26,7 +26,7 @@ const TABLES = [
   'UserRow',
   'Reading',
   'FiguresResponse',
-  'WebSocketQuery',
+  'StreamQuery',
   'ListenQuery',
   'ChannelSettings',
   'InfoOptions',

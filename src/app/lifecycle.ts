@@ -1,5 +1,5 @@
 /** Starts and stops the parts of a server in the right order. */
-import { listen } from '../http/listen.ts'
+import { listen } from '../http/bind-port.ts'
 import { openPort } from '../http/server.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { terminateWebSockets } from '../transports/upgrades.ts'

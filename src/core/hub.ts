@@ -19,7 +19,7 @@ import {
 } from './limits.ts'
 import { postDelete, postEdits, postMessages, clientPublication } from './messages.ts'
 import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
-import { NO_DETAILS, describeChannels } from './queries/describe.ts'
+import { NO_DETAILS, describeChannels } from './queries/channels-info.ts'
 import { overviewOf } from './queries/overview.ts'
 import { gapEvent } from './sessions/catch-up.ts'
 import { Guests } from './sessions/guests.ts'
@@ -33,7 +33,7 @@ import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Membership, Store } from '../store/store.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Posting, ClientMessage } from './messages.ts'
-import type { DescribeOptions, PagedChannelsInfo } from './queries/describe.ts'
+import type { DescribeOptions, PagedChannelsInfo } from './queries/channels-info.ts'
 
 const SWEEP_INTERVAL_MS = 500
 

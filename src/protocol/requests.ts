@@ -279,10 +279,10 @@ const CURSOR_PARAMETER = parameter(
   EXAMPLES.cursor,
 )
 export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
-export const WebSocketQuery = z.looseObject({
+export const StreamQuery = z.looseObject({
   conn_id: CONN_ID_PARAMETER,
   cursor: CURSOR_PARAMETER,
 })
-export const ListenQuery = WebSocketQuery.extend({
+export const ListenQuery = StreamQuery.extend({
   callback: parameter('The name of a JavaScript function, for JSONP.', EXAMPLES.callback),
 })

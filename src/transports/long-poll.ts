@@ -5,14 +5,14 @@ import { Frame } from '../protocol/events.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import { ListenQuery } from '../protocol/requests.ts'
 import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
-import { checkOrigin, cursorOf } from './opening.ts'
+import { checkOrigin, cursorOf } from './request-checks.ts'
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Batch } from '../core/delivery/batch.ts'
 import type { LiveConnection, Sink } from '../core/delivery/connection.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
-import type { Query } from './opening.ts'
+import type { Query } from './request-checks.ts'
 
 export interface LongPollOptions {
   readonly sessions: Sessions

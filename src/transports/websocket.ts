@@ -3,10 +3,10 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { parseConnId } from '../protocol/ids.ts'
-import { WebSocketQuery } from '../protocol/requests.ts'
+import { StreamQuery } from '../protocol/requests.ts'
 import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { BROKE_OFF, FrameSocket } from './frame-socket.ts'
-import { checkOrigin, cursorOf } from './opening.ts'
+import { checkOrigin, cursorOf } from './request-checks.ts'
 import { addWebSocketRoute } from './upgrades.ts'
 import { HEARTBEAT, listFrames } from './websocket-frames.ts'
 import type { FastifyPluginAsync, FastifyRequest, FastifySchema } from 'fastify'
@@ -14,7 +14,7 @@ import type { Batch } from '../core/delivery/batch.ts'
 import type { LiveConnection } from '../core/delivery/connection.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
 import type { ConnId, Cursor } from '../protocol/ids.ts'
-import type { Query } from './opening.ts'
+import type { Query } from './request-checks.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -63,7 +63,7 @@ const SCHEMA: FastifySchema = {
   description:
     'Each event is a frame of its own, a list with one element; an empty list is a heartbeat. ' +
     'Whatever the client sends is a sign of life only.',
-  querystring: WebSocketQuery,
+  querystring: StreamQuery,
   response: {
     403: errorAnswer('FOREIGN_ORIGIN', 'Pages of this origin may not listen.'),
     422: invalidAnswer('conn_id or cursor is not right.', { cursor: ['Not a valid cursor.'] }),

@@ -6,7 +6,7 @@ import { ConnectRequest, MessagesRequest, SubscribeRequest } from '../../src/pro
 import { MemoryStore } from '../../src/store/memory/store.ts'
 import { connIdOf } from '../contract/fixtures.ts'
 import { ManualClock } from '../helpers/clock.ts'
-import { neverYield } from '../helpers/long.ts'
+import { neverYield } from '../helpers/paged-answers.ts'
 import { ArraySink } from '../helpers/sink.ts'
 import type { z } from 'zod'
 import type { LiveConnection } from '../../src/core/delivery/connection.ts'

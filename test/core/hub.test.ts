@@ -12,7 +12,7 @@ import {
   UserStateRequest,
 } from '../../src/protocol/requests.ts'
 import { channelNames, connIdOf, settingsOf, userName, uuidOf } from '../contract/fixtures.ts'
-import { atOnce } from '../helpers/long.ts'
+import { atOnce } from '../helpers/paged-answers.ts'
 import { Client, HUB_OPTIONS, ScriptRunner } from './fixtures.ts'
 
 /** Returns the complaints that a call rejects with. */

@@ -14,7 +14,9 @@ describe('pages of the documentation', () => {
 
   it.each(pages)('%s names files that are there', async (path) => {
     const page = await readPage(path)
-    const named = [...page.matchAll(/`((?:src|test|scripts|docs|examples)\/[\w./-]*)`/g)]
+    const named = [
+      ...page.matchAll(/`((?:src|frontend|demo|bench|test|scripts|docs|examples)\/[\w./-]*)`/g),
+    ]
     const missing = named.map(([, file = '']) => file).filter((file) => !existsSync(url(file)))
     expect(missing).toEqual([])
   })

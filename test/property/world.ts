@@ -1,6 +1,6 @@
 /** Runs operations on a driver and on the model, and compares the results after each. */
 import { expect } from 'vitest'
-import { listAtOnce } from '../helpers/long.ts'
+import { listAtOnce } from '../helpers/paged-answers.ts'
 import { Backend } from './backend.ts'
 import { Clients } from './clients.ts'
 import { expectedInfo, shownInfo } from './expected-info.ts'

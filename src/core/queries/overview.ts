@@ -1,4 +1,4 @@
-import { describeChannels } from './describe.ts'
+import { EVERYTHING, describeChannels } from './channels-info.ts'
 import { PagedList, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { Store, UserRecord } from '../../store/store.ts'
@@ -28,13 +28,6 @@ export async function overviewOf(deps: { readonly store: Store; readonly maybeYi
     channels,
     users: names.length > PAGE ? new PagedList(userPages()) : await rowsOf(names),
   }
-}
-
-const EVERYTHING = {
-  include_history: true,
-  include_users: true,
-  exclude_channels: [],
-  return_public_state: false,
 }
 
 const userRow = ({ name, uuid, publicState, connections }: UserRecord) => ({

@@ -1,4 +1,4 @@
-/** The routes for user state, channel settings and `/info`. Source: recorded behaviour of Channelstream 0.7.1. */
+/** The routes for user state and channel settings. Source: recorded behaviour of Channelstream 0.7.1. */
 import { addComplaint } from '../../protocol/complaints.ts'
 import { RequestError, invalid } from '../../protocol/errors.ts'
 import { COMPLAINT, isJsonObject } from '../../protocol/fields.ts'
@@ -12,7 +12,7 @@ import {
   checkLimit,
   asSchemaType,
 } from './common.ts'
-import type { FastifyRequest, preValidationHookHandler } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Complaints } from '../../protocol/complaints.ts'
 import type { UserName } from '../../protocol/ids.ts'
@@ -59,48 +59,6 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
       return asSchemaType(hub.configureChannels(request.body))
     },
   })
-}
-
-/** `/info`. Any method works, as in the Python server; GET and HEAD describe all channels. */
-export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, streamPagedAnswers: serializerCompiler } = options
-  const preValidation = [checkLimit(hub.bounds.info), defaultToEverything]
-  const info = about(
-    'Describe channels',
-    'Returns channels and their users; without a body, all channels. Histories include private messages: for backends only.',
-  )
-  const infoResponses = { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES }
-  http.get('/info', {
-    config: backend,
-    exposeHeadRoute: true,
-    schema: { ...info, response: infoResponses },
-    serializerCompiler,
-    handler: () => asSchemaType(hub.info(EVERYTHING)),
-  })
-  const body = Requests.InfoRequest
-  http.post('/info', {
-    config: backend,
-    preValidation,
-    schema: { ...info, body, response: infoResponses },
-    serializerCompiler,
-    handler: (request) => asSchemaType(hub.info(request.body.info)),
-  })
-  http.route({
-    method: ['PUT', 'PATCH', 'DELETE'], // as in the Python server: any method
-    url: '/info',
-    config: backend,
-    preValidation,
-    schema: { hide: true, body },
-    serializerCompiler,
-    handler: (request) => asSchemaType(hub.info(request.body.info)),
-  })
-}
-
-const EVERYTHING = Requests.InfoOptions.parse({})
-
-const defaultToEverything: preValidationHookHandler = (request, _reply, done) => {
-  if (request.body === undefined) request.body = { info: {} }
-  done()
 }
 
 /** Channels are validated one by one: throws the errors of the first invalid one, without its name. */

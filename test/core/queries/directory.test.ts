@@ -6,7 +6,7 @@ import { ChannelsQuery, MAX_LISTED_CONNECTIONS, UsersQuery } from '../../../src/
 import { MemoryStore } from '../../../src/store/memory/store.ts'
 import { connect, message, settingsMap } from '../../contract/fixtures.ts'
 import { ManualClock } from '../../helpers/clock.ts'
-import { neverYield } from '../../helpers/long.ts'
+import { neverYield } from '../../helpers/paged-answers.ts'
 import { STORE_OPTIONS } from '../fixtures.ts'
 import type { z } from 'zod'
 

@@ -5,7 +5,7 @@ import { byCodePoint } from '../../../src/lib/code-points.ts'
 import { sortCooperatively } from '../../../src/lib/cooperative-sort.ts'
 import { createYielder } from '../../../src/lib/yielder.ts'
 import { ManualClock } from '../../helpers/clock.ts'
-import { asWritten, neverYield } from '../../helpers/long.ts'
+import { asWritten, neverYield } from '../../helpers/paged-answers.ts'
 
 /** A clock that advances two milliseconds each time it is read. */
 class HurriedClock extends ManualClock {

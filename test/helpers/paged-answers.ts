@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { PagedList, PagedRecord } from '../../src/core/queries/paged-answer.ts'
 import { streamPagedAnswers } from '../../src/http/json-stream.ts'
-import type { PagedChannelsInfo } from '../../src/core/queries/describe.ts'
+import type { PagedChannelsInfo } from '../../src/core/queries/channels-info.ts'
 import type { Yielder } from '../../src/lib/yielder.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 

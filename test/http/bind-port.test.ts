@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { buildApp } from '../../src/app/server.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { listen } from '../../src/http/listen.ts'
+import { listen } from '../../src/http/bind-port.ts'
 import { openPort } from '../../src/http/server.ts'
 import { send } from '../helpers/http.ts'
 import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'

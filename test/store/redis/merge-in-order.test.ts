@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { mergeInOrder } from '../../../src/store/redis/announcements.ts'
-import type { Announcement } from '../../../src/store/redis/announcements.ts'
+import { mergeInOrder } from '../../../src/store/redis/merge-in-order.ts'
+import type { Announcement } from '../../../src/store/redis/merge-in-order.ts'
 
 const events = (...numbers: number[]): Announcement[] =>
   numbers.map((n) => ({ kind: 'event', n, handle: () => {} }))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { describeChannels } from '../../../src/core/queries/describe.ts'
+import { describeChannels } from '../../../src/core/queries/channels-info.ts'
 import { MemoryStore } from '../../../src/store/memory/store.ts'
 import {
   channelName,
@@ -13,9 +13,9 @@ import {
   uuidOf,
 } from '../../contract/fixtures.ts'
 import { ManualClock } from '../../helpers/clock.ts'
-import { asWritten, atOnce, neverYield } from '../../helpers/long.ts'
+import { asWritten, atOnce, neverYield } from '../../helpers/paged-answers.ts'
 import { STORE_OPTIONS } from '../fixtures.ts'
-import type { DescribeOptions } from '../../../src/core/queries/describe.ts'
+import type { DescribeOptions } from '../../../src/core/queries/channels-info.ts'
 import type { Yielder } from '../../../src/lib/yielder.ts'
 import type { ChannelsInfo } from '../../../src/protocol/responses.ts'
 import type { Store } from '../../../src/store/store.ts'
