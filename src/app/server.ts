@@ -1,7 +1,7 @@
 import { Hub } from '../core/hub.ts'
 import { Directory } from '../core/queries/directory.ts'
 import { AddressList } from '../http/addresses.ts'
-import { admitLive, isPanelCall } from '../http/admin/access.ts'
+import { admitLive, allowAdmin, isPanelCall } from '../http/admin/access.ts'
 import { listRoutes } from '../http/admin/lists.ts'
 import { adminRoutes } from '../http/admin/routes.ts'
 import { AdminSessions } from '../http/admin/session.ts'
@@ -228,6 +228,7 @@ function openAdminLive(deps: ServerDeps, openFigures: () => Readings): AdminLive
     guests: hub.guests,
     clock,
     admit: (request) => admitLive(sessions, request),
+    onPlainRequest: allowAdmin(sessions),
     isSignedIn: (request) => sessions.isSignedIn(request),
     openFigures,
     uptimeSeconds: uptimeOf(deps),

@@ -4,7 +4,7 @@ import { errorAnswer } from '../protocol/responses.ts'
 import { AdminLiveSocket } from './admin-live-socket.ts'
 import { addWebSocketRoute } from './upgrades.ts'
 import type { IncomingMessage } from 'node:http'
-import type { FastifyPluginAsync, FastifySchema } from 'fastify'
+import type { FastifyPluginAsync, FastifySchema, onRequestAsyncHookHandler } from 'fastify'
 import type { Guests } from '../core/sessions/guests.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { LiveReport, Reading } from '../protocol/admin.ts'
@@ -22,6 +22,8 @@ export interface AdminLiveOptions {
   readonly clock: Clock
   /** Rejects if the request may not listen here, or if nobody can say. */
   readonly admit: (request: IncomingMessage) => Promise<void>
+  /** Runs for requests that are no upgrade. */
+  readonly onPlainRequest: onRequestAsyncHookHandler
   /** Rejects if nobody can say. */
   readonly isSignedIn: (request: IncomingMessage) => Promise<boolean> | boolean
   readonly openFigures: () => FiguresFeed
@@ -60,6 +62,7 @@ export class AdminLive {
     addWebSocketRoute(http, {
       url: '/admin/live',
       schema: SCHEMA,
+      onRequest: this.options.onPlainRequest,
       admit: ({ raw }) => this.options.admit(raw),
       serve: ({ raw }, open) => this.#serve(raw, open),
     })

@@ -7,7 +7,12 @@ import { readFrames, refuseUpgrade, webSocketSettings } from './frame-socket.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
-import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyRequest,
+  FastifySchema,
+  onRequestAsyncHookHandler,
+} from 'fastify'
 import type { ClientSocket, FrameSocket } from './frame-socket.ts'
 
 declare module 'fastify' {
@@ -60,6 +65,8 @@ export function terminateWebSockets(http: FastifyInstance): void {
 export interface WebSocketRoute {
   readonly url: string
   readonly schema: FastifySchema
+  /** Runs before requests that are no upgrade are answered with 426. */
+  readonly onRequest?: onRequestAsyncHookHandler
   /** Throws, or rejects with, why an upgrade is refused. Runs after the hooks of all requests. */
   readonly admit: (request: FastifyRequest) => void | Promise<void>
   /** Called with the WebSocket of each upgrade, on which it has to open a sink before it returns. */
@@ -69,13 +76,18 @@ export interface WebSocketRoute {
 /** Adds a route for WebSockets. Other requests to it are answered with 426. */
 export function addWebSocketRoute(
   http: FastifyInstance,
-  { url, schema, admit, serve }: WebSocketRoute,
+  { url, schema, onRequest, admit, serve }: WebSocketRoute,
 ): void {
   http.route({
     method: 'GET',
     url,
     schema,
     config: { acceptsWebSocket: true },
+    ...(onRequest && {
+      async onRequest(request, reply) {
+        if (!request.ws) await onRequest.call(this, request, reply)
+      },
+    }),
     preHandler(request, reply, done) {
       if (!request.ws) return done()
       const handOver = (): void => {

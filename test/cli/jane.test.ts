@@ -219,10 +219,8 @@ describe('jane', () => {
     const { port, certificate } = await startTlsFront()
     const flags = ['-s', SECRET, '-secure', '-p', `127.0.0.1:${port}`]
     const untrusting = await runJane(...flags)
-    expect([untrusting.exit.code, untrusting.stderr]).toEqual([
-      1,
-      'jane: self-signed certificate\n',
-    ])
+    expect(untrusting.exit.code).toBe(1)
+    expect(untrusting.stderr).toMatch(/^jane: self-signed certificate\b.*\n$/)
     const env = { NODE_EXTRA_CA_CERTS: certificate }
     const args = ['jane', ...flags, '-info']
     const asking = await ServerProcess.run({ args, env })
