@@ -55,7 +55,7 @@ export const limitText = (connections) =>
 
 export const bytesText = ({ bytes }) =>
   `An open WebSocket with its user takes ${whole(bytes.connectionInRedis)} bytes in Redis, a channel with one ` +
-  `member ${whole(bytes.channelInRedis)}, and each event that is kept of it for those who return (\`channel_frames\`) ` +
+  `member ${whole(bytes.channelInRedis)}, and each event that it keeps for clients that reconnect (\`channel_frames\`) ` +
   `${whole(bytes.frameInRedis)}. On the wire an event has ${whole(bytes.frame)} bytes here.`
 
 /** Replaces the parts between the markers of the page. */

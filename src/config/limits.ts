@@ -155,8 +155,8 @@ export const LIMITS = {
   max_idempotency_bytes: setting(
     bytes,
     33_554_432,
-    'Bytes of answers kept for requests with an Idempotency-Key, plus 512 bytes for each answer. Above that the ' +
-      'oldest are removed early, and a retry of their requests runs again. With redis_url, the limit applies to ' +
+    'Maximum total size of the answers kept for requests with an Idempotency-Key; each answer counts as its bytes ' +
+      'plus 512. Above that the oldest are removed early, and a retry of their requests runs again. With redis_url, the limit applies to ' +
       'all servers together.',
   ),
   presence_list_limit: setting(

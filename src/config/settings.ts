@@ -67,7 +67,8 @@ export const CALLERS = {
   allow_metrics_from: setting(
     addresses,
     ['127.0.0.1', '::1'],
-    'IP addresses that may read /metrics without a signature. 0.0.0.0: all addresses. Empty: none. A request ' +
+    'IP addresses that may read /metrics without a signature. 0.0.0.0: all addresses. An empty value means the ' +
+      'default; to allow none, use an address that no client has, such as 192.0.2.1. A request ' +
       'forwarded by a proxy on this machine does not count as local, unless the proxy is in ' +
       'trusted_proxies and sends X-Forwarded-For.',
   ),
@@ -95,7 +96,7 @@ export const CALLERS = {
   signature_checker: setting(
     moduleName,
     '',
-    'A module that checks signatures instead of the built-in check: a specifier or a path. Empty, or the ' +
+    'A module that checks signatures instead of the built-in check: a package name or a path. Empty, or the ' +
       `${OLD_SIGNER} of old files: the built-in check, which reads the TimestampSigner format of itsdangerous.`,
   ),
   signature_scope: setting(
@@ -127,13 +128,14 @@ export const PHILOTE = {
   philote_max_connections: setting(
     count(0, MAX_COUNT),
     255,
-    'Maximum number of Philote clients with tokens connected at the same time. Further clients are dropped as ' +
-      'soon as they connect.',
+    'Maximum number of Philote clients with tokens that are connected at the same time. Further clients are ' +
+      'dropped as soon as they connect.',
   ),
   philote_check_origin: setting(
     trueOrFalse,
     false,
-    'Accept browsers on the Philote port only from pages with the host and port that they connect to.',
+    'On the Philote port, accept a browser only if its page has the same host and port as the address that it ' +
+      'connects to.',
   ),
   philote_redis_url: setting(
     redisUrl,

@@ -23,8 +23,8 @@ describe('docs/backend.md', () => {
     const file = join(folder, 'example.mjs')
     await writeFile(file, at(`127.0.0.1:${server.port}`, example))
     const { stdout } = await run(process.execPath, [file])
-    expect(stdout).toMatch(/^\[ 'ann' \] may listen, one as [0-9a-f-]{36}\n$/)
-    expect(page).toContain("It prints `[ 'ann' ] may listen, one as`")
+    expect(stdout).toMatch(/^users: \[ 'ann' \] conn_id: [0-9a-f-]{36}\n$/)
+    expect(page).toContain("It prints `users: [ 'ann' ] conn_id:`")
   })
 
   it('lists every method', () => {
