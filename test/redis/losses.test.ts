@@ -369,15 +369,17 @@ describe.concurrent('what can be found out elsewhere', { timeout: 60_000 }, () =
       const isUp = async () => (await send(servers.all[0] ?? servers, 'GET /health')).status === 200
       await until(isUp, 'the servers')
       const before = bob.of('user_state_change').length
-      await until(async () => {
+      // A change of a state is announced as soon as the list of the channels that want it is repaired.
+      const tellState = async (): Promise<boolean> => {
         const json = {
           user: 'ann',
           user_state: { mood: String(Math.random()) },
           state_public_keys: ['mood'],
         }
-        return (await backend.send('POST /user_state', { json })).status === 200
-      }, 'a state')
-      await until(() => bob.of('user_state_change').length > before, 'the change to be told')
+        await backend.send('POST /user_state', { json })
+        return bob.of('user_state_change').length > before
+      }
+      await until(tellState, 'a change to be told')
       await backend.say('room', 'still here')
       for (const one of [socket, twice.socket, bob]) await one.heard('still here')
       for (const one of [socket, twice.socket, bob]) one.destroy()
