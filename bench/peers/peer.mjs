@@ -14,7 +14,8 @@
  * @property {string} [listenPort] ports for subscribers; by default the same as `port`
  * @property {number[]} [beside] processes whose CPU is reported separately
  * @property {number[]} pids the server's processes, for CPU and memory
- * @property {(count: number, channels: number) => string[]} paths of the WebSockets; the i-th is in channel i % channels
+ * @property {(count: number, channels: number) => string[]} paths of the WebSockets; the i-th is in channel i %
+ * channels
  * @property {(message: { filler: number, messages?: number }) => string} publishRequest see lib/requests.mjs
  * @property {() => Promise<string>} [publishOn] the path of a WebSocket to publish on; by default HTTP
  * @property {() => Promise<number>} [redisBytes] memory that Redis uses

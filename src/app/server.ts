@@ -62,20 +62,22 @@ export interface App {
   /** Only with a `philote_port`. */
   readonly philote: PhiloteServer | undefined
   readonly faults: Faults
-  /** Of the sockets of both ports. */
+  /** The limits on sockets, for both ports together. */
   readonly limits: SocketLimits
-  /** Listens; answers the port, which the system chooses if the setting is 0. */
+  /** Listens. Returns the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
-  /** Stops accepting, answers waiting polls, asks sockets to come back later, and cuts them after `shutdown_grace`. */
+  /** Stops accepting, answers waiting polls, closes WebSockets, and after `shutdown_grace` destroys the rest. */
   stop(): Promise<void>
 }
 
-/** Puts the parts together. The one place that names concrete classes; it decides nothing. */
+/**
+ * Creates all parts of a server and connects them. Only this folder names concrete classes. It has no rules of its own.
+ */
 export async function buildApp(config: Config, clock: Clock = systemClock): Promise<App> {
   const logger = openLog(config.log_level)
   const faults = new Faults(logger)
   const onFault = faults.note
-  // Before there is a store, whose connections would keep a process alive that does not come up.
+  // Before the store is opened: if this fails, open connections would keep the process alive.
   const checker = await signatureChecker(config)
   const storage = await openStore(config, clock, logger, onFault)
   const { store, idempotencyCache, adminSessions } = storage
@@ -130,7 +132,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   }
 }
 
-/** What the routes and sockets are given. */
+/** The parts that routes and transports need. */
 interface ServerDeps {
   readonly config: Config
   readonly clock: Clock

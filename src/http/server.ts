@@ -26,7 +26,7 @@ declare module 'fastify' {
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** Who may call the route: the backend, with a signature; else anybody. */
+    /** `backend`: only signed requests may call the route. The default is everybody. */
     access?: 'backend'
   }
 }
@@ -34,19 +34,19 @@ declare module 'fastify' {
 export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
   readonly idempotencyCache: IdempotencyCache
-  /** What ids are made with, the same for all servers that share answers. */
+  /** The secret that ids of idempotent requests are derived from. All servers of an installation use the same. */
   readonly secret: string
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
   readonly limits: SocketLimits
-  /** Routes upgrades. Called before any hook is added. */
+  /** Routes upgrades. Called before hooks are added. */
   readonly acceptWebSockets: (http: FastifyInstance) => Promise<void>
 }
 
 /**
- * On every answer. One object, because it is put on each. No answer is kept by a cache: each says how things are at that
- * moment, and many are for one caller only. What never changes, as the files of the panel, says so itself.
+ * Headers of every response. Caches must not keep responses, because they describe one moment and many are for one
+ * caller only. Files that never change, such as those of the panel, override this.
  */
 const FIXED_HEADERS = {
   ...FIXED_CORS_HEADERS,
@@ -56,10 +56,10 @@ const FIXED_HEADERS = {
 
 const JSON_TYPE = 'application/json'
 
-/** How long a connection may be kept without a request. */
+/** The time that an idle HTTP connection stays open. */
 const KEEP_ALIVE_MS = 72_000
 
-/** A server for one address. It does not listen yet. */
+/** Creates a server for one address. It does not listen yet. */
 export const openPort = (
   { limits, logger }: Pick<HttpOptions, 'limits' | 'logger'>,
   handler: RequestListener,
@@ -72,11 +72,11 @@ export const openPort = (
     log: logger,
   })
 
-/** The web server without routes: who calls, what they may, how bodies are read and errors answered. */
+/** Creates the web server without routes: callers and their rights, bodies, CORS and error responses. */
 export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> {
   const http = fastify({
     loggerInstance: options.logger,
-    // Requests are not logged: their urls may hold signatures. Nor does each get a logger of its own.
+    // Requests are not logged, because their URLs may contain signatures. A logger per request would cost time.
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: 'idle',
@@ -85,12 +85,12 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     serverFactory: (handler) => openPort(options, handler),
     exposeHeadRoutes: false,
     frameworkErrors(error, request, reply) {
-      // Hooks do not run for what Fastify refuses before it knows the route.
+      // Hooks do not run for requests that Fastify refuses before routing.
       setFixedHeaders(request, reply, options.origins)
       if ('upgrade' in request.raw && request.raw.upgrade === true) endWithAnswer(request, reply)
       onError(error, request, reply)
     },
-    // `openServer` answers them.
+    // `openServer` answers client errors.
     clientErrorHandler() {},
   })
   http.setValidatorCompiler(validatorCompiler)
@@ -120,7 +120,7 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
   return stripPrefix(url, forwardedView(request, forwarding).prefix)
 }
 
-/** Answers whether the server has begun to stop. */
+/** Returns a function that tells whether the server is stopping. */
 function watchForStop(http: FastifyInstance): () => boolean {
   let isStopping = false
   http.addHook('preClose', (done) => {
@@ -130,7 +130,7 @@ function watchForStop(http: FastifyInstance): () => boolean {
   return () => isStopping
 }
 
-/** Before a body is read: CORS, so that errors carry it too, then who calls, then whether they may. */
+/** Before the body is read: sets CORS headers (for errors too), identifies the caller and checks their rights. */
 function admit(
   http: FastifyInstance,
   { auth, origins }: HttpOptions,
@@ -139,7 +139,7 @@ function admit(
   http.decorateRequest('caller')
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
     setFixedHeaders(request, reply, origins)
-    // Whatever it says, the body is JSON (recorded: http-content-type-ignored), also where it says nothing readable.
+    // Bodies are JSON, whatever the content type is (recorded: http-content-type-ignored), even an unreadable one.
     if (request.raw.headers['content-type'] !== undefined)
       request.raw.headers['content-type'] = JSON_TYPE
     if (request.ws) endWithAnswer(request, reply)
@@ -163,13 +163,13 @@ function setFixedHeaders(request: FastifyRequest, reply: FastifyReply, origins: 
   reply.headers(FIXED_HEADERS)
 }
 
-/** A WebSocket that is refused is no connection for another request. */
+/** Closes the socket after a refused upgrade. It cannot be used for another request. */
 function endWithAnswer({ raw }: FastifyRequest, reply: FastifyReply): void {
   reply.header('connection', 'close')
   reply.raw.once('finish', () => raw.socket.destroySoon())
 }
 
-/** Throws `NOT_FOUND` (404) where no WebSocket is served. A signature means nothing there, as recorded. */
+/** Throws `NOT_FOUND` (404) unless the route accepts WebSockets. Signatures of upgrades are ignored, as recorded. */
 function admitWebSocket(request: FastifyRequest, auth: Auth): void {
   request.caller = { view: auth.view(request.raw), isBackend: false }
   if (request.routeOptions.config?.acceptsWebSocket !== true) throw new RequestError('NOT_FOUND')
@@ -182,8 +182,8 @@ function letIn(request: FastifyRequest, caller: Caller): void {
 }
 
 /**
- * The answers of one turn of the event loop are written one after the other at its end. Written each as it is ready,
- * they wake the caller each time, which costs the system more than all that the server itself does for a message.
+ * Writes the responses of one event-loop turn together, at its end. Writing each response when it is ready would wake
+ * the caller each time, which costs the system more than all the work of the server for a message.
  */
 function answerTogether(http: FastifyInstance, isStopping: () => boolean): void {
   let ready: Ready[] = []
@@ -196,7 +196,7 @@ function answerTogether(http: FastifyInstance, isStopping: () => boolean): void 
           reply.header('connection', 'close')
           rest.leave()
         }
-        // When the stop began, the connections that were idle were closed; this one was not.
+        // Idle connections were closed when the stop began. This one was not idle.
         if (isStopping()) reply.header('connection', 'close')
         write()
       } catch (error) {
@@ -213,6 +213,6 @@ function answerTogether(http: FastifyInstance, isStopping: () => boolean): void 
 interface Ready {
   readonly reply: FastifyReply
   readonly write: () => void
-  /** What is answered before its body was read. */
+  /** The unread rest of the body, if the request is answered before its body was read. */
   readonly rest: UnreadRest | undefined
 }

@@ -8,9 +8,10 @@ const refused = (reason: Refusal): RequestError =>
 
 /**
  * Counts requests that a trusted proxy passes on by the addresses of its clients: WebSockets until they are closed,
- * others until they are answered. Throws `TOO_MANY_SOCKETS` (429) and `SERVER_FULL` (503). Does not count signed requests.
+ * others until they are answered. Throws `TOO_MANY_SOCKETS` (429) and `SERVER_FULL` (503). Does not count signed
+ * requests.
  *
- * To be called once it is known who calls. Without a limit it costs nothing.
+ * Call it after the hook that identifies callers. Costs nothing if there is no limit.
  */
 export function countPassedOn(http: FastifyInstance, limits: SocketLimits): void {
   if (!limits.countsClients) return

@@ -6,8 +6,8 @@ export interface Backoff {
 }
 
 /**
- * Returns the milliseconds to wait before a retry: exponential backoff with a jitter of 25 % in both directions, so that
- * the clients of a server that restarts do not reconnect at once. `retries` counts the failed retries, from 0.
+ * Returns the milliseconds to wait before a retry: exponential backoff with a jitter of 25 % in both directions, so
+ * that the clients of a server that restarts do not reconnect at once. `retries` counts the failed retries, from 0.
  */
 export function backoffMs(
   retries: number,

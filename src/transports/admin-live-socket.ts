@@ -20,14 +20,14 @@ interface AdminLiveSocketDeps {
   readonly onClosed: (panel: AdminLiveSocket) => void
 }
 
-/** Reports that may go unanswered, one a second, before the panel counts as gone. */
+/** The number of unanswered reports, one per second, after which a panel counts as gone. */
 const MAX_SILENT_REPORTS = 30
 
-/** One open admin panel. While it tails a channel it is a guest there. */
+/** An open admin panel. It is a guest in the channel that it tails. */
 export class AdminLiveSocket extends FrameSocket {
   #guest: Guest | undefined
   #tailed: ChannelName | undefined
-  /** Frames from the panel since the last report. */
+  /** The number of frames received since the last report. */
   #received = 0
   #silentReports = 0
 
@@ -43,7 +43,7 @@ export class AdminLiveSocket extends FrameSocket {
     this.write(batch.bytes(listFrames), after)
   }
 
-  /** Sends a report, unless the panel has not read the last one. A panel that stays silent is terminated. */
+  /** Sends a report, unless the panel has not read the last one. Destroys the socket of a silent panel. */
   report(text: Buffer): void {
     this.#received = 0
     if (!this.isOpen) return
@@ -51,7 +51,7 @@ export class AdminLiveSocket extends FrameSocket {
     if (this.writable) this.write(Buffer.concat([textFrames([text]), PING_FRAME]))
   }
 
-  /** Reports are its heartbeat. */
+  /** Does nothing: reports are the heartbeat. */
   heartbeat(): void {}
 
   override close(reason: CloseReason): void {
@@ -81,7 +81,7 @@ export class AdminLiveSocket extends FrameSocket {
     this.deps.onClosed(this)
   }
 
-  /** Counts a frame of the panel. False: the socket is closed, maybe because this was one too many. */
+  /** Counts a frame of the panel. Returns false if the socket is closed; one frame too many closes it. */
   #mayWrite(): boolean {
     if (this.isClosing) return false
     const { maxFramesPerSecond } = this.deps
@@ -102,7 +102,7 @@ export class AdminLiveSocket extends FrameSocket {
     this.#tailed = channel
     if (channel === undefined) return
     await guests.listen(guest, [channel])
-    // The panel may have asked for another one meanwhile, or be gone.
+    // Meanwhile the panel may have chosen another channel, or may be gone.
     if (this.#tailed !== channel) return
     const report: LiveReport = { type: 'tailing', channel }
     this.write(textFrames([Buffer.from(JSON.stringify(report))]))
@@ -114,5 +114,5 @@ export class AdminLiveSocket extends FrameSocket {
   }
 }
 
-/** A name that nobody addresses a private message to, so that none is shown. */
+/** Returns a name that no private message is addressed to, so that the panel gets none. */
 const guestName = (): UserName => `admin panel ${crypto.randomUUID()}` as UserName

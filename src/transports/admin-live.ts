@@ -10,9 +10,9 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import type { LiveReport, Reading } from '../protocol/admin.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 
-/** Takes figures for as long as somebody looks at them. */
+/** Measures figures while at least one panel is open. */
 export interface FiguresFeed {
-  /** Rejects if the store does not answer. */
+  /** Rejects if the store does not reply. */
   take(): Promise<Reading>
   stop(): void
 }
@@ -20,15 +20,15 @@ export interface FiguresFeed {
 export interface AdminLiveOptions {
   readonly guests: Guests
   readonly clock: Clock
-  /** Rejects if the request may not listen here, or if nobody can say. */
+  /** Rejects if the request is not from a signed-in panel of this server, or if the store is unavailable. */
   readonly admit: (request: IncomingMessage) => Promise<void>
-  /** Runs for requests that are no upgrade. */
+  /** Runs for requests that are not upgrades. */
   readonly onPlainRequest: onRequestAsyncHookHandler
-  /** Rejects if nobody can say. */
+  /** Rejects if the store is unavailable. */
   readonly isSignedIn: (request: IncomingMessage) => Promise<boolean> | boolean
   readonly openFigures: () => FiguresFeed
   readonly uptimeSeconds: () => number
-  /** Frames that a panel may send in a second; 0 for no limit. */
+  /** The number of frames that a panel may send per second. 0: no limit. */
   readonly maxFramesPerSecond: number
   readonly onFault: (error: unknown) => void
 }
@@ -37,18 +37,20 @@ const SCHEMA: FastifySchema = {
   tags: ['Admin API'],
   summary: 'Open the panel’s WebSocket',
   description:
-    'Sends figures every second, and the events of a channel. For pages of this server only.',
+    'Sends figures every second, and the events of a channel. For pages of this server only. ' +
+    'Needs a signature or the session of the admin pages.',
+  security: [{ signature: [] }],
   response: {
     403: errorAnswer('FORBIDDEN', 'Not signed in, or a page of another site.'),
-    426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),
+    426: errorAnswer('UPGRADE_REQUIRED', 'The request is not a WebSocket upgrade.'),
   },
 }
 
 const REPORT_INTERVAL_MS = 1_000
 
 /**
- * `GET /admin/live`: what the admin panel shows without asking. Each panel gets the figures every second, and what is
- * announced in the one channel that it tails.
+ * `GET /admin/live`: live data of the admin panel. Each panel gets the figures every second, and the events of the one
+ * channel that it tails.
  */
 export class AdminLive {
   readonly #panels = new Set<AdminLiveSocket>()
@@ -67,7 +69,7 @@ export class AdminLive {
       serve: ({ raw }, open) => this.#serve(raw, open),
     })
 
-  /** For good: the server stops. */
+  /** Closes all panels, and those that open later. The server is stopping. */
   closeAll(reason: CloseReason): void {
     this.#isClosed = true
     for (const panel of this.#panels) panel.close(reason)
@@ -78,7 +80,7 @@ export class AdminLive {
     const panel = new AdminLiveSocket({ request, ...this.options, onClosed })
     this.#panels.add(panel)
     open(panel)
-    // It came while the session was looked up; nobody else would close it.
+    // The panel was admitted before `closeAll`, which did not know it yet.
     if (this.#isClosed) panel.close(CLOSE.stopping)
     else if (!this.#cancelReports) this.#beginReports()
   }
@@ -104,7 +106,7 @@ export class AdminLive {
     this.#cancelReports = undefined
   }
 
-  /** Skipped while the last one still waits for the store. */
+  /** Does nothing while the previous report waits for the store. */
   async #report(feed: FiguresFeed): Promise<void> {
     if (this.#isReporting) return
     this.#isReporting = true
@@ -116,7 +118,7 @@ export class AdminLive {
     }
   }
 
-  /** A session may have ended at another server, so all of them are looked up. */
+  /** Closes panels whose session has ended. It may have ended on another server, so each session is looked up. */
   async #closeSignedOut(): Promise<void> {
     const check = async (panel: AdminLiveSocket): Promise<void> => {
       if (!(await panel.isSignedIn())) panel.close(CLOSE.signedOut)

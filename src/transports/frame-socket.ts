@@ -1,4 +1,4 @@
-/** What every WebSocket of this server shares: the handshake, and ready frames that are written as they are. */
+/** The base of all WebSockets of this server: the handshake, and prepared frames that are written unchanged. */
 import { WebSocket, WebSocketServer } from 'ws'
 import { destroyOnError } from '../net/destroy-on-error.ts'
 import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
@@ -10,31 +10,33 @@ import type { Batch } from '../core/delivery/batch.ts'
 import type { Sink } from '../core/delivery/connection.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
 
-/** How long a client may take to answer a close before the socket is cut; a little longer for most. */
+/** The time that a client has to answer a close frame. Then the socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3_000
-/** Of sockets that are closed at once, few are cut in the same millisecond. */
+/** Spreads the timeouts of sockets that are closed together, so that few are destroyed in the same millisecond. */
 const CLOSE_SPREAD = { steps: 64, ms: 16 }
 
-/** The code that `ws` gives a close without a close frame: the peer broke off. (1005 is a frame without a code.) */
+/**
+ * The code that `ws` reports for a connection that ended without a close frame. (1005 is a close frame without a code.)
+ */
 export const BROKE_OFF = 1006
 
 export interface HandshakeOptions {
-  /** Biggest message that a client may send; a bigger one closes the socket with 1009. */
+  /** The largest message that a client may send. A larger one closes the socket with 1009. */
   readonly maxFrameBytes: number
-  /** The bytes that refuse what `ws` finds wrong with a handshake. */
+  /** Returns the response to a handshake that `ws` rejects. */
   readonly refusal: () => string
-  /** Which of the offered subprotocols is picked; false for none. Left out: the first. */
+  /** Picks one of the offered subprotocols, or false for none. The default is the first. */
   readonly pickProtocol?: (offered: ReadonlySet<string>) => string | false
 }
 
-/** How `ws` serves the sockets of this server. `maxFrameBytes`: the largest message that a client may send. */
+/** Returns the options of `ws`. `maxFrameBytes`: the largest message that a client may send. */
 export const webSocketSettings = (maxFrameBytes: number) => ({
   WebSocket: ClientSocket,
   maxPayload: maxFrameBytes,
   perMessageDeflate: false,
 })
 
-/** Answers handshakes outside of Fastify, and knows the sockets that came of them. */
+/** Accepts WebSockets outside of Fastify, and keeps track of them. */
 export class Handshakes {
   readonly #server: InstanceType<typeof WebSocketServer<typeof ClientSocket>>
 
@@ -47,7 +49,9 @@ export class Handshakes {
     this.#server.on('wsClientError', (_error, socket) => refuseUpgrade(socket, refusal()))
   }
 
-  /** Answers with 101 and opens the sink, at once. False: the peer has gone, or the handshake was none and is refused. */
+  /**
+   * Answers with 101 and opens the sink, synchronously. Returns false if the peer is gone or the handshake is invalid.
+   */
   accept({ request, socket, head }: UpgradeRequest, sink: Pick<FrameSocket, 'open'>): boolean {
     let isOpen = false
     this.#server.handleUpgrade(request, socket, readFrames(socket, head), (webSocket) => {
@@ -58,13 +62,13 @@ export class Handshakes {
     return isOpen
   }
 
-  /** Cuts every socket that is still open, without a close frame. */
+  /** Destroys every socket that is still open, without a close frame. */
   terminate(): void {
     this.#server.clients.forEach((client) => client.terminate())
   }
 }
 
-/** A request that asks for a WebSocket, with the socket that it came by. */
+/** An upgrade request and its socket. */
 export interface UpgradeRequest {
   readonly request: IncomingMessage
   readonly socket: Duplex
@@ -74,9 +78,10 @@ export interface UpgradeRequest {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Prepares a socket for frames. `head`: what came behind the handshake. Answers what `ws` gets in its place: nothing.
+ * Paces the reading of a socket. `head`: the bytes that arrived with the handshake; they are read from the socket
+ * again. Returns the empty head that `ws` gets instead.
  *
- * `ws` hands on all frames of a read of the network in one turn of the event loop, of which 64 KiB may hold 10,000.
+ * Without this, `ws` emits all frames of one network read in one turn of the event loop, and 64 KiB may hold 10,000.
  */
 export function readFrames(socket: Duplex, head: Buffer): Buffer {
   paceReading(socket)
@@ -85,25 +90,25 @@ export function readFrames(socket: Duplex, head: Buffer): Buffer {
 }
 
 /**
- * What a client still sends after its socket was closed is not looked at. The socket is cut soon, also if the client
- * does not answer the close.
+ * Discards what a client sends after the server closed its socket. The socket is destroyed soon, even if the client
+ * does not answer the close frame.
  */
 export function stopReading(socket: Duplex): void {
   discardInput(socket)
   endSoon(socket)
 }
 
-/** Nothing else watches over a socket that was refused: it goes as soon as its answer has left. */
+/** Sends the response and destroys the socket. Nothing else would close a socket whose upgrade was refused. */
 export function refuseUpgrade(socket: Duplex, answer: string): void {
   socket.once('finish', () => socket.destroy())
   socket.end(answer)
 }
 
-/** A socket that knows its sink, so that its listeners need not be closures, of which there would be five a socket. */
+/** A WebSocket with a reference to its sink. Its listeners are shared functions instead of five closures per socket. */
 export class ClientSocket extends WebSocket {
   sink: FrameSocket | undefined
 
-  // The signatures of `ws`.
+  // The overloads of `ws`.
   constructor(address: null)
   constructor(address: string | URL, options?: ClientOptions)
   constructor(address: string | URL, protocols?: string | string[], options?: ClientOptions)
@@ -116,14 +121,16 @@ export class ClientSocket extends WebSocket {
 
 let opened = 0
 
-/** A sink that writes to a WebSocket. Before it is opened it is not writable, and what closes it then closes it on opening. */
+/**
+ * A sink that writes to a WebSocket. Not writable until it is opened. If it is closed earlier, it closes on opening.
+ */
 export abstract class FrameSocket implements Sink {
   readonly kind = 'stream'
   #webSocket: ClientSocket | undefined
-  /** The connection under the WebSocket: ready frames are written to it as they are. */
+  /** The socket below the WebSocket. Prepared frames are written to it unchanged. */
   #socket: Duplex | undefined
   #reason: CloseReason | undefined
-  /** The number of the last event before those that the system refused to take. */
+  /** The number of the last event before the events that the system did not accept. */
   #refusedAfter: number | undefined
 
   open(webSocket: ClientSocket, socket: Duplex): void {
@@ -142,12 +149,12 @@ export abstract class FrameSocket implements Sink {
     return this.#webSocket?.readyState === WebSocket.OPEN
   }
 
-  /** The server has closed it. The client may still write for a while. */
+  /** True if the server has closed it. The client may still write for a while. */
   protected get isClosing(): boolean {
     return this.#reason !== undefined
   }
 
-  /** Not once the peer has ended its side: until the socket is closed, whatever is written would be dropped. */
+  /** False after the peer has ended its side. Until the socket is closed, anything written would be dropped. */
   get writable(): boolean {
     return this.isOpen && this.#socket?.writableNeedDrain === false
   }
@@ -161,7 +168,7 @@ export abstract class FrameSocket implements Sink {
 
   close(reason: CloseReason): void {
     this.#reason = reason
-    // Where nothing is read, the client's answer to the close would not be either.
+    // Otherwise a paused socket would not read the client's answer to the close frame.
     this.resume()
     this.#webSocket?.close(reason.code, reason.text)
   }
@@ -170,35 +177,35 @@ export abstract class FrameSocket implements Sink {
     this.#webSocket?.terminate()
   }
 
-  /** To be called after `close`: nothing more that the client sends is looked at, and it need not answer the close. */
+  /** Call after `close`. Discards what the client sends, and does not wait for its answer to the close frame. */
   protected stopReading(): void {
     if (this.#socket) stopReading(this.#socket)
   }
 
-  /** What the system took may be on its way: nothing is known of it. */
+  /** Events that the system has accepted may still arrive, so they count as sent. */
   release(): number | undefined {
     return this.#refusedAfter
   }
 
-  /** A message came from the client. */
+  /** Called with each message of the client. */
   abstract received(message: Buffer): void
-  /** The client sent a ping or a pong. */
+  /** Called for each ping and pong of the client. */
   abstract showedLife(): void
-  /** The network has taken what it was given. */
+  /** Called when the network has accepted everything that was written. */
   abstract drained(): void
-  /** It is closed. `code` is the client's own, if it sent one. */
+  /** Called when the socket is closed. `code`: the client's close code, if it sent one. */
   abstract closed(code: number): void
 
-  /** `after`: the number of the last event before those that are written; undefined if these are no events. */
+  /** `after`: the number of the last event before the written ones. Undefined if no events are written. */
   protected write(bytes: Buffer, after?: number): void {
     const socket = this.#socket
     if (!socket || !this.isOpen) return
     if (!socket.write(bytes)) socket.once('drain', () => this.drained())
-    // The peer has reset the connection, which nobody has read yet.
+    // The peer has reset the connection, and the error has not been emitted yet.
     if (!socket.writable) this.#refusedAfter ??= after
   }
 
-  /** Reads no more until `resume`; what has been read already still comes. */
+  /** Stops reading until `resume`. Messages that were already read are still emitted. */
   protected pause(): void {
     this.#webSocket?.pause()
   }
@@ -207,7 +214,7 @@ export abstract class FrameSocket implements Sink {
     this.#webSocket?.resume()
   }
 
-  /** Reads no more until the client has read what it was sent. */
+  /** Stops reading until the client has read what was written. */
   protected pauseUntilRead(): void {
     this.pause()
     this.#socket?.once('drain', () => this.resume())
@@ -226,5 +233,5 @@ function onClose(this: WebSocket, code: number): void {
   ;(this as ClientSocket).sink?.closed(code)
 }
 
-/** A frame that breaks the protocol, or a socket that broke: `ws` ends it, and `close` follows. */
+/** An invalid frame or a socket error: `ws` ends the connection and emits `close`. */
 function onError(): void {}

@@ -23,24 +23,24 @@ export interface LongPollOptions {
     wrapJsonp(callback: string, json: string): string
   }
   readonly times: PollTimes
-  /** JSON bytes of events that a poll gathers at most; past it, it is answered at once. */
+  /** The most bytes of JSON that a poll gathers. Beyond that it is answered at once. */
   readonly maxGatheredBytes: number
   readonly onFault: (error: unknown) => void
 }
 
 export interface PollTimes {
-  /** A poll without events is answered after so long. */
+  /** The time after which a poll without events is answered. */
   readonly wakeMs: number
-  /** After an event, more are waited for so long. */
+  /** The time that a poll waits for more events after each event. */
   readonly gatherMs: number
-  /** A client that has not taken its answer within so long is cut off. */
+  /** The time that a client has to read its answer. Then its socket is destroyed. */
   readonly answerMs: number
 }
 
-/** A poll is answered at the latest so many times `gatherMs` after its first event, however many follow. */
+/** The limit of gathering, in multiples of `gatherMs` after the first event. */
 const MAX_GATHERS = 4
 
-/** `GET /listen`: answers the events of a connection, at the latest after `wakeMs`. `callback` makes it JSONP. */
+/** `GET /listen`: returns the events of a connection, after `wakeMs` at the latest. `callback` makes it JSONP. */
 export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, options) => {
   const parked = new Set<Poll>()
   http.addHook('preClose', (done) => {
@@ -53,13 +53,13 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
       tags: ['Client API'],
       summary: 'Listen by long polling',
       description:
-        'Answers a frame, a list of events: what was missed, else what comes; empty after wake_connections_after.',
+        'Returns a list of events: missed events, or the next ones. The list is empty after wake_connections_after.',
       querystring: ListenQuery,
       response: {
         200: Frame,
         401: errorAnswer('UNKNOWN_CONNECTION', 'The connection is unknown: connect again.'),
-        403: errorAnswer('FOREIGN_ORIGIN', 'Pages of this origin may not listen.'),
-        422: invalidAnswer('A parameter is not right.', { cursor: ['Not a valid cursor.'] }),
+        403: errorAnswer('FOREIGN_ORIGIN', 'allow_cors does not allow the origin of the page.'),
+        422: invalidAnswer('A parameter is invalid.', { cursor: ['Not a valid cursor.'] }),
       },
     },
     handler(request, reply) {
@@ -101,12 +101,12 @@ async function listen(poll: Poll, attach: () => ReturnType<Sessions['attach']>):
   }
 }
 
-/** A request that waits for events. */
+/** A poll that waits for events. */
 class Poll implements Sink {
   readonly kind = 'poll'
   readonly #events: OutgoingEvent[] = []
   #connection: LiveConnection | undefined
-  /** The number of the last event before those it holds. */
+  /** The number of the last event before the gathered ones. */
   #after: number | undefined
   #cancelTimer: Cancel
   #answerAt = Infinity
@@ -135,7 +135,7 @@ class Poll implements Sink {
     if (this.#isClosed) this.closed()
   }
 
-  /** Gathers: an answer waits a little for what follows closely. */
+  /** Gathers events: an answer waits briefly for events that follow closely. */
   send(batch: Batch, after: number): void {
     const { clock, times } = this.options
     const now = clock.now()
@@ -151,7 +151,7 @@ class Poll implements Sink {
   }
 
   heartbeat(): void {
-    // A poll is life enough: it is answered soon, and the client has to ask again.
+    // The poll itself is a sign of life: it is answered soon, and the client has to poll again.
   }
 
   close(): void {
@@ -168,7 +168,7 @@ class Poll implements Sink {
     return this.#after
   }
 
-  /** With what waits for it besides: the flush that would bring it may keep its distance. */
+  /** Flushes the outbox first: the flush that is due may be delayed by the flush pacer. */
   answer(): void {
     if (this.#connection) this.options.sessions.drained(this.#connection, this)
     this.#reply()
@@ -197,7 +197,7 @@ class Poll implements Sink {
     void this.reply.send(error)
   }
 
-  /** The answer has left, or the client has gone before it. */
+  /** Called when the answer was sent, or when the client went away before that. */
   closed(): void {
     this.#isClosed = true
     this.#isAnswered = true

@@ -3,10 +3,10 @@ import { RequestError, invalid } from '../protocol/errors.ts'
 import { parseCursor } from '../protocol/ids.ts'
 import type { Cursor } from '../protocol/ids.ts'
 
-/** A query as Fastify reads it: a name that is given several times has a list. */
+/** A query as Fastify parses it. A name that occurs several times has a list of values. */
 export type Query = Readonly<Record<string, string | string[] | undefined>>
 
-/** The `cursor` of a query. Throws `INVALID` (422) if it is there and is none. */
+/** Parses the `cursor` of a query. Throws `INVALID` (422) if it is not a cursor. */
 export function cursorOf(text: string | null | undefined): Cursor | undefined {
   if (text === undefined || text === null || text === '') return undefined
   const cursor = parseCursor(text)
@@ -14,7 +14,7 @@ export function cursorOf(text: string | null | undefined): Cursor | undefined {
   return cursor
 }
 
-/** Throws `FOREIGN_ORIGIN` (403) for a browser page that may not listen here. */
+/** Throws `FOREIGN_ORIGIN` (403) if `allow_cors` does not allow the origin. */
 export function checkOrigin(
   origins: { refuses(origin: string | undefined): boolean },
   origin: string | undefined,

@@ -1,4 +1,4 @@
-/** WebSockets as requests to routes: hooks, checks of the query and error answers are those of every request. */
+/** Makes WebSockets ordinary routes: hooks, query checks and error responses are those of every request. */
 import { EventEmitter } from 'node:events'
 import websocket from '@fastify/websocket'
 import { isWaiting } from '../net/pipelines.ts'
@@ -25,25 +25,25 @@ declare module 'fastify' {
 type Settings = NonNullable<WebsocketPluginOptions['options']>
 
 export interface UpgradeOptions {
-  /** Largest frame that a client may send; a larger one closes the socket with 1009. */
+  /** The largest frame that a client may send. A larger one closes the socket with 1009. */
   readonly maxFrameBytes: number
-  /** The bytes that refuse a handshake outside of any route. */
+  /** Returns the response to an upgrade that reaches no route. */
   readonly refusal: (error: RequestError) => string
 }
 
 /**
- * Routes upgrades like all other requests. Register it before any hook and any route: `request.ws` is set by a hook, and
- * `wsHandler` is read as routes are added.
+ * Routes upgrades like all other requests. Call it before hooks and routes are added: one of its hooks sets
+ * `request.ws`, and it reads `wsHandler` when a route is added.
  */
 export async function acceptWebSockets(
   http: FastifyInstance,
   { maxFrameBytes, refusal }: UpgradeOptions,
 ): Promise<void> {
-  // The plugin listens here instead of at the server, where requests that wait for a pipeline are upgrades too.
+  // The plugin listens here, because the server also emits `upgrade` for pipelined requests that have to wait.
   const upgrades = new EventEmitter()
   await http.register(websocket, {
     options: { ...webSocketSettings(maxFrameBytes), server: upgrades } as unknown as Settings,
-    // The hub closes its sockets itself, each with a reason.
+    // The hub closes the sockets, each with a reason.
     preClose: (done) => done(),
   })
   http.websocketServer.on('wsClientError', (_error, socket) =>
@@ -52,12 +52,12 @@ export async function acceptWebSockets(
   http.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isWaiting(request)) return
     const isHeard = upgrades.emit('upgrade', request, socket, readFrames(socket, head))
-    // The plugin stops listening when the server begins to close.
+    // The plugin stops listening when the server starts to close.
     if (!isHeard) refuseUpgrade(socket, refusal(new RequestError('STOPPING')))
   })
 }
 
-/** Terminates every WebSocket that is still open, without a close frame. */
+/** Destroys every WebSocket that is still open, without a close frame. */
 export function terminateWebSockets(http: FastifyInstance): void {
   http.websocketServer.clients.forEach((client) => client.terminate())
 }
@@ -65,11 +65,11 @@ export function terminateWebSockets(http: FastifyInstance): void {
 export interface WebSocketRoute {
   readonly url: string
   readonly schema: FastifySchema
-  /** Runs before requests that are no upgrade are answered with 426. */
+  /** Runs for requests that are not upgrades, before they are answered with 426. */
   readonly onRequest?: onRequestAsyncHookHandler
-  /** Throws, or rejects with, why an upgrade is refused. Runs after the hooks of all requests. */
+  /** Throws, or rejects with, the reason to refuse an upgrade. Runs after the hooks of all requests. */
   readonly admit: (request: FastifyRequest) => void | Promise<void>
-  /** Called with the WebSocket of each upgrade, on which it has to open a sink before it returns. */
+  /** Called for each accepted upgrade. Has to call `open` with a sink before it returns. */
   readonly serve: (request: FastifyRequest, open: (sink: FrameSocket) => void) => void
 }
 
@@ -91,7 +91,7 @@ export function addWebSocketRoute(
     preHandler(request, reply, done) {
       if (!request.ws) return done()
       const handOver = (): void => {
-        // The response that Fastify made would keep the request and the reply alive as long as the socket.
+        // Otherwise Fastify's response keeps the request and the reply in memory as long as the socket lives.
         reply.raw.detachSocket(request.raw.socket)
         done()
       }
@@ -104,7 +104,7 @@ export function addWebSocketRoute(
       throw new RequestError('UPGRADE_REQUIRED')
     },
     wsHandler(webSocket, request) {
-      // The plugin's listener refers to the request and the reply. The sink has one of its own.
+      // The plugin's listener keeps the request and the reply in memory. The sink adds its own listener.
       webSocket.removeAllListeners('error')
       serve(request, (sink) => sink.open(webSocket as ClientSocket, request.raw.socket))
     },

@@ -1,6 +1,6 @@
 /**
- * WebSocket frames from server to client (RFC 6455, section 5.2), built whole: what thousands of sockets get is
- * written once and handed to each of them as it is.
+ * Builds complete WebSocket frames from server to client (RFC 6455, section 5.2). Events for thousands of sockets are
+ * encoded once, and the same bytes are written to each socket.
  */
 import type { WireForm } from '../core/delivery/batch.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
@@ -10,7 +10,7 @@ const TEXT = 0x1
 const PING = 0x9
 const [LENGTH_16_BIT, LENGTH_64_BIT] = [126, 127]
 
-/** Each event is a frame of its own, a list with one element (recorded: message-one-per-frame), back to back. */
+/** Encodes each event as one frame with a list of one element (recorded: message-one-per-frame). */
 export const listFrames: WireForm = {
   encode(events: readonly OutgoingEvent[]): Buffer {
     const sizes = events.map((event) => event.size + 2)
@@ -22,7 +22,7 @@ export const listFrames: WireForm = {
   },
 }
 
-/** Text frames with these contents, back to back. None: no bytes. */
+/** Encodes each text as one text frame. */
 export function textFrames(texts: readonly Buffer[]): Buffer {
   const total = texts.reduce((sum, { length }) => sum + headerLength(length) + length, 0)
   const bytes = Buffer.allocUnsafe(total)
@@ -36,13 +36,13 @@ export function textFrames(texts: readonly Buffer[]): Buffer {
 
 export const PING_FRAME = Buffer.from([FIN | PING, 0])
 
-/** An empty list, which clients know as a heartbeat, and a ping, which makes them show life. */
+/** An empty list, which clients treat as a heartbeat, and a ping, which they answer. */
 export const HEARTBEAT = Buffer.concat([textFrames([Buffer.from('[]')]), PING_FRAME])
 
 function writeListFrame(bytes: Buffer, start: number, { json, size }: OutgoingEvent): number {
   let at = writeHeader(bytes, start, size + 2)
   bytes[at++] = 0x5b // [
-  // As long in bytes as in units of UTF-16, it is ASCII, which needs no encoding.
+  // As many bytes as UTF-16 code units: the text is ASCII and needs no UTF-8 encoding.
   at += bytes.write(json, at, size, json.length === size ? 'latin1' : 'utf8')
   bytes[at++] = 0x5d // ]
   return at

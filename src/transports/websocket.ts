@@ -18,7 +18,7 @@ import type { Query } from './request-checks.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What an upgrade to `/ws` asks for. */
+    /** The checked query of an upgrade to `/ws`. */
     opening: Opening | undefined
   }
 }
@@ -31,14 +31,14 @@ interface Opening {
 export interface WebSocketOptions {
   readonly sessions: Sessions
   readonly origins: { refuses(origin: string | undefined): boolean }
-  /** Frames that a client may send between two heartbeats; 0 for no limit. */
+  /** The number of frames that a client may send between two heartbeats. 0: no limit. */
   readonly maxFramesPerHeartbeat: number
   readonly onFault: (error: unknown) => void
 }
 
 /**
- * `GET /ws?conn_id=…[&cursor=…]`. An unknown connection is closed with 1000 (recorded: ws-unknown-connection). An invalid
- * `conn_id` or `cursor` is answered with 422.
+ * `GET /ws?conn_id=…[&cursor=…]`. An unknown connection is closed with 1000 (recorded: ws-unknown-connection). An
+ * invalid `conn_id` or `cursor` is answered with 422.
  */
 export const webSocketRoute: FastifyPluginAsync<WebSocketOptions> = async (http, options) => {
   http.decorateRequest('opening')
@@ -61,13 +61,13 @@ const SCHEMA: FastifySchema = {
   tags: ['Client API'],
   summary: 'Listen by WebSocket',
   description:
-    'Each event is a frame of its own, a list with one element; an empty list is a heartbeat. ' +
-    'Whatever the client sends is a sign of life only.',
+    'Each event is one frame: a list with one element. An empty list is a heartbeat. ' +
+    'The server ignores the content of frames from the client: they are signs of life.',
   querystring: StreamQuery,
   response: {
-    403: errorAnswer('FOREIGN_ORIGIN', 'Pages of this origin may not listen.'),
-    422: invalidAnswer('conn_id or cursor is not right.', { cursor: ['Not a valid cursor.'] }),
-    426: errorAnswer('UPGRADE_REQUIRED', 'The request does not ask for a WebSocket.'),
+    403: errorAnswer('FOREIGN_ORIGIN', 'allow_cors does not allow the origin of the page.'),
+    422: invalidAnswer('conn_id or cursor is invalid.', { cursor: ['Not a valid cursor.'] }),
+    426: errorAnswer('UPGRADE_REQUIRED', 'The request is not a WebSocket upgrade.'),
   },
 }
 
@@ -95,7 +95,7 @@ async function attach(
 class WebSocketSink extends FrameSocket {
   #connection: LiveConnection | undefined
   #closedWith: number | undefined
-  /** Frames from the client since the last heartbeat. */
+  /** The number of frames received since the last heartbeat. */
   #received = 0
 
   constructor(readonly options: WebSocketOptions) {
@@ -119,7 +119,7 @@ class WebSocketSink extends FrameSocket {
     if (this.writable) this.write(HEARTBEAT)
   }
 
-  /** What a message says does not matter: it is a sign of life. */
+  /** Ignores the content: every message is a sign of life. */
   received(): void {
     this.showedLife()
   }

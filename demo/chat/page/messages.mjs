@@ -15,7 +15,8 @@ export class MessageList {
   #editing = ''
 
   /**
-   * @param {{ edit(uuid: string, text: string): Promise<boolean>, delete(uuid: string): void, retry(uuid: string): void,
+   * @param {{ edit(uuid: string, text: string): Promise<boolean>, delete(uuid: string): void, retry(uuid: string):
+   * void,
    *   discard(uuid: string): void, done(): void }} actions `edit` resolves with success.
    */
   constructor(actions) {

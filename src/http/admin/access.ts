@@ -1,4 +1,6 @@
-/** Calls of the admin panel: who is signed in counts as the backend, for the panel's own requests only. */
+/**
+ * Requests of the admin panel. A signed-in administrator has the rights of the backend, in requests of the panel only.
+ */
 import { RequestError } from '../../protocol/errors.ts'
 import { isCrossSite } from './csrf.ts'
 import type { IncomingMessage } from 'node:http'
@@ -7,8 +9,8 @@ import type { Awaitable } from '../../store/store.ts'
 import type { AdminSessions } from './session.ts'
 
 /**
- * What the panel sends with each call. Other sites’ pages cannot: browsers ask first (a CORS preflight), and the answer
- * never allows this header. So a cookie that a browser adds by itself is not enough to do anything.
+ * The header of each request of the panel. Pages of other sites cannot send it: browsers send a CORS preflight first,
+ * and its response never allows this header. The cookie alone, which browsers add to every request, gives no rights.
  */
 export const PANEL_HEADER = 'x-channelstream-admin'
 
@@ -18,14 +20,17 @@ export const isPanelCall = (
 ): Awaitable<boolean> =>
   request.headers[PANEL_HEADER] === '1' && !isCrossSite(request) && sessions.isSignedIn(request)
 
-/** Throws `FORBIDDEN` (403) unless the request comes from a page of this server, in the browser of somebody signed in. */
+/** Throws `FORBIDDEN` (403) unless the request is from a page of this server in a signed-in browser. */
 export async function admitLive(sessions: AdminSessions, request: IncomingMessage): Promise<void> {
-  // Cookies go along with WebSockets of every site, and no preflight asks.
+  // Browsers send cookies with WebSockets from pages of any site, without a preflight.
   const isOwnPage = request.headers.origin !== undefined && !isCrossSite(request)
   if (!isOwnPage || !(await sessions.isSignedIn(request))) throw new RequestError('FORBIDDEN')
 }
 
-/** Lets through who is signed in or signs the request; others get 403, for programs that read the answer. */
+/**
+ * Allows signed requests and signed-in browsers. Throws `FORBIDDEN` (403) for others instead of redirecting to the
+ * form.
+ */
 export const allowAdmin =
   (sessions: AdminSessions): onRequestAsyncHookHandler =>
   async (request) => {

@@ -1,7 +1,9 @@
 import type { AdminSessionLimits, AdminSessionStore } from '../admin-sessions.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
-/** Keeps admin sessions in Redis, for all servers of the installation. They survive servers, but no restart of Redis. */
+/**
+ * Keeps admin sessions in Redis, for all servers of the installation. They survive servers, but no restart of Redis.
+ */
 export class RedisAdminSessions implements AdminSessionStore {
   constructor(
     private readonly runner: ScriptRunner,
