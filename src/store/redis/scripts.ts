@@ -21,7 +21,7 @@ const PARTS = {
   setState: ['common', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'set-state'],
   channels: ['common', 'channel', 'records', 'channels'],
   users: ['common', 'channel', 'records', 'users'],
-  summaries: ['common', 'summaries'],
+  summaries: ['common', 'channel-summaries'],
   figures: ['common', 'figures'],
   sweep: ['common', 'events', 'idempotency-cache', 'admin-sessions', 'lost', 'sweep'],
   audit: ['common', 'channel', 'records', ...CHANGE_EVENTS, 'count-connections', 'audit'],

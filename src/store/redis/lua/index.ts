@@ -37,7 +37,7 @@ import root from './root.lua'
 import setState from './set-state.lua'
 import settle from './settle.lua'
 import state from './state.lua'
-import summaries from './summaries.lua'
+import channelSummaries from './channel-summaries.lua'
 import sweep from './sweep.lua'
 import users from './users.lua'
 
@@ -81,7 +81,7 @@ export const LUA = {
   'set-state': setState,
   settle,
   state,
-  summaries,
+  'channel-summaries': channelSummaries,
   sweep,
   users,
 } as const satisfies Readonly<Record<string, string>>
