@@ -1,5 +1,6 @@
 import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
+import { RequestError } from '../protocol/errors.ts'
 import { errorAnswer } from '../protocol/responses.ts'
 import { AdminLiveSocket } from './admin-live-socket.ts'
 import { addWebSocketRoute } from './upgrades.ts'
@@ -65,11 +66,15 @@ export class AdminLive {
       url: '/admin/live',
       schema: SCHEMA,
       onRequest: this.options.onPlainRequest,
-      admit: ({ raw }) => this.options.admit(raw),
+      admit: async ({ raw }) => {
+        await this.options.admit(raw)
+        // The session was looked up while the server stopped: nothing would close this panel.
+        if (this.#isClosed) throw new RequestError('STOPPING')
+      },
       serve: ({ raw }, open) => this.#serve(raw, open),
     })
 
-  /** Closes all panels, and those that open later. The server is stopping. */
+  /** Closes all panels, and refuses further ones. The server is stopping. */
   closeAll(reason: CloseReason): void {
     this.#isClosed = true
     for (const panel of this.#panels) panel.close(reason)
@@ -80,9 +85,7 @@ export class AdminLive {
     const panel = new AdminLiveSocket({ request, ...this.options, onClosed })
     this.#panels.add(panel)
     open(panel)
-    // The panel was admitted before `closeAll`, which did not know it yet.
-    if (this.#isClosed) panel.close(CLOSE.stopping)
-    else if (!this.#cancelReports) this.#beginReports()
+    if (!this.#cancelReports) this.#beginReports()
   }
 
   #forget(panel: AdminLiveSocket): void {

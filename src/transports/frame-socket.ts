@@ -100,6 +100,8 @@ export function stopReading(socket: Duplex): void {
 
 /** Sends the response and destroys the socket. Nothing else would close a socket whose upgrade was refused. */
 export function refuseUpgrade(socket: Duplex, answer: string): void {
+  // Node removes its own listener before `upgrade`. Without one, a client that resets would cause an uncaught error.
+  socket.on('error', destroyOnError)
   socket.once('finish', () => socket.destroy())
   socket.end(answer)
 }

@@ -51,11 +51,16 @@ export async function acceptWebSockets(
   )
   http.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isWaiting(request)) return
-    const isHeard = upgrades.emit('upgrade', request, socket, readFrames(socket, head))
+    if (head.length > 0) heads.set(request, head)
+    const isHeard = upgrades.emit('upgrade', request, socket, NOTHING)
     // The plugin stops listening when the server starts to close.
     if (!isHeard) refuseUpgrade(socket, refusal(new RequestError('STOPPING')))
   })
 }
+
+const NOTHING = Buffer.alloc(0)
+/** The bytes that arrived with a handshake, until its route accepts it. */
+const heads = new WeakMap<IncomingMessage, Buffer>()
 
 /** Destroys every WebSocket that is still open, without a close frame. */
 export function terminateWebSockets(http: FastifyInstance): void {
@@ -93,6 +98,9 @@ export function addWebSocketRoute(
       const handOver = (): void => {
         // Otherwise Fastify's response keeps the request and the reply in memory as long as the socket lives.
         reply.raw.detachSocket(request.raw.socket)
+        // Not before: while `admit` waits, nobody listens to what a paced socket brings, and it would be lost.
+        readFrames(request.raw.socket, heads.get(request.raw) ?? NOTHING)
+        heads.delete(request.raw)
         done()
       }
       const admitted = admit(request)

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import http from 'node:http'
+import net from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Backend, send, signedHead, until, within } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
@@ -34,6 +36,27 @@ describe.concurrent('a server that is told to stop', { timeout: 90_000 }, () => 
       expect(await endOf(server, signal)).toBeLessThan(3_000)
     },
   )
+
+  it('is not disturbed by clients that ask for a WebSocket meanwhile, and go', async () => {
+    const { server, backend } = await start()
+    // It keeps the server from ending at once.
+    const silent = await RawClient.openWebSocket(server, await backend.connect('ann'))
+    const late = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const socket = net.connect(server.port, server.host).on('error', () => {})
+        await once(socket, 'connect')
+        return socket
+      }),
+    )
+    const ending = endOf(server)
+    await until(() => silent.closeCode === 1012, 'the stop to begin')
+    for (const socket of late) {
+      socket.write(handshake('/ws'))
+      socket.resetAndDestroy()
+    }
+    await ending
+    expect(server.stderr).not.toContain('an exception was not caught')
+  })
 
   it('answers waiting polls with what there is, and asks sockets to come back', async () => {
     const { server, backend } = await start(10)

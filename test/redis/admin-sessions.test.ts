@@ -2,12 +2,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { endAll } from '../helpers/ending.ts'
-import { send, until, within } from '../helpers/http.ts'
+import { pause, send, until, within } from '../helpers/http.ts'
 import { Panel, closePanels } from '../helpers/live-panel.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { RawClient, handshake } from '../helpers/websocket.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { TestServer } from '../helpers/server.ts'
 
@@ -90,6 +91,35 @@ describe('a session of the admin pages', { timeout: TIMEOUT_MS }, () => {
     const renewed = await start({ ...shared, ...changed })
     expect(await status(admin.at(renewed))).toBe(302)
     expect((await admin.at(renewed).call('POST /info')).status).toBe(403)
+  })
+
+  it('that is looked up while the server stops opens no panel any more', async () => {
+    const proxy = await TcpProxy.start(redis.port)
+    onTestFinished(() => proxy.stop())
+    const server = await start({
+      redis_url: `redis://127.0.0.1:${proxy.port}`,
+      redis_prefix: freshPrefix(),
+      redis_timeout: 10,
+      shutdown_grace: 0.2,
+    })
+    const admin = await Admin.signIn(server)
+    proxy.silence()
+    const origin = `http://${server.host}:${server.port}`
+    const client = await RawClient.connect(server)
+    client.write(
+      handshake('/admin/live', {
+        Host: `${server.host}:${server.port}`,
+        Origin: origin,
+        Cookie: admin.cookie,
+      }),
+    )
+    // A moment later than the handshake: what follows would not reach the server before it.
+    await pause(200)
+    const stopping = stop(server)
+    await pause(500)
+    proxy.heal()
+    await within(stopping, 'the stop', 20_000)
+    expect(await client.answered()).toBe(503)
   })
 
   it('cannot be made of what Redis knows of it', async () => {
