@@ -183,7 +183,7 @@ function objectType({ properties, additionalProperties }) {
   return isMap ? `map of name to ${typeOf(additionalProperties)}` : 'object'
 }
 
-const plural = (type) => type.replace(/^(string|object|UUID)\b/, '$1s')
+const plural = (type) => type.replace(/^(string|number|object|UUID)\b/, '$1s')
 
 const lastOf = (reference) => reference.slice(reference.lastIndexOf('/') + 1)
 

@@ -115,7 +115,7 @@ export const LIMITS = {
   max_users_per_message: setting(
     count(1, MAX_COUNT),
     20_000,
-    'Maximum number of users in pm_users of one message, and in exclude_users. A request with more is rejected ' +
+    'Maximum number of users in pm_users, and also in exclude_users, of one message. A request with more is rejected ' +
       'with 422, and none of its messages is sent.',
   ),
   max_channels_per_request: setting(

@@ -168,7 +168,8 @@ export const SCALING = {
   redis_prefix: setting(
     redisPrefix,
     'channelstream',
-    'The prefix of all names in Redis, written in braces. All servers of one installation need the same prefix. ' +
+    'The prefix of all names in Redis. The server puts it in braces: {channelstream}. ' +
+      'All servers of one installation need the same prefix. ' +
       'Installations that share a Redis need different ones.',
   ),
   redis_connect_timeout: setting(
@@ -193,7 +194,7 @@ export const LINKS = {
   http_scheme: setting(
     oneOf<'' | 'http' | 'https'>({ http: 'http', https: 'https' }),
     '',
-    'The scheme that clients use, for when no proxy reports it. With https, the cookie of the admin pages is ' +
+    'The scheme that clients use, if no proxy reports it. With https, the cookie of the admin pages is ' +
       'Secure, and redirects use https if the Host is the address of this server. Empty: the scheme of the ' +
       'request. Does not affect enforce_https.',
   ),

@@ -15,8 +15,8 @@ const id = z
   .describe('Position in the stream, `<epoch>-<n>`. Send it as ?cursor= to continue from here.')
 const timestamp = z
   .string()
-  .describe('ISO 8601 with microseconds. UTC without a zone, unless the sender gave a zone.')
-const date = z.string().describe('The same as timestamp. The name in older documentation.')
+  .describe('ISO 8601 with microseconds, in UTC and without a zone, unless the sender gave a zone.')
+const date = z.string().describe('The same as timestamp, under the name in older documentation.')
 const uuid = z.uuid()
 const channel = ChannelNameSchema.nullable().describe('null for a private message.')
 const catchup = z

@@ -78,7 +78,7 @@ export const InfoOptions = object({
   channels: channelNames
     .optional()
     .describe(
-      'Only these channels. Unknown channels are ignored. Default: all. Has no effect in /connect and /subscribe.',
+      'Describe only these channels. Unknown channels are ignored. Default: all. Only /info uses this.',
     ),
   exclude_channels: channelNames
     .default([])
@@ -139,7 +139,7 @@ export const UnsubscribeRequest = SubscribeRequest.extend({
 export type UnsubscribeRequest = z.output<typeof UnsubscribeRequest>
 
 export const UserStateRequest = object({
-  user: UserNameSchema.describe('A user that has connected before.'),
+  user: UserNameSchema.describe('A user that the server knows, connected or not.'),
   user_state: state.default({}).describe('Keys to set. Other keys do not change.'),
   state_public_keys: publicKeys
     .nullable()
@@ -214,6 +214,7 @@ const deliveryOfChange = {
   exclude_users: delivery.exclude_users.describe(
     'Do not deliver to these users. Takes precedence over pm_users. Without pm_users: in addition to the users that the message excluded.',
   ),
+  no_history: delivery.no_history.describe('Accepted for compatibility; changes nothing.'),
 }
 
 const looseObject = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -226,7 +227,9 @@ export const MessageRequest = looseObject({
     .describe('The id of the message, for edits and deletes. Random if omitted.'),
   timestamp: datetime
     .optional()
-    .describe('Time of the message. Now (UTC) if omitted. For people only: id gives the order.'),
+    .describe(
+      'Time of the message, for display only: the order is that of the ids. Now (UTC) if omitted.',
+    ),
   user: UserNameSchema.describe('The author. Need not be connected.'),
   message: payload.optional().describe('The payload, passed on as it is.'),
 }).meta({

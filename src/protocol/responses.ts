@@ -129,14 +129,16 @@ export const AdminResponse = z
       .describe('Deliveries: for each message, the number of its target connections.'),
     total_unique_messages: z.number().describe('Messages posted.'),
     channels: z.record(z.string(), ChannelInfo),
-    users: z.array(
-      z.object({
-        user: UserNameSchema,
-        state: state.describe('Public keys only.'),
-        uuid: z.uuid(),
-        connections: z.array(ConnIdSchema),
-      }),
-    ),
+    users: z
+      .array(
+        z.object({
+          user: UserNameSchema,
+          state: state.describe('Public keys only.'),
+          uuid: z.uuid(),
+          connections: z.array(ConnIdSchema),
+        }),
+      )
+      .describe('Connected users. Their state has public keys only.'),
     uptime: z.string().describe('[D day(s), ]H:MM:SS'),
     version: z.string(),
   })
