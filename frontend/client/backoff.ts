@@ -1,4 +1,5 @@
-const MAX_DELAY_MS = 60_000
+/** The longest delay between two attempts. */
+export const MAX_DELAY_MS = 60_000
 /** The shortest first delay, so that a page that asks for no delay cannot flood a server with retries. */
 const MIN_STEP_MS = 100
 

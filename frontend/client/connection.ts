@@ -57,7 +57,9 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
 
   constructor(options: ConnectionOptions = {}) {
     super()
-    Object.assign(this, options)
+    // An option that is undefined is one that the page left out.
+    const given = Object.entries(options).filter(([, value]) => value !== undefined)
+    Object.assign(this, Object.fromEntries(given))
     const hooks: SessionHooks = {
       obtain: (signal) => this.#obtain(signal),
       beforeListening: () => {

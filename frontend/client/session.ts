@@ -1,4 +1,4 @@
-import { retryDelayMs } from './backoff.ts'
+import { MAX_DELAY_MS, retryDelayMs } from './backoff.ts'
 import { ChannelstreamError, report } from './errors.ts'
 import { Position } from './position.ts'
 import { isOffline, onWake } from './timing.ts'
@@ -221,7 +221,7 @@ export class Session {
     if (fresh.length > 0) this.hooks.received(fresh, signal)
   }
 
-  /** Waits until the next attempt is due, and longer while the browser is offline. */
+  /** Waits until the next attempt is due. While the browser is offline, waits for the longest delay. */
   async #pause({ next, error }: Ending, signal: AbortSignal): Promise<void> {
     const { increaseBounceIv } = this.settings
     const retryInMs = retryDelayMs(++this.#failures, increaseBounceIv, { later: next === 'later' })
@@ -231,7 +231,11 @@ export class Session {
     this.#rejectWaiters(reason)
     await new Promise<void>((resolve) => {
       // Not unref'd: keeps a Node process alive, as an open socket would, so that it can reconnect.
-      const timer = setTimeout(() => isOffline() || resolve(), retryInMs)
+      let timer = setTimeout(() => {
+        // Not forever: some browsers say so while there is a network, and none is needed for localhost.
+        if (isOffline()) timer = setTimeout(resolve, MAX_DELAY_MS - retryInMs)
+        else resolve()
+      }, retryInMs)
       this.#endPause = () => {
         clearTimeout(timer)
         resolve()

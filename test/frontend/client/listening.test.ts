@@ -426,6 +426,19 @@ describe('heartbeats', () => {
   })
 })
 
+describe('options that are undefined', () => {
+  it('leave the defaults as they are', async () => {
+    const page = await openPage({
+      shouldReconnect: undefined as unknown as boolean,
+      increaseBounceIv: undefined as unknown as number,
+    })
+    FakeSocket.last.end(1006)
+    await pass(2_000)
+    expect(FakeSocket.all).toHaveLength(2)
+    page.connection.closeConnection()
+  })
+})
+
 describe('the network and the page', () => {
   function browser() {
     const navigator = { onLine: true }
@@ -447,16 +460,33 @@ describe('the network and the page', () => {
     }
   }
 
-  it('nothing is tried while there is no network, and at once when there is', async () => {
+  it('little is tried while the browser is offline, and at once when it is online', async () => {
     const { goOffline, goOnline } = browser()
     const page = await openPage()
     goOffline()
     FakeSocket.last.end(1006)
-    await pass(3_600_000)
+    await pass(59_000)
     expect(FakeSocket.all).toHaveLength(1)
     goOnline()
     await settled()
     expect(FakeSocket.all).toHaveLength(2)
+    page.connection.closeConnection()
+  })
+
+  it('a browser that is wrongly offline is not believed for longer than a minute', async () => {
+    const { goOffline } = browser()
+    const page = await openPage()
+    goOffline()
+    for (let attempt = 2; attempt < 6; attempt++) {
+      FakeSocket.last.end(1006)
+      await pass(60_000)
+      expect(FakeSocket.all).toHaveLength(attempt)
+    }
+    FakeSocket.last.open()
+    await settled()
+    FakeSocket.last.deliver([])
+    await settled()
+    expect(page.connection.status).toBe('connected')
     page.connection.closeConnection()
   })
 
