@@ -1,7 +1,6 @@
 /** Starts and stops the parts of a server in the right order. */
 import { listen } from '../http/bind-port.ts'
 import { openPort } from '../http/server.ts'
-import { CLOSE } from '../protocol/close-codes.ts'
 import { terminateWebSockets } from '../transports/upgrades.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
@@ -11,12 +10,12 @@ import type { SocketLimits } from '../net/socket-limits.ts'
 import type { RedisBus } from '../philote/redis-bus.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { FiguresHistory } from '../telemetry/history.ts'
-import type { AdminLive } from '../transports/admin-live.ts'
 
 /** How long the start waits for the Redis of Philote. After that the server starts without it. */
 const PHILOTE_REDIS_WAIT_MS = 1000
 
-interface ServerDeps {
+/** The parts that start and stop. */
+export interface LifecycleDeps {
   readonly config: Config
   readonly clock: Clock
   readonly hub: Hub
@@ -32,7 +31,7 @@ interface PhiloteDeps {
 
 /** Listens and returns the port, which the system chooses if the setting is 0. Undoes the start if it fails. */
 export async function start(
-  { config, hub, http, limits, history }: ServerDeps,
+  { config, hub, http, limits, history }: LifecycleDeps,
   { bus, philote }: PhiloteDeps,
 ): Promise<number> {
   limits.start()
@@ -54,17 +53,10 @@ export async function start(
   return typeof address === 'object' && address ? address.port : config.port
 }
 
-interface StopDeps extends PhiloteDeps {
-  readonly adminLive: AdminLive
-}
-
 /**
  * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts the rest after `shutdown_grace`.
  */
-export async function stop(
-  server: ServerDeps,
-  { adminLive, bus, philote }: StopDeps,
-): Promise<void> {
+export async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promise<void> {
   const { config, clock, hub, http, limits, history } = server
   const cancelTermination = clock.after(config.shutdown_grace * 1000, () => {
     terminateWebSockets(http)
@@ -72,7 +64,6 @@ export async function stop(
     http.server.closeAllConnections()
   })
   history.stop()
-  adminLive.closeAll(CLOSE.stopping)
   const closed = Promise.all([http.close(), philote?.stop()])
   hub.sendAway()
   // Requests in progress still need the store.

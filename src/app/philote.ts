@@ -134,7 +134,7 @@ interface PhiloteServerDeps {
 }
 
 /** Builds Philote's port for a server with the REST API. Both use the same hub. */
-export function philoteBeside(
+export function createPhiloteServer(
   { config, clock, hub, limits, forwarding, http, onFault }: PhiloteServerDeps,
   bus: RedisBus | undefined,
 ): PhiloteServer {

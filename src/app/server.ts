@@ -45,7 +45,7 @@ import {
   hubOptions,
   socketRules,
 } from './options.ts'
-import { philoteBeside, redisBus } from './philote.ts'
+import { createPhiloteServer, redisBus } from './philote.ts'
 import { openStore } from './store.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
@@ -55,6 +55,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Yielder } from '../lib/yielder.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { UpgradeOptions } from '../transports/upgrades.ts'
+import type { LifecycleDeps } from './lifecycle.ts'
 
 export interface App {
   readonly http: FastifyInstance
@@ -120,7 +121,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   }
   const adminLive = openAdminLive(deps, openReadings)
   await mountRoutes(deps, new Directory(store, clock, maybeYield), adminLive)
-  const philote = config.philote_port === 0 ? undefined : philoteBeside(deps, bus)
+  const philote = config.philote_port === 0 ? undefined : createPhiloteServer(deps, bus)
   return {
     http,
     hub,
@@ -128,23 +129,17 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     faults,
     limits,
     start: () => start(deps, { bus, philote }),
-    stop: () => stop(deps, { adminLive, bus, philote }),
+    stop: () => stop(deps, { bus, philote }),
   }
 }
 
 /** The parts that routes and transports need. */
-interface ServerDeps {
-  readonly config: Config
-  readonly clock: Clock
+interface ServerDeps extends LifecycleDeps {
   readonly maybeYield: Yielder
-  readonly hub: Hub
-  readonly http: FastifyInstance
-  readonly limits: SocketLimits
   readonly auth: Auth
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly sessions: AdminSessions
-  readonly history: FiguresHistory
   readonly faults: Faults
   readonly onFault: (error: unknown) => void
 }
@@ -221,7 +216,7 @@ async function mountTransports(
     ),
     onFault,
   })
-  await http.register(adminLive.route)
+  await http.register(named(adminLive.route))
 }
 
 function openAdminLive(deps: ServerDeps, openFigures: () => Readings): AdminLive {

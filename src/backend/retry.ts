@@ -31,7 +31,11 @@ const SHORTEST_ATTEMPT_MS = 50
  * doubles from 100 ms to 5 s, so that callers that lose a server at the same moment do not all retry at the same
  * moment. It is added to the time that the server requests.
  */
-export function backoffMs(attempt: number, retryAfterMs: number, random = Math.random()): number {
+export function retryDelayMs(
+  attempt: number,
+  retryAfterMs: number,
+  random = Math.random(),
+): number {
   const bound = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1))
   return retryAfterMs + random * bound
 }
@@ -56,7 +60,7 @@ export async function retry<Value>(
       return await attempt({ number, timeoutMs: Math.min(timeoutMs, leftMs()) })
     } catch (error) {
       const { isRetryable, retryAfterMs } = judge(error)
-      const pause = backoffMs(number, retryAfterMs)
+      const pause = retryDelayMs(number, retryAfterMs)
       const isOver = pause + SHORTEST_ATTEMPT_MS >= leftMs()
       if (!isRetryable || number >= maxAttempts || isOver) throw error
       await sleepUnlessAborted(signal, pause)

@@ -5,7 +5,7 @@
  * Nothing runs twice. Only signed requests are remembered. Reasons: docs/decisions/0013-idempotency-keys.md.
  */
 import { createHash, createHmac } from 'node:crypto'
-import { queryOf } from '../lib/urls.ts'
+import { pathOf, queryOf } from '../lib/urls.ts'
 import { RequestError } from '../protocol/errors.ts'
 import {
   ERROR_HEADER,
@@ -131,7 +131,7 @@ const JSON_TYPE = 'application/json; charset=utf-8'
  * be signed again.
  */
 function fingerprintOf({ method, url, bytes }: FastifyRequest): string {
-  const [path = ''] = url.split('?')
+  const path = pathOf(url)
   const query = queryOf(url)
   query.delete(SIGNATURE_PARAMETER)
   const head = `${method} ${path}?${query.toString()}\n`

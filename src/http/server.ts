@@ -4,11 +4,11 @@ import { restOf } from '../net/unread-rest.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
 import { readBodies } from './bodies.ts'
+import { limitClients } from './client-limits.ts'
 import { onError, refusalAnswer } from './errors.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { answerRepeats } from './idempotency.ts'
 import { FIXED_CORS_HEADERS } from './origins.ts'
-import { countPassedOn } from './socket-places.ts'
 import { validatorCompiler } from './validation.ts'
 import { WebSocketUpgradeFilter } from './websocket-upgrade-filter.ts'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
@@ -22,6 +22,10 @@ import type { ForwardingRules } from './forwarding.ts'
 import type { OriginRules } from './origins.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** True from the first `preClose` hooks on. */
+    isStopping: boolean
+  }
   interface FastifyRequest {
     caller: Caller
   }
@@ -87,7 +91,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     frameworkErrors(error, request, reply) {
       // Hooks do not run for requests that Fastify refuses before routing.
       setFixedHeaders(request, reply, options.origins)
-      if ('upgrade' in request.raw && request.raw.upgrade === true) endWithAnswer(request, reply)
+      if ('upgrade' in request.raw && request.raw.upgrade === true) closeAfterAnswer(request, reply)
       onError(error, request, reply)
     },
     // `openServer` answers client errors.
@@ -101,11 +105,11 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   })
   await options.acceptWebSockets(http)
   readBodies(http, options)
-  const isStopping = watchForStop(http)
-  admit(http, options, isStopping)
-  countPassedOn(http, options.limits)
+  watchForStop(http)
+  admit(http, options)
+  limitClients(http, options.limits)
   answerRepeats(http, options.idempotencyCache, options.secret)
-  answerTogether(http, isStopping)
+  answerTogether(http)
   http.options(
     '/*',
     { schema: { hide: true }, config: { body: 'unread' } },
@@ -120,35 +124,27 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
   return stripPrefix(url, forwardedView(request, forwarding).prefix)
 }
 
-/** Returns a function that tells whether the server is stopping. */
-function watchForStop(http: FastifyInstance): () => boolean {
-  let isStopping = false
+/** Sets `isStopping` when the server begins to close. */
+function watchForStop(http: FastifyInstance): void {
+  http.decorate('isStopping', false)
   http.addHook('preClose', (done) => {
-    isStopping = true
+    http.isStopping = true
     done()
   })
-  return () => isStopping
 }
 
 /** Before the body is read: sets CORS headers (for errors too), identifies the caller and checks their rights. */
-function admit(
-  http: FastifyInstance,
-  { auth, origins }: HttpOptions,
-  isStopping: () => boolean,
-): void {
+function admit(http: FastifyInstance, { auth, origins }: HttpOptions): void {
   http.decorateRequest('caller')
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
     setFixedHeaders(request, reply, origins)
     // Bodies are JSON, whatever the content type is (recorded: http-content-type-ignored), even an unreadable one.
     if (request.raw.headers['content-type'] !== undefined)
       request.raw.headers['content-type'] = JSON_TYPE
-    if (request.ws) endWithAnswer(request, reply)
-    if (isStopping()) throw new RequestError('STOPPING')
-    if (request.ws) {
-      admitWebSocket(request, auth)
-      return done()
-    }
-    const caller = auth.identify(request.raw)
+    // If the upgrade is refused. The plugin then closes the socket.
+    if (request.ws) reply.header('connection', 'close')
+    if (http.isStopping) throw new RequestError('STOPPING')
+    const caller = request.ws ? callerOfUpgrade(request, auth) : auth.identify(request.raw)
     if (!(caller instanceof Promise)) {
       letIn(request, caller)
       return done()
@@ -163,16 +159,17 @@ function setFixedHeaders(request: FastifyRequest, reply: FastifyReply, origins: 
   reply.headers(FIXED_HEADERS)
 }
 
-/** Closes the socket after a refused upgrade. It cannot be used for another request. */
-function endWithAnswer({ raw }: FastifyRequest, reply: FastifyReply): void {
+/** Closes the socket of an upgrade that Fastify refuses before routing, where no hook of the plugin does it. */
+function closeAfterAnswer({ raw }: FastifyRequest, reply: FastifyReply): void {
   reply.header('connection', 'close')
   reply.raw.once('finish', () => raw.socket.destroySoon())
 }
 
 /** Throws `NOT_FOUND` (404) unless the route accepts WebSockets. Signatures of upgrades are ignored, as recorded. */
-function admitWebSocket(request: FastifyRequest, auth: Auth): void {
-  request.caller = { view: auth.view(request.raw), isBackend: false }
-  if (request.routeOptions.config?.acceptsWebSocket !== true) throw new RequestError('NOT_FOUND')
+function callerOfUpgrade(request: FastifyRequest, auth: Auth): Caller {
+  const view = auth.view(request.raw)
+  if (request.routeOptions.config.acceptsWebSocket !== true) throw new RequestError('NOT_FOUND')
+  return { view, isBackend: false }
 }
 
 function letIn(request: FastifyRequest, caller: Caller): void {
@@ -185,7 +182,7 @@ function letIn(request: FastifyRequest, caller: Caller): void {
  * Writes the responses of one event-loop turn together, at its end. Writing each response when it is ready would wake
  * the caller each time, which costs the system more than all the work of the server for a message.
  */
-function answerTogether(http: FastifyInstance, isStopping: () => boolean): void {
+function answerTogether(http: FastifyInstance): void {
   let ready: Ready[] = []
   const writeAll = (): void => {
     const answers = ready
@@ -197,7 +194,7 @@ function answerTogether(http: FastifyInstance, isStopping: () => boolean): void 
           rest.leave()
         }
         // Idle connections were closed when the stop began. This one was not idle.
-        if (isStopping()) reply.header('connection', 'close')
+        if (http.isStopping) reply.header('connection', 'close')
         write()
       } catch (error) {
         reply.log.error({ err: error }, 'an answer could not be written')

@@ -92,7 +92,8 @@ export const InfoOptions = object({
 }).meta({ id: 'InfoOptions', examples: [EXAMPLES.infoOptions] })
 export type InfoOptions = z.output<typeof InfoOptions>
 
-const infoDefaults: InfoOptions = InfoOptions.parse({})
+/** What an answer describes if the request does not say: everything. */
+export const INFO_DEFAULTS: InfoOptions = InfoOptions.parse({})
 
 export const ConnectRequest = object({
   username: UserNameSchema.describe('The user of the connection. Created if unknown.'),
@@ -112,7 +113,7 @@ export const ConnectRequest = object({
   channel_configs: ChannelConfigs.default({}).describe(
     'Settings for channels that this request creates.',
   ),
-  info: InfoOptions.default(infoDefaults).describe('What channels_info contains.'),
+  info: InfoOptions.default(INFO_DEFAULTS).describe('What channels_info contains.'),
 }).meta({ id: 'ConnectRequest', examples: [EXAMPLES.connect] })
 export type ConnectRequest = z.output<typeof ConnectRequest>
 
@@ -122,7 +123,7 @@ export const SubscribeRequest = object({
   channel_configs: ChannelConfigs.default({}).describe(
     'Settings for channels that this request creates.',
   ),
-  info: InfoOptions.default(infoDefaults).describe(
+  info: InfoOptions.default(INFO_DEFAULTS).describe(
     'What channels_info contains. It covers all channels of the connection.',
   ),
 }).meta({ id: 'SubscribeRequest', examples: [EXAMPLES.subscribe] })

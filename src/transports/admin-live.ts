@@ -1,6 +1,5 @@
 import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { RequestError } from '../protocol/errors.ts'
 import { errorAnswer } from '../protocol/responses.ts'
 import { AdminLiveSocket } from './admin-live-socket.ts'
 import { addWebSocketRoute } from './upgrades.ts'
@@ -9,7 +8,6 @@ import type { FastifyPluginAsync, FastifySchema, onRequestAsyncHookHandler } fro
 import type { Guests } from '../core/sessions/guests.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { LiveReport, Reading } from '../protocol/admin.ts'
-import type { CloseReason } from '../protocol/close-codes.ts'
 
 /** Measures figures while at least one panel is open. */
 export interface FiguresFeed {
@@ -34,7 +32,7 @@ export interface AdminLiveOptions {
   readonly onFault: (error: unknown) => void
 }
 
-const SCHEMA: FastifySchema = {
+const SCHEMA = {
   tags: ['Admin API'],
   summary: 'Open the panel’s WebSocket',
   description:
@@ -43,9 +41,8 @@ const SCHEMA: FastifySchema = {
   security: [{ signature: [] }],
   response: {
     403: errorAnswer('FORBIDDEN', 'Not signed in, or a page of another site.'),
-    426: errorAnswer('UPGRADE_REQUIRED', 'The request is not a WebSocket upgrade.'),
   },
-}
+} satisfies FastifySchema
 
 const REPORT_INTERVAL_MS = 1_000
 
@@ -57,27 +54,22 @@ export class AdminLive {
   readonly #panels = new Set<AdminLiveSocket>()
   #cancelReports: Cancel | undefined
   #isReporting = false
-  #isClosed = false
 
   constructor(private readonly options: AdminLiveOptions) {}
 
-  readonly route: FastifyPluginAsync = async (http) =>
+  readonly route: FastifyPluginAsync = async (http) => {
     addWebSocketRoute(http, {
       url: '/admin/live',
       schema: SCHEMA,
       onRequest: this.options.onPlainRequest,
-      admit: async ({ raw }) => {
-        await this.options.admit(raw)
-        // The session was looked up while the server stopped: nothing would close this panel.
-        if (this.#isClosed) throw new RequestError('STOPPING')
-      },
+      admit: ({ raw }) => this.options.admit(raw),
       serve: ({ raw }, open) => this.#serve(raw, open),
     })
-
-  /** Closes all panels, and refuses further ones. The server is stopping. */
-  closeAll(reason: CloseReason): void {
-    this.#isClosed = true
-    for (const panel of this.#panels) panel.close(reason)
+    // The route opens no further panels once the server stops.
+    http.addHook('preClose', (done) => {
+      for (const panel of this.#panels) panel.close(CLOSE.stopping)
+      done()
+    })
   }
 
   #serve(request: IncomingMessage, open: (panel: AdminLiveSocket) => void): void {

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import websocket from '@fastify/websocket'
 import { isWaiting } from '../net/pipelines.ts'
 import { RequestError } from '../protocol/errors.ts'
+import { errorAnswer } from '../protocol/responses.ts'
 import { readFrames, refuseUpgrade, webSocketSettings } from './frame-socket.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -69,7 +70,8 @@ export function terminateWebSockets(http: FastifyInstance): void {
 
 export interface WebSocketRoute {
   readonly url: string
-  readonly schema: FastifySchema
+  /** Without the 426, which every such route has. */
+  readonly schema: FastifySchema & { readonly response: object }
   /** Runs for requests that are not upgrades, before they are answered with 426. */
   readonly onRequest?: onRequestAsyncHookHandler
   /** Throws, or rejects with, the reason to refuse an upgrade. Runs after the hooks of all requests. */
@@ -77,6 +79,8 @@ export interface WebSocketRoute {
   /** Called for each accepted upgrade. Has to call `open` with a sink before it returns. */
   readonly serve: (request: FastifyRequest, open: (sink: FrameSocket) => void) => void
 }
+
+const NOT_AN_UPGRADE = errorAnswer('UPGRADE_REQUIRED', 'The request is not a WebSocket upgrade.')
 
 /** Adds a route for WebSockets. Other requests to it are answered with 426. */
 export function addWebSocketRoute(
@@ -86,7 +90,7 @@ export function addWebSocketRoute(
   http.route({
     method: 'GET',
     url,
-    schema,
+    schema: { ...schema, response: { ...schema.response, 426: NOT_AN_UPGRADE } },
     config: { acceptsWebSocket: true },
     ...(onRequest && {
       async onRequest(request, reply) {
@@ -96,6 +100,8 @@ export function addWebSocketRoute(
     preHandler(request, reply, done) {
       if (!request.ws) return done()
       const handOver = (): void => {
+        // The server may have begun to stop while `admit` waited. Nothing would close a WebSocket that opens now.
+        if (http.isStopping) return done(new RequestError('STOPPING'))
         // Otherwise Fastify's response keeps the request and the reply in memory as long as the socket lives.
         reply.raw.detachSocket(request.raw.socket)
         // Not before: while `admit` waits, nobody listens to what a paced socket brings, and it would be lost.

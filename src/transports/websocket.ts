@@ -57,7 +57,7 @@ export const webSocketRoute: FastifyPluginAsync<WebSocketOptions> = async (http,
   })
 }
 
-const SCHEMA: FastifySchema = {
+const SCHEMA = {
   tags: ['Client API'],
   summary: 'Listen by WebSocket',
   description:
@@ -67,9 +67,8 @@ const SCHEMA: FastifySchema = {
   response: {
     403: errorAnswer('FOREIGN_ORIGIN', 'allow_cors does not allow the origin of the page.'),
     422: invalidAnswer('conn_id or cursor is invalid.', { cursor: ['Not a valid cursor.'] }),
-    426: errorAnswer('UPGRADE_REQUIRED', 'The request is not a WebSocket upgrade.'),
   },
-}
+} satisfies FastifySchema
 
 function readOpening({ headers, query }: FastifyRequest, { origins }: WebSocketOptions): Opening {
   checkOrigin(origins, headers.origin)

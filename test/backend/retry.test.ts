@@ -1,19 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRetryAfter, backoffMs, retry } from '../../src/backend/retry.ts'
+import { parseRetryAfter, retryDelayMs, retry } from '../../src/backend/retry.ts'
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('a pause', () => {
   it('is anything up to a bound that doubles, from 100 ms to 5 s', () => {
-    const bounds = [1, 2, 3, 6, 7, 50, 5000].map((attempt) => backoffMs(attempt, 0, 1))
+    const bounds = [1, 2, 3, 6, 7, 50, 5000].map((attempt) => retryDelayMs(attempt, 0, 1))
     expect(bounds).toEqual([100, 200, 400, 3200, 5000, 5000, 5000])
-    expect(backoffMs(3, 0, 0)).toBe(0)
-    expect(backoffMs(3, 0, 0.5)).toBe(200)
+    expect(retryDelayMs(3, 0, 0)).toBe(0)
+    expect(retryDelayMs(3, 0, 0.5)).toBe(200)
   })
 
   it('differs from caller to caller', () => {
-    const pauses = Array.from({ length: 100 }, () => backoffMs(5, 0))
+    const pauses = Array.from({ length: 100 }, () => retryDelayMs(5, 0))
     expect(new Set(pauses).size).toBeGreaterThan(90)
   })
 
@@ -21,7 +21,7 @@ describe('a pause', () => {
     const attempt = fc.integer({ min: 1, max: 1e6 })
     fc.assert(
       fc.property(attempt, fc.nat(), fraction, (number, asked, random) => {
-        const pause = backoffMs(number, asked, random)
+        const pause = retryDelayMs(number, asked, random)
         expect(pause).toBeGreaterThanOrEqual(asked)
         expect(pause).toBeLessThanOrEqual(asked + 5_000)
       }),

@@ -1,7 +1,7 @@
 /** Headers that tell browsers, caches and proxies how to treat answers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
-import { Backend, send } from '../helpers/http.ts'
+import { Backend, send, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startServer } from '../helpers/server.ts'
 import { RawClient, closeClients, handshake } from '../helpers/websocket.ts'
@@ -117,6 +117,22 @@ describe('a page', () => {
       expect(policy).toMatch(/form-action '(self|none)'/)
       expect(headers['x-content-type-options']).toBe('nosniff')
       expect(headers['referrer-policy']).toMatch(/^(same-origin|no-referrer)$/)
+    },
+  )
+})
+
+describe('an upgrade that is refused', () => {
+  it.each(['/ws', '/ws?conn_id=x', '/nowhere', '/admin', '/admin/live', '/info', '/%'])(
+    'is answered on %s as other requests are, and closed',
+    async (path) => {
+      const client = await RawClient.connect(server)
+      client.write(handshake(path, { Origin: 'http://page.test' }))
+      expect(await client.answered()).toBeGreaterThanOrEqual(400)
+      expect(client.status).toBeLessThan(500)
+      expect(client.text).toMatch(/^access-control-allow-origin: \*\r$/im)
+      expect(client.text).toMatch(/^cache-control: no-store\r$/im)
+      expect(client.text).toMatch(/^connection: close\r$/im)
+      await until(() => client.isOver, 'the end of the socket')
     },
   )
 })

@@ -44,14 +44,15 @@ describe('a route for WebSockets', { timeout: 60_000 }, () => {
     sockets = []
     admit = () => {}
     http = fastify()
+    http.setSerializerCompiler(() => JSON.stringify)
     await acceptWebSockets(http, { maxFrameBytes: 1_000_000, refusal: () => '' })
     const serve = (_: unknown, open: (sink: FrameSocket) => void): void => {
       const sink = new Recorder()
       sinks.push(sink)
       open(sink)
     }
-    addWebSocketRoute(http, { url: '/slow', schema: {}, admit: () => admit(), serve })
-    addWebSocketRoute(http, { url: '/fast', schema: {}, admit: () => {}, serve })
+    addWebSocketRoute(http, { url: '/slow', schema: { response: {} }, admit: () => admit(), serve })
+    addWebSocketRoute(http, { url: '/fast', schema: { response: {} }, admit: () => {}, serve })
     await http.listen({ host: '127.0.0.1', port: 0 })
     port = (http.server.address() as AddressInfo).port
   })

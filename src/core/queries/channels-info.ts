@@ -1,12 +1,12 @@
 import { byCodePoint } from '../../lib/code-points.ts'
 import { RUN, sortCooperatively } from '../../lib/cooperative-sort.ts'
 import { isListed } from '../../lib/name-list.ts'
-import { InfoOptions } from '../../protocol/requests.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { maySee } from '../delivery/outgoing-event.ts'
 import { PagedList, PagedRecord, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
+import type { InfoOptions } from '../../protocol/requests.ts'
 import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../protocol/responses.ts'
 import type { ChannelRecord, Store, StoredEvent, UserRecord } from '../../store/store.ts'
 
@@ -14,9 +14,6 @@ export type DescribeOptions = Pick<
   InfoOptions,
   'include_history' | 'include_users' | 'exclude_channels' | 'return_public_state'
 >
-
-/** The defaults of a request: all details of all channels. */
-export const EVERYTHING = InfoOptions.parse({})
 
 export const NO_DETAILS: DescribeOptions = {
   include_history: false,

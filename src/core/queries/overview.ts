@@ -1,4 +1,5 @@
-import { EVERYTHING, describeChannels } from './channels-info.ts'
+import { INFO_DEFAULTS } from '../../protocol/requests.ts'
+import { describeChannels } from './channels-info.ts'
 import { PagedList, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { Store, UserRecord } from '../../store/store.ts'
@@ -10,7 +11,7 @@ const PAGE = 500
 export async function overviewOf(deps: { readonly store: Store; readonly maybeYield: Yielder }) {
   const { store, maybeYield } = deps
   const figures = await store.figures()
-  const { channels } = await describeChannels(deps, undefined, EVERYTHING)
+  const { channels } = await describeChannels(deps, undefined, INFO_DEFAULTS)
   const names = await store.connectedUserNames()
   const rowsOf = async (page: readonly (typeof names)[number][]) =>
     (await store.users(page, { connections: true })).map(userRow)

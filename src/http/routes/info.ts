@@ -1,4 +1,3 @@
-import { EVERYTHING } from '../../core/queries/channels-info.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import { ERROR_RESPONSES, about, asSchemaType, backend, checkLimit } from './common.ts'
@@ -20,7 +19,7 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
     exposeHeadRoute: true,
     schema: { ...info, response: infoResponses },
     serializerCompiler,
-    handler: () => asSchemaType(hub.info(EVERYTHING)),
+    handler: () => asSchemaType(hub.info(Requests.INFO_DEFAULTS)),
   })
   const body = Requests.InfoRequest
   http.post('/info', {

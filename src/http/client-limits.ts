@@ -13,7 +13,7 @@ const refused = (reason: Refusal): RequestError =>
  *
  * Call it after the hook that identifies callers. Costs nothing if there is no limit.
  */
-export function countPassedOn(http: FastifyInstance, limits: SocketLimits): void {
+export function limitClients(http: FastifyInstance, limits: SocketLimits): void {
   if (!limits.countsClients) return
   http.addHook('onRequest', ({ caller, ws, raw }, reply, done) => {
     const { isBackend, view } = caller
