@@ -62,6 +62,16 @@ const TASKS = {
     }
     setTimeout(next, 20)
   },
+  /** Six immediates, each in its own turn: what is set by an immediate runs after the next poll. */
+  chain(ms, done) {
+    let left = 6
+    const next = () => {
+      busy(ms / 6)
+      if (--left > 0) setImmediate(next)
+      else done()
+    }
+    setImmediate(next)
+  },
   /** After the answer has been written. */
   behind(ms, done) {
     done()

@@ -7,13 +7,12 @@
  *
  * A turn begins when polling for I/O returns and ends before the next poll. Two marks find its parts. An unref'd
  * immediate runs first after the socket callbacks, and does not keep the loop from polling. A timer set by it runs last
- * in the same turn, after all immediates and closed handles. The timer is set only if the turn was long enough for it to
- * be due by then. Shorter turns may be counted together with the next one.
+ * in the same turn, after all immediates and closed handles, if a millisecond has passed by then. Shorter turns are
+ * counted together with the next one. The timers are set only during a measurement: they wake the server each
+ * millisecond.
  */
 import { WASI } from 'node:wasi'
 
-/** If the socket callbacks take longer than this, the end of the turn is marked as well. */
-const WORTH_MARKING_MS = 0.2
 /** The loop is quiet after this many checks at this interval with less than this CPU time between them. */
 const QUIET = { looks: 3, everyMs: 5, ms: 1 }
 /** A process that does not become quiet is reported after this time. */
@@ -44,6 +43,8 @@ const MODULE_WITH_MEMORY = Buffer.from(
 const now = threadClock()
 let began = now()
 let longest = 0
+let isMeasuring = false
+let isEndMarked = false
 
 function mark() {
   const at = now()
@@ -52,14 +53,17 @@ function mark() {
 }
 
 function endTurn() {
+  isEndMarked = false
   began = mark()
 }
 
 function afterPoll() {
   setImmediate(afterPoll).unref()
-  const at = mark()
-  if (at - began > WORTH_MARKING_MS) setTimeout(endTurn, 0).unref()
-  else began = at
+  mark()
+  if (isMeasuring && !isEndMarked) {
+    isEndMarked = true
+    setTimeout(endTurn, 0).unref()
+  }
 }
 setImmediate(afterPoll).unref()
 
@@ -98,8 +102,17 @@ function speed() {
 }
 
 const ANSWERS = {
-  begin: (answer) => whenQuiet(() => answer((longest = 0))),
-  longest: (answer) => whenQuiet(() => answer(longest)),
+  begin: (answer) =>
+    whenQuiet(() => {
+      began = now()
+      isMeasuring = true
+      answer((longest = 0))
+    }),
+  longest: (answer) =>
+    whenQuiet(() => {
+      isMeasuring = false
+      answer(longest)
+    }),
   reference: (answer) => answer(speed()),
 }
 

@@ -47,8 +47,8 @@ describe('the probe of turns', { timeout: 90_000 }, () => {
     expect(await longestTurnOf('garbage 100')).toBeGreaterThan(30)
   })
 
-  it('counts each turn by itself', async () => {
-    expect(await longestTurnOf('spread 60')).toBeLessThan(30)
+  it.each(['spread 60', 'chain 60'])('counts each turn by itself: %s', async (task) => {
+    expect(await longestTurnOf(task)).toBeLessThan(30)
   })
 
   it('does not count sleep', async () => {
