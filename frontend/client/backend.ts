@@ -4,18 +4,11 @@ import type { Callbacks } from './callbacks.ts'
 import type { ChannelstreamRequest, SendOptions } from './request.ts'
 import type { MutatorType } from './settings.ts'
 
-const TIMEOUT_MS = 30_000
+/** The longest time for a call of the page. */
+export const CALL_TIMEOUT_MS = 30_000
 
-const CALLBACKS = {
-  connect: ['connectCallback', 'connectErrorCallback'],
-  message: ['messageCallback', 'messageErrorCallback'],
-  messageEdit: ['messageEditCallback', 'messageEditErrorCallback'],
-  messageDelete: ['messageDeleteCallback', 'messageDeleteErrorCallback'],
-  subscribe: ['subscribeCallback', 'subscribeErrorCallback'],
-  unsubscribe: ['unsubscribeCallback', 'unsubscribeErrorCallback'],
-  userState: ['setUserStateCallback', 'setUserStateErrorCallback'],
-  disconnect: ['disconnectCallback', undefined],
-} as const satisfies Record<MutatorType, readonly [keyof Callbacks, keyof Callbacks | undefined]>
+/** The names of callbacks that do not begin with the type of the call. */
+const NAMES: { readonly [Type in MutatorType]?: 'setUserState' } = { userState: 'setUserState' }
 
 /**
  * The request to `/disconnect` goes to the Channelstream server, which often has another origin. Plain text avoids a
@@ -27,36 +20,42 @@ const DISCONNECT_OPTIONS = {
 } satisfies Partial<SendOptions>
 
 export interface CallOptions {
-  readonly signal?: AbortSignal | undefined
+  /** Whether the answer is still of use. If not, the page's callbacks are not called. */
+  readonly isCurrent?: () => boolean
   /** Checks the answer before the page's callback gets it. May throw a `ChannelstreamError`. */
   readonly accept?: (data: unknown) => void
 }
 
 /**
- * Runs the mutators on a request, sends it, and calls the page's callback for success or failure. The failure callback
- * is not called after `signal` was aborted. Resolves with the answer; rejects with a `ChannelstreamError`.
+ * Runs the mutators on a request, sends it, and calls the page's callback for success or failure. Resolves with the
+ * answer; rejects with a `ChannelstreamError`.
  */
 export async function call(
   page: Callbacks,
   type: MutatorType,
   request: ChannelstreamRequest,
-  { signal, accept }: CallOptions,
+  { isCurrent = () => true, accept }: CallOptions = {},
 ): Promise<unknown> {
-  const [done, failed] = CALLBACKS[type]
+  const name = NAMES[type] ?? (type as Exclude<MutatorType, 'userState'>)
   try {
     await mutate(request, page.mutators[type])
-    if (type === 'subscribe' && isEmpty(request.body)) return null
-    const options = { fetch: page.fetch, timeoutMs: TIMEOUT_MS, signal }
-    const data = await send(
-      request,
-      type === 'disconnect' ? { ...options, ...DISCONNECT_OPTIONS } : options,
-    )
+    if (request.url === '')
+      throw new ChannelstreamError('settings', `there is no address for ${type}`)
+    if (!isCurrent() || (type === 'subscribe' && isEmpty(request.body))) return null
+    const { fetch, credentials } = page
+    const data = await send(request, {
+      fetch,
+      timeoutMs: CALL_TIMEOUT_MS,
+      ...(credentials && { init: { credentials } }),
+      ...(type === 'disconnect' && DISCONNECT_OPTIONS),
+    })
     accept?.(data)
-    guarded(() => page[done](request, data))
+    if (isCurrent()) guarded(() => page[`${name}Callback`](request, data))
     return data
   } catch (error) {
     const data = (error as ChannelstreamError).answer
-    if (failed && !signal?.aborted) guarded(() => page[failed](request, data))
+    if (isCurrent() && name !== 'disconnect')
+      guarded(() => page[`${name}ErrorCallback`](request, data))
     throw error
   }
 }

@@ -1,35 +1,20 @@
-import { call } from './backend.ts'
 import { Callbacks } from './callbacks.ts'
-import { Emitter } from './emitter.ts'
-import { ChannelstreamError, guarded, report } from './errors.ts'
+import { ChannelstreamError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
-import { LongPollTransport } from './long-poll.ts'
-import { newRequest } from './request.ts'
-import { Session } from './session.ts'
-import { WebSocketTransport } from './websocket.ts'
+import { Inner, handled } from './inner.ts'
 import type { ListenOptions } from './emitter.ts'
-import type { Events, ServerEvent, Status, StatusEvent, TransportName } from './events.ts'
-import type { ChannelstreamRequest, Mutator } from './request.ts'
-import type { SessionHooks } from './session.ts'
+import type {
+  ConnectAnswer,
+  Events,
+  PageTypes,
+  ServerEvent,
+  Status,
+  TransportName,
+} from './events.ts'
+import type { Mutator } from './request.ts'
 import type { ConnectionOptions, MutatorType } from './settings.ts'
-import type { WebSocketLike } from './transport.ts'
 
 const MAX_WAITING_EVENTS = 1_000
-const EVENT_TYPES: ReadonlySet<string> = new Set<ServerEvent['type']>([
-  'message',
-  'message:edit',
-  'message:delete',
-  'presence',
-  'user_state_change',
-  'gap',
-])
-
-/** The backend's answer to `connect()`: at least the `conn_id`. */
-export interface ConnectAnswer {
-  readonly conn_id: string
-  readonly channels?: readonly string[]
-  readonly [key: string]: unknown
-}
 
 export interface QueueOptions extends ListenOptions {
   /** How many events may wait to be read; one more ends the iteration with an error. */
@@ -43,46 +28,41 @@ export interface QueueOptions extends ListenOptions {
  * repeated while the server still keeps the missed events; otherwise a `gap` event comes first. Nothing is opened
  * before `connect()`.
  *
- * Every call returns a promise and calls a callback as well. A rejection that nobody handles does no harm.
+ * Every call returns a promise and calls a callback as well. A rejection that nobody handles does no harm. Calls for
+ * channels are made one at a time, in their order, and so are those for messages and states.
+ *
+ * `Types`: what the page puts into messages and the states of users.
  */
-export class ChannelstreamConnection extends Callbacks implements AsyncIterable<ServerEvent> {
+export class ChannelstreamConnection<Types extends PageTypes = object>
+  extends Callbacks
+  implements AsyncIterable<ServerEvent<Types>>
+{
   static readonly version = '1.0.0'
 
-  readonly #emitter = new Emitter<Events>()
-  readonly #queues = new Set<EventQueue<ServerEvent>>()
-  readonly #session: Session
-  #status: StatusEvent = { type: 'status', status: 'disconnected', transport: null }
-  /** The last successful request to `connectUrl`, and its answer. */
-  #connected: { readonly request?: ChannelstreamRequest; readonly answer?: ConnectAnswer } = {}
+  /** Not a private name: those cannot be read through the proxies of frameworks. A function, since these wrap objects. */
+  private readonly inner: () => Inner
 
   constructor(options: ConnectionOptions = {}) {
     super()
     // An option that is undefined is one that the page left out.
     const given = Object.entries(options).filter(([, value]) => value !== undefined)
     Object.assign(this, Object.fromEntries(given))
-    const hooks: SessionHooks = {
-      obtain: (signal) => this.#obtain(signal),
-      beforeListening: () => {
-        const { request, answer } = this.#connected
-        guarded(() => this.beforeListeningCallback(request, answer))
-      },
-      opened: (detail, socket) => this.#opened(detail, socket),
-      received: (events, signal) => this.#received(events, signal),
-      failed: (request, data) => guarded(() => this.listenErrorCallback(request, data)),
-      closed: (detail) => guarded(() => this.listenCloseCallback(detail)),
-      malformed: (frame) => this.#malformed(frame),
-      changed: (status) => this.#changed(status),
-    }
-    this.#session = new Session(this, hooks, [new WebSocketTransport(), new LongPollTransport()])
+    const inner = new Inner(this)
+    this.inner = () => inner
+  }
+
+  /** Tells Vue and Alpine not to make the connection reactive. */
+  get __v_skip(): true {
+    return true
   }
 
   get status(): Status {
-    return this.#status.status
+    return this.inner().status.status
   }
 
   /** The transport in use; null unless connected. */
   get transport(): TransportName | null {
-    return this.#status.transport
+    return this.inner().status.transport
   }
 
   /**
@@ -91,9 +71,10 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
    * connecting, nothing is started twice; a pending retry is made at once.
    */
   connect(): Promise<ConnectAnswer | undefined> {
-    if (!this.#session.isRunning) this.connectionId = null
-    this.#session.start()
-    return handled(this.#session.connected().then(() => this.#connected.answer))
+    const inner = this.inner()
+    if (!inner.session.isRunning) this.connectionId = null
+    inner.start()
+    return handled(inner.session.connected().then(() => inner.connected.answer))
   }
 
   /**
@@ -101,21 +82,15 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
    * answer, or with null if there is no connection or no `disconnectUrl`.
    */
   disconnect(): Promise<unknown> {
-    const { connectionId, disconnectUrl } = this
-    this.closeConnection()
-    this.#session.forget()
-    this.connectionId = null
-    if (connectionId === null || disconnectUrl === '') return Promise.resolve(null)
-    const query = `${disconnectUrl.includes('?') ? '&' : '?'}conn_id=${encodeURIComponent(connectionId)}`
-    return this.#call('disconnect', 'POST', disconnectUrl + query, { conn_id: connectionId })
+    return handled(this.inner().disconnect())
   }
 
   /** Opens `connectionId`, for pages that did not get it from `connect()`. */
   startListening(): Promise<void> {
     if (this.connectionId === null)
       return handled(Promise.reject(new ChannelstreamError('settings', 'connectionId is not set')))
-    this.#session.start()
-    return handled(this.#session.connected())
+    this.inner().start()
+    return handled(this.inner().session.connected())
   }
 
   /** Like `startListening()`, by WebSocket if one is available. */
@@ -126,46 +101,56 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
 
   /** Like `startListening()`, by long polling. */
   openLongPoll(): Promise<void> {
-    this.noWebsocket = true
+    this.noWebsocket = this.noSse = true
     return this.startListening()
   }
 
   /** Stops listening and retrying. Sends no request, but the server ends the connection when a WebSocket closes. */
   closeConnection(): void {
-    this.#session.stop()
+    this.inner().session.stop()
   }
 
   /** Reconnects after a delay, if `shouldReconnect` is set and nothing is running. After failures this is automatic. */
   retryConnection(): void {
-    if (this.shouldReconnect) this.#session.startLater()
+    if (this.shouldReconnect) this.inner().session.startLater()
   }
 
-  /** Asks the backend to subscribe to channels. With an empty list, sends nothing and resolves with null. */
+  /**
+   * Asks the backend to subscribe to channels. With an empty list, sends nothing and resolves with null. Waits for the
+   * connection, at most 30 s. Calls that wait are merged with the one before them if both subscribe.
+   */
   subscribe(channels: readonly string[]): Promise<unknown> {
-    const body = { channels, conn_id: this.connectionId }
-    return this.#call('subscribe', 'POST', this.subscribeUrl, body)
+    return handled(this.inner().callChannels('subscribe', channels))
   }
 
+  /** Like `subscribe`. */
   unsubscribe(channels: readonly string[]): Promise<unknown> {
-    const body = { channels, conn_id: this.connectionId }
-    return this.#call('unsubscribe', 'POST', this.unsubscribeUrl, body)
+    return handled(this.inner().callChannels('unsubscribe', channels))
   }
 
   updateUserState(state: object): Promise<unknown> {
-    const body = { username: this.username, conn_id: this.connectionId, update_state: state }
-    return this.#call('userState', 'POST', this.userStateUrl, body)
+    return handled(this.inner().callUserState(state))
   }
 
+  /** Resolves with the backend's answer: what was stored, if the backend passes it on. */
   message(message: object): Promise<unknown> {
-    return this.#call('message', 'POST', this.messageUrl, message)
+    return handled(this.inner().callMessage('message', 'POST', message))
   }
 
   edit(message: object): Promise<unknown> {
-    return this.#call('messageEdit', 'PATCH', this.messageEditUrl, message)
+    return handled(this.inner().callMessage('messageEdit', 'PATCH', message))
   }
 
   delete(message: object): Promise<unknown> {
-    return this.#call('messageDelete', 'DELETE', this.messageDeleteUrl, message)
+    return handled(this.inner().callMessage('messageDelete', 'DELETE', message))
+  }
+
+  /**
+   * Whether this page has posted the message with `message()`. Known before the event if the page chooses the `uuid`, else
+   * after the answer. The last 1000 are known.
+   */
+  isOwn({ uuid }: { readonly uuid?: unknown }): boolean {
+    return this.inner().isOwn(uuid)
   }
 
   addMutator(type: MutatorType, mutator: Mutator): void {
@@ -183,12 +168,37 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
   }
 
   /** Returns a function that removes the listener. Aborting `signal` removes it too. */
-  on<Type extends keyof Events>(
+  on<Type extends keyof Events<Types>>(
     type: Type,
-    listener: (event: Events[Type]) => unknown,
+    listener: (event: Events<Types>[Type]) => unknown,
     options?: ListenOptions,
   ): () => void {
-    return this.#emitter.on(type, listener, options)
+    return this.inner().emitter.on(type, listener as never, options)
+  }
+
+  /** Like `on`, for one event. */
+  once<Type extends keyof Events<Types>>(
+    type: Type,
+    listener: (event: Events<Types>[Type]) => unknown,
+    options?: ListenOptions,
+  ): () => void {
+    const off = this.on(
+      type,
+      (event) => {
+        off()
+        return listener(event)
+      },
+      options,
+    )
+    return off
+  }
+
+  /** Removes what `on` has added with this function, once. */
+  off<Type extends keyof Events<Types>>(
+    type: Type,
+    listener: (event: Events<Types>[Type]) => unknown,
+  ): void {
+    this.inner().emitter.off(type, listener as never)
   }
 
   /**
@@ -196,87 +206,22 @@ export class ChannelstreamConnection extends Callbacks implements AsyncIterable<
    * is aborted. It throws if more than `limit` (1000) events wait to be read, and when the client gives up.
    */
   events({ signal, limit = MAX_WAITING_EVENTS }: QueueOptions = {}): AsyncIterableIterator<
-    ServerEvent,
+    ServerEvent<Types>,
     undefined
   > {
+    const { queues } = this.inner()
     const end = (): void => queue.end()
     const queue = new EventQueue<ServerEvent>(limit, () => {
-      this.#queues.delete(queue)
+      queues.delete(queue)
       signal?.removeEventListener('abort', end)
     })
-    this.#queues.add(queue)
+    queues.add(queue)
     signal?.addEventListener('abort', end)
     if (signal?.aborted) end()
     return queue
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<ServerEvent, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<ServerEvent<Types>, undefined> {
     return this.events()
   }
-
-  #call(type: MutatorType, method: string, url: string, body: unknown): Promise<unknown> {
-    const accept = (data: unknown): void => this.#updateChannels(data)
-    return handled(call(this, type, newRequest(method, url, body), { accept }))
-  }
-
-  async #obtain(signal: AbortSignal): Promise<void> {
-    if (this.connectUrl === '') throw new ChannelstreamError('settings', 'connectUrl is empty')
-    const { username, channels } = this
-    const request = newRequest('POST', this.connectUrl, { username, channels })
-    const accept = (data: unknown): void => {
-      const answer = data as ConnectAnswer | null
-      if (typeof answer?.conn_id !== 'string' || answer.conn_id === '')
-        throw new ChannelstreamError('answer', 'the answer has no conn_id', { answer })
-      this.connectionId = answer.conn_id
-      this.#connected = { request, answer }
-      this.#updateChannels(data)
-    }
-    await call(this, 'connect', request, { signal, accept })
-  }
-
-  #updateChannels(data: unknown): void {
-    const { channels } = (data ?? {}) as { channels?: unknown }
-    if (!Array.isArray(channels)) return
-    this.channels = channels as string[]
-    guarded(() => this.channelsChangedCallback(this.channels))
-  }
-
-  #opened(detail: unknown, socket: WebSocketLike | null): void {
-    this.websocket = socket
-    guarded(() => this.listenOpenedCallback(detail))
-  }
-
-  #received(events: readonly ServerEvent[], signal: AbortSignal): void {
-    guarded(() => this.listenMessageCallback(events))
-    for (const event of events) {
-      if (signal.aborted) return
-      this.#emitter.emit('event', event)
-      if (EVENT_TYPES.has(event.type)) this.#emitter.emit(event.type, event)
-      for (const queue of [...this.#queues]) queue.push(event)
-    }
-  }
-
-  #malformed(frame: unknown): void {
-    const error = new ChannelstreamError('frame', 'the server sent an invalid frame', {
-      answer: frame,
-    })
-    if (!this.#emitter.emit('error', { type: 'error', error })) report(error)
-  }
-
-  #changed(status: StatusEvent): void {
-    this.#status = status
-    this.connected = status.status === 'connected'
-    if (!this.connected) this.websocket = null
-    if (status.reason) this.#emitter.emit('error', { type: 'error', error: status.reason })
-    this.#emitter.emit('status', status)
-    if (status.status !== 'disconnected') return
-    for (const queue of [...this.#queues]) queue.end(status.reason)
-    guarded(() => this.connectionClosedCallback())
-  }
-}
-
-/** Prevents unhandled rejections: pages that use callbacks or events do not handle the promise. */
-function handled<Value>(promise: Promise<Value>): Promise<Value> {
-  promise.catch(() => {})
-  return promise
 }

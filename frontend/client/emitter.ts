@@ -26,6 +26,16 @@ export class Emitter<EventMap> {
     return off
   }
 
+  /** Removes what `on` has added with this function, once. */
+  off<Type extends keyof EventMap>(type: Type, hear: (event: EventMap[Type]) => unknown): void {
+    const listeners = this.#of(type)
+    for (const listener of listeners) {
+      if (listener.hear !== hear) continue
+      listeners.delete(listener)
+      return
+    }
+  }
+
   /** Returns whether there was a listener. */
   emit<Type extends keyof EventMap>(type: Type, event: EventMap[Type]): boolean {
     const listeners = this.#of(type)

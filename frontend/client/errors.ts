@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'settings'
   | 'closed'
   | 'disconnected'
+  | 'unconnected'
   | 'frame'
   | 'overflow'
 

@@ -1,6 +1,6 @@
 import { ChannelstreamError } from './errors.ts'
 import { withTimeout } from './timing.ts'
-import type { Fetch } from './transport.ts'
+import type { Credentials, Fetch, ResponseLike } from './transport.ts'
 
 /** A request header, in the form that pages push to `request.headers`. */
 export interface RequestHeader {
@@ -37,11 +37,25 @@ export const newRequest = (
 
 export interface SendOptions {
   readonly fetch: Fetch | undefined
-  readonly timeoutMs: number
+  /** For the whole request. */
+  readonly timeoutMs?: number
+  /** For silence only: a long response on a slow line may take its time. 0: no limit. */
+  readonly silenceMs?: () => number
+  /** Called when something arrives. */
+  readonly alive?: () => void
   readonly signal?: AbortSignal | undefined
-  readonly init?: { readonly cache?: 'no-store'; readonly keepalive?: boolean }
+  readonly init?: {
+    readonly cache?: 'no-store'
+    readonly keepalive?: boolean
+    readonly credentials?: Credentials
+  }
   /** The content type of the body, unless a mutator sets another. */
   readonly contentType?: string
+  /**
+   * Gets the text of a successful response as it arrives, which is then not collected in `responseText`. Without a body
+   * that can be read in pieces, the request fails.
+   */
+  readonly piece?: (text: string) => void
 }
 
 /**
@@ -51,8 +65,12 @@ export interface SendOptions {
 export async function send(request: ChannelstreamRequest, options: SendOptions): Promise<unknown> {
   let isOk: boolean
   try {
-    isOk = await withTimeout(options.timeoutMs, options.signal, (signal) =>
-      fill(request, options, signal),
+    const { timeoutMs = 0, silenceMs, alive } = options
+    isOk = await withTimeout(silenceMs ?? (() => timeoutMs), options.signal, (signal, reset) =>
+      fill(request, options, signal, () => {
+        if (silenceMs) reset()
+        alive?.()
+      }),
     )
   } catch (cause) {
     throw failure(request, cause, options.signal)
@@ -66,8 +84,9 @@ export async function send(request: ChannelstreamRequest, options: SendOptions):
 /** Fetches and fills in the answer. Returns whether the status is a success. */
 async function fill(
   request: ChannelstreamRequest,
-  { fetch = globalThis.fetch, contentType = 'application/json', init }: SendOptions,
+  { fetch = globalThis.fetch, contentType = 'application/json', init, piece }: SendOptions,
   signal: AbortSignal,
+  alive: () => void,
 ): Promise<boolean> {
   const { method, url, body } = request
   const headers = headersOf(request)
@@ -80,11 +99,30 @@ async function fill(
     ...(hasBody && { body: JSON.stringify(body) }),
     signal,
   })
-  request.responseText = await response.text()
+  alive()
+  if (piece && response.ok) await readPieces(response, alive, piece)
+  else if (response.body)
+    await readPieces(response, alive, (text) => (request.responseText += text))
+  else request.responseText = await response.text()
   request.status = response.status
   // A custom `fetch` may ignore the signal.
   signal.throwIfAborted()
   return response.ok
+}
+
+async function readPieces(
+  { body }: ResponseLike,
+  alive: () => void,
+  piece: (text: string) => void,
+): Promise<void> {
+  if (!body) throw new TypeError('fetch gives no body that can be read in pieces')
+  const decoder = new TextDecoder()
+  for (const reader = body.getReader(); ;) {
+    const { done, value } = await reader.read()
+    alive()
+    piece(decoder.decode(value, { stream: !done }))
+    if (done) return
+  }
 }
 
 function failure({ method, url }: ChannelstreamRequest, cause: unknown, signal?: AbortSignal) {

@@ -1,7 +1,8 @@
 import { MAX_DELAY_MS, retryDelayMs } from './backoff.ts'
+import { Cooldowns } from './cooldowns.ts'
 import { ChannelstreamError, report } from './errors.ts'
 import { Position } from './position.ts'
-import { isOffline, onWake } from './timing.ts'
+import { isOffline, watchBrowser } from './timing.ts'
 import type { ServerEvent, StatusEvent } from './events.ts'
 import type {
   TransportHooks,
@@ -11,15 +12,16 @@ import type {
   WebSocketLike,
 } from './transport.ts'
 
-/** When the best transport fails, it is not used for this time, which doubles with each further failure. */
-const MIN_COOLDOWN_MS = 60_000
-const MAX_COOLDOWN_MS = 600_000
 /** After this many consecutive attempts that opened but received no frame, another transport or connection is tried. */
 const MAX_FRUITLESS = 2
+
+/** A server that sends something every so often is dead after this many times as long without anything. */
+const MISSED_INTERVALS = 2.5
 
 /** The settings of a session. They may change at any time. */
 export interface SessionSettings extends TransportSettings {
   connectionId: string | null
+  readonly silenceTimeout: number
   readonly shouldReconnect: boolean
   readonly increaseBounceIv: number
 }
@@ -32,10 +34,19 @@ export interface SessionHooks {
   opened(detail: unknown, socket: WebSocketLike | null): void
   /** New events, in order, without duplicates; an empty list is a heartbeat. Must stop once `signal` is aborted. */
   received(events: readonly ServerEvent[], signal: AbortSignal): void
-  failed(...detail: unknown[]): void
+  failed(detail: unknown, data?: unknown): void
   closed(detail: unknown): void
   malformed(frame: unknown): void
+  /** The page is closed, or goes into the back/forward cache. */
+  leaving(): void
   changed(status: StatusEvent): void
+}
+
+/** The server's intervals, in seconds. */
+interface Hello {
+  readonly type: 'hello'
+  readonly heartbeat_interval?: number
+  readonly wake_connections_after?: number
 }
 
 interface Waiter {
@@ -58,8 +69,9 @@ export class Session {
   #fruitless = 0
   /** A new connection was requested, and nothing has been received since. */
   #isRenewing = false
-  #cooldownMs = 0
-  #cooldownUntil = 0
+  readonly #cooldowns = new Cooldowns()
+  #hello: Hello | undefined
+  #isBackOnline = true
   #endPause = (): void => {}
 
   /** `transports`: in order of preference. */
@@ -109,7 +121,16 @@ export class Session {
   }
 
   async #run(signal: AbortSignal, pauseFirst = false): Promise<void> {
-    onWake(() => this.#wake(), signal)
+    const wake = (): void => this.#wake()
+    watchBrowser(
+      {
+        online: () => this.#online(),
+        offline: () => this.#offline(),
+        shown: wake,
+        leaving: () => this.hooks.leaving(),
+      },
+      signal,
+    )
     if (pauseFirst) await this.#pause({ next: 'resume' }, signal)
     while (!signal.aborted) {
       const ending = await this.#try(signal)
@@ -155,19 +176,18 @@ export class Session {
       if (signal.aborted) return { next: 'ended' }
       ending = await this.#listenBy(transport, signal)
       if (ending.next !== 'fallback') return ending
-      this.#cooldownMs = Math.min(Math.max(2 * this.#cooldownMs, MIN_COOLDOWN_MS), MAX_COOLDOWN_MS)
-      this.#cooldownUntil = performance.now() + this.#cooldownMs
+      this.#cooldowns.start(transport)
     }
-    // None works, so the best one is not at fault: it needs no cooldown.
-    this.#cooldownMs = this.#cooldownUntil = 0
+    // None works, so no transport is at fault.
+    this.#cooldowns.endAll()
     return ending
   }
 
-  /** The transports to try, in order of preference. Leaves out the best one during its cooldown. */
+  /** The transports to try, in order of preference, without those in a cooldown. The last one has none. */
   #candidates(): Transport[] {
     const usable = this.transports.filter((transport) => transport.isUsable(this.settings))
-    const isCoolingDown = usable.length > 1 && performance.now() < this.#cooldownUntil
-    return isCoolingDown ? usable.slice(1) : usable
+    const last = usable.at(-1)
+    return usable.filter((one) => one === last || !this.#cooldowns.isRunning(one))
   }
 
   async #listenBy(transport: Transport, signal: AbortSignal): Promise<Ending> {
@@ -176,9 +196,9 @@ export class Session {
     let hasOpened = false
     let hasReceived = false
     const transportHooks: TransportHooks = {
+      reached: () => position.opened(),
       opened: (detail, socket) => {
         hasOpened = true
-        position.opened()
         this.#setStatus({ status: 'connected', transport: transport.name })
         if (signal.aborted) return
         hooks.opened(detail, socket ?? null)
@@ -186,19 +206,27 @@ export class Session {
       },
       received: (frame) => {
         hasReceived = true
-        this.#failures = 0
-        this.#isRenewing = false
-        if (transport === this.transports[0]) this.#cooldownMs = 0
+        // Heard while the browser says that it is offline.
+        if (hasOpened) this.#setStatus({ status: 'connected', transport: transport.name })
+        if (!this.#isGreeting(frame)) {
+          this.#failures = 0
+          this.#isRenewing = false
+          this.#cooldowns.end(transport)
+        }
         this.#receive(frame, position, signal)
       },
-      failed: (...detail) => hooks.failed(...detail),
+      failed: (detail, data) => hooks.failed(detail, data),
       shouldSwitch: () => this.#candidates()[0] !== transport,
     }
     const connectionId = settings.connectionId ?? ''
+    const silenceMs = (): number => this.#silenceMs(transport)
     const target = {
       connectionId,
       get cursor() {
         return position.cursor
+      },
+      get silenceMs() {
+        return silenceMs()
       },
     }
     for (const other of this.transports) if (other !== transport) other.release()
@@ -208,8 +236,28 @@ export class Session {
     if (this.#status.status !== 'connected') hooks.closed(ending.detail)
     if (hasReceived) this.#fruitless = 0
     else if (ending.next === 'resume' && ++this.#fruitless >= MAX_FRUITLESS)
-      return { ...ending, next: this.#candidates().length > 1 ? 'fallback' : 'renew' }
+      return { ...ending, next: this.#candidates().at(-1) === transport ? 'renew' : 'fallback' }
     return ending
+  }
+
+  /** As the page set it, but longer if the server's own intervals are. */
+  #silenceMs({ name }: Transport): number {
+    const { silenceTimeout } = this.settings
+    if (!(silenceTimeout > 0)) return 0
+    const { heartbeat_interval = 0, wake_connections_after = 0 } = this.#hello ?? {}
+    const interval = name === 'longpoll' ? wake_connections_after : heartbeat_interval
+    return Math.max(silenceTimeout, interval * MISSED_INTERVALS * 1000)
+  }
+
+  /**
+   * Whether the frame has nothing but the server's intervals. It shows that the server knows the connection, but not
+   * that events get through, so it does not reset the backoff.
+   */
+  #isGreeting(frame: unknown): boolean {
+    const [first, ...others] = Array.isArray(frame) ? (frame as unknown[]) : []
+    if (!isEvent(first) || !isHello(first)) return false
+    this.#hello = first
+    return others.length === 0
   }
 
   #receive(frame: unknown, position: Position, signal: AbortSignal): void {
@@ -217,7 +265,7 @@ export class Session {
     const events = Array.isArray(frame) ? frame.filter(isEvent) : []
     if (!Array.isArray(frame) || events.length < frame.length) this.hooks.malformed(frame)
     else if (events.length === 0) this.hooks.received([], signal)
-    const fresh = events.filter((event) => position.advance(event))
+    const fresh = events.filter((event) => !isHello(event) && position.advance(event))
     if (fresh.length > 0) this.hooks.received(fresh, signal)
   }
 
@@ -226,7 +274,8 @@ export class Session {
     const { increaseBounceIv } = this.settings
     const retryInMs = retryDelayMs(++this.#failures, increaseBounceIv, { later: next === 'later' })
     const reason = error ?? new ChannelstreamError('closed', 'the connection ended')
-    this.#setStatus({ status: 'waiting', transport: null, retryInMs, reason })
+    const status = isOffline() ? 'offline' : 'waiting'
+    this.#setStatus({ status, transport: null, retryInMs, reason })
     if (signal.aborted) return
     this.#rejectWaiters(reason)
     await new Promise<void>((resolve) => {
@@ -248,6 +297,19 @@ export class Session {
     for (const transport of this.transports) transport.checkNow()
   }
 
+  /** What is open stays so: the browser may be wrong. If something is received, the status is `connected` again. */
+  #offline(): void {
+    this.#isBackOnline = false
+    this.#setStatus({ status: 'offline', transport: null })
+  }
+
+  /** The network may be another one. Then what is open is dead, and nothing would tell for a long time. */
+  #online(): void {
+    this.#endPause()
+    if (!this.#isBackOnline) for (const transport of this.transports) transport.replace()
+    this.#isBackOnline = true
+  }
+
   #setStatus(status: Omit<StatusEvent, 'type'>): void {
     const { status: before, transport } = this.#status
     const hasChanged = before !== status.status || transport !== status.transport
@@ -259,6 +321,8 @@ export class Session {
     for (const { reject } of this.#waiters.splice(0)) reject(error)
   }
 }
+
+const isHello = (event: { type: string }): event is Hello => event.type === 'hello'
 
 /** Checks only for a type, since this client may not know the type of a newer server's event. */
 function isEvent(event: unknown): event is ServerEvent {

@@ -1,5 +1,11 @@
 import type { Mutator } from './request.ts'
-import type { Fetch, TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
+import type {
+  Credentials,
+  Fetch,
+  TransportSettings,
+  WebSocketClass,
+  WebSocketLike,
+} from './transport.ts'
 
 export type MutatorType =
   | 'connect'
@@ -23,6 +29,8 @@ export class Settings implements TransportSettings {
   websocket: WebSocketLike | null = null
   /** The server's `/ws`. Empty: no WebSocket. */
   websocketUrl = ''
+  /** The server's `/sse`: Server-Sent Events, used where WebSockets do not work. Empty: none. */
+  sseUrl = ''
   /** The server's `/listen`. Empty: no long polling. */
   longPollUrl = ''
   /** On the page's backend, like all URLs below except `disconnectUrl`. */
@@ -41,14 +49,18 @@ export class Settings implements TransportSettings {
   heartbeats = true
   /** Milliseconds: the longest delay before the first retry. It doubles with each further retry, up to a minute. */
   increaseBounceIv = 2000
-  /** Use long polling only. */
+  /** Use no WebSocket. */
   noWebsocket = false
+  /** Use no Server-Sent Events. */
+  noSse = false
   connected = false
   /**
-   * Milliseconds without data after which the server is considered dead. By default, the server sends something every
-   * 5 s. 0: never.
+   * Milliseconds without data after which the server is considered dead, at least. If the server's own intervals are
+   * long, the client waits for 2.5 of them. 0: never.
    */
   silenceTimeout = 20_000
+  /** Whether requests to the page's backend carry cookies, as for the global `fetch`. The server gets none. */
+  credentials: Credentials | undefined
   /** Used instead of the globals. */
   fetch: Fetch | undefined
   WebSocket: WebSocketClass | undefined
@@ -73,6 +85,7 @@ export type ConnectionOptions = Partial<
     | 'username'
     | 'connectionId'
     | 'websocketUrl'
+    | 'sseUrl'
     | 'longPollUrl'
     | 'connectUrl'
     | 'disconnectUrl'
@@ -86,7 +99,9 @@ export type ConnectionOptions = Partial<
     | 'heartbeats'
     | 'increaseBounceIv'
     | 'noWebsocket'
+    | 'noSse'
     | 'silenceTimeout'
+    | 'credentials'
     | 'fetch'
     | 'WebSocket'
   >

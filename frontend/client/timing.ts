@@ -32,13 +32,13 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Calls `task` once when nothing was received for `limitMs`. 0: never. */
+/** Calls `task` once when nothing was received for `limitMs()`. 0: never. The limit may change at any time. */
 export class Watchdog {
   #lastAt = performance.now()
   #cancel: Cancel = () => {}
 
   constructor(
-    private readonly limitMs: number,
+    private readonly limitMs: () => number,
     private readonly task: () => void,
   ) {
     this.#watch()
@@ -50,7 +50,7 @@ export class Watchdog {
 
   /** Checks now, with half the limit. For moments when timers may have been suspended. */
   checkNow(): void {
-    this.#check(this.limitMs / 2)
+    this.#check(this.limitMs() / 2)
   }
 
   stop(): void {
@@ -59,7 +59,7 @@ export class Watchdog {
   }
 
   #check(limitMs: number): void {
-    if (!(this.limitMs > 0)) return
+    if (!(limitMs > 0)) return
     const silentMs = performance.now() - this.#lastAt
     this.stop()
     if (silentMs >= limitMs) this.task()
@@ -68,45 +68,67 @@ export class Watchdog {
 
   // Sets one timer per limit, not one per frame.
   #watch(silentMs = 0): void {
-    if (this.limitMs > 0)
-      this.#cancel = backgroundTimeout(this.limitMs - silentMs, () => this.#check(this.limitMs))
+    const limitMs = this.limitMs()
+    if (limitMs > 0)
+      this.#cancel = backgroundTimeout(limitMs - silentMs, () => this.#check(this.limitMs()))
   }
 }
 
 /**
- * Runs `work` with a signal that is aborted after `ms`, or when `signal` is aborted. Resolves with its result.
- * Leaves no listener on `signal`, which may be long-lived.
+ * Runs `work` with a signal that is aborted `ms()` after the start or the last call of `alive`, or when `signal` is
+ * aborted. Resolves with its result. Leaves no listener on `signal`, which may be long-lived.
  */
 export async function withTimeout<Value>(
-  ms: number,
+  ms: () => number,
   signal: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<Value>,
+  work: (signal: AbortSignal, alive: () => void) => Promise<Value>,
 ): Promise<Value> {
   const controller = new AbortController()
   const abort = (): void => controller.abort(signal?.reason)
-  const cancel = backgroundTimeout(ms, () =>
+  const watchdog = new Watchdog(ms, () =>
     controller.abort(new DOMException('timed out', 'TimeoutError')),
   )
   signal?.addEventListener('abort', abort)
   try {
     if (signal?.aborted) abort()
-    return await work(controller.signal)
+    return await work(controller.signal, () => watchdog.reset())
   } finally {
-    cancel()
+    watchdog.stop()
     signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** Resolves or rejects like `promise`, or resolves with undefined when `signal` is aborted. */
+export async function untilAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | undefined> {
+  let abort = (): void => {}
+  const aborted = new Promise<undefined>((resolve) => (abort = () => resolve(undefined)))
+  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 
 /** Browsers are reliable only when they say that they are offline. Node never says so. */
 export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 
-/** Calls `task` when the network comes back or the page becomes visible, until `signal` is aborted. */
-export function onWake(task: () => void, signal: AbortSignal): void {
-  globalThis.addEventListener?.('online', task, { signal })
+/** What the browser tells about the network and the page, until `signal` is aborted. */
+export function watchBrowser(
+  tasks: { online(): void; offline(): void; shown(): void; leaving(): void },
+  signal: AbortSignal,
+): void {
+  globalThis.addEventListener?.('online', () => tasks.online(), { signal })
+  globalThis.addEventListener?.('offline', () => tasks.offline(), { signal })
+  globalThis.addEventListener?.('pagehide', () => tasks.leaving(), { signal })
   globalThis.document?.addEventListener(
     'visibilitychange',
     () => {
-      if (document.visibilityState === 'visible') task()
+      if (document.visibilityState === 'visible') tasks.shown()
     },
     { signal },
   )

@@ -19,6 +19,12 @@ export interface ResponseLike {
   readonly ok: boolean
   readonly status: number
   text(): Promise<string>
+  /** The bytes as they arrive. Without it, responses are read as a whole, and there are no Server-Sent Events. */
+  readonly body?: BodyLike | null
+}
+
+export interface BodyLike {
+  getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> }
 }
 
 export type Fetch = (
@@ -29,17 +35,21 @@ export type Fetch = (
     body?: string
     cache?: 'no-store'
     keepalive?: boolean
+    credentials?: Credentials
     signal: AbortSignal
   },
 ) => Promise<ResponseLike>
 
+export type Credentials = 'omit' | 'same-origin' | 'include'
+
 /** The current settings of the page. */
 export interface TransportSettings {
   readonly websocketUrl: string
+  readonly sseUrl: string
   readonly longPollUrl: string
   readonly noWebsocket: boolean
+  readonly noSse: boolean
   readonly heartbeats: boolean
-  readonly silenceTimeout: number
   readonly fetch: Fetch | undefined
   readonly WebSocket: WebSocketClass | undefined
 }
@@ -48,16 +58,20 @@ export interface TransportSettings {
 export interface ListenTarget {
   readonly connectionId: string
   readonly cursor: string
+  /** How long the server may send nothing. 0: for ever. Changes when the server tells its intervals. */
+  readonly silenceMs: number
 }
 
 /** What a transport calls. Has no effect after the signal was aborted. */
 export interface TransportHooks {
-  /** Events can arrive. Called at most once. `detail` is for the page's callback. */
+  /** The server may have sent something from now on, which may get lost. Called before `opened`. */
+  reached(): void
+  /** The server knows the connection. Called at most once. `detail` is for the page's callback. */
   opened(detail: unknown, socket?: WebSocketLike): void
   /** Something was received: a frame, unless the server is faulty. */
   received(frame: unknown): void
   /** The transport failed. `detail` is for the page's callback. `listen` resolves afterwards. */
-  failed(...detail: unknown[]): void
+  failed(detail: unknown, data?: unknown): void
   /** Whether a better transport should be tried. */
   shouldSwitch(): boolean
 }
@@ -88,17 +102,24 @@ export interface Transport {
     hooks: TransportHooks,
     signal: AbortSignal,
   ): Promise<Ending>
-  /** Checks an open transport: timers may have been suspended, or the network may have changed. */
+  /** Checks an open transport: timers may have been suspended. */
   checkNow(): void
+  /** Ends with `switch`: the network has changed, so what is open may be dead. */
+  replace(): void
   /** Releases what earlier calls of `listen` have left open. */
   release(): void
 }
 
-/** Returns the URL to open. Throws a `TypeError` if `url` is invalid. */
-export function addressOf(url: string, { connectionId, cursor }: ListenTarget): URL {
+/** Returns the URL to open. Throws a `TypeError` if `url` is invalid. `hello`: ask the server for its intervals. */
+export function addressOf(
+  url: string,
+  { connectionId, cursor }: ListenTarget,
+  hello: boolean,
+): URL {
   const address = new URL(url, globalThis.location?.href)
   address.searchParams.set('conn_id', connectionId)
   address.searchParams.set('cursor', cursor)
+  if (hello) address.searchParams.set('hello', '1')
   return address
 }
 
@@ -109,3 +130,15 @@ export const cannotOpen = (cause: unknown): Ending => ({
     cause,
   }),
 })
+
+/** The result of a transport that the server, or the network, has closed (docs/protocol.md, close codes). */
+export function endingOf(status: number, answer: string, detail: unknown): Ending {
+  const error = new ChannelstreamError('closed', `closed: ${status} ${answer}`, { status, answer })
+  return { next: nextAfter(status), error, detail }
+}
+
+function nextAfter(code: number): Next {
+  if (code === 1000) return 'renew'
+  if (code === 1012 || code === 4013) return 'later'
+  return code >= 4500 && code <= 4999 ? 'stay-away' : 'resume'
+}

@@ -1,14 +1,16 @@
 import { ChannelstreamError } from './errors.ts'
 import { parsed } from './request.ts'
 import { Watchdog, backgroundTimeout, backgroundInterval } from './timing.ts'
-import { addressOf, cannotOpen } from './transport.ts'
-import type { TransportHooks, Ending, Next, ListenTarget, Transport } from './transport.ts'
+import { addressOf, cannotOpen, endingOf } from './transport.ts'
+import type { TransportHooks, Ending, ListenTarget, Transport } from './transport.ts'
 import type { TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
 
 const HEARTBEAT = '{"type":"heartbeat"}'
 const HEARTBEAT_MS = 10_000
 /** A slower handshake is assumed to be blocked by a proxy. */
 const OPEN_TIMEOUT_MS = 8_000
+/** A server that sends nothing at first, as older ones, is believed to know the connection after this time. */
+const OPENED_AFTER_MS = 1_000
 const OPEN = 1
 
 interface Close {
@@ -62,6 +64,10 @@ export class WebSocketTransport implements Transport {
     this.#current?.checkNow()
   }
 
+  replace(): void {
+    this.#current?.replace()
+  }
+
   release(): void {
     for (const socket of this.#silent) socket.close()
     this.#silent.clear()
@@ -75,6 +81,8 @@ class Socket {
   isSilent = false
   #end!: (ending: Ending) => void
   #state: 'opening' | 'open' | 'over' = 'opening'
+  /** Tells the session, once. */
+  #opened = (): void => {}
   readonly #watchdog: Watchdog
   readonly #cancels: (() => void)[] = []
 
@@ -83,17 +91,20 @@ class Socket {
     target: ListenTarget,
     private readonly hooks: TransportHooks,
   ) {
-    const address = addressOf(settings.websocketUrl, target)
+    const address = addressOf(settings.websocketUrl, target, true)
     address.protocol = address.protocol.replace('http', 'ws')
     const WebSocket = classIn(settings) as WebSocketClass
     this.ended = new Promise((resolve) => (this.#end = resolve))
     const raw = (this.raw = new WebSocket(address.href))
     // The handlers stay after the end: an error of a `ws` socket without a handler would crash the process.
-    raw.onopen = (event: unknown) => this.#opened(event)
+    raw.onopen = (event: unknown) => this.#shookHands(event)
     raw.onmessage = ({ data }: { data: unknown }) => this.#received(data)
     raw.onerror = (event: unknown) => void (this.#state !== 'over' && hooks.failed(event))
     raw.onclose = (event: Close) => this.#closed(event)
-    this.#watchdog = new Watchdog(settings.silenceTimeout, () => this.#wentSilent())
+    this.#watchdog = new Watchdog(
+      () => target.silenceMs,
+      () => this.#wentSilent(),
+    )
     this.#cancels.push(
       backgroundTimeout(OPEN_TIMEOUT_MS, () => this.#openTimedOut()),
       backgroundInterval(HEARTBEAT_MS, () => this.#sendHeartbeat()),
@@ -111,28 +122,36 @@ class Socket {
     this.#watchdog.checkNow()
   }
 
-  #opened(event: unknown): void {
+  replace(): void {
+    this.isSilent = this.#state === 'open'
+    this.end({ next: 'switch' })
+  }
+
+  #shookHands(event: unknown): void {
     if (this.#state !== 'opening') return
     this.#state = 'open'
     this.#watchdog.reset()
-    this.hooks.opened(event, this.raw)
+    this.hooks.reached()
+    const cancel = backgroundTimeout(OPENED_AFTER_MS, () => this.#opened())
+    this.#cancels.push(cancel)
+    this.#opened = () => {
+      this.#opened = cancel
+      cancel()
+      this.hooks.opened(event, this.raw)
+    }
   }
 
   #received(data: unknown): void {
     if (this.#state !== 'open') return
     this.#watchdog.reset()
+    this.#opened()
     this.hooks.received(parsed(String(data)))
   }
 
   #closed(event: Close): void {
     if (this.#state === 'over') return
-    const next = this.#state === 'opening' ? 'fallback' : nextAfter(event.code)
-    const { code: status, reason: answer } = event
-    const error = new ChannelstreamError('closed', `closed: ${status} ${answer}`, {
-      status,
-      answer,
-    })
-    this.end({ next, error, detail: event })
+    const ending = endingOf(event.code, event.reason, event)
+    this.end(this.#state === 'opening' ? { ...ending, next: 'fallback' } : ending)
   }
 
   #openTimedOut(): void {
@@ -153,13 +172,6 @@ class Socket {
   #sendHeartbeat(): void {
     if (this.settings.heartbeats && this.raw.readyState === OPEN) this.raw.send(HEARTBEAT)
   }
-}
-
-/** Maps a close code of the server to the next step (docs/protocol.md, close codes). */
-export function nextAfter(code: number): Next {
-  if (code === 1000) return 'renew'
-  if (code === 1012 || code === 4013) return 'later'
-  return code >= 4500 && code <= 4999 ? 'stay-away' : 'resume'
 }
 
 const classIn = (settings: TransportSettings): WebSocketClass | undefined =>

@@ -193,9 +193,9 @@ describe('a page that was written for the older client', () => {
     await page.context().setOffline(true)
     const handshakes = network.requests.length
     network.cut()
-    await until(async () => (await status()) === 'waiting', 'the break to be noticed')
+    await until(async () => (await status()) === 'offline', 'the break to be noticed')
     await app().say('offline', 'missed')
-    expect(await status()).toBe('waiting')
+    expect(await status()).toBe('offline')
     expect(network.requests).toHaveLength(handshakes)
     await page.context().setOffline(false)
     await until(async () => (await events()).length === 1, 'the message that was missed')

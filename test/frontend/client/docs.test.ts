@@ -13,7 +13,8 @@ function namesOf(connection: object): Set<string> {
     face = Object.getPrototypeOf(face) as object
   )
     for (const name of Object.getOwnPropertyNames(face)) names.add(name)
-  names.delete('constructor')
+  // Not for pages.
+  for (const name of ['constructor', 'inner', '__v_skip']) names.delete(name)
   return names
 }
 

@@ -22,7 +22,17 @@ export class FakeSocket implements WebSocketLike {
     return socket
   }
 
+  /** Like a server that knows the connection. */
   open(): this {
+    return this.shakeHands().deliver({
+      type: 'hello',
+      heartbeat_interval: 5,
+      wake_connections_after: 5,
+    })
+  }
+
+  /** Without a word of the server yet. */
+  shakeHands(): this {
     this.readyState = 1
     this.onopen?.({ type: 'open' } as never)
     return this

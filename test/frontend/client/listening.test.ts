@@ -217,7 +217,7 @@ describe('coming back', () => {
     const opened = FakeSocket.all.map(({ url }) => new URL(url).searchParams)
     const expected = outcome.startsWith('the same') ? 'conn-1' : 'conn-2'
     if (outcome === 'nothing') expect(opened).toHaveLength(1)
-    else expect(opened[1]?.toString()).toBe(`conn_id=${expected}&cursor=epoch-7`)
+    else expect(opened[1]?.toString()).toBe(`conn_id=${expected}&cursor=epoch-7&hello=1`)
     expect(page.connection.status).toBe(outcome === 'nothing' ? 'disconnected' : 'connecting')
     page.connection.closeConnection()
   })
@@ -252,7 +252,7 @@ describe('a server that says nothing', () => {
     await pass(1000)
     expect(page.statuses.at(-1)).toMatchObject({ status: 'waiting', reason: { code: 'timeout' } })
     await pass(1000)
-    const second = FakeSocket.last.open()
+    const second = FakeSocket.last.shakeHands()
     expect([FakeSocket.all.length, first?.isClosed]).toEqual([2, false])
     second.deliver()
     expect([second.isClosed, first?.isClosed]).toEqual([false, true])
@@ -328,9 +328,9 @@ describe('where WebSockets do not get through', () => {
     const { connection } = blockedPage()
     void connection.connect()
     await settled()
-    FakeSocket.last.open().end(1006)
+    FakeSocket.last.shakeHands().end(1006)
     await pass(1000)
-    FakeSocket.last.open().end(1006)
+    FakeSocket.last.shakeHands().end(1006)
     await settled()
     expect(connection.transport).toBe('longpoll')
     connection.closeConnection()
@@ -340,8 +340,10 @@ describe('where WebSockets do not get through', () => {
     const page = await openPage()
     FakeSocket.last.end(1006)
     await pass(1000)
-    FakeSocket.last.open().end(1006)
+    FakeSocket.last.shakeHands().end(1006)
     await pass(2000)
+    FakeSocket.last.shakeHands().end(1006)
+    await pass(4000)
     expect(new URL(FakeSocket.last.url).searchParams.get('conn_id')).toBe('conn-2')
     page.connection.closeConnection()
   })
@@ -597,7 +599,7 @@ describe('disconnect()', () => {
   it.each(Object.entries(moments))('%s ends everything', async (_moment, reach) => {
     const { connection, requests } = await reach()
     await connection.disconnect()
-    await pass(1000) // the page's own wait
+    await pass(30_000) // the page's own wait, and that for the backend's answer
     const before = [FakeSocket.all.length, requests.length]
     expect(vi.getTimerCount()).toBe(0)
     await pass(600_000)
@@ -626,7 +628,7 @@ describe('disconnect()', () => {
     await page.connection.disconnect()
     void page.connection.connect()
     await settled()
-    expect(new URL(FakeSocket.last.url).search).toBe('?conn_id=conn-2&cursor=0-0')
+    expect(new URL(FakeSocket.last.url).search).toBe('?conn_id=conn-2&cursor=0-0&hello=1')
     page.connection.closeConnection()
   })
 
@@ -714,7 +716,9 @@ describe('what a server or a page does wrong', () => {
     const { connection } = fakePage({ websocketUrl: 'https://push.test/prefix/ws?key=1' })
     void connection.connect()
     await settled()
-    expect(FakeSocket.last.url).toBe('wss://push.test/prefix/ws?key=1&conn_id=conn-1&cursor=0-0')
+    expect(FakeSocket.last.url).toBe(
+      'wss://push.test/prefix/ws?key=1&conn_id=conn-1&cursor=0-0&hello=1',
+    )
     connection.closeConnection()
   })
 })

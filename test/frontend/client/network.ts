@@ -15,6 +15,7 @@ export class Network implements Address {
   /** Chunks received from the server, forwarded or not. */
   answers = 0
   readonly #links = new Set<readonly [net.Socket, net.Socket]>()
+  readonly #dead = new Set<readonly [net.Socket, net.Socket]>()
   readonly #server = net.createServer((near) => this.#link(near))
 
   private constructor(public target: Address) {}
@@ -36,10 +37,17 @@ export class Network implements Address {
     for (const ends of this.#links) for (const end of ends) end.resetAndDestroy()
   }
 
+  /** Works again for new connections. Those that are open stay silent for ever, as after a change of networks. */
+  forget(): void {
+    this.isSilent = false
+    for (const ends of this.#links) this.#dead.add(ends)
+  }
+
   #link(near: net.Socket): void {
     const far = net.connect(this.target.port, this.target.host)
     const link = [near, far] as const
     this.#links.add(link)
+    const isSilent = (): boolean => this.isSilent || this.#dead.has(link)
     for (const end of link) {
       end.on('error', () => {}) // a close follows
       end.on('close', () => {
@@ -51,11 +59,11 @@ export class Network implements Address {
       const [line = ''] = data.toString('latin1').split('\r\n')
       if (/ HTTP\/1\.1$/.test(line)) this.requests.push(line)
       if (this.blocked?.test(line)) near.destroy()
-      else if (!this.isSilent) far.write(data)
+      else if (!isSilent()) far.write(data)
     })
     far.on('data', (data) => {
       this.answers++
-      if (!this.isSilent) near.write(data)
+      if (!isSilent()) near.write(data)
     })
   }
 

@@ -17,6 +17,8 @@ export class PageBackend {
   readonly calls: string[] = []
   /** While set, `/connect` is refused with this status. */
   refusal = 0
+  /** Each request waits for this before it is forwarded. */
+  beforeForwarding: (path: string) => Promise<unknown> = () => Promise.resolve()
   readonly #http = createServer((request, response) => void this.#answer(request, response))
 
   private constructor(
@@ -53,6 +55,7 @@ export class PageBackend {
       return void response.writeHead(this.refusal).end('{"why":"not you"}')
     try {
       const asked = JSON.parse(await text(request)) as Asked
+      await this.beforeForwarding(path)
       const { status, text: answer } = await new Backend(this.server).send(
         `${request.method} ${path}`,
         { json: requestOf(path, asked) },
