@@ -1,0 +1,216 @@
+/**
+ * Channels with listeners and members of their own, on top of a connection (docs/client.md, Channels). An import of its
+ * own, `channelstream/client/channels`, for pages that want it.
+ */
+import { Emitter } from './emitter.ts'
+import { report } from './errors.ts'
+import { Roster } from './roster.ts'
+import type { ListenOptions } from './emitter.ts'
+import type { ChannelstreamError } from './errors.ts'
+import type { Events, PageTypes, ServerEvent } from './events.ts'
+import type { Members } from './roster.ts'
+
+export type { Members } from './roster.ts'
+
+/** The events for `channel.on`: those of this channel, and `members` when somebody has joined, left or changed. */
+export type ChannelEvents<Types extends PageTypes = object> = {
+  [E in ServerEvent<Types> as E['type']]: E
+} & { members: Members<Types>; error: ChannelstreamError }
+
+/** What channels use of a connection. */
+export interface ConnectionOfChannels<Types extends PageTypes = object> {
+  channels: string[]
+  readonly status: string
+  subscribe(channels: readonly string[]): Promise<unknown>
+  unsubscribe(channels: readonly string[]): Promise<unknown>
+  on<Type extends 'event' | 'connect' | 'status'>(
+    type: Type,
+    listener: (event: Events<Types>[Type]) => unknown,
+  ): () => void
+}
+
+/**
+ * One channel, for as long as somebody listens: the connection subscribes with the first listener, and unsubscribes after
+ * the last one is removed unless the page had asked for the channel itself.
+ */
+export interface Channel<Types extends PageTypes = object> {
+  readonly name: string
+  /**
+   * The users in the channel with their public states, kept up to date while somebody listens: a new map after each
+   * change. Null until an answer of the backend has told them.
+   */
+  readonly members: Members<Types> | null
+  /** Returns a function that removes the listener. Aborting `signal` removes it too. */
+  on<Type extends keyof ChannelEvents<Types>>(
+    type: Type,
+    listener: (event: ChannelEvents<Types>[Type]) => unknown,
+    options?: ListenOptions,
+  ): () => void
+}
+
+const known = new WeakMap<object, Channels>()
+
+/** Returns a channel of the connection. All objects for one channel share its subscription and its members. */
+export function channelOf<Types extends PageTypes = object>(
+  connection: ConnectionOfChannels<Types>,
+  name: string,
+): Channel<Types> {
+  const channels = known.get(connection) ?? new Channels(connection)
+  known.set(connection, channels)
+  return {
+    name,
+    get members() {
+      return channels.membersOf(name) as Members<Types> | null
+    },
+    on: (type, listener, options = {}) => channels.listen(name, type, listener, options),
+  }
+}
+
+interface Entry {
+  readonly emitter: Emitter<ChannelEvents>
+  readonly roster: Roster
+  listeners: number
+}
+
+/** The channels of one connection that somebody listens to. */
+class Channels {
+  readonly #entries = new Map<string, Entry>()
+  /** The channels that are subscribed to for a listener. */
+  readonly #joined = new Set<string>()
+  /** Those of them that the backend is being asked for. The connection repeats that by itself for a newer connection. */
+  readonly #asked = new Set<string>()
+  #isDue = false
+  /** The answer to `connect()` is newer than all that a gap can be about. */
+  #isFresh = false
+
+  constructor(private readonly connection: ConnectionOfChannels) {
+    connection.on('event', (event) => this.#received(event))
+    connection.on('connect', ({ answer }) => this.#connected(answer))
+    connection.on('status', ({ status }) => {
+      if (status !== 'connected' && status !== 'connecting') this.#isFresh = false
+    })
+  }
+
+  membersOf(name: string): Members | null {
+    return this.#entries.get(name)?.roster.members ?? null
+  }
+
+  listen(
+    name: string,
+    type: string,
+    listener: (event: never) => unknown,
+    { signal }: ListenOptions,
+  ): () => void {
+    if (signal?.aborted) return () => {}
+    const entry: Entry = this.#entries.get(name) ?? {
+      emitter: new Emitter<ChannelEvents>(),
+      roster: new Roster(),
+      listeners: 0,
+    }
+    this.#entries.set(name, entry)
+    entry.listeners++
+    this.#settleSoon()
+    const remove = entry.emitter.on(type as 'message', listener as () => unknown)
+    let isOn = true
+    const off = (): void => {
+      if (!isOn) return
+      isOn = false
+      remove()
+      entry.listeners--
+      signal?.removeEventListener('abort', off)
+      this.#settleSoon()
+    }
+    signal?.addEventListener('abort', off)
+    return off
+  }
+
+  #received(event: ServerEvent): void {
+    const names = event.type === 'gap' ? event.channels : [event.channel ?? '']
+    for (const name of names) {
+      const entry = this.#entries.get(name)
+      if (!entry) continue
+      entry.emitter.emit(event.type, event)
+      if (event.type === 'gap') this.#askAgain(name, entry)
+      else if (entry.roster.received(event)) this.#tellMembers(entry)
+    }
+  }
+
+  /** The page has another connection, which is in the channels of its answer. */
+  #connected(answer: unknown): void {
+    this.#isFresh = true
+    for (const name of this.#joined)
+      if (!this.connection.channels.includes(name) && !this.#asked.has(name))
+        this.#joined.delete(name)
+    this.#learn(answer)
+    this.#settleSoon()
+  }
+
+  #learn(answer: unknown): void {
+    const { channels_info } = (answer ?? {}) as { channels_info?: unknown }
+    for (const [name, entry] of this.#entries)
+      if (entry.roster.learn(name, channels_info)) this.#tellMembers(entry)
+  }
+
+  #tellMembers({ emitter, roster }: Entry): void {
+    if (roster.members) emitter.emit('members', roster.members)
+  }
+
+  /** Who joined or left meanwhile is not known. An answer of the backend tells all who are there. */
+  #askAgain(name: string, { roster }: Entry): void {
+    if (!this.#isFresh && roster.members) this.#call('subscribe', [name])
+  }
+
+  /** After the page's current code: a component that is replaced by another one leaves and joins in one step. */
+  #settleSoon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    queueMicrotask(() => this.#settle())
+  }
+
+  #settle(): void {
+    this.#isDue = false
+    const { connection } = this
+    for (const [name, { listeners }] of this.#entries)
+      if (listeners === 0) this.#entries.delete(name)
+    const added = [...this.#entries.keys()].filter(
+      (name) => !this.#joined.has(name) && !connection.channels.includes(name),
+    )
+    const removed = [...this.#joined].filter((name) => !this.#entries.has(name))
+    for (const name of added) this.#joined.add(name)
+    for (const name of removed) this.#joined.delete(name)
+    if (connection.status !== 'disconnected') {
+      this.#call('subscribe', added)
+      this.#call('unsubscribe', removed)
+    } else {
+      const kept = connection.channels.filter((name) => !removed.includes(name))
+      connection.channels = [...kept, ...added]
+    }
+  }
+
+  #call(type: 'subscribe' | 'unsubscribe', names: readonly string[]): void {
+    if (names.length > 0) this.#callNow(type, names).catch(report)
+  }
+
+  async #callNow(type: 'subscribe' | 'unsubscribe', names: readonly string[]): Promise<void> {
+    const rosters = [...this.#entries.values()].map(({ roster }) => roster)
+    for (const roster of rosters) roster.expectAnswer()
+    if (type === 'subscribe') for (const name of names) this.#asked.add(name)
+    try {
+      this.#learn(await this.connection[type](names))
+    } catch (error) {
+      // A callback of the connection tells both. To have left, nothing has to be done again.
+      if (type === 'subscribe') this.#refused(names, error as ChannelstreamError)
+    } finally {
+      if (type === 'subscribe') for (const name of names) this.#asked.delete(name)
+      for (const roster of rosters) roster.answered()
+    }
+  }
+
+  /** Tried again with the next listener, and when the page gets another connection. */
+  #refused(names: readonly string[], error: ChannelstreamError): void {
+    for (const name of names) {
+      this.#joined.delete(name)
+      this.#entries.get(name)?.emitter.emit('error', error)
+    }
+  }
+}
