@@ -1,9 +1,10 @@
 /**
- * Builds the server into `dist/`, twice:
+ * Builds the server into `dist/`:
  *
  * - the program: `dist/main.js` and `dist/chunks/`, bundled with its packages. Node.js loads a few large files
  *   three times as fast as the six hundred small source files;
- * - the modules that others import (`exports` in package.json), file by file, with packages not bundled.
+ * - the modules that others import (`exports` in package.json), file by file, with packages not bundled;
+ * - the library for backends, which needs no packages: one ES module and one CommonJS module.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -19,7 +20,6 @@ const OLD_CHUNK_MS = 24 * 3600 * 1000
 /** Modules that others import, and modules that the documentation scripts read. */
 const MODULES = [
   'app/server.ts',
-  'backend/index.ts',
   'cli/make-config.ts',
   'config/schema.ts',
   'http/signature.ts',
@@ -40,6 +40,14 @@ await generate(
   },
   { preserveModules: true, preserveModulesRoot: 'src' },
 )
+const library = {
+  cwd: ROOT,
+  platform: 'neutral',
+  input: { 'backend/index': 'src/backend/index.ts' },
+  external: /^node:/,
+}
+await generate(library, {})
+await generate(library, { format: 'cjs', entryFileNames: '[name].cjs' })
 await removeOldChunks(new Set(program))
 
 /**

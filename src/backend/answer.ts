@@ -1,33 +1,25 @@
 /** Reads the HTTP answer of a call, or the reason why it failed. */
 import { ERRORS } from '../protocol/errors.ts'
-import { isJsonObject } from '../protocol/fields.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
+import { isJsonObject } from '../protocol/json-object.ts'
 import { HttpFailure } from './http-client.ts'
-import type { z } from 'zod'
 import type { Complaints } from '../protocol/complaints.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { ClientErrorCode } from './error.ts'
 import type { Reply } from './http-client.ts'
+import type { Shape } from './shape.ts'
 
 /**
- * Reads an answer and checks it against its schema. Throws an {@link HttpFailure} if it is not an answer of a
- * Channelstream server, such as a proxy's page with status 200. Without this check, a missing field would cause an
- * error later.
+ * Reads an answer and checks its shape. Throws an {@link HttpFailure} if it is not an answer of a Channelstream server,
+ * such as a proxy's page with status 200. Without this check, a missing field would cause an error later.
  */
-export function readAnswer<Schema extends z.ZodType>(
-  schema: Schema,
-  { status, headers, text }: Reply,
-): z.output<Schema> {
+export function readAnswer<Answer>(shape: Shape<Answer>, { status, headers, text }: Reply): Answer {
   if (status !== 200) throw badAnswer(`its status is ${status}; check the url`)
   const value = parse(text)
   if (value === undefined) throw badAnswer(`it is not JSON, but ${mediaType(headers)}`)
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [fault] = result.error.issues
-  // A newer server may add keys that this library does not know. All keys that it knows are there.
-  if (result.error.issues.every(({ code }) => code === 'unrecognized_keys'))
-    return value as z.output<Schema>
-  throw badAnswer(`${fault?.path.join('.') || 'the body'}: ${fault?.message}`)
+  const fault = shape.check(value)
+  if (fault) throw badAnswer(`${fault.path.join('.') || 'the body'}: ${fault.text}`)
+  return value as Answer
 }
 
 const badAnswer = (detail: string): HttpFailure => new HttpFailure('BAD_ANSWER', detail)

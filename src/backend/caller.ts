@@ -1,11 +1,9 @@
 /** Calls endpoints: signs requests, retries them, and reads the answers. */
-import { randomUUID } from 'node:crypto'
 import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { readAnswer, readErrorAnswer } from './answer.ts'
 import { CLIENT_ERRORS, ChannelstreamError, isTransient } from './error.ts'
 import { HttpFailure } from './http-client.ts'
 import { parseRetryAfter, retry } from './retry.ts'
-import type { z } from 'zod'
 import type { Endpoint } from './endpoints.ts'
 import type { HttpClient, Reply } from './http-client.ts'
 import type { Attempt, RetryPolicy, Verdict } from './retry.ts'
@@ -27,8 +25,8 @@ export interface CallerOptions extends RetryPolicy {
 }
 
 /** A request. All attempts are the same except for the signature. */
-interface Call<Schema extends z.ZodType> {
-  readonly endpoint: Endpoint & { readonly answer: Schema }
+interface Call<Answer> {
+  readonly endpoint: Endpoint<Answer>
   readonly body: string | undefined
   readonly key: string | undefined
   readonly signal: AbortSignal | undefined
@@ -42,35 +40,32 @@ export class Caller {
   }
 
   /** Calls an endpoint. Rejects with a {@link ChannelstreamError}, or with the reason of the signal. */
-  async call<Schema extends z.ZodType>(
-    endpoint: Endpoint & { readonly answer: Schema },
+  async call<Answer>(
+    endpoint: Endpoint<Answer>,
     body: unknown,
     { signal, deadlineMs = this.#options.deadlineMs }: CallOptions = {},
-  ): Promise<z.output<Schema>> {
-    const call: Call<Schema> = {
+  ): Promise<Answer> {
+    const call: Call<Answer> = {
       endpoint,
       body: body === undefined ? undefined : JSON.stringify(body),
-      key: endpoint.isRead ? undefined : `"${randomUUID()}"`, // the IETF draft requires quotes
+      key: endpoint.isRead ? undefined : `"${crypto.randomUUID()}"`, // the IETF draft requires quotes
       signal,
     }
     const policy = { ...this.#options, deadlineMs }
     return retry((attempt) => this.#attempt(call, attempt), judge, policy, signal)
   }
 
-  async #attempt<Schema extends z.ZodType>(
-    { endpoint, body, key, signal }: Call<Schema>,
+  async #attempt<Answer>(
+    { endpoint, body, key, signal }: Call<Answer>,
     { number, timeoutMs }: Attempt,
-  ): Promise<z.output<Schema>> {
+  ): Promise<Answer> {
     const { http, signatures, prefix, maxAnswerBytes } = this.#options
     const { method, path } = endpoint
-    const signature = signatures.of(path)
+    const signature = await signatures.of(path)
     const headers = {
       [SIGNATURE_HEADER]: signature,
       ...(key !== undefined && { [IDEMPOTENCY_HEADER]: key }),
-      ...(body !== undefined && {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-      }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
     }
     const outgoing = { method, path: prefix + path, headers, body }
     const where = `${method} ${path}`

@@ -1,20 +1,14 @@
-import { randomUUID } from 'node:crypto'
 import { Caller } from './caller.ts'
 import { ENDPOINTS } from './endpoints.ts'
-import { HttpClient } from './http-client.ts'
+import { FetchClient } from './fetch-client.ts'
+import { NodeClient } from './node-client.ts'
 import { countOf, millisecondsOf, readBase, readSecret } from './options.ts'
 import { Signatures } from './signatures.ts'
-import type { z } from 'zod'
-import type * as Requests from '../protocol/requests.ts'
 import type { CallOptions } from './caller.ts'
+import type { HttpClient } from './http-client.ts'
 import type { ChannelstreamOptions } from './options.ts'
+import type * as Types from './types.ts'
 
-/** The request of an endpoint, by the server's schema. */
-type Sent<Schema extends z.ZodType> = z.input<Schema>
-/** The answer of an endpoint, checked against the server's schema. */
-type Answered<Name extends keyof typeof ENDPOINTS> = Promise<
-  z.output<(typeof ENDPOINTS)[Name]['answer']>
->
 type OneOrMore<Element> = Element | readonly Element[]
 
 /**
@@ -34,11 +28,10 @@ export class Channelstream {
   /** Opens no connections. Throws a `TypeError` or `RangeError` for invalid options. */
   constructor(options: ChannelstreamOptions) {
     const base = readBase(options.url)
-    this.#http = new HttpClient({
-      base,
-      maxSockets: countOf('maxSockets', options.maxSockets ?? 32),
-      tls: options.tls ?? {},
-    })
+    const maxSockets = countOf('maxSockets', options.maxSockets ?? 32)
+    this.#http = options.fetch
+      ? new FetchClient(base, options.fetch)
+      : new NodeClient({ base, maxSockets, tls: options.tls ?? {} })
     this.#caller = new Caller({
       http: this.#http,
       signatures: new Signatures(readSecret(options.secret)),
@@ -57,59 +50,58 @@ export class Channelstream {
    * `conn_id` in the request, this method chooses a random one.
    */
   async connect(
-    request: Sent<typeof Requests.ConnectRequest>,
+    request: Types.ConnectRequest,
     options?: CallOptions,
-  ): Answered<'connect'> {
-    const body = { ...request, conn_id: request.conn_id ?? randomUUID() }
+  ): Promise<Types.ConnectResponse> {
+    const body = { ...request, conn_id: request.conn_id ?? crypto.randomUUID() }
     return this.#caller.call(ENDPOINTS.connect, body, options)
   }
 
   /** Joins more channels. */
   subscribe(
-    request: Sent<typeof Requests.SubscribeRequest>,
+    request: Types.SubscribeRequest,
     options?: CallOptions,
-  ): Answered<'subscribe'> {
+  ): Promise<Types.SubscribeResponse> {
     return this.#caller.call(ENDPOINTS.subscribe, request, options)
   }
 
   /** Leaves channels. */
   unsubscribe(
-    request: Sent<typeof Requests.UnsubscribeRequest>,
+    request: Types.UnsubscribeRequest,
     options?: CallOptions,
-  ): Answered<'unsubscribe'> {
+  ): Promise<Types.UnsubscribeResponse> {
     return this.#caller.call(ENDPOINTS.unsubscribe, request, options)
   }
 
   /** Ends a connection. Resolves with false if the server does not know it. */
-  disconnect(connId: string, options?: CallOptions): Answered<'disconnect'> {
-    const body: Sent<typeof Requests.DisconnectRequest> = { conn_id: connId }
-    return this.#caller.call(ENDPOINTS.disconnect, body, options)
+  disconnect(connId: string, options?: CallOptions): Promise<boolean> {
+    return this.#caller.call(ENDPOINTS.disconnect, { conn_id: connId }, options)
   }
 
   // --- messages
 
   /** Posts messages. Adds a `uuid` to messages without one, so that edits and deletes can refer to them. */
   async message(
-    messages: OneOrMore<Sent<typeof Requests.MessageRequest>>,
+    messages: OneOrMore<Types.MessageRequest>,
     options?: CallOptions,
-  ): Answered<'message'> {
-    const body = listOf(messages).map((each) => ({ ...each, uuid: each.uuid ?? randomUUID() }))
+  ): Promise<Types.MessageResponse[]> {
+    const body = listOf(messages).map((each) => ({
+      ...each,
+      uuid: each.uuid ?? crypto.randomUUID(),
+    }))
     return this.#caller.call(ENDPOINTS.message, body, options)
   }
 
   /** Edits messages. */
-  edit(
-    edits: OneOrMore<Sent<typeof Requests.EditRequest>>,
-    options?: CallOptions,
-  ): Answered<'edit'> {
+  edit(edits: OneOrMore<Types.EditRequest>, options?: CallOptions): Promise<Types.EditResponse[]> {
     return this.#caller.call(ENDPOINTS.edit, listOf(edits), options)
   }
 
   /** Deletes messages. */
   delete(
-    deletes: OneOrMore<Sent<typeof Requests.DeleteRequest>>,
+    deletes: OneOrMore<Types.DeleteRequest>,
     options?: CallOptions,
-  ): Answered<'delete'> {
+  ): Promise<Types.DeleteResponse[]> {
     return this.#caller.call(ENDPOINTS.delete, listOf(deletes), options)
   }
 
@@ -117,35 +109,34 @@ export class Channelstream {
 
   /** Sets keys of a user's state. */
   userState(
-    request: Sent<typeof Requests.UserStateRequest>,
+    request: Types.UserStateRequest,
     options?: CallOptions,
-  ): Answered<'userState'> {
+  ): Promise<Types.UserStateResponse> {
     return this.#caller.call(ENDPOINTS.userState, request, options)
   }
 
   /** Sets the settings of channels, by name. Omitted settings get their defaults. */
   channelConfig(
-    request: Sent<typeof Requests.ChannelConfigRequest>,
+    request: Types.ChannelConfigRequest,
     options?: CallOptions,
-  ): Answered<'channelConfig'> {
+  ): Promise<Types.ChannelsInfo> {
     return this.#caller.call(ENDPOINTS.channelConfig, request, options)
   }
 
   /** Describes channels and their users. Without `channels`, it describes all channels. */
-  info(wanted: Sent<typeof Requests.InfoOptions> = {}, options?: CallOptions): Answered<'info'> {
-    const body: Sent<typeof Requests.InfoRequest> = { info: wanted }
-    return this.#caller.call(ENDPOINTS.info, body, options)
+  info(wanted: Types.InfoOptions = {}, options?: CallOptions): Promise<Types.ChannelsInfo> {
+    return this.#caller.call(ENDPOINTS.info, { info: wanted }, options)
   }
 
   // --- operations
 
   /** Resolves with the state of the server, as the admin pages show it. */
-  admin(options?: CallOptions): Answered<'admin'> {
+  admin(options?: CallOptions): Promise<Types.AdminResponse> {
     return this.#caller.call(ENDPOINTS.admin, undefined, options)
   }
 
   /** Resolves when the server answers that it works. Retries until the deadline. */
-  health(options?: CallOptions): Answered<'health'> {
+  health(options?: CallOptions): Promise<Types.HealthResponse> {
     return this.#caller.call(ENDPOINTS.health, undefined, options)
   }
 

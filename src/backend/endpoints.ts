@@ -1,32 +1,26 @@
-/** The server's endpoints for backends. Requests and answers are declared in `protocol`. */
-import * as Responses from '../protocol/responses.ts'
-import type { z } from 'zod'
+/** The server's endpoints for backends. */
+import { ANSWERS } from './answers.ts'
+import type { Shape } from './shape.ts'
 
-export interface Endpoint {
+export interface Endpoint<Answer> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
-  /** The schema of the answer. */
-  readonly answer: z.ZodType
+  readonly answer: Shape<Answer>
   /** The endpoint changes nothing, so retries need no key. */
   readonly isRead?: true
 }
 
 export const ENDPOINTS = {
-  connect: { method: 'POST', path: '/connect', answer: Responses.ConnectResponse },
-  subscribe: { method: 'POST', path: '/subscribe', answer: Responses.SubscribeResponse },
-  unsubscribe: { method: 'POST', path: '/unsubscribe', answer: Responses.UnsubscribeResponse },
-  disconnect: { method: 'POST', path: '/disconnect', answer: Responses.DisconnectResponse },
-  message: { method: 'POST', path: '/message', answer: Responses.MessagesResponse },
-  edit: { method: 'PATCH', path: '/message', answer: Responses.EditsResponse },
-  delete: { method: 'DELETE', path: '/message', answer: Responses.DeletesResponse },
-  userState: { method: 'POST', path: '/user_state', answer: Responses.UserStateResponse },
-  channelConfig: { method: 'POST', path: '/channel_config', answer: Responses.ChannelsInfo },
-  info: { method: 'POST', path: '/info', answer: Responses.ChannelsInfo, isRead: true },
-  admin: {
-    method: 'GET',
-    path: '/admin/admin.json',
-    answer: Responses.AdminResponse,
-    isRead: true,
-  },
-  health: { method: 'GET', path: '/health', answer: Responses.HealthResponse, isRead: true },
-} as const satisfies Record<string, Endpoint>
+  connect: { method: 'POST', path: '/connect', answer: ANSWERS.connect },
+  subscribe: { method: 'POST', path: '/subscribe', answer: ANSWERS.subscribe },
+  unsubscribe: { method: 'POST', path: '/unsubscribe', answer: ANSWERS.unsubscribe },
+  disconnect: { method: 'POST', path: '/disconnect', answer: ANSWERS.disconnect },
+  message: { method: 'POST', path: '/message', answer: ANSWERS.messages },
+  edit: { method: 'PATCH', path: '/message', answer: ANSWERS.edits },
+  delete: { method: 'DELETE', path: '/message', answer: ANSWERS.deletes },
+  userState: { method: 'POST', path: '/user_state', answer: ANSWERS.userState },
+  channelConfig: { method: 'POST', path: '/channel_config', answer: ANSWERS.channelsInfo },
+  info: { method: 'POST', path: '/info', answer: ANSWERS.channelsInfo, isRead: true },
+  admin: { method: 'GET', path: '/admin/admin.json', answer: ANSWERS.admin, isRead: true },
+  health: { method: 'GET', path: '/health', answer: ANSWERS.health, isRead: true },
+} as const satisfies Record<string, Endpoint<never>>

@@ -1,6 +1,7 @@
-/** A typed client for Node backends. Published as `channelstream/backend`. */
+/** A typed client for backends. Published as `channelstream/backend`. */
 export { Channelstream } from './channelstream.ts'
 export { CLIENT_ERRORS, ChannelstreamError } from './error.ts'
 export type { CallOptions } from './caller.ts'
-export type { ChannelstreamOptions } from './options.ts'
+export type { ChannelstreamOptions, TlsOptions } from './options.ts'
 export type { ClientErrorCode } from './error.ts'
+export type * from './types.ts'

@@ -1,5 +1,3 @@
-import type https from 'node:https'
-
 export interface ChannelstreamOptions {
   /** The url of the server, such as `http://127.0.0.1:8000` or `https://example.com/push`. */
   readonly url: string | URL
@@ -18,8 +16,34 @@ export interface ChannelstreamOptions {
   readonly maxSockets?: number
   /** The largest answer that is read. Default: 64 MiB. A larger answer is a `BAD_ANSWER`. */
   readonly maxAnswerBytes?: number
-  /** Options for https: `ca`, `cert`, `key` and others. */
-  readonly tls?: https.AgentOptions
+  /** Options for https. */
+  readonly tls?: TlsOptions
+  /**
+   * Sends requests with this function, such as the global `fetch`, and not with `node:http`. For runtimes without
+   * `node:http`. `maxSockets` and `tls` have no effect then.
+   */
+  readonly fetch?: typeof globalThis.fetch
+}
+
+type Pem = string | Uint8Array | (string | Uint8Array)[] | undefined
+
+/** Options of `https.Agent`, in types that need no declarations of Node.js. */
+export interface TlsOptions {
+  readonly ca?: Pem
+  readonly cert?: Pem
+  readonly key?: Pem | { pem: string | Uint8Array; passphrase?: string | undefined }[]
+  readonly pfx?: Pem | { buf: string | Uint8Array; passphrase?: string | undefined }[]
+  readonly crl?: Pem
+  readonly passphrase?: string | undefined
+  readonly servername?: string | undefined
+  readonly rejectUnauthorized?: boolean | undefined
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the type of a certificate is declared by Node.js
+  readonly checkServerIdentity?: ((host: string, certificate: any) => Error | undefined) | undefined
+  readonly ciphers?: string | undefined
+  readonly sigalgs?: string | undefined
+  readonly ecdhCurve?: string | undefined
+  readonly minVersion?: 'TLSv1.3' | 'TLSv1.2' | 'TLSv1.1' | 'TLSv1' | undefined
+  readonly maxVersion?: 'TLSv1.3' | 'TLSv1.2' | 'TLSv1.1' | 'TLSv1' | undefined
 }
 
 /** Reads the url. Errors do not quote it, since it may contain a password. */

@@ -1,5 +1,4 @@
 /** Retries requests with exponential backoff. */
-import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface RetryPolicy {
   /** Milliseconds for all attempts and the pauses between them. */
@@ -68,13 +67,17 @@ export async function retry<Value>(
   }
 }
 
-async function sleepUnlessAborted(signal: AbortSignal | undefined, ms: number): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal && { signal })
-  } catch (error) {
-    signal?.throwIfAborted() // throws the reason of the signal; the error of the timer hides it
-    throw error
-  }
+function sleepUnlessAborted(signal: AbortSignal | undefined, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      settle()
+    }
+    const onAbort = (): void => end(() => reject(signal?.reason as Error))
+    const timer = setTimeout(() => end(resolve), ms)
+    signal?.addEventListener('abort', onAbort)
+  })
 }
 
 /** Returns the milliseconds of a `Retry-After` with seconds or a date. Returns 0 if it is missing or invalid. */

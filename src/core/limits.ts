@@ -1,7 +1,8 @@
 /** Limits of one request. Exceeding one is answered with a 422 that names the field, and has no effect. */
 import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
-import { COMPLAINT, isJsonObject } from '../protocol/fields.ts'
+import { COMPLAINT } from '../protocol/fields.ts'
+import { isJsonObject } from '../protocol/json-object.ts'
 import type { Fault } from '../protocol/complaints.ts'
 import type { ChannelSettings, InfoOptions } from '../protocol/requests.ts'
 

@@ -3,16 +3,21 @@
  * that its releases 1.1 and 2.x share. A signed text is `value.timestamp.signature`. `value` may contain dots. The
  * timestamp is seconds since 1970 as big-endian bytes.
  *
- * This file imports only `node:crypto`. It is published as `channelstream/signature`, for Node backends that call a
- * Channelstream server.
+ * Needs only `node:crypto`. It is published as `channelstream/signature`, for Node backends that call a Channelstream
+ * server.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import {
+  KEY_PREFIX,
+  SEPARATOR,
+  SIGNATURE_MAX_AGE_SECONDS,
+  timestampBytes,
+} from '../protocol/signed-text.ts'
 
-const SALT = 'itsdangerous.Signer'
-const SEPARATOR = '.'
+export { SIGNATURE_MAX_AGE_SECONDS }
+
 /** Longer texts are rejected without parsing, so that hashing a header never takes more than microseconds. */
 const MAX_SIGNED_CHARACTERS = 8_192
-const MAX_TIMESTAMP_BYTES = 6
 
 // Padding and the standard base64 alphabet are allowed because Python's decoder allows them, and backends in other
 // languages rely on it. 27 characters hold the 20 bytes of a SHA-1.
@@ -54,9 +59,6 @@ export interface SignerOptions {
   readonly maxSkewSeconds?: number
 }
 
-/** Seconds for which a signature is valid. Source: recorded (signature-expired). */
-export const SIGNATURE_MAX_AGE_SECONDS = 60
-
 /**
  * Creates a signer whose key is derived from `secret` as itsdangerous 2.x does by default (django-concat, SHA-1).
  *
@@ -68,7 +70,9 @@ export const SIGNATURE_MAX_AGE_SECONDS = 60
 export function createSigner(secret: string, options: SignerOptions = {}): Signer {
   if (secret === '') throw new RangeError('the signing secret is empty')
   const { maxAgeSeconds = SIGNATURE_MAX_AGE_SECONDS, maxSkewSeconds = 30 } = options
-  const key = createHash('sha1').update(`${SALT}signer${secret}`).digest()
+  const key = createHash('sha1')
+    .update(KEY_PREFIX + secret)
+    .digest()
 
   return {
     sign(value, atSeconds) {
@@ -128,15 +132,8 @@ function digest(key: Buffer, text: string): Buffer {
   return createHmac('sha1', key).update(text, 'utf8').digest()
 }
 
-function encodeTimestamp(atSeconds: number): string {
-  if (!(atSeconds >= 0 && atSeconds < 2 ** (8 * MAX_TIMESTAMP_BYTES))) {
-    throw new RangeError(`cannot sign at ${atSeconds} seconds since 1970`)
-  }
-  const bytes = Buffer.alloc(MAX_TIMESTAMP_BYTES)
-  bytes.writeUIntBE(Math.floor(atSeconds), 0, MAX_TIMESTAMP_BYTES)
-  const first = bytes.findIndex((byte) => byte !== 0)
-  return first < 0 ? '' : bytes.toString('base64url', first)
-}
+const encodeTimestamp = (atSeconds: number): string =>
+  Buffer.from(timestampBytes(atSeconds)).toString('base64url')
 
 /** Returns a number that is not a safe integer if the bytes encode a larger one. */
 function decodeTimestamp(text: string): number {

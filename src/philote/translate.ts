@@ -5,8 +5,8 @@
  * Text that is a JSON object becomes that object. Any other text becomes `{"data": text}`.
  */
 import { parserFor, writeJson } from '../protocol/exact-numbers.ts'
-import { isJsonObject } from '../protocol/fields.ts'
 import { UserNameSchema } from '../protocol/ids.ts'
+import { isJsonObject } from '../protocol/json-object.ts'
 import { prototypeKeyIn, surveyOf } from '../protocol/json.ts'
 import type { ClientMessage } from '../core/messages.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'

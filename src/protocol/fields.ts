@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { asDouble, isExactNumber } from './exact-numbers.ts'
+import { isJsonObject } from './json-object.ts'
 
 export const COMPLAINT = {
   missing: 'Missing data for required field.',
@@ -270,9 +271,4 @@ function canonicalZone(zone: string | undefined): string | undefined {
   const two = (part: number): string => String(part).padStart(2, '0')
   const sign = total === 0 ? '+' : zone[0]
   return `${sign}${two(Math.floor(total / 60))}:${two(total % 60)}`
-}
-
-/** Whether JSON writes the value in braces. */
-export function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

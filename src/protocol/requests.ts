@@ -8,7 +8,6 @@ import {
   COMPLAINT,
   MAX_COMPLAINTS,
   datetime,
-  isJsonObject,
   listOf,
   looseBoolean,
   looseInteger,
@@ -22,6 +21,7 @@ import {
   isUnicode,
 } from './fields.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
+import { isJsonObject } from './json-object.ts'
 
 const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, { error: typeComplaint(COMPLAINT.type) })

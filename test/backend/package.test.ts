@@ -1,13 +1,18 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { gzipSync } from 'node:zlib'
+import { rolldown } from 'rolldown'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ROOT } from '../docs/markdown.ts'
 import { run } from '../docs/running.ts'
 import { BUILD_TIMEOUT_MS, buildTypes } from '../helpers/build.ts'
+import { startServer } from '../helpers/server.ts'
 
 const root = fileURLToPath(ROOT)
+/** Above what it has: about 6 KiB. */
+const MAX_GZIPPED_BYTES = 12 * 1024
 
 describe('channelstream/backend, as it is published', () => {
   let folder: string
@@ -20,20 +25,38 @@ describe('channelstream/backend, as it is published', () => {
   }, BUILD_TIMEOUT_MS)
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  it('loads zod and Node.js, and nothing of the server', async () => {
-    const entry = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
-      exports: Record<string, { default: string }>
-    }
-    const loaded = await importsOf(join(root, entry.exports['./backend']?.default ?? ''))
-    const packages = loaded.filter((name) => !name.startsWith('/') && !name.startsWith('node:'))
-    expect(packages).toEqual(['zod'])
-    const parts = loaded
-      .filter((name) => name.startsWith('/'))
-      .map((file) => file.slice(root.length).split('/').slice(1, -1).join('/'))
-    expect([...new Set(parts)].toSorted()).toEqual(['backend', 'http', 'protocol'])
-    expect(loaded.filter((name) => name.includes('/http/'))).toEqual([
-      join(root, 'dist/http/signature.js'),
+  it('is one file, which loads nothing before the first request', async () => {
+    const text = await readFile(join(root, 'dist/backend/index.js'), 'utf8')
+    expect([...text.matchAll(IMPORT)].map(([, name]) => name)).toEqual([])
+    expect([...text.matchAll(LATER_IMPORT)].map(([, name]) => name)).toEqual([
+      'node:https',
+      'node:http',
     ])
+    const common = await readFile(join(root, 'dist/backend/index.cjs'), 'utf8')
+    expect(common.match(/require\(/g)).toBeNull()
+  })
+
+  it('is small in a bundle, and has nothing of zod', async () => {
+    const bundle = await rolldown({
+      input: join(root, 'dist/backend/index.js'),
+      platform: 'node',
+      external: /^node:/,
+    })
+    const { output } = await bundle.generate({ minify: true })
+    await bundle.close()
+    const code = output.map((file) => (file.type === 'chunk' ? file.code : '')).join('')
+    expect(gzipSync(code).length).toBeLessThanOrEqual(MAX_GZIPPED_BYTES)
+    expect(code).not.toMatch(/zod/i)
+  })
+
+  it('runs without the modules of Node.js, with fetch', async () => {
+    const server = await startServer()
+    onTestFinished(() => server.close())
+    await writeFile(join(folder, 'hooks.mjs'), NO_MODULES)
+    const file = join(folder, 'worker.mjs')
+    await writeFile(file, `const url = '${server.url}'\n${WORKER}`)
+    const { stdout } = await run(process.execPath, [file])
+    expect(stdout).toBe('ann\nthis runtime has no node:http\n')
   })
 
   it(
@@ -94,15 +117,20 @@ server.unref()
 `
 
 const IMPORT = /^(?:import|export)\s(?:[\w*{},\s]*\sfrom\s)?['"]([^'"]+)['"]/gm
+const LATER_IMPORT = /\bimport\(['"]([^'"]+)['"]\)/g
 
-/** Returns everything that importing a built module loads: files by path, packages by name. */
-async function importsOf(entry: string): Promise<string[]> {
-  const loaded = new Set([entry])
-  for (const file of loaded) {
-    if (!file.startsWith('/')) continue
-    const text = await readFile(file, 'utf8')
-    for (const [, name = ''] of text.matchAll(IMPORT))
-      loaded.add(name.startsWith('.') ? resolve(dirname(file), name) : name)
-  }
-  return [...loaded]
+/** Refuses what this library imports, as a runtime without these modules does. */
+const NO_MODULES = `
+export async function resolve(name, context, next) {
+  if (context.parentURL?.includes('/dist/backend/')) throw new Error('this runtime has no ' + name)
+  return next(name, context)
 }
+`
+const WORKER = `
+import { register } from 'node:module'
+register('./hooks.mjs', import.meta.url)
+const { Channelstream } = await import('channelstream/backend')
+const client = new Channelstream({ url, secret: 'secret', fetch })
+console.log((await client.connect({ username: 'ann' })).username)
+await new Channelstream({ url, secret: 'secret' }).health().catch(({ message }) => console.log(message))
+`

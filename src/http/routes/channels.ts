@@ -1,7 +1,8 @@
 /** The routes for user state and channel settings. Source: recorded behaviour of Channelstream 0.7.1. */
 import { addComplaint } from '../../protocol/complaints.ts'
 import { RequestError, invalid } from '../../protocol/errors.ts'
-import { COMPLAINT, isJsonObject } from '../../protocol/fields.ts'
+import { COMPLAINT } from '../../protocol/fields.ts'
+import { isJsonObject } from '../../protocol/json-object.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import {

@@ -1,7 +1,7 @@
 /** Shared by the routes of the backend API. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RequestError } from '../../protocol/errors.ts'
-import { isJsonObject } from '../../protocol/fields.ts'
+import { isJsonObject } from '../../protocol/json-object.ts'
 import * as Responses from '../../protocol/responses.ts'
 import { LONG_BYTES } from '../body.ts'
 import type { FastifyRequest, FastifySerializerCompiler, preValidationHookHandler } from 'fastify'

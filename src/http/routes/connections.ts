@@ -3,8 +3,8 @@
  * behaviour of Channelstream 0.7.1.
  */
 import { addComplaint } from '../../protocol/complaints.ts'
-import { isJsonObject } from '../../protocol/fields.ts'
 import { parseConnId } from '../../protocol/ids.ts'
+import { isJsonObject } from '../../protocol/json-object.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import {

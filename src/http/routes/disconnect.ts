@@ -1,4 +1,4 @@
-import { isJsonObject } from '../../protocol/fields.ts'
+import { isJsonObject } from '../../protocol/json-object.ts'
 import { ConnIdQuery, DisconnectRequest } from '../../protocol/requests.ts'
 import { DisconnectResponse, invalidAnswer } from '../../protocol/responses.ts'
 import { parseAs } from '../validation.ts'

@@ -1,0 +1,31 @@
+/**
+ * Requests and answers, by the server's schemas. `scripts/build-types.mjs` publishes these types written out, so that
+ * users need neither zod nor its types.
+ */
+import type { z } from 'zod'
+import type * as Requests from '../protocol/requests.ts'
+import type * as Responses from '../protocol/responses.ts'
+
+export type InfoOptions = z.input<typeof Requests.InfoOptions>
+export type ConnectRequest = z.input<typeof Requests.ConnectRequest>
+export type SubscribeRequest = z.input<typeof Requests.SubscribeRequest>
+export type UnsubscribeRequest = z.input<typeof Requests.UnsubscribeRequest>
+export type MessageRequest = z.input<typeof Requests.MessageRequest>
+export type EditRequest = z.input<typeof Requests.EditRequest>
+export type DeleteRequest = z.input<typeof Requests.DeleteRequest>
+export type UserStateRequest = z.input<typeof Requests.UserStateRequest>
+export type ChannelConfigRequest = z.input<typeof Requests.ChannelConfigRequest>
+
+export type ChannelSettings = z.output<typeof Requests.ChannelSettings>
+export type HistoryItem = z.output<typeof Responses.HistoryItem>
+export type ChannelInfo = z.output<typeof Responses.ChannelInfo>
+export type ChannelsInfo = z.output<typeof Responses.ChannelsInfo>
+export type ConnectResponse = z.output<typeof Responses.ConnectResponse>
+export type SubscribeResponse = z.output<typeof Responses.SubscribeResponse>
+export type UnsubscribeResponse = z.output<typeof Responses.UnsubscribeResponse>
+export type MessageResponse = z.output<typeof Requests.MessageRequest>
+export type EditResponse = z.output<typeof Requests.EditRequest>
+export type DeleteResponse = z.output<typeof Requests.DeleteRequest>
+export type UserStateResponse = z.output<typeof Responses.UserStateResponse>
+export type AdminResponse = z.output<typeof Responses.AdminResponse>
+export type HealthResponse = z.output<typeof Responses.HealthResponse>
