@@ -8,6 +8,7 @@ import { replaceFile } from './replace-file.mjs'
 const folder = fileURLToPath(new URL('../dist/frontend/client/', import.meta.url))
 const root = fileURLToPath(new URL('../frontend/client/', import.meta.url))
 
-const [{ output }] = await build({ root, configFile: join(root, 'vite.config.ts') })
+const builds = await build({ root, configFile: join(root, 'vite.config.ts') })
 await mkdir(folder, { recursive: true })
-for (const file of output) await replaceFile(join(folder, file.fileName), file.code ?? file.source)
+for (const file of builds.flatMap(({ output }) => output))
+  await replaceFile(join(folder, file.fileName), file.code ?? file.source)

@@ -47,7 +47,16 @@ const PARTS = {
   types: {
     title: 'type declarations',
     made: 'dist/backend/index.d.ts',
-    from: ['src/', 'frontend/client/', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+    from: [
+      'src/',
+      'frontend/client/',
+      'scripts/build-types.mjs',
+      'scripts/declarations.mjs',
+      'scripts/written-out.mjs',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'package-lock.json',
+    ],
   },
 }
 /** The parts that a running server needs: all except the types. */
@@ -111,5 +120,6 @@ async function filesIn(folder) {
     .map((entry) =>
       `${entry.parentPath.slice(ROOT.pathname.length)}/${entry.name}`.replaceAll('//', '/'),
     )
+    .filter((path) => !path.includes('/dist/'))
     .sort()
 }

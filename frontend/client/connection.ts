@@ -3,6 +3,7 @@ import { ChannelstreamError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
 import { Inner, handled } from './inner.ts'
 import type { ListenOptions } from './emitter.ts'
+import type { EventIterator } from './event-queue.ts'
 import type {
   ConnectAnswer,
   Events,
@@ -205,9 +206,8 @@ export class ChannelstreamConnection<Types extends PageTypes = object>
    * Returns an iterator over the events from now on, for one `for await`. It ends with `disconnect()` and when `signal`
    * is aborted. It throws if more than `limit` (1000) events wait to be read, and when the client gives up.
    */
-  events({ signal, limit = MAX_WAITING_EVENTS }: QueueOptions = {}): AsyncIterableIterator<
-    ServerEvent<Types>,
-    undefined
+  events({ signal, limit = MAX_WAITING_EVENTS }: QueueOptions = {}): EventIterator<
+    ServerEvent<Types>
   > {
     const { queues } = this.inner()
     const end = (): void => queue.end()
@@ -221,7 +221,7 @@ export class ChannelstreamConnection<Types extends PageTypes = object>
     return queue
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<ServerEvent<Types>, undefined> {
+  [Symbol.asyncIterator](): EventIterator<ServerEvent<Types>> {
     return this.events()
   }
 }

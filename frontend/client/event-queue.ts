@@ -7,8 +7,13 @@ interface Reader<Event> {
   readonly reject: (error: ChannelstreamError) => void
 }
 
+/** For `for await`. `AsyncIterableIterator` has the type of the end only since TypeScript 5.6. */
+export interface EventIterator<Event> extends AsyncIterator<Event, undefined> {
+  [Symbol.asyncIterator](): EventIterator<Event>
+}
+
 /** A bounded queue of events for one `for await` loop. */
-export class EventQueue<Event> implements AsyncIterableIterator<Event, undefined> {
+export class EventQueue<Event> implements EventIterator<Event> {
   readonly #events: Event[] = []
   readonly #readers: Reader<Event>[] = []
   #isEnded = false

@@ -1,6 +1,15 @@
 import { defineConfig } from 'vite'
 
-/** Bundles everything that pages import into one ES module. `scripts/build-client.mjs` writes it. */
+const NAMES: Readonly<Record<string, string>> = {
+  es: 'channelstream.js',
+  cjs: 'channelstream.cjs',
+  iife: 'channelstream.iife.js',
+}
+
+/**
+ * Bundles everything that pages import into one file, in three forms: an ES module, a CommonJS module, and a script that
+ * sets the global `Channelstream`. `scripts/build-client.mjs` writes them.
+ */
 export default defineConfig({
   logLevel: 'warn',
   build: {
@@ -9,6 +18,11 @@ export default defineConfig({
     sourcemap: true,
     // Vite does not minify ES modules of libraries by default. This one is served to browsers as it is.
     rolldownOptions: { output: { minify: true } },
-    lib: { entry: 'index.ts', formats: ['es'], fileName: () => 'channelstream.js' },
+    lib: {
+      entry: 'index.ts',
+      name: 'Channelstream',
+      formats: ['es', 'cjs', 'iife'],
+      fileName: (format) => NAMES[format] ?? format,
+    },
   },
 })
