@@ -9,8 +9,7 @@ const stream = new Channelstream({ url, secret: process.env.CHANNELSTREAM_SECRET
 const page = await readFile(new URL('index.html', import.meta.url), 'utf8')
 
 const routes = {
-  'GET /': () => page.replace('SOCKET', `${url}/ws`),
-  'GET /channelstream.js': () => readFile(new URL(import.meta.resolve('channelstream/client'))),
+  'GET /': () => page.replaceAll('SERVER', url),
   // A real backend takes the user from the session, and decides which channels they may join.
   'POST /connect': async () => {
     const { conn_id } = await stream.connect({ username: 'visitor', channels: ['news'] })

@@ -12,9 +12,7 @@ from pathlib import Path
 
 SERVER = os.environ.get("CHANNELSTREAM_URL", "http://127.0.0.1:8000")
 SECRET = os.environ.get("CHANNELSTREAM_SECRET", "secret")
-HERE = Path(__file__).resolve().parent
-PAGE = HERE / "index.html"
-CLIENT = HERE.parents[1] / "dist" / "frontend" / "client" / "channelstream.js"
+PAGE = Path(__file__).resolve().parent / "index.html"
 
 
 def base64url(data):
@@ -48,9 +46,7 @@ def notify(text):
 class Backend(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/":
-            self.answer("text/html", PAGE.read_text("utf-8").replace("SOCKET", f"{SERVER}/ws"))
-        elif self.path == "/channelstream.js":
-            self.answer("text/javascript", CLIENT.read_text("utf-8"))
+            self.answer("text/html", PAGE.read_text("utf-8").replace("SERVER", SERVER))
         else:
             self.send_error(404)
 

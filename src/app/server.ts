@@ -6,6 +6,7 @@ import { listRoutes } from '../http/admin/lists.ts'
 import { adminRoutes } from '../http/admin/routes.ts'
 import { AdminSessions } from '../http/admin/session.ts'
 import { Auth } from '../http/auth.ts'
+import { clientFiles } from '../http/client-files.ts'
 import { errorReply, rawReply } from '../http/errors.ts'
 import { streamPagedAnswers } from '../http/json-stream.ts'
 import { isCallbackName, wrapJsonp } from '../http/jsonp.ts'
@@ -189,6 +190,7 @@ async function mountRoutes(
     uptimeSeconds: uptimeOf(deps),
   })
   await serveOpenApi(http, sessions)
+  await http.register(named(clientFiles), {})
 }
 
 async function mountTransports(
