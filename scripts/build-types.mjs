@@ -13,11 +13,11 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url))
 await compile('tsconfig.build.json')
 for (const { project, entry, made } of [
   { project: 'tsconfig.json', entry: 'src/backend/index.ts', made: 'dist/backend/index' },
-  {
+  ...['index', 'channels'].map((name) => ({
     project: 'frontend/client/tsconfig.json',
-    entry: 'frontend/client/index.ts',
-    made: 'dist/frontend/client/channelstream',
-  },
+    entry: `frontend/client/${name}.ts`,
+    made: `dist/frontend/client/${name}`,
+  })),
 ]) {
   const text = bundleDeclarations(join(ROOT, project), join(ROOT, entry))
   for (const ending of ['.d.ts', '.d.cts']) await replaceFile(join(ROOT, made + ending), text)

@@ -14,8 +14,8 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const PROGRAMS = join(ROOT, 'node_modules', '.bin')
 
 const PACKAGES = [
-  { folder: ROOT, dual: ['backend', 'client'] },
-  { folder: join(ROOT, 'frontend', 'client'), dual: ['.'] },
+  { folder: ROOT, dual: ['backend', 'client', 'client/channels'] },
+  { folder: join(ROOT, 'frontend', 'client'), dual: ['.', 'channels'] },
 ]
 
 const archives = mkdtempSync(join(tmpdir(), 'channelstream-packages-'))

@@ -10,6 +10,6 @@ const build = ['scripts/build-missing.mjs', 'client', 'types']
 execFileSync(process.execPath, build, { cwd: ROOT, stdio: ['ignore', 2, 2] })
 await rm(new URL('dist/', PACKAGE), { recursive: true, force: true })
 for (const name of await readdir(BUILT))
-  if (name.startsWith('channelstream.'))
+  if (/^(index|channelstream|channels)\./.test(name))
     await cp(new URL(name, BUILT), new URL(`dist/${name}`, PACKAGE))
 await cp(new URL('LICENSE', ROOT), new URL('LICENSE', PACKAGE))

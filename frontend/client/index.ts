@@ -1,14 +1,3 @@
-/** The client for browsers and Node (docs/client.md). */
-export {
-  ChannelstreamConnection,
-  ChannelstreamConnection as ChannelStreamConnection,
-} from './connection.ts'
-export { ChannelstreamError } from './errors.ts'
+/** The client as `channelstream/client` and `channelstream-client` export it (docs/client.md). */
+export * from './page.ts'
 export { ChannelstreamSigner, ChannelstreamSigner as ChannelStreamSigner } from './signer.ts'
-export type { QueueOptions } from './connection.ts'
-export type { ErrorCode } from './errors.ts'
-export type { ListenOptions } from './emitter.ts'
-export type { ConnectionOptions, MutatorType } from './settings.ts'
-export type { ChannelstreamRequest, Mutator, RequestHeader } from './request.ts'
-export type { Credentials, Fetch, WebSocketClass, WebSocketLike } from './transport.ts'
-export type * from './events.ts'

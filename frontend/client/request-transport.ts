@@ -29,7 +29,7 @@ export interface Round {
 /** The base of the transports that receive events by one HTTP request after another. */
 export abstract class RequestTransport implements Transport {
   abstract readonly name: TransportName
-  #current = new AbortController()
+  #current: AbortController | undefined
   #target: ListenTarget | undefined
   #heardAt = 0
 
@@ -93,7 +93,7 @@ export abstract class RequestTransport implements Transport {
   }
 
   replace(): void {
-    this.#current.abort()
+    this.#current?.abort()
   }
 
   release(): void {}

@@ -18,6 +18,10 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ['channelstream.js.map', SOURCE_MAP],
   ['channelstream.iife.js', SCRIPT],
   ['channelstream.iife.js.map', SOURCE_MAP],
+  ['channels.js', SCRIPT],
+  ['channels.js.map', SOURCE_MAP],
+  ['channels.iife.js', SCRIPT],
+  ['channels.iife.js.map', SOURCE_MAP],
 ])
 
 const NOT_BUILT =

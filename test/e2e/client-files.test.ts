@@ -15,6 +15,10 @@ const NAMES = [
   'channelstream.js.map',
   'channelstream.iife.js',
   'channelstream.iife.js.map',
+  'channels.js',
+  'channels.js.map',
+  'channels.iife.js',
+  'channels.iife.js.map',
 ]
 const PATHS = NAMES.flatMap((name) => [`/client/${name}`, `/client/${VERSION}/${name}`])
 
@@ -146,13 +150,13 @@ describe('the client', () => {
       expect((await send(server, `GET /push${path}`, { headers })).status).toBe(200)
   })
 
-  it.each(['channelstream.js', 'channelstream.iife.js'])(
+  it.each(['channelstream.js', 'channelstream.iife.js', 'channels.js', 'channels.iife.js'])(
     'names its source map, which is beside it: %s',
     async (name) => {
       const { text } = await send(server, `GET /client/${name}`)
       expect(text.trimEnd().split('\n').at(-1)).toBe(`//# sourceMappingURL=${name}.map`)
       const map = (await send(server, `GET /client/${name}.map`)).body as Record<string, string[]>
-      expect(map['sources']?.length).toBeGreaterThan(5)
+      expect(map['sources']?.length).toBeGreaterThan(3)
       expect(map['sourcesContent']?.length).toBe(map['sources']?.length)
     },
   )
@@ -171,6 +175,18 @@ describe('the client', () => {
     expect(
       runInContext('new Channelstream.ChannelstreamConnection({ channels: ["a"] }).channels', page),
     ).toEqual(['a'])
+  })
+
+  it('has channels as a second script, which adds to the global', async () => {
+    const page = createContext({})
+    for (const name of ['channelstream.iife.js', 'channels.iife.js'])
+      runInContext((await send(server, `GET /client/${name}`)).text, page)
+    const name = runInContext(
+      `const connection = new Channelstream.ChannelstreamConnection()
+       Channelstream.channelOf(connection, 'lobby').name`,
+      page,
+    ) as string
+    expect(name).toBe('lobby')
   })
 })
 

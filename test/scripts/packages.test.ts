@@ -36,14 +36,11 @@ describe('the package of the client', () => {
 
   it('is what channelstream/client is', async () => {
     const modules = join(packages.folder, 'node_modules')
-    for (const name of ['js', 'cjs', 'iife.js', 'd.ts', 'd.cts'])
-      expect(
-        await readFile(join(modules, `channelstream-client/dist/channelstream.${name}`), 'utf8'),
-      ).toBe(
-        await readFile(
-          join(modules, `channelstream/dist/frontend/client/channelstream.${name}`),
-          'utf8',
-        ),
+    for (const name of ['index', 'channels'].flatMap((module) =>
+      ['js', 'cjs', 'd.ts', 'd.cts'].map((ending) => `${module}.${ending}`),
+    ))
+      expect(await readFile(join(modules, `channelstream-client/dist/${name}`), 'utf8')).toBe(
+        await readFile(join(modules, `channelstream/dist/frontend/client/${name}`), 'utf8'),
       )
   })
 

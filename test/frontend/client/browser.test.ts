@@ -11,7 +11,7 @@ import type { PageOptions } from '../../helpers/browser.ts'
 import type { Address } from '../../helpers/http.ts'
 import type { TestServer } from '../../helpers/server.ts'
 
-const BUNDLE = new URL('../../../dist/frontend/client/channelstream.js', import.meta.url)
+const BUNDLE = new URL('../../../dist/frontend/client/index.js', import.meta.url)
 /** Chromium's own console messages about network failures that a test causes. */
 const BROKEN = /ERR_|WebSocket connection|Failed to load resource/
 
