@@ -17,6 +17,8 @@ export class Batch {
   #child: Batch | undefined
   #form: WireForm | undefined
   #bytes: Buffer | undefined
+  /** The bytes in forms other than the first, for channels whose listeners use several transports. */
+  #otherBytes: Map<WireForm, Buffer> | undefined
 
   private constructor(
     /** The batch without its newest event. */
@@ -56,11 +58,14 @@ export class Batch {
 
   /** Returns the bytes of this batch in a wire form. They are built on first use. */
   bytes(form: WireForm): Buffer {
-    if (this.#bytes === undefined || this.#form !== form) {
-      this.#form = form
-      this.#bytes = form.encode(this.events())
-    }
-    return this.#bytes
+    this.#form ??= form
+    if (this.#form === form) return (this.#bytes ??= form.encode(this.events()))
+    const others = (this.#otherBytes ??= new Map<WireForm, Buffer>())
+    const known = others.get(form)
+    if (known) return known
+    const bytes = form.encode(this.events())
+    others.set(form, bytes)
+    return bytes
   }
 }
 
