@@ -35,6 +35,7 @@ import { Readings } from '../telemetry/readings.ts'
 import { standardError } from '../telemetry/standard-streams.ts'
 import { AdminLive } from '../transports/admin-live.ts'
 import { longPoll } from '../transports/long-poll.ts'
+import { sseRoute } from '../transports/sse.ts'
 import { acceptWebSockets } from '../transports/upgrades.ts'
 import { webSocketRoute } from '../transports/websocket.ts'
 import { start, stop } from './lifecycle.ts'
@@ -68,7 +69,7 @@ export interface App {
   readonly limits: SocketLimits
   /** Listens. Returns the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
-  /** Stops accepting, answers waiting polls, closes WebSockets, and after `shutdown_grace` destroys the rest. */
+  /** Stops accepting, answers waiting polls, closes WebSockets and event streams, and after `shutdown_grace` destroys the rest. */
   stop(): Promise<void>
 }
 
@@ -216,6 +217,15 @@ async function mountTransports(
     maxFramesPerHeartbeat: Math.ceil(
       config.max_client_messages_per_second * config.heartbeat_interval,
     ),
+    onFault,
+  })
+  await http.register(named(sseRoute), {
+    sessions: hub.sessions,
+    clock,
+    origins,
+    intervals: { heartbeatS: config.heartbeat_interval, wakeS: config.wake_connections_after },
+    gcConnsMs: config.gc_conns_after * 1000,
+    errorReply,
     onFault,
   })
   await http.register(named(adminLive.route))

@@ -5,14 +5,14 @@ export const TIMING = {
   heartbeat_interval: setting(
     seconds(0.001),
     5,
-    'Seconds between two heartbeats on each WebSocket. Heartbeats keep proxies from closing the socket and ' +
-      'detect clients that are gone.',
+    'Seconds between two heartbeats on each WebSocket and event stream. Heartbeats keep proxies from closing the ' +
+      'socket and, on a WebSocket, detect clients that are gone.',
   ),
   gc_conns_after: setting(
     seconds(0.001),
     15,
-    'Seconds that a connection may exist without a WebSocket and without a poll. After that the server removes ' +
-      'it, and it parts from its channels.',
+    'Seconds that a connection may exist without a WebSocket, an event stream or a poll. After that the server ' +
+      'removes it, and it parts from its channels. Event streams end, and are opened again, within this time.',
   ),
   resume_window: setting(
     seconds(0),
@@ -61,7 +61,7 @@ export const LIMITS = {
   max_sockets: setting(
     count(0, MAX_COUNT),
     0,
-    'Maximum number of open sockets on both ports together. Each WebSocket and each poll has one, and idle ' +
+    'Maximum number of open sockets on both ports together. Each WebSocket, event stream and poll has one, and idle ' +
       'connections of backends and proxies count too. Further sockets get a 503 or, if many come, are closed ' +
       'immediately. 0: as many as the open file limit allows. No value exceeds that limit.',
   ),

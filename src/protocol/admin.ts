@@ -97,7 +97,9 @@ export const Reading = z
     users: z.number().describe('Users known, connected or not.'),
     connected_users: z.number().describe('Users with a connection.'),
     connections: z.number().describe('Connections known, with or without a client.'),
-    open_connections: z.number().describe('Clients with an open WebSocket or poll on this server.'),
+    open_connections: z
+      .number()
+      .describe('Clients with an open WebSocket, event stream or poll on this server.'),
     guests: z.number().describe('Listeners on this server that are not users.'),
     channels: z.number(),
     messages_per_second: z.number().describe('Messages posted.'),

@@ -28,6 +28,15 @@ const historyItem = {
   edited: null,
   catchup: false,
 }
+const messageEvent = {
+  ...said,
+  type: 'message',
+  id: '776be6de04bd-41',
+  timestamp: TIMESTAMP,
+  date: TIMESTAMP,
+  edited: null,
+  catchup: false,
+}
 const channelInfo = {
   uuid: '06bf9b3f-8160-4601-9bf5-a89df748c696',
   name: 'lobby',
@@ -172,16 +181,7 @@ export const EXAMPLES = {
     series: Object.fromEntries(Object.entries(reading).map(([name, value]) => [name, [value]])),
     current: reading,
   },
-  frame: [
-    {
-      ...said,
-      type: 'message',
-      id: '776be6de04bd-41',
-      timestamp: TIMESTAMP,
-      date: TIMESTAMP,
-      edited: null,
-      catchup: false,
-    },
-  ],
+  frame: [messageEvent],
+  eventStream: `id: ${messageEvent.id}\ndata: ${JSON.stringify([messageEvent])}\n\n`,
   invalid: { username: ['Missing data for required field.'] },
 }

@@ -158,7 +158,7 @@ const ofProcess = (key: keyof ProcessFigures): Pick<Metric, 'of' | 'read'> => ({
 export const METRICS: readonly Metric[] = [
   {
     name: 'open_connections',
-    help: 'Clients with an open WebSocket or poll on this server.',
+    help: 'Clients with an open WebSocket, event stream or poll on this server.',
     type: 'gauge',
     ...ofTraffic('connections'),
   },

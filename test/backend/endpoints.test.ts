@@ -180,6 +180,7 @@ describe('methods', () => {
     'GET /admin/users.json',
     'GET /ws',
     'GET /listen',
+    'GET /sse',
     'GET /info',
     'GET /disconnect',
     'POST /admin/admin.json',

@@ -1,6 +1,7 @@
 /** Headers that tell browsers, caches and proxies how to treat answers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
+import { EventStreamListener, closeStreams } from '../helpers/event-stream.ts'
 import { Backend, send, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startServer } from '../helpers/server.ts'
@@ -24,6 +25,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   closeClients()
+  closeStreams()
   await server.close()
 })
 
@@ -71,6 +73,7 @@ describe('an answer that a cache must not keep', () => {
     'OPTIONS /info',
     'GET /ws',
     'GET /listen',
+    'GET /sse',
   ])('is that of the API to %s, signed or not', async (line) => {
     expectUnkept(await backend.send(line, { json: {} }), 'signed')
     expectUnkept(await send(server, line), 'unsigned')
@@ -81,6 +84,12 @@ describe('an answer that a cache must not keep', () => {
     const path = `/listen?conn_id=${await backend.connect('ann', ['room'])}`
     expectUnkept(await send(server, `GET ${path}`), 'JSON')
     expectUnkept(await send(server, `GET ${path}&callback=told`), 'JSONP')
+  })
+
+  it('is an event stream, which no proxy may change either', async () => {
+    const connId = await backend.connect('ann', ['room'])
+    const { response } = await EventStreamListener.open(server, connId)
+    expect(response?.headers['cache-control']).toBe('no-store, no-transform')
   })
 
   it('is a handshake that is refused, and what is no HTTP', async () => {

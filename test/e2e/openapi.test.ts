@@ -84,6 +84,7 @@ const ROUTES = [
   'get /disconnect',
   'post /disconnect',
   'get /listen',
+  'get /sse',
   'get /ws',
   'get /health',
   'get /metrics',

@@ -2,17 +2,11 @@ import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import { WebSocket } from 'ws'
 import { until, within } from './http.ts'
+import { Received } from './received.ts'
 import type { Address } from './http.ts'
+import type { ReceivedEvent } from './received.ts'
 
-export interface ReceivedEvent {
-  readonly type: string
-  readonly id: string
-  readonly channel?: string | null
-  readonly user?: string
-  readonly catchup?: boolean
-  readonly message?: { readonly text?: string; readonly action?: string }
-  readonly [key: string]: unknown
-}
+export type { ReceivedEvent } from './received.ts'
 
 export interface Ending {
   readonly code: number
@@ -36,8 +30,7 @@ export interface Opening {
 }
 
 /** A client like in a browser: opens `/ws` and records what it receives. */
-export class Listener {
-  readonly events: ReceivedEvent[] = []
+export class Listener extends Received {
   /** Each received frame, including heartbeats. */
   readonly frames: string[] = []
   readonly closed: Promise<Ending>
@@ -45,6 +38,7 @@ export class Listener {
   readonly #socket: WebSocket
 
   private constructor(url: string, { headers, autoPong = true }: Opening) {
+    super()
     this.#socket = new WebSocket(url, {
       perMessageDeflate: false,
       autoPong,
@@ -81,27 +75,8 @@ export class Listener {
     })
   }
 
-  get texts(): (string | undefined)[] {
-    return this.of('message').map(({ message }) => message?.text)
-  }
-
   get beats(): number {
     return this.frames.filter((frame) => frame === '[]').length
-  }
-
-  of(type: string): ReceivedEvent[] {
-    return this.events.filter((event) => event.type === type)
-  }
-
-  /** The presence events of a user, in order: `joined`, `parted`. */
-  presenceOf(user: string): (string | undefined)[] {
-    const events = this.of('presence').filter((event) => event.user === user)
-    return events.map(({ message }) => message?.action)
-  }
-
-  /** Waits for a message with this text. All earlier events have then arrived. */
-  async heard(text: string, withinMs?: number): Promise<void> {
-    await until(() => this.texts.includes(text), `the message ${text}`, withinMs)
   }
 
   send(data: string | Buffer): void {

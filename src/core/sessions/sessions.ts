@@ -1,4 +1,5 @@
 import { CLOSE } from '../../protocol/close-codes.ts'
+import { formatCursor } from '../../protocol/ids.ts'
 import { channelTopic } from '../../store/store.ts'
 import { Batch } from '../delivery/batch.ts'
 import { catchUpStart, eventsToSend, topicsToRead, topicsToSubscribe } from './catch-up.ts'
@@ -60,8 +61,7 @@ export class Sessions {
     this.heartbeats = new Heartbeats(deps.clock, times.heartbeatIntervalMs, (connection) =>
       this.#beat(connection),
     )
-    const expel = this.expel.bind(this)
-    this.#lateJoins = new LateJoins({ ...deps, expel })
+    this.#lateJoins = new LateJoins({ ...deps, expel: this.expel.bind(this) })
   }
 
   /** Attaches a client's sink to the connection. Sends the events that it missed, then live events. */
@@ -116,10 +116,7 @@ export class Sessions {
   }
 
   /** Handles a reply of the store without an attachment. */
-  #refuse(
-    { connId, sink }: PendingAttach,
-    reply: 'waits' | 'superseded' | undefined,
-  ): AttachResult {
+  #refuse({ connId, sink }: PendingAttach, reply?: 'waits' | 'superseded'): AttachResult {
     if (reply === 'waits') return { outcome: 'waits' }
     if (reply === 'superseded') sink.close(CLOSE.replaced)
     const connection = this.deps.registry.get(connId)
@@ -149,15 +146,22 @@ export class Sessions {
     return { outcome: 'attached', connection }
   }
 
+  /**
+   * Returns a cursor for a client that was attached just now, in case that it gets no event. Undefined if there are
+   * missed events and the client has a cursor (`named`), which it must keep until it has got them.
+   */
+  positionOf({ pending, cursor: n }: LiveConnection, named?: Cursor): string | undefined {
+    if (named && pending.length > 0) return undefined
+    return formatCursor({ epoch: this.deps.store.epoch, n })
+  }
+
   /** Transports call this when the sink of an attached client ends. Superseded sinks end without consequences. */
   lost(connection: LiveConnection, sink: Sink, ending: Ending): void {
     if (connection.superseded === sink) connection.superseded = undefined
     if (connection.sink !== sink) return
     if (ending === 'left') return this.deps.inBackground(this.#leave(connection))
-    this.#detach(
-      connection,
-      ending === 'answered' ? this.times.gcConnsMs : this.times.resumeWindowMs,
-    )
+    const { gcConnsMs, resumeWindowMs } = this.times
+    this.#detach(connection, ending === 'answered' ? gcConnsMs : resumeWindowMs)
   }
 
   /** Closes the sink from the server's side. The client may reconnect and gets what it missed. */
