@@ -4,7 +4,7 @@ import { compareEvents, hasAll, isCurrent } from './listening.ts'
 import { detach, flush, open } from './model-sessions.ts'
 import { connIdOf } from './operations.ts'
 import { Transcript } from './transcript.ts'
-import type { Client, Driver, Notice } from './driver.ts'
+import type { Client, Driver, Notice, Transport } from './driver.ts'
 import type { Listening } from './listening.ts'
 import type { Listener, Model, ModelConnection } from './model.ts'
 import type { CursorChoice, OperationNamed } from './operations.ts'
@@ -45,20 +45,20 @@ export class Clients {
   }
 
   async open(
-    { slot, cursor, back }: OperationNamed<'open' | 'poll'>,
-    kind: Client['kind'],
+    { slot, cursor, back }: OperationNamed<'open' | 'sse' | 'poll'>,
+    transport: Transport,
   ): Promise<void> {
     const { driver, model } = this
     const connection = model.connections.get(connIdOf(slot))
     const named = driver.epoch === '' ? undefined : nameCursor(cursor, back, model.log.head)
     const spelled = named && `${named.isForeign ? 'other' : driver.epoch}-${named.n}`
-    const opened = await driver.open(connIdOf(slot), kind, spelled)
+    const opened = await driver.open(connIdOf(slot), transport, spelled)
     expect(opened === undefined, 'refused').toBe(connection === undefined)
     if (!opened || !connection) return
     if (connection.listener?.kind === 'poll') this.#giveUp(connection.listener)
     const transcript = this.#transcriptOf(connection)
     const known = connection.cursor
-    const listener = open(model, connection, kind, named)
+    const listener = open(model, connection, opened.client.kind, named)
     if (listener && named) transcript.goBack(named.isForeign ? known : named.n)
     if (listener) transcript.open(listener.isPatchy)
     this.#listening.push({ client: opened.client, listener, connection, transcript, seen: 0 })
@@ -81,6 +81,8 @@ export class Clients {
   async leave({ slot, older }: OperationNamed<'leave'>): Promise<void> {
     const listening = this.#pick(slot, older)
     if (!listening || listening.client.kind === 'poll') return
+    // A client that closes its event stream may have lost it.
+    if (listening.client.transport === 'sse') return this.#breakOff(listening)
     if (isCurrent(listening)) this.#endable.add(listening.client.connId)
     this.#drop(listening)
     await this.driver.leave(listening.client)
@@ -88,10 +90,15 @@ export class Clients {
 
   async breakOff({ slot, older }: OperationNamed<'breakOff'>): Promise<void> {
     const listening = this.#pick(slot, older)
-    if (!listening || listening.client.kind === 'poll') return
-    const { connection } = listening
-    if (isCurrent(listening)) detach(this.model, connection, this.model.options.resumeWindowMs)
-    await this.driver.breakOff(listening.client)
+    if (listening && listening.client.kind !== 'poll') await this.#breakOff(listening)
+  }
+
+  async #breakOff(listening: Listening): Promise<void> {
+    const { client, connection } = listening
+    const { gcConnsMs, resumeWindowMs } = this.model.options
+    const waitMs = client.transport === 'sse' ? gcConnsMs : resumeWindowMs
+    if (isCurrent(listening)) detach(this.model, connection, waitMs)
+    await this.driver.breakOff(client)
     this.#drop(listening)
   }
 
@@ -116,6 +123,7 @@ export class Clients {
     model.now = notice.at
     if (notice.type === 'ended') return this.#noteEnd(notice)
     const listening = this.#listening.find(({ client }) => client === notice.client)
+    if (notice.type === 'over') return this.#noteOver(listening)
     expect(listening && isCurrent(listening), `${notice.type} without reason`).toBe(true)
     if (!listening?.listener) return
     if (notice.type === 'expelled') this.#checkExpelled(listening.listener)
@@ -133,6 +141,12 @@ export class Clients {
   /** The channel's settings changed, so earlier events no longer show who is in it. */
   forgetPresenceIn(channel: string): void {
     for (const transcript of this.#transcripts.values()) transcript.forgetPresence(channel)
+  }
+
+  #noteOver(listening: Listening | undefined): void {
+    // Otherwise the client has closed it, or another one has taken over.
+    if (!listening || !isCurrent(listening)) return
+    detach(this.model, listening.connection, this.model.options.gcConnsMs)
   }
 
   #noteEnd({ connId, at }: Notice & { type: 'ended' }): void {

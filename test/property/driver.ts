@@ -9,10 +9,15 @@ import type { OperationNamed } from './operations.ts'
 export type Notice =
   | { readonly type: 'ended'; readonly connId: string; readonly at: number }
   | { readonly type: 'expelled' | 'abandoned'; readonly client: Client; readonly at: number }
+  /** The client's event stream has ended by itself. */
+  | { readonly type: 'over'; readonly client: Client; readonly at: number }
+
+export type Transport = 'websocket' | 'sse' | 'poll'
 
 /** A client with a sink of its own. */
 export interface Client {
   readonly connId: string
+  readonly transport: Transport
   readonly kind: 'stream' | 'poll'
   /** All received events, oldest first. */
   readonly events: readonly Event[]
@@ -68,7 +73,7 @@ export interface Driver {
   /** Resolves with undefined if refused. A poll may already be answered then. */
   open(
     connId: string,
-    kind: Client['kind'],
+    transport: Transport,
     cursor: string | undefined,
   ): Promise<{ readonly client: Client; readonly isAnswered: boolean } | undefined>
   leave(client: Client): Promise<void>

@@ -13,7 +13,7 @@ import type { Ending } from '../../src/core/sessions/sessions.ts'
 import type { CloseReason } from '../../src/protocol/close-codes.ts'
 import type { ConnId } from '../../src/protocol/ids.ts'
 import type { Store, StoreLimits } from '../../src/store/store.ts'
-import type { Client, Driver, Notice } from './driver.ts'
+import type { Client, Driver, Notice, Transport } from './driver.ts'
 
 export type HubDriverOptions = Driver['options']
 
@@ -39,10 +39,10 @@ class ClientSink extends ArraySink implements Client {
 
   constructor(
     readonly connId: string,
-    kind: Client['kind'],
+    readonly transport: Transport,
     private readonly driver: HubDriver,
   ) {
-    super(kind)
+    super(transport === 'poll' ? 'poll' : 'stream')
     this.onTurn = (type, client) => driver.notice({ type, client, at: driver.now })
   }
 
@@ -143,8 +143,8 @@ export class HubDriver implements Driver {
   disconnect: Driver['disconnect'] = async (connId) => this.hub.disconnect(connId as ConnId)
   info: Driver['info'] = () => this.hub.info(Requests.InfoOptions.parse({})).then(atOnce)
 
-  async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
-    const client = new ClientSink(connId, kind, this)
+  async open(connId: string, transport: Transport, cursor: string | undefined) {
+    const client = new ClientSink(connId, transport, this)
     const named = cursor === undefined ? undefined : parseCursor(cursor)
     const result = await this.hub.sessions.attach(connId as ConnId, client, named)
     if (result.outcome === 'unknown') return undefined

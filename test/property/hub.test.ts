@@ -7,7 +7,7 @@ import { World } from './world.ts'
 describe('a hub over a memory store', () => {
   it('does what the model says, whatever the order of operations', { timeout: 600_000 }, () =>
     fc.assert(
-      fc.asyncProperty(hubOptions, operations(80), async (settings, sequence) => {
+      fc.asyncProperty(hubOptions, operations(80, ['sse']), async (settings, sequence) => {
         const driver = new HubDriver(settings)
         const world = new World(driver)
         await world.play(sequence)

@@ -51,7 +51,7 @@ async function pushSomethingElse(options: HubDriver['options']): Promise<void> {
   const nothing = { channel_configs: {}, user_state: {}, fresh_user_state: {}, info: {} }
   const who = { conn_id: connId, username: 'ann' as const, state_public_keys: [] }
   await driver.connect({ ...nothing, ...who, channels: ['a'] })
-  await driver.open(connId, 'stream', undefined)
+  await driver.open(connId, 'websocket', undefined)
   const message = { text: 'short' as const, to: [], not: [] }
   const everybody = { channel: 'a' as const, pm_users: [], exclude_users: [], no_history: true }
   await driver.post([{ ...everybody, user: 'ann' as const, message }])
@@ -61,7 +61,7 @@ async function pushSomethingElse(options: HubDriver['options']): Promise<void> {
 describe('the memory of a hub', () => {
   it('holds no client and no message after everybody has gone', { timeout: 120_000 }, () =>
     fc.assert(
-      fc.asyncProperty(hubOptions, operations(60), async (options, sequence) => {
+      fc.asyncProperty(hubOptions, operations(60, ['sse']), async (options, sequence) => {
         const watched: Watched = []
         const driver = watchedDriver(watched, options)
         await playAndGo(driver, sequence)

@@ -140,6 +140,8 @@ const DETAILS = {
   edit: fc.record({ request: list(edit) }),
   remove: fc.record({ request: list(fc.record({ ...delivery, uuid })) }),
   open: fc.record({ slot, cursor, back: fc.nat(20) }),
+  /** Opens an event stream. */
+  sse: fc.record({ slot, cursor, back: fc.nat(20) }),
   poll: fc.record({ slot, cursor, back: fc.nat(20) }),
   /** A poll is answered. Without `arrives`, the client disconnects before the answer leaves. */
   answer: fc.record({ slot, arrives: often }),
@@ -169,6 +171,7 @@ const WEIGHTS: Record<Name, number> = {
   edit: 2,
   remove: 2,
   open: 6,
+  sse: 4,
   poll: 3,
   answer: 2,
   leave: 2,

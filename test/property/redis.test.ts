@@ -37,7 +37,7 @@ async function playAndGo(driver: Driver, sequence: readonly Operation[]): Promis
 describe('a hub over a Redis store', () => {
   it('does what the model says, whatever the order of operations', { timeout: PATIENCE_MS }, () =>
     fc.assert(
-      fc.asyncProperty(hubOptions, operations(60), async (options, sequence) => {
+      fc.asyncProperty(hubOptions, operations(60, ['sse']), async (options, sequence) => {
         const clock = new QuietClock()
         const now = (): number => Math.floor(clock.wallTime())
         const store = await openRedisStore(redis, { ...storeLimits(options), clock, now })

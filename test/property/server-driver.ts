@@ -1,11 +1,13 @@
+import http from 'node:http'
 import { WebSocket } from 'ws'
 import { createSigner } from '../../src/http/signature.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import { startServer } from '../helpers/server.ts'
 import { noticeEndings } from './hub-driver.ts'
+import type { Hub } from '../../src/core/hub.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import type { TestServer } from '../helpers/server.ts'
-import type { Client, Driver, Notice } from './driver.ts'
+import type { Client, Driver, Notice, Transport } from './driver.ts'
 
 const SECRET = 'of the property tests'
 const POLL_SECONDS = 0.05
@@ -23,18 +25,37 @@ export class SocketClock extends ManualClock {
   }
 }
 
-/** A WebSocket, or a poll that has been answered. */
+/** A WebSocket, an event stream, or a poll that has been answered. */
 class RemoteClient implements Client {
   readonly events: Event[] = []
+  /** Only of a WebSocket. */
   socket: WebSocket | undefined
+  /** Only of an event stream. */
+  request: http.ClientRequest | undefined
+  isGreeted = false
+  #isStreamOpen = true
 
   constructor(
     readonly connId: string,
-    readonly kind: Client['kind'],
+    readonly transport: Transport,
   ) {}
 
+  get kind(): Client['kind'] {
+    return this.transport === 'poll' ? 'poll' : 'stream'
+  }
+
   get isClosed(): boolean {
+    if (this.transport === 'sse') return !this.#isStreamOpen
     return this.socket?.readyState !== WebSocket.OPEN
+  }
+
+  streamClosed(): void {
+    this.#isStreamOpen = false
+  }
+
+  cut(): void {
+    this.socket?.terminate()
+    this.request?.destroy()
   }
 }
 
@@ -66,10 +87,12 @@ export class ServerDriver implements Driver {
 
   private constructor(private readonly deps: ServerDriverDeps) {
     const { servers, clock } = deps
-    for (const { app } of servers)
+    for (const { app } of servers) {
       noticeEndings(app.hub, (connId) =>
         this.#notices.push({ type: 'ended', connId, at: this.now }),
       )
+      noticeStreamEnds(app.hub, (connId) => this.#streamEnded(connId))
+    }
     this.#signature = createSigner(SECRET).sign('/', clock.wallTime() / 1000)
   }
 
@@ -118,19 +141,19 @@ export class ServerDriver implements Driver {
   disconnect: Driver['disconnect'] = (connId) =>
     this.#accepted('POST', '/disconnect', { conn_id: connId })
 
-  async open(connId: string, kind: Client['kind'], cursor: string | undefined) {
+  async open(connId: string, transport: Transport, cursor: string | undefined) {
     const query = new URLSearchParams({ conn_id: connId, ...(cursor && { cursor }) })
-    const client = new RemoteClient(connId, kind)
-    const isOpen = await (kind === 'stream' ? this.#dial(client, query) : this.#poll(client, query))
-    return isOpen ? { client, isAnswered: kind === 'poll' } : undefined
+    const client = new RemoteClient(connId, transport)
+    const isOpen = await this.#openWith(client, query)
+    return isOpen ? { client, isAnswered: transport === 'poll' } : undefined
   }
 
   async leave(client: Client): Promise<void> {
-    await this.#close(client, (socket) => socket.close())
+    await this.#close(client, ({ socket }) => socket?.close())
   }
 
   async breakOff(client: Client): Promise<void> {
-    await this.#close(client, (socket) => socket.terminate())
+    await this.#close(client, (remote) => remote.cut())
   }
 
   async setWritable(): Promise<void> {}
@@ -175,6 +198,44 @@ export class ServerDriver implements Driver {
     return answer
   }
 
+  #openWith(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
+    if (client.transport === 'websocket') return this.#dial(client, query)
+    return client.transport === 'sse' ? this.#stream(client, query) : this.#poll(client, query)
+  }
+
+  /** Resolves with false if the server does not know the connection. */
+  async #stream(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
+    let [text, status] = ['', 0]
+    const isKnown = await this.hub.hasConnection(client.connId as never)
+    if (isKnown) this.#newest.set(client.connId, client)
+    const closed = (): void => client.streamClosed()
+    const request = http.get(`${this.#next().url}/sse?${query.toString()}`, { agent: false })
+    client.request = request
+    request.on('error', closed).on('response', (response) => {
+      status = response.statusCode ?? 0
+      response.on('error', () => {}).on('close', closed)
+      response.setEncoding('utf8').on('data', (part: string) => {
+        const blocks = (text + part).split('\n\n')
+        text = blocks.pop() ?? ''
+        for (const block of blocks) {
+          const [, list] = /^id: .*\ndata: (\[.*)$/.exec(block) ?? []
+          if (list !== undefined) this.#receive(client, list)
+          else if (block.startsWith('event: hello')) client.isGreeted = true
+        }
+      })
+    })
+    await until(() => status === 401 || client.isGreeted || client.isClosed)
+    return isKnown
+  }
+
+  /** A stream ended, and the connection waits. Its client may not know yet. */
+  #streamEnded(connId: string): void {
+    const client = this.#newest.get(connId)
+    if (client?.transport !== 'sse') return
+    this.#newest.delete(connId)
+    this.#notices.push({ type: 'over', client, at: this.now })
+  }
+
   /** Resolves with false if the server does not know the connection. */
   async #dial(client: RemoteClient, query: URLSearchParams): Promise<boolean> {
     const url = `${this.#next().url.replace('http', 'ws')}/ws?${query.toString()}`
@@ -208,15 +269,16 @@ export class ServerDriver implements Driver {
   }
 
   /** Resolves when the server has noticed. */
-  async #close(client: Client, close: (socket: WebSocket) => void): Promise<void> {
-    const { socket } = client as RemoteClient
-    if (!socket) return
+  async #close(client: Client, close: (client: RemoteClient) => void): Promise<void> {
+    const remote = client as RemoteClient
+    if (client.kind === 'poll') return
     const isCurrent = this.#newest.get(client.connId) === client
     const clients = this.openConnections
-    const hangsOn = socket.readyState === WebSocket.OPEN && isCurrent
+    const hangsOn = !client.isClosed && isCurrent
     if (isCurrent) this.#newest.delete(client.connId)
-    close(socket)
-    await until(() => socket.readyState === WebSocket.CLOSED)
+    close(remote)
+    const { socket } = remote
+    await until(() => (socket ? socket.readyState === WebSocket.CLOSED : client.isClosed))
     if (hangsOn) await until(() => this.openConnections < clients)
   }
 
@@ -250,6 +312,16 @@ export const settingsOf = (options: Driver['options']) => ({
   wake_connections_after: POLL_SECONDS,
   poll_gather: POLL_SECONDS,
 })
+
+/** Reports the streams of connections that now wait for the next one, as after a poll. */
+function noticeStreamEnds({ sessions }: Hub, onEnd: (connId: string) => void): void {
+  const lost = sessions.lost.bind(sessions)
+  sessions.lost = (connection, sink, ending) => {
+    if (ending === 'answered' && sink.kind === 'stream' && connection.sink === sink)
+      onEnd(connection.id)
+    lost(connection, sink, ending)
+  }
+}
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 

@@ -94,7 +94,9 @@ export class World {
       case 'disconnect':
         return backend.disconnect(connIdOf(operation.slot))
       case 'open':
-        return clients.open(operation, 'stream')
+        return clients.open(operation, 'websocket')
+      case 'sse':
+        return clients.open(operation, 'sse')
       case 'poll':
         return clients.open(operation, 'poll')
       case 'answer':
