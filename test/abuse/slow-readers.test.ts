@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { EventStreamListener, closeStreams } from '../helpers/event-stream.ts'
 import { Backend, send, signedHead, until, within } from '../helpers/http.ts'
 import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
-import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
+import { Listener, RawClient, closeClients, handshake } from '../helpers/websocket.ts'
+import type { Address } from '../helpers/http.ts'
 
 const MEGABYTE = 1_048_576
 const LARGE = 'x'.repeat(500_000)
@@ -21,12 +23,28 @@ async function flood(
   return sent
 }
 
+const TRANSPORTS = ['/ws', '/sse'] as const
+
+/** Opens a WebSocket or an event stream, and reads only its beginning. */
+async function openDeaf(
+  server: Address,
+  path: (typeof TRANSPORTS)[number],
+  connId: string,
+): Promise<void> {
+  const client = await RawClient.connect(server)
+  const target = `${path}?conn_id=${connId}`
+  client.write(path === '/ws' ? handshake(target) : signedHead(`GET ${target}`, {}))
+  await until(() => client.text.includes('\r\n\r\n'), 'the beginning')
+  client.stopReading()
+}
+
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i))
 
 describe('clients that do not read', { timeout: 90_000 }, () => {
   refuseCrashes()
   afterAll(async () => {
     closeClients()
+    closeStreams()
     await killProcesses()
   })
 
@@ -75,7 +93,28 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
     await server.close()
   })
 
-  it('cost no more memory than their outboxes, however many and however often', async () => {
+  it('of an event stream are ended, and come back with their last id to what they missed', async () => {
+    const server = await startServer({ max_outbox_bytes: 1_000_000, channel_frames: 1_000 })
+    const backend = new Backend(server)
+    const reader = await EventStreamListener.open(server, await backend.connect('ann', ['room']))
+    const connId = await backend.connect('slow', ['room'])
+    const slow = await EventStreamListener.open(server, connId)
+    await backend.say('room', 'seen')
+    await slow.heard('seen')
+    const { lastEventId } = slow
+    slow.pause()
+    const sent = await flood(backend, 'room', () => server.app.hub.openConnections === 1)
+    // Its socket is cut, although it never reads what the server wrote last.
+    await until(() => server.app.limits.figures.open === 1, 'the slow client to be cut', 10_000)
+    const returned = await EventStreamListener.open(server, connId, { lastEventId })
+    await Promise.all([returned.heard(String(sent - 1)), reader.heard(String(sent - 1))])
+    expect(returned.texts).toEqual(numbers(sent))
+    expect(returned.of('gap')).toEqual([])
+    expect(reader.texts).toEqual(['seen', ...numbers(sent)])
+    await server.close()
+  })
+
+  it.each(TRANSPORTS)('cost no more memory than their outboxes, however many: %s', async (path) => {
     const server = await ServerProcess.start({
       settings: { max_outbox_bytes: 500_000, channel_frames: 2 },
     })
@@ -85,10 +124,10 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
     for (let round = 0; round < 2; round++) {
       const slow = await Promise.all(
         Array.from({ length: 20 }, async (_, i) =>
-          RawClient.openWebSocket(server, await backend.connect(`slow ${i}`, ['room'])),
+          openDeaf(server, path, await backend.connect(`slow ${i}`, ['room'])),
         ),
       )
-      for (const client of slow) client.stopReading()
+      expect(slow).toHaveLength(20)
       for (let sent = 0; sent < 30; sent++) {
         await backend.say('room', `${round} ${sent}`, { filling: LARGE })
       }

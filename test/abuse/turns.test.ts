@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Backend, send } from '../helpers/http.ts'
+import { Backend, send, until } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
 import { Listener, closeClients, handshake } from '../helpers/websocket.ts'
 import { expectRefusal } from './refusal.ts'
+import type { Socket } from 'node:net'
 
 const CONN_ID = '00000000-0000-4000-8000-000000000001'
 /** Slightly less than the maximum length of a body. */
@@ -32,14 +33,23 @@ const name = (index: number) => `"c${index}"`
 
 const NO_DETAILS = { info: { include_users: false, include_history: false } }
 
-/** Opens a WebSocket and discards everything that arrives. */
-async function openDeaf({ host, port }: ServerProcess, connId: string): Promise<void> {
+const OPENINGS = {
+  ws: (connId: string) => handshake(`/ws?conn_id=${connId}`),
+  sse: (connId: string) => `GET /sse?conn_id=${connId} HTTP/1.1\r\nHost: test\r\n\r\n`,
+}
+
+/** Opens a WebSocket or an event stream, and discards everything that arrives. */
+async function openDeaf(
+  { host, port }: ServerProcess,
+  connId: string,
+  transport: keyof typeof OPENINGS = 'ws',
+): Promise<Socket> {
   const socket = connect(port, host)
   socket.on('error', () => socket.destroy())
-  socket.write(handshake(`/ws?conn_id=${connId}`))
+  socket.write(OPENINGS[transport](connId))
   const [head] = (await once(socket, 'data')) as [Buffer]
-  expect(head.toString()).toContain(' 101 ')
-  socket.resume()
+  expect(head.toString()).toContain(transport === 'ws' ? ' 101 ' : ' 200 ')
+  return socket.resume()
 }
 
 /** `field`: the key in the refusal. */
@@ -567,7 +577,11 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
     beforeAll(async () => {
       listener = await Listener.open(server, await backend.connect('listener', ['hall']))
       for (let n = 0; n < LISTENERS; n++)
-        await openDeaf(server, await backend.connect(`u${n}`, ['hall'], NO_DETAILS))
+        await openDeaf(
+          server,
+          await backend.connect(`u${n}`, ['hall'], NO_DETAILS),
+          n % 2 === 0 ? 'ws' : 'sse',
+        )
     })
     afterAll(closeClients)
 
@@ -648,5 +662,41 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
     ])('%s', async (what, line, json) => {
       await probe.expectShortTurns(what, () => backend.call(line, json))
     })
+  })
+})
+
+describe('event streams', { timeout: 120_000 }, () => {
+  const STREAMS = 1_000
+  const GC_SECONDS = 4
+  afterAll(killProcesses)
+
+  it('that end by themselves, and come back, hold it no longer', async () => {
+    const settings = { gc_conns_after: GC_SECONDS, channel_frames: 100 }
+    const server = await ServerProcess.start({ ...PROBED, settings })
+    const probe = new TurnProbe(server)
+    const backend = new Backend(server)
+    const connIds: string[] = []
+    for (let n = 0; n < STREAMS; n++)
+      connIds.push(await backend.connect(`u${n}`, ['hall'], NO_DETAILS))
+    const message = { user: 'a', channel: 'hall', message: { text: 'x'.repeat(1_000) } }
+    await backend.call(
+      'POST /message',
+      times(100, () => message),
+    )
+    await probe.expectShortTurns('streams that open, end and come back', async () => {
+      let ends = 0
+      const listen = async (connId: string): Promise<void> => {
+        const socket = await openDeaf(server, connId, 'sse')
+        socket.on('data', (part: Buffer) => {
+          // The last chunk of a response.
+          if (!part.subarray(-7).toString().endsWith('\r\n0\r\n\r\n')) return
+          if (++ends <= STREAMS) socket.write(OPENINGS.sse(connId))
+        })
+      }
+      // All catch up with a hundred messages at once.
+      await Promise.all(connIds.map(listen))
+      await until(() => ends >= 2 * STREAMS, 'all streams to end twice', 60_000)
+    })
+    expect((await backend.info()).channels['hall']?.total_connections).toBe(STREAMS)
   })
 })
