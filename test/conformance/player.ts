@@ -3,6 +3,7 @@ import { Mismatch, show } from './matcher.ts'
 import { Session } from './session.ts'
 import { playStep, refuseLeftovers, titleOf } from './steps.ts'
 import type { Scenario } from './scenario.ts'
+import type { Transport } from './session.ts'
 
 /** How long to wait for unexpected messages. */
 const LEFTOVERS_MS = 120
@@ -20,16 +21,18 @@ export class ScenarioFailure extends Error {
 export async function play(
   scenario: Scenario,
   server: { readonly host: string; readonly port: number },
+  transport: Transport = 'ws',
 ): Promise<void> {
   const secret = scenario.ini?.secret ?? 'secret'
   // The port is read each time, since it changes if there are several servers.
-  const session = new Session({
+  const target = {
     host: server.host,
     get port() {
       return server.port
     },
     secret,
-  })
+  }
+  const session = new Session(target, transport)
   try {
     for (const [i, step] of scenario.steps.entries()) {
       await explained(scenario, `step ${i + 1} of ${scenario.steps.length}: ${titleOf(step)}`, () =>

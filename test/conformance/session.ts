@@ -1,8 +1,12 @@
 import { Bindings } from './bindings.ts'
 import { Client, type Answer, type Target } from './client.ts'
 import { match } from './matcher.ts'
-import { Socket } from './socket.ts'
+import { EventStreamClient, WebSocketClient } from './socket.ts'
 import type { Json } from './scenario.ts'
+import type { Socket } from './socket.ts'
+
+/** What scenarios that open a WebSocket open. */
+export type Transport = 'ws' | 'sse'
 
 /** The state of one run of a scenario. */
 export class Session {
@@ -12,13 +16,19 @@ export class Session {
   readonly polls = new Map<string, Promise<Answer | Error>>()
   readonly #everySocket: Socket[] = []
 
-  constructor(target: Target) {
+  constructor(
+    target: Target,
+    private readonly transport: Transport = 'ws',
+  ) {
     this.client = new Client(target, this.bindings)
   }
 
   open(name: string, path: string, headers: Record<string, string>): Socket {
     const { host, port } = this.client.target
-    const socket = new Socket(`ws://${host}:${port}${path}`, headers)
+    const socket =
+      this.transport === 'ws'
+        ? new WebSocketClient(`ws://${host}:${port}${path}`, headers)
+        : new EventStreamClient(`http://${host}:${port}${path.replace(/^\/ws/, '/sse')}`, headers)
     this.sockets.set(name, socket)
     this.#everySocket.push(socket)
     return socket

@@ -1,3 +1,4 @@
+import http from 'node:http'
 import { WebSocket } from 'ws'
 import { show } from './matcher.ts'
 
@@ -13,8 +14,8 @@ interface Received {
   readonly message: unknown
 }
 
-/** A WebSocket and its received messages, read one by one. */
-export class Socket {
+/** A WebSocket or an event stream, and its received messages, read one by one. */
+export abstract class Socket {
   /** Resolves when the handshake has succeeded or failed. */
   readonly settled: Promise<boolean>
   /** Errors in the format of frames. */
@@ -26,14 +27,11 @@ export class Socket {
   frameCount = 0
   pongCount = 0
 
-  readonly #socket: WebSocket
   readonly #received: Received[] = []
   #readCount = 0
   readonly #watchers = new Set<() => void>()
 
-  constructor(url: string, headers: Record<string, string>) {
-    this.#socket = new WebSocket(url, { perMessageDeflate: false, headers, handshakeTimeout: 8000 })
-    this.#listen()
+  constructor() {
     this.settled = this.until(() => this.openedAt !== undefined || !!this.ending, 60_000)
   }
 
@@ -58,45 +56,17 @@ export class Socket {
     return true
   }
 
-  send(data: string | Buffer): void {
-    this.#socket.send(data)
-  }
+  abstract send(data: string | Buffer): void
+  abstract ping(): void
+  abstract close(code: number): void
+  abstract kill(): void
 
-  ping(): void {
-    this.#socket.ping('hello')
-  }
-
-  close(code: number): void {
-    this.#socket.close(code)
-  }
-
-  kill(): void {
-    this.#socket.terminate()
-  }
-
-  #listen(): void {
-    const socket = this.#socket
-    socket.on('open', () => this.#note(() => (this.openedAt = performance.now())))
-    socket.on('message', (data: Buffer, isBinary) =>
-      this.#note(() => this.#receive(data.toString('utf8'), isBinary)),
-    )
-    socket.on('pong', () => this.#note(() => this.pongCount++))
-    socket.on('close', (code, reason) =>
-      this.#note(() => (this.ending ??= { code, reason: reason.toString('utf8') })),
-    )
-    socket.on('unexpected-response', (_request, response) => {
-      this.#note(() => (this.ending = { code: 'refused', status: response.statusCode }))
-      socket.terminate()
-    })
-    socket.on('error', () => {}) // a close follows, which the steps check
-  }
-
-  #note(change: () => void): void {
+  protected note(change: () => void): void {
     change()
     for (const wake of this.#watchers) wake()
   }
 
-  #receive(text: string, isBinary: boolean): void {
+  protected receive(text: string, isBinary = false): void {
     const frame = this.frameCount++
     if (isBinary) this.faults.push(`frame ${frame} is binary`)
     const list = listOf(text)
@@ -115,6 +85,96 @@ export class Socket {
       const timer = setTimeout(wake, withinMs)
       this.#watchers.add(wake)
     })
+  }
+}
+
+export class WebSocketClient extends Socket {
+  readonly #socket: WebSocket
+
+  constructor(url: string, headers: Record<string, string>) {
+    super()
+    this.#socket = new WebSocket(url, { perMessageDeflate: false, headers, handshakeTimeout: 8000 })
+    this.#listen()
+  }
+
+  send(data: string | Buffer): void {
+    this.#socket.send(data)
+  }
+
+  ping(): void {
+    this.#socket.ping('hello')
+  }
+
+  close(code: number): void {
+    this.#socket.close(code)
+  }
+
+  kill(): void {
+    this.#socket.terminate()
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    socket.on('open', () => this.note(() => (this.openedAt = performance.now())))
+    socket.on('message', (data: Buffer, isBinary) =>
+      this.note(() => this.receive(data.toString('utf8'), isBinary)),
+    )
+    socket.on('pong', () => this.note(() => this.pongCount++))
+    socket.on('close', (code, reason) =>
+      this.note(() => (this.ending ??= { code, reason: reason.toString('utf8') })),
+    )
+    socket.on('unexpected-response', (_request, response) => {
+      this.note(() => (this.ending = { code: 'refused', status: response.statusCode }))
+      socket.terminate()
+    })
+    socket.on('error', () => {}) // a close follows, which the steps check
+  }
+}
+
+/** The same over `/sse`. It cannot send, and its comments are no frames. */
+export class EventStreamClient extends Socket {
+  readonly #request: http.ClientRequest
+  #rest = ''
+
+  constructor(url: string, headers: Record<string, string>) {
+    super()
+    this.#request = http.get(url, { headers, agent: false })
+    this.#request.on('error', () => {}) // a close follows
+    this.#request.on('close', () => this.note(() => (this.ending ??= { code: 1006 })))
+    this.#request.on('response', (response) => {
+      const status = response.statusCode
+      if (status !== 200) this.note(() => (this.ending = { code: 'refused', status }))
+      response.on('error', () => {})
+      response.setEncoding('utf8').on('data', (text: string) => this.#read(text))
+    })
+  }
+
+  send(): never {
+    throw new Error('an event stream cannot send')
+  }
+
+  ping(): never {
+    return this.send()
+  }
+
+  close(): never {
+    return this.send()
+  }
+
+  kill(): void {
+    this.#request.destroy()
+  }
+
+  #read(text: string): void {
+    const blocks = (this.#rest + text).split('\n\n')
+    this.#rest = blocks.pop() ?? ''
+    for (const block of blocks) {
+      const [, list] = /^id: .*\ndata: (.*)$/.exec(block) ?? []
+      if (list !== undefined) this.note(() => this.receive(list))
+      else if (block.startsWith('event: hello'))
+        this.note(() => (this.openedAt = performance.now()))
+      else if (!/^(:|retry: \d+)$/.test(block)) this.faults.push(`not understood: ${block}`)
+    }
   }
 }
 

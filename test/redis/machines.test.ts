@@ -1,6 +1,7 @@
 /** Redis moves to other machines: a failover by Sentinel, and a slot that moves within a Cluster. */
 import { afterAll, describe, expect, it } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
+import { ReturningListener } from '../helpers/event-stream.ts'
 import { Backend, until } from '../helpers/http.ts'
 import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
@@ -24,9 +25,11 @@ async function command(redis: RedisServer, ...args: string[]): Promise<unknown> 
 interface Scene {
   readonly backend: Backend
   readonly clients: readonly Listener[]
+  /** It may come back meanwhile, since its streams end by themselves. */
+  readonly returning: ReturningListener
 }
 
-/** Two servers with a client each. */
+/** Two servers with a client each, and one that comes back by itself. */
 async function meet(redis_url: string): Promise<Scene> {
   const settings = {
     redis_url,
@@ -41,7 +44,11 @@ async function meet(redis_url: string): Promise<Scene> {
       Listener.open(server, await backend.connect(`user ${at}`, ['room'])),
     ),
   )
-  return { backend, clients }
+  const returning = await ReturningListener.open(
+    servers[1] as ServerProcess,
+    await backend.connect('returning', ['room']),
+  )
+  return { backend, clients, returning }
 }
 
 /** Posts messages, and repeats each until it is acknowledged. */
@@ -64,6 +71,11 @@ async function expectNothingLost(scene: Awaited<ReturnType<typeof meet>>): Promi
     expect(client.of('gap')).toEqual([])
     expect(client.ending).toBeUndefined()
   }
+  const { returning } = scene
+  await returning.heard('after 19', PATIENCE_MS)
+  expect(returning.texts).toEqual([...texts('before'), ...texts('after')])
+  expect(returning.of('gap')).toEqual([])
+  returning.destroy()
 }
 
 describe.concurrent('a master that is replaced', () => {

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { endAll } from '../helpers/ending.ts'
+import { EventStreamListener } from '../helpers/event-stream.ts'
 import { Backend, send, until } from '../helpers/http.ts'
 import { ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
@@ -125,35 +126,40 @@ const isUp = async (server: Address): Promise<boolean> =>
   (await send(server, 'GET /health')).status === 200
 
 describe('a client whose server has lost Redis', { timeout: 90_000 }, () => {
-  it.each(['a socket', 'a poll'])('is taken over at once by %s elsewhere', async (what) => {
-    const { proxies, servers, near, backend } = await startCuttable(1)
-    const [proxy, far] = [proxies[0] as TcpProxy, servers[0] as TestServer]
-    const connId = await backend.connect('ann', ['room'])
-    const old = await Listener.open(far, connId)
-    await backend.say('room', 'before')
-    await old.heard('before')
-    const cursor = old.events.at(-1)?.id ?? ''
-    proxy.cut()
-    await until(async () => !(await isUp(far)), 'the server to notice')
-    await backend.say('room', 'missed')
-    if (what === 'a poll') {
-      const { body } = await send(near, `GET /listen?conn_id=${connId}&cursor=${cursor}`)
-      expect(textsIn(body)).toEqual(['missed'])
-    }
-    const back = await Listener.open(near, connId, { cursor })
-    await back.heard('missed')
-    expect(old.ending).toBeUndefined()
+  it.each(['a socket', 'a poll', 'an event stream'])(
+    'is taken over at once by %s elsewhere',
+    async (what) => {
+      const { proxies, servers, near, backend } = await startCuttable(1)
+      const [proxy, far] = [proxies[0] as TcpProxy, servers[0] as TestServer]
+      const connId = await backend.connect('ann', ['room'])
+      const old = await Listener.open(far, connId)
+      await backend.say('room', 'before')
+      await old.heard('before')
+      const cursor = old.events.at(-1)?.id ?? ''
+      proxy.cut()
+      await until(async () => !(await isUp(far)), 'the server to notice')
+      await backend.say('room', 'missed')
+      if (what === 'a poll') {
+        const { body } = await send(near, `GET /listen?conn_id=${connId}&cursor=${cursor}`)
+        expect(textsIn(body)).toEqual(['missed'])
+      }
+      const back = await (what === 'an event stream'
+        ? EventStreamListener.open(near, connId, { lastEventId: cursor })
+        : Listener.open(near, connId, { cursor }))
+      await back.heard('missed')
+      expect(old.ending).toBeUndefined()
 
-    proxy.heal()
-    expect((await old.closed).code).toBe(CLOSE.replaced.code)
-    await until(() => isUp(far), 'the server to find back')
-    await backend.say('room', 'later')
-    await back.heard('later')
-    expect(back.texts).toEqual(['missed', 'later'])
-    expect(old.texts).toEqual(['before'])
-    expect(back.ending).toBeUndefined()
-    expect((await backend.info()).channels['room']?.total_connections).toBe(1)
-  })
+      proxy.heal()
+      expect((await old.closed).code).toBe(CLOSE.replaced.code)
+      await until(() => isUp(far), 'the server to find back')
+      await backend.say('room', 'later')
+      await back.heard('later')
+      expect(back.texts).toEqual(['missed', 'later'])
+      expect(old.texts).toEqual(['before'])
+      expect(back instanceof Listener ? back.ending !== undefined : back.isClosed).toBe(false)
+      expect((await backend.info()).channels['room']?.total_connections).toBe(1)
+    },
+  )
 
   it('is taken over while that one comes back, which finds out', async () => {
     const { proxies, servers, near, backend } = await startCuttable(1)
