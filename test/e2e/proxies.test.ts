@@ -44,6 +44,8 @@ describe('behind a proxy', () => {
         const listener = await Listener.open(server, conn_id, { prefix: '/push', headers })
         await backend.say('room', 'hello')
         await listener.heard('hello')
+        const stream = await send(server, 'GET /push/sse?conn_id=x', { headers })
+        expect(stream.body).toEqual({ conn_id: ['Not a valid UUID.'] })
         await listener.close()
         expect(await shakeHands(server, `/pushed/ws?conn_id=${conn_id}`, headers)).toBe(404)
         expect(await shakeHands(server, `/push/ws?conn_id=${conn_id}`)).toBe(404)

@@ -1,6 +1,7 @@
 import { request as httpRequest, Agent } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectRequest } from '../../src/protocol/requests.ts'
+import { EventStreamListener, closeStreams } from '../helpers/event-stream.ts'
 import { Backend, pause, send, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { refuseCrashes } from '../helpers/process.ts'
@@ -21,6 +22,7 @@ const [CLIENT, OTHER] = ['127.0.0.2', '127.0.0.3']
 const servers: TestServer[] = []
 afterEach(async () => {
   closeClients()
+  closeStreams()
   for (const server of servers.splice(0)) await server.close()
 })
 
@@ -244,6 +246,21 @@ describe('max_sockets_per_address', () => {
       expect((await poll(ids[2])).status).toBe(200)
     })
 
+    it('counts event streams until they end, and asks further ones to come back later', async () => {
+      const server = await start({ ...behindProxy, max_sockets_per_address: 1 })
+      const [one, other] = [await connectAs('ann', server), await connectAs('bob', server)]
+      const headers = as('203.0.113.1')
+      const stream = await EventStreamListener.open(server, one, { headers })
+      const refused = await send(server, `GET /sse?conn_id=${other}`, { headers })
+      expect(refused.status).toBe(200)
+      expect(refused.headers['x-channelstream-error']).toBe('TOO_MANY_SOCKETS')
+      expect(refused.text).toMatch(/^: .*\nretry: \d+\n\n$/)
+      expect((await send(server, 'GET /health', { headers })).status).toBe(429)
+      await stream.breakOff()
+      await settled(server, 0, 0)
+      await EventStreamListener.open(server, other, { headers })
+    })
+
     it('does not count signed requests', async () => {
       const server = await start({
         trusted_proxies: '127.0.0.1',
@@ -319,11 +336,13 @@ describe('the counters of sockets', { timeout: 90_000 }, () => {
     })
     const webSocketId = await connectAs('ann', server)
     const pollId = await connectAs('bob', server)
+    const streamId = await connectAs('cem', server)
     const from = (text: string): string =>
       text.replaceAll('Host: a\r\n', 'Host: a\r\nX-Forwarded-For: 203.0.113.1\r\n')
     const shake = (path: string): string =>
       handshake(path, { Host: 'a', 'X-Forwarded-For': '203.0.113.1' })
     const poll = `GET /listen?conn_id=${pollId} HTTP/1.1\r\nHost: a\r\n\r\n`
+    const stream = `GET /sse?conn_id=${streamId} HTTP/1.1\r\nHost: a\r\n\r\n`
     const texts = [
       '',
       'GET /hea',
@@ -339,6 +358,10 @@ describe('the counters of sockets', { timeout: 90_000 }, () => {
       `GET /listen?conn_id=${UNKNOWN} HTTP/1.1\r\nHost: a\r\n\r\n`,
       poll,
       poll + GET + shake(`/ws?conn_id=${webSocketId}`),
+      `GET /sse?conn_id=${UNKNOWN} HTTP/1.1\r\nHost: a\r\n\r\n`,
+      stream,
+      stream.replace('HTTP/1.1', 'HTTP/1.0'),
+      poll + stream + stream + GET,
     ].map(from)
     const endings: ((client: RawClient) => void)[] = [
       (client) => client.reset(),
