@@ -85,7 +85,9 @@ export const CALLERS = {
     [],
     'Websites whose pages may use this server. A host such as example.com includes its subdomains, with ' +
       'any scheme and port; example.com:8080 includes only that port. An origin such as ' +
-      'https://app.example.com includes only itself. Empty, or an entry *: all websites.',
+      'https://app.example.com, capacitor://localhost or app://. includes only itself. file:// are local files in ' +
+      'Electron, Cordova and WebViews that let files read each other. null are local files elsewhere, and also a ' +
+      'sandboxed frame of any website. Empty, or an entry *: all websites.',
   ),
   validate_requests: setting(
     trueOrFalse,

@@ -2,9 +2,10 @@
  * The kinds of values that settings can have. Values are read from text (ini file, environment, flags) or
  * are already typed (tests, embedding, JSON).
  */
-import { isIP, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { REDIS_URL_FORMS, loginAdvice, parseRedisUrl } from '../lib/redis-url.ts'
+import { parseOriginEntry } from '../lib/web-origin.ts'
 
 /** How values of one kind are read. `expected` describes them, for faults and for the documentation page. */
 export interface Kind<T> {
@@ -123,15 +124,32 @@ export const addresses = listOf(
   },
 )
 
-export const origins = listOf(
-  'hosts, origins or *, separated by commas or new lines, such as example.com, https://app.example.org',
-  (part) => {
-    const value = part.replace(/^\.(?=.)/, '').replace(/\/$/, '')
-    const [, authority = ''] = /^(?:[a-z][a-z\d+.-]*:\/\/)?([^\s/?#@\\%*]+)$/i.exec(value) ?? []
-    const isHost = isIPv6(value) || URL.canParse(`http://${authority}`)
-    return value === '*' || isHost ? value : undefined
+export const origins: Kind<readonly string[]> = {
+  ...listOf(
+    'hosts, origins or *, separated by commas or new lines, such as example.com, https://app.example.org',
+    readOrigin,
+  ),
+  advice: (raw) => {
+    const parts = typeof raw === 'string' ? raw.split(/[,\n]/) : raw
+    const wrong = isTextList(parts) ? parts.find((part) => isUnreadableOrigin(part.trim())) : ''
+    return wrong === undefined || wrong === '' ? '' : adviceForOrigin(wrong.trim())
   },
-)
+}
+
+function readOrigin(part: string): string | undefined {
+  const value = part.replace(/^\.(?=.)/, '').replace(/(?<=[^:/]|:\/\/)\/$/, '')
+  return value === '*' || parseOriginEntry(value) ? value : undefined
+}
+
+const isUnreadableOrigin = (part: string): boolean => part !== '' && readOrigin(part) === undefined
+
+function adviceForOrigin(part: string): string {
+  if (/["']/.test(part)) return '; leave out the quotes'
+  if (part.includes('*')) return '; a host includes its subdomains, so leave out *.'
+  if (/^[^/]*:\/\/\/?$/.test(part)) return '; only file:// has no host'
+  if (/^([^/]*:\/\/)?[^/]+\/./.test(part)) return '; an origin has no path'
+  return part.endsWith('.') ? '; leave out the dot at the end' : ''
+}
 
 /** Reads one of these words, in any letter case. Each word maps to its value. */
 export function oneOf<T extends string>(words: Readonly<Record<string, T>>): Kind<T> {

@@ -1,5 +1,6 @@
 /** Which web pages may use the server: the rules of `allow_cors`. */
-import { isIPv6 } from 'node:net'
+import { parseOrigin, parseOriginEntry } from '../lib/web-origin.ts'
+import type { WebOrigin } from '../lib/web-origin.ts'
 
 /**
  * The CORS headers that every answer has, whatever its origin, in addition to `access-control-allow-origin` (recorded:
@@ -15,23 +16,15 @@ export const FIXED_CORS_HEADERS = Object.freeze({
 })
 
 const EVERY_ORIGIN = '*'
-/** What browsers send for sandboxed frames, local files and the like. */
-const OPAQUE_ORIGIN = 'null'
-const MAX_ORIGIN_CHARACTERS = 512
-const ORIGIN_FORM = /^([a-z][a-z\d+.-]*):\/\/([^\s\p{Cc}/?#@\\%]*[^\s\p{Cc}/?#@\\%:])$/iu
-const HOST_FORM = /^(?:\[[\da-f:.]+\]|[a-z\d_-]+(?:\.[a-z\d_-]+)*)$/
-const DEFAULT_PORTS = new Map([
-  ['http', '80'],
-  ['https', '443'],
-])
 
 /**
  * The origins that `allow_cors` names. An entry is one of
  *
  * - a host, `example.com`: the host and its subdomains, with any scheme and port;
  * - a host and port, `example.com:8080`: the same, on that port only. A scheme's default port counts as its port;
- * - an origin, `https://app.example.com`: exactly that scheme, host and port, without subdomains;
- * - `null`: pages without an origin, such as sandboxed frames;
+ * - an origin, `https://app.example.com` or `app://.`: exactly that scheme, host and port, without subdomains;
+ * - `file://`: local files in Electron, Cordova and WebViews, if these let files read each other. Others send `null`;
+ * - `null`: pages without an origin, such as local files in a browser, but also a sandboxed frame of any website;
  * - `*`: every origin.
  *
  * Case is ignored, and names may be written in Unicode. Empty entries are ignored, and without entries every origin is
@@ -72,27 +65,18 @@ export class OriginRules {
   }
 }
 
-interface Origin {
-  /** In lower case and without the colon; `null` for {@link OPAQUE_ORIGIN}. */
-  readonly protocol: string
-  readonly host: string
-  /** The effective port, also if it is the scheme's default; empty if unknown. */
-  readonly port: string
-}
-
 /** The argument is `undefined` for a missing or malformed origin. */
-type Rule = (origin: Origin | undefined) => boolean
+type Rule = (origin: WebOrigin | undefined) => boolean
 
 function parseRule(entry: string): Rule {
   if (entry === EVERY_ORIGIN) return () => true
-  const isFullOrigin = entry === OPAQUE_ORIGIN || entry.includes('://')
-  const wanted = parseOrigin(isFullOrigin ? entry : `any://${isIPv6(entry) ? `[${entry}]` : entry}`)
+  const wanted = parseOriginEntry(entry)
   if (!wanted)
     throw new Error(`'${entry}' is not a host, host:port or origin such as https://example.com`)
-  return isFullOrigin ? (origin) => isSame(origin, wanted) : (origin) => isWithin(origin, wanted)
+  return wanted.isWhole ? (origin) => isSame(origin, wanted) : (origin) => isWithin(origin, wanted)
 }
 
-function isSame(origin: Origin | undefined, wanted: Origin): boolean {
+function isSame(origin: WebOrigin | undefined, wanted: WebOrigin): boolean {
   return (
     origin?.protocol === wanted.protocol &&
     origin.host === wanted.host &&
@@ -100,26 +84,7 @@ function isSame(origin: Origin | undefined, wanted: Origin): boolean {
   )
 }
 
-function isWithin(origin: Origin | undefined, { host, port }: Origin): boolean {
+function isWithin(origin: WebOrigin | undefined, { host, port }: WebOrigin): boolean {
   if (!origin || (port !== '' && origin.port !== port)) return false
   return origin.host === host || origin.host.endsWith(`.${host}`)
-}
-
-/** Parses an origin as browsers write it. Returns `undefined` for anything else, including trailing dots. */
-function parseOrigin(text: string): Origin | undefined {
-  if (text === OPAQUE_ORIGIN) return { protocol: 'null', host: '', port: '' }
-  const parts = text.length > MAX_ORIGIN_CHARACTERS ? null : ORIGIN_FORM.exec(text)
-  if (!parts) return undefined
-  const [, scheme = '', authority = ''] = parts
-  // Parsed as http whatever the scheme is, because `URL` normalizes host names only for schemes that it knows.
-  const url = `http://${authority}`
-  const host = URL.canParse(url) ? new URL(url).hostname : ''
-  if (!HOST_FORM.test(host)) return undefined
-  const protocol = scheme.toLowerCase()
-  return { protocol, host, port: givenPort(authority) ?? DEFAULT_PORTS.get(protocol) ?? '' }
-}
-
-/** Returns the port without leading zeros. `URL` would drop the default port of http. */
-function givenPort(authority: string): string | undefined {
-  return /:0*(\d+)$/.exec(authority)?.[1]
 }

@@ -62,9 +62,11 @@ describe('a value that is probably not meant so is noted, and kept', () => {
     expect(notesOf({ ini: section('cookie_secret =   hush  ') })).toEqual([])
   })
 
-  it('in a list', () => {
+  it('except in a list, which would not be valid', () => {
     const ini = section('allow_cors = "a.example", b.example')
-    expectNote({ ini, env: { CHANNELSTREAM_ALLOW_CORS: '' } }, 'a.ini:2', `allow_cors: ${QUOTES}`)
+    const faults = faultsOf({ ini })
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toMatch(/^a\.ini:2: allow_cors: invalid value .*; leave out the quotes$/)
   })
 
   it('and nothing is noted of a file with a byte order mark and the line ends of Windows', () => {

@@ -87,11 +87,32 @@ describe('values', () => {
       'null',
       '*',
     ])
+    expect(parseConfig({ allow_cors: 'app://., app://./, file://, file:///' }).allow_cors).toEqual([
+      'app://.',
+      'app://.',
+      'file://',
+      'file://',
+    ])
     for (const entry of ['https://a.b/path', 'a b', '*.example.com', 'a@b', 'https://']) {
       expect(faultOf({ allow_cors: entry })).toContain(
         `invalid value ${JSON.stringify(entry)}, expected hosts`,
       )
     }
+  })
+
+  it.each([
+    ['*.example.com', 'a host includes its subdomains, so leave out *.'],
+    ['https://a.b/app', 'an origin has no path'],
+    ['a.b/app', 'an origin has no path'],
+    ['file:///home/ann', 'an origin has no path'],
+    ['https://', 'only file:// has no host'],
+    ['app://', 'only file:// has no host'],
+    ['example.com.', 'leave out the dot at the end'],
+    ["'example.com'", 'leave out the quotes'],
+  ])('says what is wrong with %s in allow_cors', (entry, advice) => {
+    const fault = faultOf({ allow_cors: `good.example, ${entry}` })
+    expect(fault).toContain(`invalid value "${entry}", expected hosts`)
+    expect(fault).toContain(`; ${advice}`)
   })
 
   it.each(['0.0.0.0', '::', '192.168.1.2', 'localhost', 'push.example.com', 'my_host'])(

@@ -58,8 +58,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => server.close()
 }
 
-/** Launches a browser for files without a shared one. */
-export async function launch(): Promise<Browser> {
+/** Launches a browser for files without a shared one, or with these further arguments. */
+export async function launch(args: readonly string[] = []): Promise<Browser> {
   await setupBrowser()
-  return chromium.launch(OPTIONS)
+  return chromium.launch({ ...OPTIONS, args: [...(OPTIONS.args ?? []), ...args] })
 }
