@@ -45,6 +45,18 @@ export const hubOptions = (config: Config) => ({
   resumeWindowMs: config.resume_window * 1000,
 })
 
+/** A client on a slow line has the answer before its proxy or the client itself gives the poll up. */
+const MAX_ANSWER_BYTES = 131_072
+
+export const pollRules = (config: Config) => ({
+  times: {
+    wakeMs: config.wake_connections_after * 1000,
+    gatherMs: config.poll_gather * 1000,
+    answerMs: config.gc_conns_after * 1000,
+  },
+  maxAnswerBytes: Math.min(MAX_ANSWER_BYTES, config.max_outbox_bytes),
+})
+
 export const forwardingRules = (config: Config): ForwardingRules => ({
   trustedProxies: new AddressList(config.trusted_proxies),
   httpScheme: config.http_scheme,

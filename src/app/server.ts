@@ -45,6 +45,7 @@ import {
   bodyLimits,
   forwardingRules,
   hubOptions,
+  pollRules,
   socketRules,
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
@@ -203,12 +204,7 @@ async function mountTransports(
     clock,
     origins,
     jsonp: { isCallbackName, wrapJsonp },
-    times: {
-      wakeMs: config.wake_connections_after * 1000,
-      gatherMs: config.poll_gather * 1000,
-      answerMs: config.gc_conns_after * 1000,
-    },
-    maxGatheredBytes: config.max_outbox_bytes,
+    ...pollRules(config),
     onFault,
   })
   await http.register(named(webSocketRoute), {

@@ -235,8 +235,12 @@ export interface Missed {
   readonly events: readonly StoredEvent[]
   /** Topics whose frames do not reach back to the requested number. */
   readonly gaps: readonly Topic[]
+  /** For each of them, the number of the newest lost event. */
+  readonly lost: ReadonlyMap<Topic, number>
   /** The number of the newest event of the installation. */
   readonly head: number
+  /** Everything up to this number has been read. Lower than `head` if the store stopped before the last event. */
+  readonly through: number
 }
 
 /** Events that are lost and can no longer be delivered. */
@@ -309,8 +313,11 @@ export interface Broker {
    * events exactly once, whether or not the first call took effect.
    */
   publish(publications: readonly Publication[], once?: string): Awaitable<void>
-  /** Returns the events on these topics, as far back as frames reach. */
-  missed(since: readonly Since[]): Awaitable<Missed>
+  /**
+   * Returns the events on these topics, as far back as frames reach. `enough`: the store may stop once it has events of
+   * about this many bytes, but not before it has one.
+   */
+  missed(since: readonly Since[], enough?: number): Awaitable<Missed>
 }
 
 /** Knows who is where: connections, users with their states, channels with their settings, and their members. */

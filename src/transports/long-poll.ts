@@ -1,4 +1,5 @@
 import { inBackground } from '../lib/in-background.ts'
+import { unsentBytes } from '../net/unsent.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { Frame } from '../protocol/events.ts'
@@ -23,8 +24,8 @@ export interface LongPollOptions {
     wrapJsonp(callback: string, json: string): string
   }
   readonly times: PollTimes
-  /** The most bytes of JSON that a poll gathers. Beyond that it is answered at once. */
-  readonly maxGatheredBytes: number
+  /** The most bytes of missed events in one answer. A poll that has gathered more is answered at once. */
+  readonly maxAnswerBytes: number
   readonly onFault: (error: unknown) => void
 }
 
@@ -33,12 +34,14 @@ export interface PollTimes {
   readonly wakeMs: number
   /** The time that a poll waits for more events after each event. */
   readonly gatherMs: number
-  /** The time that a client has to read its answer. Then its socket is destroyed. */
+  /** The time after which the socket of a client is destroyed that takes nothing of its answer. */
   readonly answerMs: number
 }
 
 /** The limit of gathering, in multiples of `gatherMs` after the first event. */
 const MAX_GATHERS = 4
+/** How often, in `answerMs`, a poll looks if its answer makes progress. */
+const LOOKS = 4
 
 /** `GET /listen`: returns the events of a connection, after `wakeMs` at the latest. `callback` makes it JSONP. */
 export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, options) => {
@@ -53,7 +56,8 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
       tags: ['Client API'],
       summary: 'Listen by long polling',
       description:
-        'Returns a list of events: missed events, or the next ones. The list is empty after wake_connections_after.',
+        'Returns a list of events: missed events, or the next ones. The list is empty after wake_connections_after. ' +
+        'Missed events come in answers of about 128 KB, one after the other.',
       querystring: ListenQuery,
       response: {
         200: Frame,
@@ -104,6 +108,7 @@ async function listen(poll: Poll, attach: () => ReturnType<Sessions['attach']>):
 /** A poll that waits for events. */
 class Poll implements Sink {
   readonly kind = 'poll'
+  readonly maxAnswerBytes: number
   readonly #events: OutgoingEvent[] = []
   #connection: LiveConnection | undefined
   /** The number of the last event before the gathered ones. */
@@ -119,6 +124,7 @@ class Poll implements Sink {
     private readonly callback: string,
     private readonly options: LongPollOptions,
   ) {
+    this.maxAnswerBytes = options.maxAnswerBytes
     this.#cancelTimer = options.clock.after(options.times.wakeMs, () => this.answer())
   }
 
@@ -143,7 +149,7 @@ class Poll implements Sink {
     if (this.#events.length === 0) this.#answerAt = now + MAX_GATHERS * times.gatherMs
     this.#events.push(...batch.events())
     this.#gatheredBytes += batch.size
-    if (this.#gatheredBytes > this.options.maxGatheredBytes) return this.#reply()
+    if (this.#gatheredBytes > this.maxAnswerBytes) return this.#reply()
     this.#cancelTimer()
     this.#cancelTimer = clock.after(Math.min(times.gatherMs, this.#answerAt - now), () =>
       this.answer(),
@@ -178,9 +184,7 @@ class Poll implements Sink {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#cancelTimer()
-    this.#cancelTimer = this.options.clock.after(this.options.times.answerMs, () =>
-      this.reply.raw.destroy(),
-    )
+    this.#cancelTimer = this.#cutWhenStuck()
     const list = `[${this.#events.map(({ json }) => json).join(',')}]`
     void this.reply.header('cache-control', 'no-store')
     if (this.callback === '') void this.reply.type('application/json; charset=utf-8').send(list)
@@ -188,6 +192,19 @@ class Poll implements Sink {
       const script = this.options.jsonp.wrapJsonp(this.callback, list)
       void this.reply.type('application/javascript; charset=utf-8').send(script)
     }
+  }
+
+  /** Destroys the socket once the client has taken nothing of the answer for `answerMs`. However slow it is, it may. */
+  #cutWhenStuck(): Cancel {
+    const { clock, times } = this.options
+    const { raw } = this.reply
+    let [unsent, since] = [Infinity, clock.now()]
+    return clock.every(times.answerMs / LOOKS, () => {
+      const now = clock.now()
+      const left = unsentBytes(raw.socket)
+      if (left !== unsent) [unsent, since] = [left, now]
+      else if (now - since >= times.answerMs) raw.destroy()
+    })
   }
 
   refuse(error: unknown): void {

@@ -202,6 +202,30 @@ describe('clients that do not read', { timeout: 90_000 }, () => {
     await server.close()
   })
 
+  it('of one large event that a poll gets are parted as well', async () => {
+    const size = 12_000_000
+    const server = await startServer({
+      gc_conns_after: 2,
+      wake_connections_after: 60,
+      max_body_bytes: 2 * size,
+    })
+    const backend = new Backend(server)
+    await backend.call('POST /channel_config', { large: {}, room: { notify_presence: true } })
+    const reader = await Listener.open(server, await backend.connect('reader', ['room']))
+    const connId = await backend.connect('slow', ['room', 'large'])
+    const poll = await RawClient.connect(server)
+    poll.stopReading()
+    poll.write(signedHead(`GET /listen?conn_id=${connId}`, {}))
+    await until(() => server.app.hub.openConnections === 2, 'the poll')
+    // More than the network buffers hold.
+    await backend.say('large', 'event', { filling: 'x'.repeat(size) })
+    await until(() => reader.presenceOf('slow').includes('parted'), 'it to part')
+    poll.readOn()
+    await until(() => poll.isOver, 'its socket to be cut')
+    expect(poll.body).toBeUndefined()
+    await server.close()
+  })
+
   it('of an ordinary answer hold up nobody', async () => {
     const server = await startServer({ max_history_size: 100 })
     const backend = new Backend(server)

@@ -15,6 +15,7 @@ import { history } from './history.ts'
 import { memberships } from './memberships.ts'
 import { names } from './names.ts'
 import { numbers } from './numbers.ts'
+import { parts } from './parts.ts'
 import { removals } from './removals.ts'
 import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
@@ -33,6 +34,7 @@ export function storeContract(name: string, open: OpenStore): void {
     audiences(openBench)
     history(openBench)
     frames(openBench)
+    parts(openBench)
     sweeping(openBench)
     figures(openBench)
     scans(openBench)

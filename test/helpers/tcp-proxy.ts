@@ -9,6 +9,9 @@ export class TcpProxy {
   #lastWords: string | undefined
   /** The delay of data in each direction. */
   delayMs = 0
+  /** The rate of data to the clients, shared by all connections like a slow line. */
+  bytesPerSecond = Infinity
+  #lineFreeAt = 0
   /** The chunks forwarded to the target since `heal`. */
   passed = 0
   #heldFrom = Infinity
@@ -103,14 +106,38 @@ export class TcpProxy {
       this.#held.push(write)
       this.#onHeld()
     })
-    this.#pass(to, from, (_data, write) => {
-      if (!isOver) return write()
+    const answered = (data: Buffer, write: () => void): void => {
+      if (!isOver) return this.#overSlowLine(to, data.length, write)
       this.#lastWords = undefined
       this.#endAll()
-    })
+    }
+    this.#pass(to, from, answered, () => this.#endOverSlowLine(from))
   }
 
-  #pass(from: Socket, to: Socket, pass: (data: Buffer, write: () => void) => void): void {
+  /** Reads nothing more from the socket until the line has carried what was read. */
+  #overSlowLine(from: Socket, bytes: number, write: () => void): void {
+    if (this.bytesPerSecond === Infinity) return write()
+    const now = performance.now()
+    this.#lineFreeAt = Math.max(now, this.#lineFreeAt) + (bytes / this.bytesPerSecond) * 1000
+    from.pause()
+    setTimeout(() => {
+      write()
+      from.resume()
+    }, this.#lineFreeAt - now)
+  }
+
+  /** Ends the connection of a client once it has what is on the line. */
+  #endOverSlowLine(to: Socket): void {
+    if (this.bytesPerSecond === Infinity) to.destroy()
+    else setTimeout(() => to.destroySoon(), this.#lineFreeAt - performance.now() + 1)
+  }
+
+  #pass(
+    from: Socket,
+    to: Socket,
+    pass: (data: Buffer, write: () => void) => void,
+    end = (): unknown => to.destroy(),
+  ): void {
     this.#sockets.add(from)
     const onTheWay: Buffer[] = []
     const arrive = (): void => {
@@ -129,7 +156,7 @@ export class TcpProxy {
     from.on('error', () => {}) // handled on close below
     from.on('close', () => {
       this.#sockets.delete(from)
-      to.destroy()
+      end()
     })
   }
 }

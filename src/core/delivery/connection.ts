@@ -12,10 +12,14 @@ export interface Sink {
   readonly writable: boolean
   /** Bytes that wait for the network. */
   readonly held: number
+  /** Polls only: the most bytes of missed events that one answer carries. The others come with the next one. */
+  readonly maxAnswerBytes?: number
   /** Hands one batch to the network in one write. `after`: the number of the last event before the batch. */
   send(batch: Batch, after: number): void
   /** Sends an empty frame that shows the client that the server is alive and that it has to answer. Streams only. */
   heartbeat(): void
+  /** Polls only: answers now, and takes no further events. */
+  answer?(): void
   /** Ends the sink from the server's side. */
   close(reason: CloseReason): void
   /** Ends the sink without waiting for an answer, because the client went silent. */

@@ -1,7 +1,7 @@
 import { Batch } from './batch.ts'
 import { FlushPacer } from './flush-pacer.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { LiveConnection } from './connection.ts'
+import type { LiveConnection, Sink } from './connection.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 
 export interface OutboxCounts {
@@ -22,6 +22,9 @@ export interface OutboxCounts {
 const GROUP_SIZE = 16
 
 const isReady = ({ sink }: LiveConnection): boolean => sink?.writable === true
+
+/** A poll that is answered takes no more events. The next one reads them from the store. */
+const isAnswered = ({ kind, writable }: Sink): boolean => kind === 'poll' && !writable
 
 /** How long a flush may write in one event-loop turn: enough for some two thousand sockets. Then other work runs. */
 const TURN_MS = 16
@@ -64,7 +67,7 @@ export class Outbox {
       connection.gate.push(event)
       return
     }
-    if (!connection.sink) return
+    if (!connection.sink || isAnswered(connection.sink)) return
     if (connection.pending === Batch.empty) this.#flushLater(connection)
     connection.pending = connection.pending.append(event)
     if (connection.pending.size > this.maxBytes && !connection.sink.writable) {
@@ -94,6 +97,12 @@ export class Outbox {
     this.#writes++
     this.#bytes += pending.size
     sink.send(pending, after)
+  }
+
+  /** Writes the batch of a poll and has it answer, so that no later event is added. */
+  answer(connection: LiveConnection): void {
+    this.flush(connection)
+    connection.sink?.answer?.()
   }
 
   #flushLater(connection: LiveConnection): void {

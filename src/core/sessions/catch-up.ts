@@ -62,11 +62,17 @@ export function lateEvents(
   const events = missed.events.filter((event) => maySee(attachment.user, event)).map(lateEvent)
   const isAhead = start.after > missed.head
   const everything = start.epochLost || isAhead
-  const lost = everything ? topicsToRead(attachment, start).map(({ topic }) => topic) : missed.gaps
+  const lost = everything
+    ? topicsToRead(attachment, start).map(({ topic }) => topic)
+    : gapsIn(missed)
   if (!start.returning || lost.length === 0) return events
   const n = (events[0]?.n ?? missed.head + 1) - 1
   return [gapEvent(deps, n, lost), ...events]
 }
+
+/** Topics with a gap. If not everything was read, a gap that reaches further is left for the part that it ends in. */
+const gapsIn = ({ gaps, lost, head, through }: Missed): readonly Topic[] =>
+  through < head ? gaps.filter((topic) => (lost.get(topic) ?? 0) <= through) : gaps
 
 /** What was read for a client that attaches, and the live events that waited at the gate. */
 export interface CatchUp {
@@ -85,9 +91,10 @@ export function eventsToSend(
   const read = new Set(missed.events.map(({ n }) => n))
   // The cursor of a client may be ahead of the newest event.
   const after = Math.min(start.after, missed.head)
+  const last = missed.through < missed.head ? missed.through : Infinity
   const lastLate = late.at(-1)?.n ?? 0
   const announced = gate
-    .filter(({ n }) => n > after && !read.has(n))
+    .filter(({ n }) => n > after && n <= last && !read.has(n))
     // Some events are only announced and cannot be read: their numbers may be lower than those of late events.
     .map((event) => (event.n < lastLate ? asLateEvent(event) : event))
   return mergeByNumber(late, announced)

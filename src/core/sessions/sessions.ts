@@ -2,9 +2,10 @@ import { CLOSE } from '../../protocol/close-codes.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import { channelTopic } from '../../store/store.ts'
 import { Batch } from '../delivery/batch.ts'
-import { catchUpStart, eventsToSend, topicsToRead, topicsToSubscribe } from './catch-up.ts'
+import { catchUpStart, eventsToSend, topicsToSubscribe } from './catch-up.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { LateJoins } from './late-joins.ts'
+import { readMissed } from './missed-part.ts'
 import { PendingAttaches } from './pending-attaches.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
@@ -101,8 +102,7 @@ export class Sessions {
     const connection = this.#takeOver(pending, reply)
     // The store counts every attempt as an opening, so only the first reply shows whether the client returns.
     pending.isReturning ??= reply.returning
-    const attachment = { ...reply, returning: pending.isReturning }
-    return await this.#catchUp(pending, connection, attachment)
+    return await this.#catchUp(pending, connection, { ...reply, returning: pending.isReturning })
   }
 
   /** True if the sink was attached and is no longer. */
@@ -271,14 +271,17 @@ export class Sessions {
     start: CatchUpStart,
   ): Promise<Missed> {
     const { store, registry } = this.deps
-    const joined = topicsToSubscribe(attachment)
-    await Promise.all(
-      joined.map(async ({ topic, after }) => registry.subscribe(connection, topic, after)),
+    const subscribed = topicsToSubscribe(attachment).map(async ({ topic, after }) =>
+      registry.subscribe(connection, topic, after),
     )
-    return store.missed(topicsToRead(attachment, start))
+    await Promise.all(subscribed)
+    return readMissed(store, attachment, start, connection.sink?.maxAnswerBytes)
   }
 
-  /** Sends the missed events and those that waited at the gate, in the order of their numbers. */
+  /**
+   * Sends the missed events and those that waited at the gate, in the order of their numbers. If only a part was read,
+   * the poll that gets it is answered: later events must not come before the rest.
+   */
   #openGate(
     connection: LiveConnection,
     attachment: Attachment,
@@ -288,9 +291,10 @@ export class Sessions {
     const gate = connection.gate ?? []
     const events = eventsToSend(this.deps, { attachment, start, missed, gate })
     connection.gate = undefined
-    connection.caughtUpTo = missed.head
-    if (events.length === 0) connection.cursor = missed.head
+    connection.caughtUpTo = missed.through
+    if (events.length === 0) connection.cursor = missed.through
     for (const event of events) this.deps.outbox.push(connection, event)
+    if (missed.through < missed.head) this.deps.outbox.answer(connection)
   }
 
   /** Sends a heartbeat, or gives the connection up if the client was silent for too long. */

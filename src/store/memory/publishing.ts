@@ -43,22 +43,29 @@ export class Publishing {
   }
 
   /** Resolves when all returned events are announced, so that the core can tell which of them it got both ways. */
-  missed(since: readonly Contract.Since[]): Contract.Awaitable<Contract.Missed> {
-    const missed = this.#missedNow(since)
+  missed(since: readonly Contract.Since[], enough = Infinity): Contract.Awaitable<Contract.Missed> {
+    const missed = this.#missedNow(since, Math.max(1, Math.ceil(enough / SMALL_EVENT_BYTES)))
     return this.announcements.drained()?.then(() => missed) ?? missed
   }
 
-  #missedNow(since: readonly Contract.Since[]): Contract.Missed {
+  /** `most`: events of each topic. */
+  #missedNow(since: readonly Contract.Since[], most: number): Contract.Missed {
+    const { head } = this.tables.log
     const events = new Map<number, Contract.StoredEvent>()
-    const gaps: Contract.Topic[] = []
+    const lost = new Map<Contract.Topic, number>()
+    let through = head
     for (const { topic, after } of since) {
       const frames = this.#framesOf(topic)
       if (!frames) continue
-      if (after < frames.lostThrough) gaps.push(topic)
-      for (const event of frames.after(after)) events.set(event.n, event)
+      if (after < frames.lostThrough) lost.set(topic, frames.lostThrough)
+      const found = frames.after(after, most)
+      for (const event of found) events.set(event.n, event)
+      const last = found.at(-1)?.n ?? head
+      if (last < frames.newest) through = Math.min(through, last)
     }
     const inOrder = [...events.values()].sort((one, other) => one.n - other.n)
-    return { events: inOrder, gaps, head: this.tables.log.head }
+    const read = through < head ? inOrder.filter(({ n }) => n <= through) : inOrder
+    return { events: read, gaps: [...lost.keys()], lost, head, through }
   }
 
   #inChannel(publication: Contract.Publication, now: number): void {
@@ -99,3 +106,6 @@ export class Publishing {
       ?.frames
   }
 }
+
+/** The size of a small event. This many bytes contain no more events than these. */
+const SMALL_EVENT_BYTES = 128

@@ -61,10 +61,11 @@ export class ReplayBuffer {
     return this.#events.findIndex(({ body }) => body.uuid === uuid && body.type === 'message')
   }
 
-  /** Returns the events with a number above `n`. */
-  after(n: number): readonly StoredEvent[] {
+  /** Returns the oldest `most` events with a number above `n`. */
+  after(n: number, most = Infinity): readonly StoredEvent[] {
     if (this.newest <= n) return []
-    return this.#events.slice(this.#events.findIndex((event) => event.n > n))
+    const first = this.#events.findIndex((event) => event.n > n)
+    return this.#events.slice(first, first + most)
   }
 }
 

@@ -134,8 +134,8 @@ export class MemoryStore implements Contract.Store {
     return this.#publishing.publish(publications)
   }
 
-  missed(since: readonly Contract.Since[]) {
-    return this.#publishing.missed(since)
+  missed(since: readonly Contract.Since[], enough?: number) {
+    return this.#publishing.missed(since, enough)
   }
 
   channelNames(): ChannelName[] {

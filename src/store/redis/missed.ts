@@ -10,23 +10,21 @@ const AT_ONCE = 100
 
 export type MissedReply = readonly [
   ...[head: number, found: readonly FoundReply[]],
-  ...[gaps: readonly number[], lost: readonly number[]],
+  ...[gaps: readonly number[], lost: readonly number[], through: number],
 ]
 type FoundReply = readonly [place: number, ...events: string[]]
 
 export interface MissedByTopic extends Missed {
   /** The topics of each event, by its number. */
   readonly topics: ReadonlyMap<number, readonly Topic[]>
-  /** For each topic with a gap, the number of the newest lost event. */
-  readonly lost: ReadonlyMap<Topic, number>
 }
 
 /** Returns at least one chunk, possibly empty, because the head is always read. */
 export const sinceChunksOf = (since: readonly Since[]): (readonly Since[])[] =>
   since.length === 0 ? [[]] : chunksOf(since, AT_ONCE)
 
-export const writeSince = (since: readonly Since[]): (string | number)[] => [
-  since.length,
+export const writeSince = (since: readonly Since[], enough = 0): (string | number)[] => [
+  ...[enough, since.length],
   ...since.flatMap(({ topic, after }) => {
     const kind = isChannelTopic(topic) ? 'c' : 'u'
     return [kind, nameInTopic(topic), after]
@@ -51,15 +49,17 @@ export function readMissed(
         if (known) known.push(topicAt(chunk, place))
         else topics.set(n, [topicAt(chunk, place)])
       }
-  const numbers = [...texts.keys()].sort((one, other) => one - other)
+  const head = Math.min(...replies.map(([number]) => number))
+  const ends = replies.flatMap(([number, , , , through]) => (through < number ? [through] : []))
+  const last = Math.min(...ends)
+  const numbers = [...texts.keys()].filter((n) => n <= last).sort((one, other) => one - other)
   const events = numbers.map((n) => readForTopics(topics.get(n) ?? [], texts.get(n) ?? '', epoch))
   const lost = new Map(
     replies.flatMap(([, , places, numbers], chunk) =>
       places.map((place, index) => [topicAt(chunk, place), numbers[index] ?? 0] as const),
     ),
   )
-  const head = Math.min(...replies.map(([number]) => number))
-  return { events, gaps: [...lost.keys()], head, topics, lost }
+  return { events, gaps: [...lost.keys()], head, through: Math.min(head, last), topics, lost }
 }
 
 /** An event is either on the topic of a channel, or on topics of users. */

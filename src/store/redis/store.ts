@@ -201,8 +201,8 @@ export class RedisStore implements Contract.Store {
     await this.#runner.run('publish', once, publications.length, ...written)
   }
 
-  missed(since: readonly Contract.Since[]): Promise<Contract.Missed> {
-    return this.#subscriptions.missed(since)
+  missed(since: readonly Contract.Since[], enough?: number): Promise<Contract.Missed> {
+    return this.#subscriptions.missed(since, enough)
   }
 
   channelNames(): Promise<readonly ChannelName[]> {

@@ -117,9 +117,9 @@ export class Subscriptions {
     this.#inOrder({ kind: 'command', n, handle })
   }
 
-  async missed(since: readonly Since[]): Promise<Missed> {
+  async missed(since: readonly Since[], enough?: number): Promise<Missed> {
     const replies = await Promise.all(
-      sinceChunksOf(since).map((chunk) => this.runner.run('missed', ...writeSince(chunk))),
+      sinceChunksOf(since).map((chunk) => this.runner.run('missed', ...writeSince(chunk, enough))),
     )
     const missed = readMissed(since, replies as unknown as MissedReply[], this.runner.epoch)
     // Events that were read here are announced as well. Wait for these, so that the caller can drop duplicates.

@@ -33,7 +33,9 @@ const startAt = (more: Partial<CatchUpStart> = {}): CatchUpStart => ({
 const missedOf = (more: Partial<Missed> = {}): Missed => ({
   events: [],
   gaps: [],
+  lost: new Map(),
   head: 20,
+  through: 20,
   ...more,
 })
 

@@ -1,7 +1,61 @@
--- Reads what was announced on topics since a number. For each topic: c or u, name, number. Returns the head, the events
--- of each topic that has any (its index, then the events), the indices of topics with a gap, and the number of the
--- newest lost event of each of these.
-local found, gaps, newest_lost = {}, {}, {}
+-- Reads what was announced on topics since a number. Arguments: how many bytes are enough (0: read all), the number of
+-- topics, and for each: c or u, name, number. Returns the head, the events of each topic that has any (its index, then
+-- the events), the indices of topics with a gap, the number of the newest lost event of each of these, and the number
+-- up to which everything was read.
+local enough = tonumber(arg())
+-- Of the first read of a list. Each further one is twice as long.
+local FIRST_READ = 4
+
+-- Returns the index of the first frame after a number. There is one.
+local function index_after(key, length, after)
+  local low, high = 0, length - 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if number_of(redis.call('LINDEX', key, middle)) > after then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+-- Appends the frames after a number, or as many of the oldest as are enough. Returns whether there are more.
+local function add_frames(events, key, after)
+  local length, size = redis.call('LLEN', key), 0
+  local index, count = index_after(key, length, after), enough > 0 and FIRST_READ or length
+  while index < length and (enough == 0 or size < enough) do
+    for _, text in ipairs(redis.call('LRANGE', key, index, index + count - 1)) do
+      events[#events + 1] = text
+      size = size + #text
+    end
+    index, count = index + count, count * 2
+  end
+  return index < length
+end
+
+-- Returns the number of the last event that is needed to have enough of those up to a number.
+local function last_needed(found, through)
+  local sizes, numbers, size = {}, {}, 0
+  for _, events in ipairs(found) do
+    for place = 2, #events do
+      local n = number_of(events[place])
+      if not sizes[n] then numbers[#numbers + 1] = n end
+      sizes[n] = #events[place]
+    end
+  end
+  table.sort(numbers)
+  for _, n in ipairs(numbers) do
+    size = size + sizes[n]
+    if n >= through or size >= enough then return math.min(n, through) end
+  end
+  return through
+end
+
+-- Removes the events after a number.
+local function cut(found, through)
+  for _, events in ipairs(found) do
+    while #events > 1 and number_of(events[#events]) > through do events[#events] = nil end
+  end
+end
+
+local found, gaps, newest_lost, through = {}, {}, {}, head()
 for index = 1, tonumber(arg()) do
   local kind, name, after = arg(), arg(), tonumber(arg())
   local key = P .. (kind == 'c' and ':f:' or ':g:') .. name
@@ -23,10 +77,12 @@ for index = 1, tonumber(arg()) do
   end
   if newest and number_of(newest) > after then
     local events = {index - 1}
-    for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do
-      if number_of(text) > after then events[#events + 1] = text end
-    end
+    if add_frames(events, key, after) then through = math.min(through, number_of(events[#events])) end
     found[#found + 1] = events
   end
 end
-return {head(), found, gaps, newest_lost}
+if enough > 0 and #found > 0 then
+  through = last_needed(found, through)
+  cut(found, through)
+end
+return {head(), found, gaps, newest_lost, through}

@@ -1,0 +1,15 @@
+import type { Duplex } from 'node:stream'
+
+/**
+ * Returns how many of the bytes that are being written to a socket the system has not taken yet. Shows that a write
+ * makes progress: `writableLength` counts a write as a whole until the last byte is taken. Node reads the same counter
+ * for its own idle timeout. If a version does not have it, a write shows no progress.
+ */
+export function unsentBytes(socket: Duplex | null | undefined): number {
+  const { _handle: handle } = (socket ?? {}) as SocketWithHandle
+  return handle?.writeQueueSize ?? socket?.writableLength ?? 0
+}
+
+interface SocketWithHandle {
+  readonly _handle?: { readonly writeQueueSize?: number } | null
+}
