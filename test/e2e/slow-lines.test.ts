@@ -6,6 +6,7 @@ import { freshPrefix } from '../helpers/redis-store.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { startServer } from '../helpers/server.ts'
 import { TcpProxy } from '../helpers/tcp-proxy.ts'
+import { Listener } from '../helpers/websocket.ts'
 import type { TestContext } from 'vitest'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { Address } from '../helpers/http.ts'
@@ -145,5 +146,17 @@ describe.concurrent('a client on a slow line', { timeout: 90_000 }, () => {
       status: 200,
       body: [],
     })
+  })
+
+  it('with a WebSocket is not taken for dead while it reads what it missed', async (test) => {
+    const times = { heartbeat_interval: 0.5, gc_conns_after: 4 }
+    const { backend, proxy, line } = await meet(test, times)
+    const connId = await backend.connect('ann', ['room'])
+    const filling = 'x'.repeat(500_000)
+    for (const text of numbers(40)) await backend.say('room', text, { filling })
+    proxy.bytesPerSecond = (40 * filling.length) / 8
+    const listener = await Listener.open(line, connId)
+    await until(() => listener.texts.length === 40 || listener.ending !== undefined, 'all messages')
+    expect(listener.texts).toEqual(numbers(40))
   })
 })

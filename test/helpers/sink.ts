@@ -16,6 +16,8 @@ export class ArraySink implements Sink {
   held = 0
   /** The result of `release`: the number of the last event that was sent, or undefined if all were. */
   left: number | undefined
+  /** Whether the client takes what waits for it. */
+  progressed = (): boolean => false
 
   constructor(readonly kind: 'stream' | 'poll' = 'stream') {}
 

@@ -20,6 +20,8 @@ export interface Sink {
   heartbeat(): void
   /** Polls only: answers now, and takes no further events. */
   answer?(): void
+  /** Streams only: returns whether the client has taken bytes, since the last call, of what waited for it then. */
+  progressed?(): boolean
   /** Ends the sink from the server's side. */
   close(reason: CloseReason): void
   /** Ends the sink without waiting for an answer, because the client went silent. */

@@ -301,6 +301,8 @@ export class Sessions {
   #beat(connection: LiveConnection): void {
     const { sink } = connection
     const now = this.deps.clock.now()
+    // A client on a slow line gets no heartbeat, which it would have to answer, before it has read what waits.
+    if (sink?.progressed?.()) this.seen(connection)
     // Counted from a heartbeat, not from the last sign of life: a paused server sends none, so clients cannot answer.
     const unansweredSince = (connection.unansweredSince ??= now)
     const { gcConnsMs, heartbeatIntervalMs } = this.times

@@ -517,6 +517,17 @@ describe('a client that shows no life', () => {
     expect(bob.sink.isAbandoned).toBe(false)
   })
 
+  it('is not abandoned while it takes what waits for it, and is once it takes nothing more', async () => {
+    const { at, ann } = await gather()
+    let isReading = true
+    ann.sink.progressed = () => isReading
+    await at.clock.advance(4 * HUB_OPTIONS.gcConnsMs)
+    expect(ann.sink.isAbandoned).toBe(false)
+    isReading = false
+    await at.clock.advance(HUB_OPTIONS.gcConnsMs + 5000)
+    expect(ann.sink.isAbandoned).toBe(true)
+  })
+
   it('is not blamed for a time in which the server itself was paused', async () => {
     const at = new ScriptRunner()
     const ann = await at.enter('ann', ['room'])
