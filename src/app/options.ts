@@ -5,6 +5,7 @@ import { parseRedisUrl } from '../lib/redis-url.ts'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { SocketRules } from '../net/socket-limits.ts'
+import type { Intervals } from '../protocol/hello.ts'
 
 /** Takes at most a megabyte per channel. */
 const MAX_REMOVALS = 10_000
@@ -55,6 +56,12 @@ export const pollRules = (config: Config) => ({
     answerMs: config.gc_conns_after * 1000,
   },
   maxAnswerBytes: Math.min(MAX_ANSWER_BYTES, config.max_outbox_bytes),
+})
+
+/** What a client that asks for it is told. */
+export const intervalsOf = (config: Config): Intervals => ({
+  heartbeatS: config.heartbeat_interval,
+  wakeS: config.wake_connections_after,
 })
 
 export const forwardingRules = (config: Config): ForwardingRules => ({

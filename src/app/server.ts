@@ -45,6 +45,7 @@ import {
   bodyLimits,
   forwardingRules,
   hubOptions,
+  intervalsOf,
   pollRules,
   socketRules,
 } from './options.ts'
@@ -199,17 +200,20 @@ async function mountTransports(
   { config, clock, hub, http, origins, onFault }: ServerDeps,
   adminLive: AdminLive,
 ): Promise<void> {
+  const intervals = intervalsOf(config)
   await http.register(named(longPoll), {
     sessions: hub.sessions,
     clock,
     origins,
     jsonp: { isCallbackName, wrapJsonp },
     ...pollRules(config),
+    intervals,
     onFault,
   })
   await http.register(named(webSocketRoute), {
     sessions: hub.sessions,
     origins,
+    intervals,
     maxFramesPerHeartbeat: Math.ceil(
       config.max_client_messages_per_second * config.heartbeat_interval,
     ),

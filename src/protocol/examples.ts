@@ -72,6 +72,7 @@ export const EXAMPLES = {
   connId: CONN_ID,
   cursor: '776be6de04bd-41',
   callback: 'app.got',
+  hello: '1',
   channelSettings: SETTINGS,
   infoOptions: { channels: ['lobby'], return_public_state: true },
   connect: {

@@ -286,6 +286,7 @@ export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
 export const StreamQuery = z.looseObject({
   conn_id: CONN_ID_PARAMETER,
   cursor: CURSOR_PARAMETER,
+  hello: parameter('1: the server first sends its intervals, as Hello.', EXAMPLES.hello),
 })
 export const ListenQuery = StreamQuery.extend({
   callback: parameter('The name of a JavaScript function, for JSONP.', EXAMPLES.callback),

@@ -1,8 +1,10 @@
 /** The answers. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
 import { z } from 'zod'
 import { ERRORS } from './errors.ts'
+import { Event } from './events.ts'
 import { EXAMPLES } from './examples.ts'
 import { scalar } from './fields.ts'
+import { Hello } from './hello.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 import { ChannelSettings, DeleteRequest, EditRequest, MessageRequest } from './requests.ts'
 import type { ErrorCode } from './errors.ts'
@@ -163,3 +165,9 @@ export const errorAnswer = (code: ErrorCode, description: string) =>
 /** Returns the schema of an error answer with complaints by field. */
 export const invalidAnswer = (description: string, example: object = EXAMPLES.invalid) =>
   InvalidResponse.meta({ description, examples: [example] })
+
+export const ListenResponse = z.array(z.union([Hello, Event])).meta({
+  id: 'ListenResponse',
+  description: 'Events. With hello=1 the first element is a Hello.',
+  examples: [EXAMPLES.frame],
+})

@@ -2,17 +2,18 @@ import { inBackground } from '../lib/in-background.ts'
 import { unsentBytes } from '../net/unsent.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
-import { Frame } from '../protocol/events.ts'
+import { helloOf } from '../protocol/hello.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import { ListenQuery } from '../protocol/requests.ts'
-import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
-import { checkOrigin, cursorOf } from './request-checks.ts'
+import { ListenResponse, errorAnswer, invalidAnswer } from '../protocol/responses.ts'
+import { asksForHello, checkOrigin, cursorOf } from './request-checks.ts'
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Batch } from '../core/delivery/batch.ts'
 import type { LiveConnection, Sink } from '../core/delivery/connection.ts'
 import type { OutgoingEvent } from '../core/delivery/outgoing-event.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Intervals } from '../protocol/hello.ts'
 import type { Query } from './request-checks.ts'
 
 export interface LongPollOptions {
@@ -26,6 +27,7 @@ export interface LongPollOptions {
   readonly times: PollTimes
   /** The most bytes of missed events in one answer. A poll that has gathered more is answered at once. */
   readonly maxAnswerBytes: number
+  readonly intervals: Intervals
   readonly onFault: (error: unknown) => void
 }
 
@@ -60,7 +62,7 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
         'Missed events come in answers of about 128 KB, one after the other.',
       querystring: ListenQuery,
       response: {
-        200: Frame,
+        200: ListenResponse,
         401: errorAnswer('UNKNOWN_CONNECTION', 'The connection is unknown: connect again.'),
         403: errorAnswer('FOREIGN_ORIGIN', 'allow_cors does not allow the origin of the page.'),
         422: invalidAnswer('A parameter is invalid.', { cursor: ['Not a valid cursor.'] }),
@@ -68,8 +70,8 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
     },
     handler(request, reply) {
       checkOrigin(options.origins, request.headers.origin)
-      const { connId, cursor, callback } = readQuery(request.query as Query, options)
-      const poll = new Poll(reply, callback, options)
+      const { connId, cursor, form } = readQuery(request.query as Query, options)
+      const poll = new Poll(reply, form, options)
       parked.add(poll)
       reply.raw.once('close', () => {
         parked.delete(poll)
@@ -92,7 +94,8 @@ function readQuery(query: Query, { jsonp }: LongPollOptions) {
   if (callback !== '' && !jsonp.isCallbackName(callback)) {
     throw invalid(complaint(['callback'], 'Not the name of a function.'))
   }
-  return { connId, callback, cursor: cursorOf(one('cursor')) }
+  const form: AnswerForm = { callback, hasHello: asksForHello(one('hello')) }
+  return { connId, form, cursor: cursorOf(one('cursor')) }
 }
 
 async function listen(poll: Poll, attach: () => ReturnType<Sessions['attach']>): Promise<void> {
@@ -100,9 +103,17 @@ async function listen(poll: Poll, attach: () => ReturnType<Sessions['attach']>):
     const attached = await attach()
     if (attached.outcome === 'unknown') poll.refuse(new RequestError('UNKNOWN_CONNECTION'))
     else if (attached.outcome === 'attached') poll.attachedTo(attached.connection)
+    else if (attached.outcome === 'waits') poll.greet()
   } catch (error) {
     poll.refuse(error)
   }
+}
+
+interface AnswerForm {
+  /** The name of a function, for JSONP. Empty for JSON. */
+  readonly callback: string
+  /** The client has asked for the intervals of the server. */
+  readonly hasHello: boolean
 }
 
 /** A poll that waits for events. */
@@ -116,12 +127,14 @@ class Poll implements Sink {
   #cancelTimer: Cancel
   #answerAt = Infinity
   #gatheredBytes = 0
+  /** The server knows the connection. */
+  #isKnown = false
   #isAnswered = false
   #isClosed = false
 
   constructor(
     private readonly reply: FastifyReply,
-    private readonly callback: string,
+    private readonly form: AnswerForm,
     private readonly options: LongPollOptions,
   ) {
     this.maxAnswerBytes = options.maxAnswerBytes
@@ -138,13 +151,21 @@ class Poll implements Sink {
 
   attachedTo(connection: LiveConnection): void {
     this.#connection = connection
-    if (this.#isClosed) this.closed()
+    if (this.#isClosed) return this.closed()
+    this.greet()
+  }
+
+  /** Notes that the connection exists. If the client has asked for a hello, answers at once, also with what is due. */
+  greet(): void {
+    this.#isKnown = true
+    if (this.form.hasHello) this.answer()
   }
 
   /** Gathers events: an answer waits briefly for events that follow closely. */
   send(batch: Batch, after: number): void {
     const { clock, times } = this.options
     const now = clock.now()
+    this.#isKnown = true
     this.#after ??= after
     if (this.#events.length === 0) this.#answerAt = now + MAX_GATHERS * times.gatherMs
     this.#events.push(...batch.events())
@@ -185,11 +206,14 @@ class Poll implements Sink {
     this.#isAnswered = true
     this.#cancelTimer()
     this.#cancelTimer = this.#cutWhenStuck()
-    const list = `[${this.#events.map(({ json }) => json).join(',')}]`
+    const { intervals, jsonp } = this.options
+    const hello = this.form.hasHello && this.#isKnown ? [helloOf(intervals)] : []
+    const list = `[${[...hello, ...this.#events.map(({ json }) => json)].join(',')}]`
     void this.reply.header('cache-control', 'no-store')
-    if (this.callback === '') void this.reply.type('application/json; charset=utf-8').send(list)
+    const { callback } = this.form
+    if (callback === '') void this.reply.type('application/json; charset=utf-8').send(list)
     else {
-      const script = this.options.jsonp.wrapJsonp(this.callback, list)
+      const script = jsonp.wrapJsonp(callback, list)
       void this.reply.type('application/javascript; charset=utf-8').send(script)
     }
   }

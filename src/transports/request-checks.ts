@@ -14,6 +14,9 @@ export function cursorOf(text: string | null | undefined): Cursor | undefined {
   return cursor
 }
 
+/** Returns whether the `hello` of a query asks for the intervals of the server. */
+export const asksForHello = (text: string | undefined): boolean => text === '1'
+
 /** Throws `FOREIGN_ORIGIN` (403) if `allow_cors` does not allow the origin. */
 export function checkOrigin(
   origins: { refuses(origin: string | undefined): boolean },

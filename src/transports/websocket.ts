@@ -2,17 +2,19 @@ import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
+import { helloOf } from '../protocol/hello.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import { StreamQuery } from '../protocol/requests.ts'
 import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { BROKE_OFF, FrameSocket } from './frame-socket.ts'
-import { checkOrigin, cursorOf } from './request-checks.ts'
+import { asksForHello, checkOrigin, cursorOf } from './request-checks.ts'
 import { addWebSocketRoute } from './upgrades.ts'
-import { HEARTBEAT, listFrames } from './websocket-frames.ts'
+import { HEARTBEAT, listFrames, textFrames } from './websocket-frames.ts'
 import type { FastifyPluginAsync, FastifyRequest, FastifySchema } from 'fastify'
 import type { Batch } from '../core/delivery/batch.ts'
 import type { LiveConnection } from '../core/delivery/connection.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
+import type { Intervals } from '../protocol/hello.ts'
 import type { ConnId, Cursor } from '../protocol/ids.ts'
 import type { Query } from './request-checks.ts'
 
@@ -26,6 +28,8 @@ declare module 'fastify' {
 interface Opening {
   readonly connId: ConnId
   readonly cursor: Cursor | undefined
+  /** The client asks for the intervals of the server. */
+  readonly hasHello: boolean
 }
 
 export interface WebSocketOptions {
@@ -33,11 +37,12 @@ export interface WebSocketOptions {
   readonly origins: { refuses(origin: string | undefined): boolean }
   /** The number of frames that a client may send between two heartbeats. 0: no limit. */
   readonly maxFramesPerHeartbeat: number
+  readonly intervals: Intervals
   readonly onFault: (error: unknown) => void
 }
 
 /**
- * `GET /ws?conn_id=…[&cursor=…]`. An unknown connection is closed with 1000 (recorded: ws-unknown-connection). An
+ * `GET /ws?conn_id=…[&cursor=…][&hello=1]`. An unknown connection is closed with 1000 (recorded: ws-unknown-connection). An
  * invalid `conn_id` or `cursor` is answered with 422.
  */
 export const webSocketRoute: FastifyPluginAsync<WebSocketOptions> = async (http, options) => {
@@ -49,9 +54,9 @@ export const webSocketRoute: FastifyPluginAsync<WebSocketOptions> = async (http,
       request.opening = readOpening(request, options)
     },
     serve({ opening }, open) {
-      const sink = new WebSocketSink(options)
+      const { connId, cursor, hasHello } = opening as Opening
+      const sink = new WebSocketSink(options, hasHello)
       open(sink)
-      const { connId, cursor } = opening as Opening
       inBackground(attach(sink, connId, cursor), options.onFault)
     },
   })
@@ -62,6 +67,7 @@ const SCHEMA = {
   summary: 'Listen by WebSocket',
   description:
     'Each event is one frame: a list with one element. An empty list is a heartbeat. ' +
+    'With hello=1 the first frame is a Hello, once the connection is open. ' +
     'The server ignores the content of frames from the client: they are signs of life.',
   querystring: StreamQuery,
   response: {
@@ -75,7 +81,7 @@ function readOpening({ headers, query }: FastifyRequest, { origins }: WebSocketO
   const one = (name: string): string | undefined => [(query as Query)[name]].flat()[0]
   const connId = parseConnId(one('conn_id') ?? '')
   if (!connId) throw invalid(complaint(['conn_id'], 'Not a valid UUID.'))
-  return { connId, cursor: cursorOf(one('cursor')) }
+  return { connId, cursor: cursorOf(one('cursor')), hasHello: asksForHello(one('hello')) }
 }
 
 async function attach(
@@ -97,7 +103,11 @@ class WebSocketSink extends FrameSocket {
   /** The number of frames received since the last heartbeat. */
   #received = 0
 
-  constructor(readonly options: WebSocketOptions) {
+  constructor(
+    readonly options: WebSocketOptions,
+    /** The client waits for the intervals of the server. */
+    private owesHello: boolean,
+  ) {
     super()
   }
 
@@ -106,16 +116,27 @@ class WebSocketSink extends FrameSocket {
     if (attached.outcome === 'unknown') return this.close(CLOSE.unknownConnection)
     if (attached.outcome !== 'attached') return
     this.#connection = attached.connection
+    this.#greet()
     if (this.#closedWith !== undefined) this.closed(this.#closedWith)
   }
 
   send(batch: Batch, after: number): void {
+    this.#greet()
     this.write(batch.bytes(listFrames), after)
   }
 
   heartbeat(): void {
     this.#received = 0
-    if (this.writable) this.write(HEARTBEAT)
+    if (!this.writable) return
+    this.#greet()
+    this.write(HEARTBEAT)
+  }
+
+  /** Sends the intervals before anything else: a slow store may let a heartbeat come before the missed events. */
+  #greet(): void {
+    if (!this.owesHello) return
+    this.owesHello = false
+    this.write(textFrames([Buffer.from(`[${helloOf(this.options.intervals)}]`)]))
   }
 
   /** Ignores the content: every message is a sign of life. */

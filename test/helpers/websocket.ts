@@ -23,6 +23,7 @@ export function closeClients(): void {
 
 export interface Opening {
   readonly cursor?: string
+  readonly hello?: string
   /** The path prefix before `/ws`. */
   readonly prefix?: string
   readonly headers?: Record<string, string>
@@ -57,8 +58,12 @@ export class Listener extends Received {
 
   /** Resolves after the handshake. Rejects if it is refused. */
   static async open(server: Address, connId: string, opening: Opening = {}): Promise<Listener> {
-    const { prefix = '', cursor } = opening
-    const query = new URLSearchParams({ conn_id: connId, ...(cursor !== undefined && { cursor }) })
+    const { prefix = '', cursor, hello } = opening
+    const query = new URLSearchParams({
+      conn_id: connId,
+      ...(cursor !== undefined && { cursor }),
+      ...(hello !== undefined && { hello }),
+    })
     const url = `ws://${server.host}:${server.port}${prefix}/ws?${query.toString()}`
     const listener = new Listener(url, opening)
     await within(listener.#opened(), 'the handshake')
