@@ -8,6 +8,7 @@ import { Servers } from '../helpers/servers.ts'
 import { Listener } from '../helpers/websocket.ts'
 import { numberOf } from '../property/transcript.ts'
 import type { TestServer } from '../helpers/server.ts'
+import type { ReceivedEvent } from '../helpers/websocket.ts'
 
 const ROUNDS = 8
 
@@ -107,4 +108,24 @@ describe('a connection that is opened at several servers', () => {
     await stream.heard('last')
     expect(stream.ending).toBeUndefined()
   })
+
+  it.each([false, true])(
+    'gives it what it missed in parts, whichever server it polls (with cursor: %s)',
+    async (hasCursor) => {
+      const { servers, backend, connId } = await startThree()
+      const filling = 'x'.repeat(50_000)
+      const numbers = Array.from({ length: 12 }, (_, number) => String(number))
+      for (const text of numbers) await backend.say('room', text, { filling })
+      const events: ReceivedEvent[] = []
+      let polls = 0
+      while (events.length < numbers.length) {
+        const cursor = hasCursor && events.length > 0 ? `&cursor=${events.at(-1)?.id}` : ''
+        const { body } = await send(servers, `GET /listen?conn_id=${connId}${cursor}`)
+        events.push(...(body as ReceivedEvent[]))
+        polls++
+      }
+      expect(events.map(({ message }) => message?.text)).toEqual(numbers)
+      expect(polls).toBeGreaterThanOrEqual(6)
+    },
+  )
 })
