@@ -4,7 +4,7 @@ import { Backend, until } from '../../helpers/http.ts'
 import { refuseCrashes } from '../../helpers/process.ts'
 import { startServer } from '../../helpers/server.ts'
 import { Network } from './network.ts'
-import { PageBackend, openPage } from './page-backend.ts'
+import { PageBackend, only, openPage } from './page-backend.ts'
 
 refuseCrashes()
 
@@ -17,6 +17,9 @@ const steps = fc.array(
   ),
   { minLength: 5, maxLength: 40 },
 )
+
+/** Undefined: a WebSocket, and a poll if it fails. */
+const transports = fc.constantFrom('sse', 'longpoll', undefined)
 
 /** Large enough that some runs miss more events than the server keeps. */
 const CHANNEL_FRAMES = 6
@@ -35,10 +38,13 @@ describe('whatever breaks', () => {
     let runs = 0
     try {
       await fc.assert(
-        fc.asyncProperty(steps, fc.boolean(), async (script, noWebsocket) => {
+        fc.asyncProperty(steps, transports, async (script, transport) => {
           const channel = `run ${++runs}`
           network.blocked = undefined
-          const page = openPage(backend, network, { channels: [channel], noWebsocket })
+          const page = openPage(backend, network, {
+            channels: [channel],
+            ...(transport && only(transport, network)),
+          })
           await page.connection.connect()
           const said: string[] = []
           const say = async (): Promise<void> => {

@@ -89,6 +89,7 @@ async function openPage(options: ConnectionOptions, listenAt: Address = server) 
   await page.waitForFunction(() => 'isReady' in window)
   await page.evaluate((given) => (window as unknown as PageWindow).open(given), {
     ...addresses(backend, listenAt),
+    sseUrl: `http://${listenAt.host}:${listenAt.port}/sse`,
     increaseBounceIv: 100,
     ...options,
   })

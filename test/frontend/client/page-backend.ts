@@ -6,7 +6,11 @@ import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
 import { Backend } from '../../helpers/http.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { ConnectionOptions, ServerEvent } from '../../../frontend/client/index.ts'
+import type {
+  ConnectionOptions,
+  ServerEvent,
+  TransportName,
+} from '../../../frontend/client/index.ts'
 import type { Address } from '../../helpers/http.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -88,10 +92,19 @@ export const addresses = (backend: PageBackend, server: Address): ConnectionOpti
   messageUrl: `${backend.url}/message`,
   messageEditUrl: `${backend.url}/message`,
   messageDeleteUrl: `${backend.url}/message`,
-  disconnectUrl: `http://${server.host}:${server.port}/disconnect`,
-  websocketUrl: `ws://${server.host}:${server.port}/ws`,
-  longPollUrl: `http://${server.host}:${server.port}/listen`,
+  disconnectUrl: `${originOf(server)}/disconnect`,
+  websocketUrl: `${originOf(server)}/ws`,
+  longPollUrl: `${originOf(server)}/listen`,
 })
+
+const originOf = ({ host, port }: Address): string => `http://${host}:${port}`
+
+/** Options with which a page uses this transport only. */
+export function only(transport: TransportName, server: Address): ConnectionOptions {
+  if (transport === 'websocket') return { longPollUrl: '' }
+  if (transport === 'longpoll') return { noWebsocket: true }
+  return { noWebsocket: true, longPollUrl: '', sseUrl: `${originOf(server)}/sse` }
+}
 
 /** Opens a connection in this process, with short delays, until the test ends. Records what it receives. */
 export function openPage(backend: PageBackend, server: Address, options: ConnectionOptions = {}) {

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, until, within } from '../../helpers/http.ts'
 import { ServerProcess, killProcesses, refuseCrashes } from '../../helpers/process.ts'
 import { startServer } from '../../helpers/server.ts'
+import { TcpProxy } from '../../helpers/tcp-proxy.ts'
 import { Network } from './network.ts'
-import { PageBackend, openPage } from './page-backend.ts'
+import { PageBackend, only, openPage } from './page-backend.ts'
 import type { ConnectionOptions } from '../../../frontend/client/index.ts'
 import type { TestServer } from '../../helpers/server.ts'
 
@@ -21,10 +22,15 @@ beforeAll(async () => {
 })
 
 /** A connected page behind a network that can fail. */
-async function pageBehindNetwork(options: ConnectionOptions = {}) {
+async function pageBehindNetwork(
+  options: ConnectionOptions | ((network: Network) => ConnectionOptions) = {},
+) {
   const network = await Network.to(server)
   const backend = await PageBackend.start(server)
-  const page = openPage(backend, network, { channels: [channelOf()], ...options })
+  const page = openPage(backend, network, {
+    channels: [channelOf()],
+    ...(typeof options === 'function' ? options(network) : options),
+  })
   await within(page.connection.connect(), 'the connection')
   const [channel = ''] = page.connection.channels
   const say = (text: string): Promise<void> => new Backend(server).say(channel, text)
@@ -110,8 +116,11 @@ describe('a page whose network breaks', () => {
     expect([page.connection.connectionId, page.backend.connects]).toEqual([connectionId, 1])
   })
 
-  it('polls with the same promises', async () => {
-    const page = await pageBehindNetwork({ noWebsocket: true })
+  it.each([
+    ['longpoll', '/listen'],
+    ['sse', '/sse'],
+  ] as const)('has the same promises by %s', async (transport, path) => {
+    const page = await pageBehindNetwork((network) => only(transport, network))
     const said: string[] = []
     for (let n = 0; n < 20; n++) {
       if (n % 7 === 3) page.network.cut()
@@ -121,13 +130,102 @@ describe('a page whose network breaks', () => {
     await until(() => page.texts().length >= said.length, 'all messages')
     expect(page.texts()).toEqual(said)
     expect(page.gaps()).toBe(0)
-    expect(page.connection.transport).toBe('longpoll')
+    expect(page.connection.transport).toBe(transport)
     expect(page.connection.websocket).toBeNull()
     expect(page.backend.connects).toBe(1)
-    expect(page.network.requests.every((line) => line.startsWith('GET /listen?conn_id='))).toBe(
+    expect(page.network.requests.every((line) => line.startsWith(`GET ${path}?conn_id=`))).toBe(
       true,
     )
   })
+
+  it('hears all of a stream that ends and is opened again, and notices nothing', async () => {
+    // Streams end before this time is over.
+    const short = await startServer({ gc_conns_after: 0.5, heartbeat_interval: 0.1 })
+    try {
+      const network = await Network.to(short)
+      const backend = await PageBackend.start(short)
+      const page = openPage(backend, network, only('sse', network))
+      await page.connection.connect()
+      const said: string[] = []
+      const streams = (): number => network.requests.length
+      while (streams() < 5) {
+        said.push(`message ${said.length}`)
+        await new Backend(short).say('lobby', said.at(-1) ?? '')
+        await until(() => page.texts().length >= said.length, 'the message')
+      }
+      expect(page.texts()).toEqual(said)
+      expect([page.statuses, backend.connects]).toEqual([['connecting', 'sse'], 1])
+    } finally {
+      await short.close()
+    }
+  })
+})
+
+describe('a page on a slow line', () => {
+  /** In as many seconds as the longest silence that the page allows. */
+  const BYTES_PER_SECOND = 400_000
+  const SILENCE_MS = 1_000
+
+  it.each(['longpoll', 'sse', 'websocket'] as const)(
+    'has by %s what takes longer than the server may be silent',
+    { timeout: 60_000 },
+    async (transport) => {
+      const slow = await startServer({
+        heartbeat_interval: 0.2,
+        wake_connections_after: 0.5,
+        gc_conns_after: 2,
+        resume_window: 10,
+        channel_frames: 2_000,
+      })
+      const line = await TcpProxy.start(slow.port)
+      try {
+        const backend = await PageBackend.start(slow)
+        const address = { host: '127.0.0.1', port: line.port }
+        const page = openPage(backend, address, {
+          ...only(transport, address),
+          silenceTimeout: SILENCE_MS,
+        })
+        await page.connection.connect()
+        await new Backend(slow).say('lobby', 'first')
+        await until(() => page.texts().length === 1, 'the first message')
+        line.cut()
+        await until(() => page.statuses.at(-1) === 'waiting', 'the break')
+        const texts = Array.from({ length: 200 }, (_, n) => `${n} ${'x'.repeat(10_000)}`)
+        for (const text of texts) await new Backend(slow).say('lobby', text)
+        line.bytesPerSecond = BYTES_PER_SECOND
+        line.heal()
+        void page.connection.connect() // ends the backoff
+        await until(() => page.texts().length > texts.length, 'all that was missed', 45_000)
+        expect(page.texts()).toEqual(['first', ...texts])
+        expect([page.gaps(), backend.connects]).toEqual([0, 1])
+      } finally {
+        await line.stop()
+        await slow.close()
+      }
+    },
+  )
+})
+
+describe('a page whose server is rarely heard of', () => {
+  it.each(['longpoll', 'sse', 'websocket'] as const)(
+    'stays connected by %s, since it knows the intervals',
+    async (transport) => {
+      const quiet = await startServer({ heartbeat_interval: 1, wake_connections_after: 1 })
+      try {
+        const backend = await PageBackend.start(quiet)
+        const page = openPage(backend, quiet, { ...only(transport, quiet), silenceTimeout: 300 })
+        const heartbeats: unknown[] = []
+        page.connection.listenMessageCallback = (events) => void heartbeats.push(events)
+        await page.connection.connect()
+        const started = performance.now()
+        await until(() => performance.now() - started > 2_500, 'more than two intervals')
+        expect([page.statuses, backend.connects]).toEqual([['connecting', transport], 1])
+        if (transport !== 'sse') expect(heartbeats.length).toBeGreaterThan(0)
+      } finally {
+        await quiet.close()
+      }
+    },
+  )
 })
 
 describe('a page that WebSockets do not reach', () => {
