@@ -103,6 +103,41 @@ async function openPage(options: ConnectionOptions, listenAt: Address = server) 
   }
 }
 
+describe('a page without modules and without a build', () => {
+  it('loads the client and its channels from the server, by two script tags', async () => {
+    const html = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Script</title>
+      <script src="${server.url}/client/channelstream.iife.js"></script>
+      <script src="${server.url}/client/channels.iife.js"></script>
+      <ul id="said"></ul><p id="members"></p>
+      <script>
+        var connection = new Channelstream.ChannelstreamConnection(ADDRESSES)
+        var lobby = Channelstream.channelOf(connection, 'scripted')
+        lobby.on('message', function (event) {
+          document.getElementById('said').insertAdjacentHTML('beforeend', '<li></li>')
+          document.querySelector('#said li:last-child').textContent = event.message.text
+        })
+        lobby.on('members', function (members) {
+          document.getElementById('members').textContent = Array.from(members.keys()).join()
+        })
+        connection.connect()
+      </script>`
+    const backend = await PageBackend.start(server, (request, response) => {
+      if (request.url !== '/') return false
+      const options = JSON.stringify({ ...addresses(backend, server), username: 'script' })
+      response
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end(html.replace('ADDRESSES', options.replaceAll(backend.url, '')))
+      return true
+    })
+    const page = await browser.newPage()
+    await page.goto(`${backend.url}/`)
+    await page.locator('#members', { hasText: 'script' }).waitFor()
+    await app().say('scripted', 'hello <b>you</b>')
+    await page.locator('#said li').waitFor()
+    expect(await page.locator('#said').innerText()).toBe('hello <b>you</b>')
+  })
+})
+
 describe('a tab that is closed', () => {
   it.each([
     ['has a WebSocket', {}],
