@@ -16,6 +16,7 @@ const TABLES = [
   'ConnectRequest',
   'SubscribeRequest',
   'UnsubscribeRequest',
+  'DisconnectUserRequest',
   'UserStateRequest',
   'MessageRequest',
   'EditRequest',

@@ -71,7 +71,7 @@ const connect = object<Types.ConnectResponse>({
   channels_info: channelsInfo,
 })
 
-const membership = { channels: texts, channels_info: channelsInfo }
+const membership = { channels: texts, channels_info: channelsInfo, conn_ids: optional(texts) }
 const subscribe = object<Types.SubscribeResponse>({ ...membership, subscribed_to: texts })
 const unsubscribe = object<Types.UnsubscribeResponse>({ ...membership, unsubscribed_from: texts })
 
@@ -139,6 +139,7 @@ export const ANSWERS = {
   subscribe,
   unsubscribe,
   disconnect: bool,
+  disconnectUser: object<Types.DisconnectUserResponse>({ username: text, conn_ids: texts }),
   messages,
   edits,
   deletes,

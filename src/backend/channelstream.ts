@@ -57,7 +57,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.connect, body, options)
   }
 
-  /** Joins more channels. */
+  /** Joins more channels: a connection, or all that a user has now. */
   subscribe(
     request: Types.SubscribeRequest,
     options?: CallOptions,
@@ -65,7 +65,7 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.subscribe, request, options)
   }
 
-  /** Leaves channels. */
+  /** Leaves channels: a connection, or all that a user has now. */
   unsubscribe(
     request: Types.UnsubscribeRequest,
     options?: CallOptions,
@@ -76,6 +76,14 @@ export class Channelstream {
   /** Ends a connection. Resolves with false if the server does not know it. */
   disconnect(connId: string, options?: CallOptions): Promise<boolean> {
     return this.#caller.call(ENDPOINTS.disconnect, { conn_id: connId }, options)
+  }
+
+  /** Ends all connections of a user, on any server, for a log-out or a ban. Resolves with those that there were. */
+  disconnectUser(
+    request: Types.DisconnectUserRequest,
+    options?: CallOptions,
+  ): Promise<Types.DisconnectUserResponse> {
+    return this.#caller.call(ENDPOINTS.disconnectUser, request, options)
   }
 
   // --- messages

@@ -15,6 +15,7 @@ export const ENDPOINTS = {
   subscribe: { method: 'POST', path: '/subscribe', answer: ANSWERS.subscribe },
   unsubscribe: { method: 'POST', path: '/unsubscribe', answer: ANSWERS.unsubscribe },
   disconnect: { method: 'POST', path: '/disconnect', answer: ANSWERS.disconnect },
+  disconnectUser: { method: 'POST', path: '/disconnect', answer: ANSWERS.disconnectUser },
   message: { method: 'POST', path: '/message', answer: ANSWERS.messages },
   edit: { method: 'PATCH', path: '/message', answer: ANSWERS.edits },
   delete: { method: 'DELETE', path: '/message', answer: ANSWERS.deletes },

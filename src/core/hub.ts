@@ -4,6 +4,7 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { uptimeText } from '../protocol/timestamps.ts'
+import { eachConnectionOf, reach } from './by-user.ts'
 import { FanOut } from './delivery/fan-out.ts'
 import { Guest } from './delivery/guest.ts'
 import { Outbox } from './delivery/outbox.ts'
@@ -18,7 +19,7 @@ import {
   stateTooLarge,
 } from './limits.ts'
 import { postDelete, postEdits, postMessages, clientPublication } from './messages.ts'
-import { settingsMap, unknownConnection, unknownUser } from './naming.ts'
+import { settingsMap, unknownUser } from './naming.ts'
 import { NO_DETAILS, describeChannels } from './queries/channels-info.ts'
 import { overviewOf } from './queries/overview.ts'
 import { gapEvent } from './sessions/catch-up.ts'
@@ -30,7 +31,8 @@ import type { Yielder } from '../lib/yielder.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type * as Protocol from '../protocol/requests.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
-import type { Awaitable, Figures, Membership, Store } from '../store/store.ts'
+import type { Awaitable, Figures, Store } from '../store/store.ts'
+import type { Reached } from './by-user.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Posting, ClientMessage } from './messages.ts'
 import type { DescribeOptions, PagedChannelsInfo } from './queries/channels-info.ts'
@@ -159,36 +161,46 @@ export class Hub {
     }
   }
 
-  /** Joins channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits. */
+  /**
+   * Joins channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits. Of a user,
+   * joins with all connections that there are.
+   */
   async subscribe(request: Protocol.SubscribeRequest) {
     checkChannels(request, this.options)
+    const settings = settingsMap(request.channel_configs)
     // Presence is announced in the order of the request. The answer is sorted, as in `unsubscribe`.
-    const joined = await this.store.join(
-      request.conn_id,
-      request.channels,
-      settingsMap(request.channel_configs),
+    const joined = await reach(this.#queryDeps, request, (connId) =>
+      this.store.join(connId, request.channels, settings),
     )
-    if (!joined) throw invalid(unknownConnection())
     return {
       ...(await this.#membership(joined, request.info)),
-      subscribed_to: [...joined.changed].sort(byCodePoint),
+      subscribed_to: sorted(joined.changed),
     }
   }
 
-  /** Leaves channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits. */
+  /** Leaves channels and announces presence, like `subscribe`. */
   async unsubscribe(request: Protocol.UnsubscribeRequest) {
     checkChannels(request, this.options)
-    const left = await this.store.leave(request.conn_id, request.channels)
-    if (!left) throw invalid(unknownConnection())
+    const left = await reach(this.#queryDeps, request, (connId) =>
+      this.store.leave(connId, request.channels),
+    )
     return {
       ...(await this.#membership(left, request.info)),
-      unsubscribed_from: [...left.changed].sort(byCodePoint),
+      unsubscribed_from: sorted(left.changed),
     }
   }
 
   /** Ends a connection, closes its sink and announces presence. Returns false if there is no such connection. */
   disconnect(connId: ConnId) {
     return this.store.drop(connId)
+  }
+
+  /** Ends all connections of a user, also those that clients have open on other servers. Returns which. */
+  async disconnectUser({ username, reason }: Protocol.DisconnectUserRequest) {
+    const ended = await eachConnectionOf(this.#queryDeps, username, (connId) =>
+      this.store.drop(connId, { reason }),
+    )
+    return { username, conn_ids: [...ended].filter(([, wasThere]) => wasThere).map(([id]) => id) }
   }
 
   hasConnection(connId: ConnId) {
@@ -300,8 +312,14 @@ export class Hub {
     inBackground(work, this.options.onFault)
   }
 
-  async #membership({ user, channels: unsorted }: Membership, info: Protocol.InfoOptions) {
-    const channels = [...unsorted].sort(byCodePoint)
-    return { channels, channels_info: await this.#describe(channels, info, user.name) }
+  async #membership({ user, channels: unsorted, connIds }: Reached, info: Protocol.InfoOptions) {
+    const channels = sorted(unsorted)
+    return {
+      channels,
+      channels_info: await this.#describe(channels, info, user),
+      ...(connIds && { conn_ids: connIds }),
+    }
   }
 }
+
+const sorted = (names: readonly ChannelName[]): ChannelName[] => [...names].sort(byCodePoint)

@@ -25,7 +25,9 @@ export class Sweeper {
   async #endAll(due: ConnId[]): Promise<void> {
     while (due.length > 0)
       await Promise.all(
-        due.splice(0, CONCURRENT_DROPS).map(async (connId) => this.store.drop(connId, true)),
+        due
+          .splice(0, CONCURRENT_DROPS)
+          .map(async (connId) => this.store.drop(connId, { onlyIfDue: true })),
       )
   }
 }

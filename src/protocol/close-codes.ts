@@ -22,3 +22,10 @@ export const CLOSE = {
   notUnderstood: { code: 4507, text: 'not understood' },
   replaced: { code: 4509, text: 'opened elsewhere' },
 } as const satisfies Record<string, CloseReason>
+
+/** The longest reason of a close frame, in bytes of UTF-8 (RFC 6455, 5.5.1). */
+export const MAX_REASON_BYTES = 123
+
+/** `reason`: what the backend gave. */
+export const endedBecause = (reason: string | undefined): CloseReason =>
+  reason === undefined ? CLOSE.ended : { ...CLOSE.ended, text: reason }

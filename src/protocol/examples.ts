@@ -127,6 +127,8 @@ export const EXAMPLES = {
   delete: { channel: 'lobby', uuid: UUID },
   deleted: { channel: 'lobby', ...delivery, uuid: UUID },
   disconnect: { conn_id: CONN_ID },
+  disconnectUser: { username: 'bob', reason: 'signed out' },
+  disconnectedUser: { username: 'bob', conn_ids: [CONN_ID] },
   historyItem,
   channelInfo,
   channelsInfo,

@@ -3,6 +3,7 @@
  * Source of every default and rule: recorded behaviour of Channelstream 0.7.1, unless a field says otherwise.
  */
 import { z } from 'zod'
+import { MAX_REASON_BYTES } from './close-codes.ts'
 import { EXAMPLES } from './examples.ts'
 import {
   COMPLAINT,
@@ -118,7 +119,10 @@ export const ConnectRequest = object({
 export type ConnectRequest = z.output<typeof ConnectRequest>
 
 export const SubscribeRequest = object({
-  conn_id: ConnIdSchema.describe('The connection. May be in the query instead.'),
+  conn_id: ConnIdSchema.optional().describe('The connection. May be in the query instead.'),
+  username: UserNameSchema.optional().describe(
+    'Instead of conn_id: all connections that the user has now, on any server. There may be none.',
+  ),
   channels: listOf(ChannelNameSchema, 1).describe('Channels to join. Created if unknown.'),
   channel_configs: ChannelConfigs.default({}).describe(
     'Settings for channels that this request creates.',
@@ -270,24 +274,17 @@ export const DisconnectRequest = z
   .looseObject({ conn_id: ConnIdSchema }, { error: typeComplaint(COMPLAINT.type) })
   .meta({ id: 'DisconnectRequest', examples: [EXAMPLES.disconnect] })
 
-/** A query parameter, for documentation only. Each transport reads and checks its own parameters. */
-const parameter = (description: string, example: string) =>
-  z
-    .unknown()
+/** All connections of a user. Signed, unlike `DisconnectRequest`. */
+export const DisconnectUserRequest = object({
+  username: UserNameSchema.describe(
+    'All connections that the user has now, on any server, are ended.',
+  ),
+  reason: text(1, MAX_REASON_BYTES)
+    .refine((reason) => new TextEncoder().encode(reason).length <= MAX_REASON_BYTES, {
+      error: `Longer than ${MAX_REASON_BYTES} bytes of UTF-8.`,
+    })
     .optional()
-    .meta({ type: 'string', description, examples: [example] })
+    .describe('What clients get as the reason of the close. Polls get none.'),
+}).meta({ id: 'DisconnectUserRequest', examples: [EXAMPLES.disconnectUser] })
 
-const CONN_ID_PARAMETER = parameter('The connection: a UUID in any spelling.', EXAMPLES.connId)
-const CURSOR_PARAMETER = parameter(
-  'The id of the last event that the client has. Later events are delivered first. If omitted, delivery continues where the server left off.',
-  EXAMPLES.cursor,
-)
-export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
-export const StreamQuery = z.looseObject({
-  conn_id: CONN_ID_PARAMETER,
-  cursor: CURSOR_PARAMETER,
-  hello: parameter('1: the server first sends its intervals, as Hello.', EXAMPLES.hello),
-})
-export const ListenQuery = StreamQuery.extend({
-  callback: parameter('The name of a JavaScript function, for JSONP.', EXAMPLES.callback),
-})
+export type DisconnectUserRequest = z.output<typeof DisconnectUserRequest>

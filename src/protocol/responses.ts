@@ -82,15 +82,24 @@ const membership = {
     .describe('All channels of the connection, sorted by code point.'),
   channels_info: ChannelsInfo,
 }
+const connIds = z.array(ConnIdSchema).describe('The connections that this request has reached.')
+const byUser = {
+  conn_ids: connIds
+    .optional()
+    .describe('Only if the request has a username: the connections that it has reached.'),
+}
+
 export const SubscribeResponse = z
   .object({
     ...membership,
+    ...byUser,
     subscribed_to: z.array(ChannelNameSchema).describe('The channels that this request joined.'),
   })
   .meta({ id: 'SubscribeResponse', examples: [EXAMPLES.subscribed] })
 export const UnsubscribeResponse = z
   .object({
     ...membership,
+    ...byUser,
     unsubscribed_from: z.array(ChannelNameSchema).describe('The channels that this request left.'),
   })
   .meta({ id: 'UnsubscribeResponse', examples: [EXAMPLES.unsubscribed] })
@@ -119,6 +128,9 @@ export const DeletesResponse = z.array(DeleteRequest).meta({
 export const DisconnectResponse = z
   .boolean()
   .meta({ description: 'False if the server does not know the connection.', examples: [true] })
+export const DisconnectUserResponse = z
+  .object({ username: UserNameSchema, conn_ids: connIds })
+  .meta({ id: 'DisconnectUserResponse', examples: [EXAMPLES.disconnectedUser] })
 
 export const AdminResponse = z
   .object({

@@ -265,7 +265,8 @@ export type Command =
   | { readonly type: 'left'; readonly connId: ConnId; readonly channels: readonly ChannelName[] }
   /** All channels of the connection. Replaces commands that were lost while the store was unavailable. */
   | { readonly type: 'is-in'; readonly connId: ConnId; readonly channels: readonly Since[] }
-  | { readonly type: 'dropped'; readonly connId: ConnId }
+  /** `reason`: what the backend gave for the client, if anything. */
+  | { readonly type: 'dropped'; readonly connId: ConnId; readonly reason?: string | undefined }
   /** A client has opened the connection on another server, which waits for a `detach`. */
   | { readonly type: 'moved'; readonly connId: ConnId }
 
@@ -320,6 +321,11 @@ export interface Broker {
   missed(since: readonly Since[], enough?: number): Awaitable<Missed>
 }
 
+export interface DropOptions {
+  readonly onlyIfDue?: boolean
+  readonly reason?: string | undefined
+}
+
 /** Knows who is where: connections, users with their states, channels with their settings, and their members. */
 export interface Memberships {
   /** Calls the listener on the server that has the connection's client. Without a client, on no server. */
@@ -348,9 +354,9 @@ export interface Memberships {
   /**
    * Ends the connection and announces presence in the order in which its channels were created. Returns false if there
    * is no such connection; with `onlyIfDue` also if a client has opened it, or `connect` renewed it, since `sweep`
-   * returned it.
+   * returned it. `reason`: for the client, if one has opened it; see `Command`.
    */
-  drop(connId: ConnId, onlyIfDue?: boolean): Awaitable<boolean>
+  drop(connId: ConnId, options?: DropOptions): Awaitable<boolean>
   hasConnection(connId: ConnId): Awaitable<boolean>
 
   /**

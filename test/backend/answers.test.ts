@@ -9,6 +9,7 @@ const SCHEMAS: Record<keyof typeof ENDPOINTS, z.ZodType> = {
   subscribe: Responses.SubscribeResponse,
   unsubscribe: Responses.UnsubscribeResponse,
   disconnect: Responses.DisconnectResponse,
+  disconnectUser: Responses.DisconnectUserResponse,
   message: Responses.MessagesResponse,
   edit: Responses.EditsResponse,
   delete: Responses.DeletesResponse,

@@ -165,5 +165,14 @@ export function attachments(openBench: OpenBench): void {
       await store.drop(open)
       expect(await heard.commanded(1)).toEqual([{ type: 'dropped', connId: open }])
     })
+
+    it('ends with the reason that is given, for the client that has it open', async () => {
+      const { store, heard } = await openBench()
+      const reason = 'because\nof "this"'
+      await connect(store, 'ann', { id: 1, channels: ['room'] })
+      await attach(store, connIdOf(1))
+      await store.drop(connIdOf(1), { reason })
+      expect(await heard.commanded(1)).toEqual([{ type: 'dropped', connId: connIdOf(1), reason }])
+    })
   })
 }

@@ -1,4 +1,4 @@
-import { CLOSE } from '../../protocol/close-codes.ts'
+import { CLOSE, endedBecause } from '../../protocol/close-codes.ts'
 import { formatCursor } from '../../protocol/ids.ts'
 import { channelTopic } from '../../store/store.ts'
 import { Batch } from '../delivery/batch.ts'
@@ -210,7 +210,7 @@ export class Sessions {
         break
       case 'dropped':
         this.deps.outbox.flush(connection)
-        this.#forget(connection)?.close(CLOSE.ended)
+        this.#forget(connection)?.close(endedBecause(command.reason))
         break
       case 'moved':
         this.#handOver(connection)

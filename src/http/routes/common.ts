@@ -60,6 +60,10 @@ export const inLaterTurnIfLong = <Answer>(
 ): Promise<Answer> =>
   bytes !== null && bytes.length > LONG_BYTES ? answer.then((ready) => nextTurn(ready)) : answer
 
+/** Whether a body is about all connections of a user. A `conn_id` takes precedence. */
+export const isByUser = (body: Readonly<Record<string, unknown>>): boolean =>
+  Object.hasOwn(body, 'username') && !Object.hasOwn(body, 'conn_id')
+
 /** Returns the last value of `name` in the query. */
 export function lastOf(request: FastifyRequest, name: string): string | undefined {
   const value = (request.query as Record<string, string | string[] | undefined>)[name]

@@ -5,12 +5,14 @@
 import { addComplaint } from '../../protocol/complaints.ts'
 import { parseConnId } from '../../protocol/ids.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
+import { ConnIdQuery } from '../../protocol/queries.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import {
   ERROR_RESPONSES,
   about,
   backend,
+  isByUser,
   lastOf,
   throwInvalid,
   checkLimit,
@@ -51,9 +53,9 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     schema: {
       ...about(
         'Join channels',
-        'Adds a connection to channels. Channels that it is already in are ignored.',
+        'Adds a connection, or all connections of a user, to channels. Channels that it is already in are ignored.',
       ),
-      querystring: Requests.ConnIdQuery,
+      querystring: ConnIdQuery,
       body: Requests.SubscribeRequest,
       response: { 200: Responses.SubscribeResponse, ...ERROR_RESPONSES },
     },
@@ -71,9 +73,9 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     schema: {
       ...about(
         'Leave channels',
-        'Removes a connection from channels. Channels that it is not in are ignored.',
+        'Removes a connection, or all connections of a user, from channels. Channels that it is not in are ignored.',
       ),
-      querystring: Requests.ConnIdQuery,
+      querystring: ConnIdQuery,
       body: Requests.UnsubscribeRequest,
       response: { 200: Responses.UnsubscribeResponse, ...ERROR_RESPONSES },
     },
@@ -84,11 +86,16 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
   })
 }
 
-/** A conn_id in the body takes precedence over the query, even if it is null. If both are missing it is null. */
+/**
+ * A conn_id in the body takes precedence over the query, even if it is null. If both are missing it is null, unless a
+ * username takes its place.
+ */
 const connIdFromQuery: preValidationHookHandler = (request, _reply, done) => {
   const { body } = request
-  if (isJsonObject(body) && !Object.hasOwn(body, 'conn_id'))
-    body['conn_id'] = lastOf(request, 'conn_id') ?? null
+  if (isJsonObject(body) && !Object.hasOwn(body, 'conn_id')) {
+    const connId = lastOf(request, 'conn_id')
+    if (connId !== undefined || !isByUser(body)) body['conn_id'] = connId ?? null
+  }
   done()
 }
 

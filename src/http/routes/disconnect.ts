@@ -1,17 +1,29 @@
+import { RequestError } from '../../protocol/errors.ts'
+import { EXAMPLES } from '../../protocol/examples.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
-import { ConnIdQuery, DisconnectRequest } from '../../protocol/requests.ts'
-import { DisconnectResponse, invalidAnswer } from '../../protocol/responses.ts'
+import { ConnIdQuery } from '../../protocol/queries.ts'
+import { DisconnectRequest, DisconnectUserRequest } from '../../protocol/requests.ts'
+import {
+  DisconnectResponse,
+  DisconnectUserResponse,
+  errorAnswer,
+  invalidAnswer,
+} from '../../protocol/responses.ts'
 import { parseAs } from '../validation.ts'
-import { lastOf } from './common.ts'
+import { isByUser, lastOf } from './common.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { z } from 'zod'
 import type { ApiOptions } from './common.ts'
+
+type DisconnectAnswer = boolean | z.output<typeof DisconnectUserResponse>
 
 const about = {
   tags: ['Client API'],
   summary: 'End a connection',
   description:
-    'Anyone who knows the conn_id can end the connection. Returns false if the connection is unknown.',
+    'Anyone who knows the conn_id can end the connection. Returns false if the connection is unknown. ' +
+    'With a username in the body, and a signature, ends all connections of the user.',
   response: {
     200: DisconnectResponse,
     422: invalidAnswer('The conn_id is missing or malformed.', {
@@ -43,8 +55,31 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: { isKeyed: true },
     // The schema is only for the documentation. Clients may send anything here; only the conn_id is validated.
     validatorCompiler: () => (value: unknown) => ({ value }),
-    schema: { ...about, body: DisconnectRequest },
-    handler: ({ body }: { body: unknown }) =>
-      disconnect(isJsonObject(body) ? { conn_id: body['conn_id'] ?? null } : body),
+    schema: {
+      ...about,
+      body: DisconnectRequest.or(DisconnectUserRequest).meta({
+        examples: [EXAMPLES.disconnect, EXAMPLES.disconnectUser],
+      }),
+      response: {
+        ...about.response,
+        200: DisconnectResponse.or(DisconnectUserResponse).meta({
+          description:
+            'Whether the connection was known; for a username, the connections that were ended.',
+          examples: [true, EXAMPLES.disconnectedUser],
+        }),
+        403: errorAnswer('FORBIDDEN', 'A username needs a signature.'),
+      },
+    },
+    handler(request): Promise<DisconnectAnswer> | DisconnectAnswer {
+      const body: unknown = request.body
+      if (isJsonObject(body) && isByUser(body)) {
+        // Whoever knows a conn_id may end it. The name of a user is no secret.
+        if (!request.caller.isBackend) throw new RequestError('FORBIDDEN')
+        return hub.disconnectUser(parseAs(DisconnectUserRequest, body))
+      }
+      if (isJsonObject(body)) return disconnect({ conn_id: body['conn_id'] ?? null })
+      const hasOnlyQuery = (body ?? null) === null && lastOf(request, 'conn_id') !== undefined
+      return hasOnlyQuery ? byQuery(request) : disconnect(body)
+    },
   })
 }

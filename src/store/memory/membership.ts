@@ -61,14 +61,15 @@ export class Membership {
     return membershipOf(connection, channels)
   }
 
-  drop(connId: ConnId, onlyIfDue: boolean): boolean {
+  drop(connId: ConnId, { onlyIfDue, reason }: Contract.DropOptions): boolean {
     const connection = this.tables.connections.get(connId)
     if (!connection) return false
     if (onlyIfDue && !this.tables.expiry.isConnectionDue(connection)) return false
     const channels = [...connection.channels.keys()].sort(byCreation)
     const parted = channels.filter((channel) => this.#leave(connection, channel))
     this.tables.removeConnection(connection)
-    if (connection.attached) this.command({ type: 'dropped', connId })
+    if (connection.attached)
+      this.command({ type: 'dropped', connId, ...(reason !== undefined && { reason }) })
     this.#announcePresence(connection.user, parted, 'parted')
     return true
   }

@@ -80,8 +80,8 @@ export class MemoryStore implements Contract.Store {
     return this.#membership.leave(connId, channels)
   }
 
-  drop(connId: ConnId, onlyIfDue = false) {
-    return this.#membership.drop(connId, onlyIfDue)
+  drop(connId: ConnId, options: Contract.DropOptions = {}) {
+    return this.#membership.drop(connId, options)
   }
 
   hasConnection(connId: ConnId): boolean {

@@ -14,6 +14,7 @@ import type {
   ChannelRecord,
   Changed,
   Delivery,
+  DropOptions,
   EventBody,
   Membership,
   Publication,
@@ -24,6 +25,14 @@ import type {
 
 /** The reply of a script. */
 export type Reply = string | number | null | readonly Reply[]
+
+// --- calls
+
+/** The arguments of the script `drop`, after the connection. */
+export const writeDrop = ({ onlyIfDue = false, reason }: DropOptions): (string | number)[] => [
+  onlyIfDue ? 1 : 0,
+  JSON.stringify(reason === undefined ? [] : [reason]),
+]
 
 // --- settings
 

@@ -103,8 +103,12 @@ export class Ownership {
     }
   }
 
-  /** Handles a message about a connection on this server, sent by any server. */
-  onMessage(type: string, connId: ConnId, since: number, channels: readonly ChannelName[]): void {
+  /**
+   * Handles a message about a connection on this server, sent by any server. `details`: names of channels, or the reason
+   * of `dropped`, which servers of older versions do not send.
+   */
+  onMessage(type: string, connId: ConnId, since: number, details: readonly string[]): void {
+    const channels = details as readonly ChannelName[]
     switch (type) {
       case 'free':
         for (const wake of this.#waiters.get(connId) ?? []) wake()
@@ -116,7 +120,7 @@ export class Ownership {
         this.onCommand({ type, connId, channels })
         break
       case 'dropped':
-        this.#giveUp(type, connId)
+        this.#giveUp(type, connId, details[0])
         break
       case 'moved':
         inBackground(this.#handOver(connId, since), this.onFault)
@@ -169,10 +173,10 @@ export class Ownership {
     }
   }
 
-  #giveUp(type: 'dropped' | 'moved', connId: ConnId): void {
+  #giveUp(type: 'dropped' | 'moved', connId: ConnId, reason?: string): void {
     // A connection that moves stays held: `detach` hands it over, with the cursor of the client.
     if (type === 'dropped') this.#held.delete(connId)
-    this.onCommand({ type, connId })
+    this.onCommand({ type, connId, ...(reason !== undefined && { reason }) })
   }
 
   /**

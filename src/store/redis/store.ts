@@ -8,6 +8,7 @@ import {
   knownUser,
   readMembership,
   writeChannels,
+  writeDrop,
   writePublication,
   writeState,
 } from './encoding.ts'
@@ -155,8 +156,8 @@ export class RedisStore implements Contract.Store {
     return readMembership(await this.#runChange('leave', connId, ...counted(channels)))
   }
 
-  async drop(connId: ConnId, onlyIfDue = false): Promise<boolean> {
-    return (await this.#runChange('drop', connId, onlyIfDue ? 1 : 0)) === 1
+  async drop(connId: ConnId, options: Contract.DropOptions = {}): Promise<boolean> {
+    return (await this.#runChange('drop', connId, ...writeDrop(options))) === 1
   }
 
   hasConnection(connId: ConnId): Promise<boolean> {

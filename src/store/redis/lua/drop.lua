@@ -1,5 +1,5 @@
--- Ends a connection. With only_due, keeps one that a client has opened, or that was connected again, since it was due.
-local conn_id, only_due = arg(), arg() == '1'
+-- Ends a connection. `details`: a JSON list that may have a reason for its client. With only_due, keeps one that a client has opened, or that was connected again, since it was due.
+local conn_id, only_due, details = arg(), arg() == '1', arg()
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's')
 local user, server = held[1], held[2]
@@ -23,7 +23,7 @@ if redis.call('HINCRBY', P .. ':users', user, -1) == 0 then
 end
 if server then
   redis.call('SREM', P .. ':at:' .. server, conn_id)
-  notify_server(server, 'dropped', conn_id, head_text(), '[]')
+  notify_server(server, 'dropped', conn_id, head_text(), details)
 end
 announce_presence(user, changes, 'parted')
 return 1

@@ -1,0 +1,24 @@
+/** The queries of the endpoints for clients. For documentation: each transport reads and checks its own parameters. */
+import { z } from 'zod'
+import { EXAMPLES } from './examples.ts'
+
+const parameter = (description: string, example: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ type: 'string', description, examples: [example] })
+
+const CONN_ID_PARAMETER = parameter('The connection: a UUID in any spelling.', EXAMPLES.connId)
+const CURSOR_PARAMETER = parameter(
+  'The id of the last event that the client has. Later events are delivered first. If omitted, delivery continues where the server left off.',
+  EXAMPLES.cursor,
+)
+export const ConnIdQuery = z.looseObject({ conn_id: CONN_ID_PARAMETER })
+export const StreamQuery = z.looseObject({
+  conn_id: CONN_ID_PARAMETER,
+  cursor: CURSOR_PARAMETER,
+  hello: parameter('1: the server first sends its intervals, as Hello.', EXAMPLES.hello),
+})
+export const ListenQuery = StreamQuery.extend({
+  callback: parameter('The name of a JavaScript function, for JSONP.', EXAMPLES.callback),
+})
