@@ -182,6 +182,21 @@ export const SCENARIOS = [
     peers: ['channelstream', 'nchan', 'ws', 'socket.io'],
     shows: ['kibPerConnection', 'kibPerSocket', 'idleMib', 'warmMib'],
   },
+  ...[1, 32].map((publishers) => ({
+    ...fanout(publishers, 1000),
+    id: `sse-${publishers}x1000`,
+    title: `by Server-Sent Events: ${count(publishers, 'publisher')}, 1,000 subscribers`,
+    peers: ['channelstream', 'channelstream-sse', 'nchan', 'nchan-sse'],
+    quick: false,
+  })),
+  {
+    id: 'sse-memory',
+    title: 'by Server-Sent Events: 10,000 idle connections',
+    kind: 'memory',
+    subscribers: 10_000,
+    peers: ['channelstream', 'channelstream-sse', 'nchan', 'nchan-sse'],
+    shows: ['kibPerConnection', 'kibPerSocket'],
+  },
   ...[1000, 5000, 15_000].map(cost),
   {
     ...fanout(32, 1),

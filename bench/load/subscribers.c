@@ -1,4 +1,4 @@
-/* WebSockets that listen, and the check that each message arrives exactly once and in order.
+/* WebSockets and event streams that listen, and the check that each message arrives exactly once and in order.
  *
  * Subscriber i listens to channel i % channels, on server i % servers. The next sequence number is known per subscriber
  * and publisher. A later number means that the ones in between are missing. An earlier one fills a gap late (reordered)
@@ -17,7 +17,7 @@
 enum { CHUNK = 1 << 18 };
 enum { SHAKING, WAITING, READY, CLOSED };
 typedef struct {
-  int fd, state, channel;
+  int fd, state, channel, is_stream;
   int64_t missing;
   uint32_t *next; /* by publisher */
   uint8_t *rest;  /* the start of an incomplete frame */
@@ -39,6 +39,14 @@ size_t handshake_request(char *text, size_t room, const char *path, int port) {
   return (size_t)snprintf(text, room,
                           "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                          path, port);
+}
+
+/* Server-Sent Events have paths of their own. */
+static int is_stream(const char *path) { return !strncmp(path, "/sse", 4); }
+
+static size_t stream_request(char *text, size_t room, const char *path, int port) {
+  return (size_t)snprintf(text, room, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n",
                           path, port);
 }
 
@@ -64,7 +72,10 @@ void subscriber_open(int index) {
   subscriber->channel = index % options.channels;
   if (options.publishers > 0) subscriber->next = calloc((size_t)options.publishers, sizeof(uint32_t));
   const char *path = options.paths[index % options.path_count];
-  write_all(subscriber->fd, request, handshake_request(request, sizeof request, path, port));
+  subscriber->is_stream = is_stream(path);
+  size_t length = subscriber->is_stream ? stream_request(request, sizeof request, path, port)
+                                        : handshake_request(request, sizeof request, path, port);
+  write_all(subscriber->fd, request, length);
   fcntl(subscriber->fd, F_SETFL, O_NONBLOCK);
   struct epoll_event event = {EPOLLIN, {.u64 = (uint64_t)index}};
   epoll_ctl(options.epoll, EPOLL_CTL_ADD, subscriber->fd, &event);
@@ -156,12 +167,26 @@ static size_t take_frames(Subscriber *subscriber, const uint8_t *bytes, size_t a
   return at;
 }
 
+/* Returns how many bytes were complete events. The framing of chunks is part of what lies between two events. */
+static size_t take_events(Subscriber *subscriber, const uint8_t *bytes, size_t available) {
+  size_t at = 0;
+  int64_t now = now_us();
+  const uint8_t *end;
+  while ((end = memmem(bytes + at, available - at, "\n\n", 2))) {
+    size_t length = (size_t)(end + 2 - (bytes + at));
+    take_messages(subscriber, bytes + at, length, now);
+    at += length;
+  }
+  return at;
+}
+
 static size_t take_handshake(Subscriber *subscriber, uint8_t *bytes, size_t available) {
   uint8_t *end = memmem(bytes, available, "\r\n\r\n", 4);
   if (!end) return 0;
-  if (!begins(bytes, available, "HTTP/1.1 101")) fail("handshake refused: %.*s", (int)available, (char *)bytes);
+  const char *expected = subscriber->is_stream ? "HTTP/1.1 200" : "HTTP/1.1 101";
+  if (!begins(bytes, available, expected)) fail("handshake refused: %.*s", (int)available, (char *)bytes);
   subscriber->state = WAITING;
-  if (options.hello) answer(subscriber, 1, options.hello, strlen(options.hello));
+  if (options.hello && !subscriber->is_stream) answer(subscriber, 1, options.hello, strlen(options.hello));
   if (!options.ready_after) become_ready(subscriber);
   return (size_t)(end + 4 - bytes);
 }
@@ -184,7 +209,10 @@ void subscriber_readable(int index) {
   if (got <= 0) return end(subscriber);
   size_t available = kept + (size_t)got;
   if (subscriber->state == SHAKING) used = take_handshake(subscriber, chunk, available);
-  if (subscriber->state != SHAKING) used += take_frames(subscriber, chunk + used, available - used);
+  if (subscriber->state != SHAKING) {
+    size_t (*take)(Subscriber *, const uint8_t *, size_t) = subscriber->is_stream ? take_events : take_frames;
+    used += take(subscriber, chunk + used, available - used);
+  }
   if (subscriber->state != CLOSED) keep_rest(subscriber, chunk + used, available - used);
 }
 

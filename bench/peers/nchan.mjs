@@ -18,8 +18,11 @@ export const missing = () =>
     ? undefined
     : 'install it: sudo apt-get install -y --no-install-recommends nginx libnginx-mod-nchan'
 
-/** @param {import('./peer.mjs').Place} place */
-export async function start({ core }) {
+/**
+ * @param {import('./peer.mjs').Place} place
+ * @param {string} [path] where subscribers listen
+ */
+export async function start({ core }, path = '/listen') {
   const directory = await mkdtemp(join(tmpdir(), 'channelstream-bench-nchan-'))
   const port = await freePort()
   await writeFile(join(directory, 'nginx.conf'), configuration(port, directory))
@@ -33,7 +36,7 @@ export async function start({ core }) {
     port,
     pids: [server.pid, ...childrenOf(server.pid)],
     paths: (count, channels) =>
-      Array.from({ length: count }, (_, i) => `/listen?id=${channelName(i % channels)}`),
+      Array.from({ length: count }, (_, i) => `${path}?id=${channelName(i % channels)}`),
     publishRequest: ({ filler }) => post(`/publish?id=${CHANNEL}`, payload(filler)),
     churnSteps: [['open', '/listen?id=c00000'], ['close']],
     async stop() {
@@ -69,6 +72,11 @@ http {
     }
     location = /listen {
       nchan_subscriber websocket;
+      nchan_channel_id $arg_id;
+      nchan_subscriber_first_message newest;
+    }
+    location = /sse {
+      nchan_subscriber eventsource;
       nchan_channel_id $arg_id;
       nchan_subscriber_first_message newest;
     }

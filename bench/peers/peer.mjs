@@ -29,6 +29,7 @@
  */
 import * as channelstream from './channelstream.mjs'
 import { ECHOES } from './echo.mjs'
+import { EVENT_STREAMS } from './event-streams.mjs'
 import * as nchan from './nchan.mjs'
 import * as philote from './philote.mjs'
 import { ON_REDIS } from './redis.mjs'
@@ -40,5 +41,6 @@ import * as wsBare from './ws-bare.mjs'
 /** In the order of the columns. */
 export const PEERS = [
   ...[writeLoop, writeGather, channelstream, ...ON_REDIS, philote, nchan, wsBare, socketio],
+  ...EVENT_STREAMS,
   ...ECHOES,
 ]
