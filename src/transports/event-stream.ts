@@ -1,4 +1,5 @@
 import { destroyPaced } from '../net/unread.ts'
+import { unsentBytes } from '../net/unsent.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { streamClosed } from '../protocol/event-stream.ts'
 import { chunkedStream, plainStream } from './sse-bytes.ts'
@@ -79,6 +80,8 @@ export class EventStream implements Sink {
   #isClosed = false
   /** The number of the last event before the events that the system did not accept. */
   #refusedAfter: number | undefined
+  /** The bytes that the system had taken when progress was last looked at. */
+  #taken = 0
   #cancelTimer: Cancel
   #takeResponse: TakeResponse | undefined
 
@@ -123,8 +126,20 @@ export class EventStream implements Sink {
     this.#write(batch.bytes(this.#form), after)
   }
 
+  /** A client on a slow line gets no heartbeat before what waits for it. That it takes that is a sign of life. */
   heartbeat(): void {
+    const isTaking = this.progressed()
+    if (isTaking && this.#connection) this.options.sessions.seen(this.#connection)
     if (this.hasBegun && this.writable) this.#write(this.#form.heartbeat)
+  }
+
+  /** Returns whether the client has taken bytes, since the last call, and more wait for it. */
+  progressed(): boolean {
+    const { socket } = this.response
+    if (!socket) return false
+    const before = this.#taken
+    this.#taken = socket.bytesWritten - unsentBytes(socket)
+    return socket.writableNeedDrain && this.#taken > before
   }
 
   close(reason: CloseReason): void {
@@ -178,7 +193,7 @@ export class EventStream implements Sink {
   #write(bytes: Buffer, after?: number): void {
     const { socket } = this.response
     if (socket?.writable === true && !socket.write(bytes))
-      socket.once('drain', () => this.#drained())
+      socket.once('drain', () => (this.#isLifeOver ? this.#endLife() : this.#drained()))
     // The client has ended or reset the connection, and the response does not know yet.
     if (socket?.writable !== true) this.#refusedAfter ??= after
   }
@@ -187,12 +202,16 @@ export class EventStream implements Sink {
     if (this.#connection) this.options.sessions.drained(this.#connection, this)
   }
 
-  /** Asks the client to come back at once, unless another client has taken over. */
+  /**
+   * Asks the client to come back at once, unless another client has taken over. What waits for the client comes first: a
+   * client on a slow line would get the end too late.
+   */
   #endLife(): void {
     this.#isLifeOver = true
     if (!this.hasBegun) return
     if (this.#connection?.sink !== this) return this.close(CLOSE.replaced)
     this.#drained()
+    if (this.response.socket?.writableNeedDrain === true) return
     this.#end(`${retry(AFTER_LIFE)}\n`, this.options.gcConnsMs)
   }
 

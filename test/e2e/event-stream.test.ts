@@ -230,7 +230,10 @@ describe.concurrent('an event stream that reaches its end', () => {
   let backend: Backend
 
   beforeAll(async () => {
-    const settings = { gc_conns_after: SHORT_GC_S, heartbeat_interval: 0.1 }
+    const settings = {
+      gc_conns_after: SHORT_GC_S,
+      heartbeat_interval: 0.1,
+    }
     server = await startServer(settings)
     backend = new Backend(server)
   })
@@ -317,6 +320,30 @@ describe.concurrent('an event stream that reaches its end', () => {
     await within(second.closed, 'the end')
     expect(second.said).toHaveLength(1)
   })
+})
+
+describe('a client on a slow line', () => {
+  it(
+    'takes what it missed before its stream ends, and keeps its connection',
+    { timeout: 60_000 },
+    async () => {
+      const server = await startServer({ gc_conns_after: 2, heartbeat_interval: 0.1 })
+      const backend = new Backend(server)
+      const connId = await backend.connect('ann', ['slow'])
+      // More than systems buffer, and more than is read in the life of a stream and the time after it.
+      const [count, seconds, filling] = [60, 6, 'x'.repeat(500_000)]
+      for (const text of textsTo(count)) await backend.say('slow', text, { filling })
+      const stream = await EventStreamListener.open(server, connId)
+      stream.slowDown((count * filling.length) / seconds)
+      await within(stream.closed, 'the end')
+      expect(stream.texts).toEqual(textsTo(count))
+      expect(stream.isComplete).toBe(true)
+      expect(stream.said).toHaveLength(1)
+      const { lastEventId } = stream
+      await EventStreamListener.open(server, connId, { lastEventId })
+      await server.close()
+    },
+  )
 })
 
 describe('a server that stops', () => {

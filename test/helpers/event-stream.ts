@@ -158,6 +158,15 @@ export class EventStreamListener extends Received {
     this.response?.resume()
   }
 
+  /** Reads slowly from now on, like over a slow line. */
+  slowDown(bytesPerSecond: number): void {
+    const { response } = this
+    response?.on('data', (text: string) => {
+      response.pause()
+      setTimeout(() => response.resume(), (text.length / bytesPerSecond) * 1000)
+    })
+  }
+
   async breakOff(): Promise<void> {
     this.destroy()
     await this.closed
