@@ -183,18 +183,10 @@ export class ChannelstreamConnection<Types extends PageTypes = object>
     listener: (event: Events<Types>[Type]) => unknown,
     options?: ListenOptions,
   ): () => void {
-    const off = this.on(
-      type,
-      (event) => {
-        off()
-        return listener(event)
-      },
-      options,
-    )
-    return off
+    return this.inner().emitter.on(type, listener as never, options, true)
   }
 
-  /** Removes what `on` has added with this function, once. */
+  /** Removes a listener that `on` or `once` has added with this function, the first one. */
   off<Type extends keyof Events<Types>>(
     type: Type,
     listener: (event: Events<Types>[Type]) => unknown,
