@@ -19,6 +19,7 @@ export type ChannelEvents<Types extends PageTypes = object> = {
 
 /** What channels use of a connection. */
 export interface ConnectionOfChannels<Types extends PageTypes = object> {
+  readonly pageTypes?: Types
   channels: string[]
   readonly status: string
   subscribe(channels: readonly string[]): Promise<unknown>

@@ -40,6 +40,9 @@ export class ChannelstreamConnection<Types extends PageTypes = object>
 {
   static readonly version = '1.0.0'
 
+  /** Is never set. From here the compiler knows `Types`, which it cannot find in the types of events. */
+  declare readonly pageTypes?: Types
+
   /** Not a private name: those cannot be read through the proxies of frameworks. A function, since these wrap objects. */
   private readonly inner: () => Inner
 
