@@ -317,6 +317,15 @@ export default tseslint.config(
       },
     },
   },
+  {
+    // Bundled by tests, and by those who copy them.
+    files: ['examples/**/*.js', 'test/frontend/examples/*.js'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: {
+      ...tseslint.configs.disableTypeChecked.languageOptions,
+      globals: { ...BROWSER_GLOBALS, AbortController: 'readonly', window: 'readonly' },
+    },
+  },
   ...arrows,
   backendArrow,
   ...frontendArrows,
