@@ -73,13 +73,17 @@ interface Entry {
   listeners: number
 }
 
+interface Call {
+  readonly type: 'subscribe' | 'unsubscribe'
+}
+
 /** The channels of one connection that somebody listens to. */
 class Channels {
   readonly #entries = new Map<string, Entry>()
   /** The channels that are subscribed to for a listener. */
   readonly #joined = new Set<string>()
-  /** Those of them that the backend is being asked for. The connection repeats that by itself for a newer connection. */
-  readonly #asked = new Set<string>()
+  /** The last call for each channel, while it is under way. The connection repeats it by itself for a newer connection. */
+  readonly #underWay = new Map<string, Call>()
   #isDue = false
   /** The answer to `connect()` is newer than all that a gap can be about. */
   #isFresh = false
@@ -140,7 +144,7 @@ class Channels {
   #connected(answer: unknown): void {
     this.#isFresh = true
     for (const name of this.#joined)
-      if (!this.connection.channels.includes(name) && !this.#asked.has(name))
+      if (!this.connection.channels.includes(name) && !this.#underWay.has(name))
         this.#joined.delete(name)
     this.#learn(answer)
     this.#settleSoon()
@@ -174,7 +178,7 @@ class Channels {
     for (const [name, { listeners }] of this.#entries)
       if (listeners === 0) this.#entries.delete(name)
     const added = [...this.#entries.keys()].filter(
-      (name) => !this.#joined.has(name) && !connection.channels.includes(name),
+      (name) => !this.#joined.has(name) && !this.#staysIn(name),
     )
     const removed = [...this.#joined].filter((name) => !this.#entries.has(name))
     for (const name of added) this.#joined.add(name)
@@ -188,21 +192,29 @@ class Channels {
     }
   }
 
-  #call(type: 'subscribe' | 'unsubscribe', names: readonly string[]): void {
-    if (names.length > 0) this.#callNow(type, names).catch(report)
+  /** Without a call of this object, what the page asked for by itself. */
+  #staysIn(name: string): boolean {
+    return (
+      this.#underWay.get(name)?.type !== 'unsubscribe' && this.connection.channels.includes(name)
+    )
   }
 
-  async #callNow(type: 'subscribe' | 'unsubscribe', names: readonly string[]): Promise<void> {
+  #call(type: Call['type'], names: readonly string[]): void {
+    if (names.length > 0) this.#callNow({ type }, names).catch(report)
+  }
+
+  async #callNow(call: Call, names: readonly string[]): Promise<void> {
+    const { type } = call
     const rosters = [...this.#entries.values()].map(({ roster }) => roster)
     for (const roster of rosters) roster.expectAnswer()
-    if (type === 'subscribe') for (const name of names) this.#asked.add(name)
+    for (const name of names) this.#underWay.set(name, call)
     try {
       this.#learn(await this.connection[type](names))
     } catch (error) {
       // A callback of the connection tells both. To have left, nothing has to be done again.
       if (type === 'subscribe') this.#refused(names, error as ChannelstreamError)
     } finally {
-      if (type === 'subscribe') for (const name of names) this.#asked.delete(name)
+      for (const name of names) if (this.#underWay.get(name) === call) this.#underWay.delete(name)
       for (const roster of rosters) roster.answered()
     }
   }

@@ -113,6 +113,24 @@ describe('a channel', () => {
     expect(connection.channels).toEqual([])
   })
 
+  it('that gets a listener while it is being left is joined again', async () => {
+    const { connection, calls, open } = pageWithChannels()
+    await open()
+    const news = channelOf(connection, 'news')
+    const off = news.on('message', () => {})
+    await settled()
+    off()
+    while (calls().length < 2) await Promise.resolve()
+    expect(connection.channels, 'the answer has not come').toEqual(['news'])
+    news.on('message', () => {})
+    await settled()
+    expect(calls().slice(1)).toEqual([
+      ['unsubscribe', 'news'],
+      ['subscribe', 'news'],
+    ])
+    expect(connection.channels).toEqual(['news'])
+  })
+
   it('that the page asked for by itself is not left', async () => {
     const { connection, calls, open } = pageWithChannels(['lobby'])
     await open()
