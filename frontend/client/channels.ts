@@ -135,9 +135,9 @@ class Channels {
       const entry = this.#entries.get(name)
       if (!entry) continue
       entry.emitter.emit(event.type, event)
-      if (event.type === 'gap') this.#askAgain(name, entry)
-      else if (entry.roster.received(event)) this.#tellMembers(entry)
+      if (entry.roster.received(event)) this.#tellMembers(entry)
     }
+    if (event.type === 'gap') this.#askAgain(names)
   }
 
   /** The page has another connection, which is in the channels of its answer. */
@@ -161,8 +161,10 @@ class Channels {
   }
 
   /** Who joined or left meanwhile is not known. An answer of the backend tells all who are there. */
-  #askAgain(name: string, { roster }: Entry): void {
-    if (!this.#isFresh && roster.members) this.#call('subscribe', [name])
+  #askAgain(names: readonly string[]): void {
+    if (this.#isFresh) return
+    const known = names.filter((name) => this.#entries.get(name)?.roster.members)
+    this.#call('subscribe', known)
   }
 
   /** After the page's current code: a component that is replaced by another one leaves and joins in one step. */

@@ -285,6 +285,35 @@ describe('the members of a channel', () => {
     expect(backend.calls.filter((path) => path === '/subscribe')).toHaveLength(1)
   })
 
+  it('are told once to each channel after a gap in many', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const names = Array.from({ length: 300 }, (_, n) => `channel ${n}`)
+    const { fetch } = fakeFetch(() => ({
+      body: {
+        conn_id: 'conn',
+        channels: names,
+        channels_info: {
+          channels: Object.fromEntries(names.map((name) => [name, { users: ['ann'] }])),
+          users: [{ user: 'ann', state: {} }],
+        },
+      },
+    }))
+    const { connection } = fakePage({ fetch, subscribeUrl: SUBSCRIBE })
+    onTestFinished(() => connection.closeConnection())
+    let told = 0
+    for (const name of names) channelOf(connection, name).on('members', () => told++)
+    const connected = connection.connect()
+    await settled()
+    FakeSocket.last.open()
+    await connected
+    FakeSocket.last.end(1006)
+    await until(() => FakeSocket.all.length === 2, 'another socket')
+    told = 0
+    FakeSocket.last.open().deliver({ type: 'gap', id: 'e-9', channels: names })
+    await until(() => told > 0, 'the members')
+    expect(told).toBe(names.length)
+  })
+
   it('are those of the answer and of the events since it was asked for', async () => {
     const { connection, lobby, now, enter, leave, backend } = await joined('meanwhile')
     const bob = await enter('bob')
