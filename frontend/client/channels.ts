@@ -82,7 +82,10 @@ class Channels {
   readonly #entries = new Map<string, Entry>()
   /** The channels that are subscribed to for a listener. */
   readonly #joined = new Set<string>()
-  /** The last call for each channel, while it is under way. The connection repeats it by itself for a newer connection. */
+  /**
+   * The last call for each channel, while it is under way. The connection repeats it by itself for a newer connection.
+   * A call that could not leave stays, so that the next listener joins anew.
+   */
   readonly #underWay = new Map<string, Call>()
   #isDue = false
   /** The answer to `connect()` is newer than all that a gap can be about. */
@@ -190,7 +193,7 @@ class Channels {
       this.#call('unsubscribe', removed)
     } else {
       const kept = connection.channels.filter((name) => !removed.includes(name))
-      connection.channels = [...kept, ...added]
+      connection.channels = [...new Set([...kept, ...added])]
     }
   }
 
@@ -210,13 +213,16 @@ class Channels {
     const rosters = [...this.#entries.values()].map(({ roster }) => roster)
     for (const roster of rosters) roster.expectAnswer()
     for (const name of names) this.#underWay.set(name, call)
+    let isOver = true
     try {
       this.#learn(await this.connection[type](names))
     } catch (error) {
-      // A callback of the connection tells both. To have left, nothing has to be done again.
+      // A callback of the connection tells both.
       if (type === 'subscribe') this.#refused(names, error as ChannelstreamError)
+      else isOver = false
     } finally {
-      for (const name of names) if (this.#underWay.get(name) === call) this.#underWay.delete(name)
+      for (const name of names)
+        if (isOver && this.#underWay.get(name) === call) this.#underWay.delete(name)
       for (const roster of rosters) roster.answered()
     }
   }

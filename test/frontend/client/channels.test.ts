@@ -14,13 +14,13 @@ afterEach(() => {
 const SUBSCRIBE = 'http://app.test/subscribe'
 const UNSUBSCRIBE = 'http://app.test/unsubscribe'
 
-/** A page whose backend keeps the channels of its connection. Names in `refused` are not let in. */
+/** A page whose backend keeps the channels of its connection. Calls for names in `refused` fail. */
 function pageWithChannels(initial: string[] = []) {
   const channels = new Set(initial)
   const refused = new Set<string>()
   const { fetch, requests } = fakeFetch(({ url, body }) => {
     const { channels: names = [] } = body as { channels?: string[] }
-    if (url === SUBSCRIBE && names.some((name) => refused.has(name))) return { status: 403 }
+    if (names.some((name) => refused.has(name))) return { status: 403 }
     for (const name of names)
       if (url === UNSUBSCRIBE) channels.delete(name)
       else channels.add(name)
@@ -129,6 +129,28 @@ describe('a channel', () => {
       ['subscribe', 'news'],
     ])
     expect(connection.channels).toEqual(['news'])
+  })
+
+  it('that could not be left is joined anew, and then left, with the next listener', async () => {
+    const { connection, refused, calls, open } = pageWithChannels()
+    await open()
+    const news = channelOf(connection, 'news')
+    const off = news.on('message', () => {})
+    await settled()
+    refused.add('news')
+    off()
+    await settled()
+    expect(connection.channels).toEqual(['news'])
+    refused.clear()
+    const offAgain = news.on('message', () => {})
+    await settled()
+    offAgain()
+    await settled()
+    expect(calls().slice(2)).toEqual([
+      ['subscribe', 'news'],
+      ['unsubscribe', 'news'],
+    ])
+    expect(connection.channels).toEqual([])
   })
 
   it('that the page asked for by itself is not left', async () => {
