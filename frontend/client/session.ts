@@ -205,6 +205,8 @@ export class Session {
         for (const { resolve } of this.#waiters.splice(0)) resolve()
       },
       received: (frame) => {
+        // The page has disconnected when it was told of the opening.
+        if (signal.aborted) return
         hasReceived = true
         // Heard while the browser says that it is offline.
         if (hasOpened) this.#setStatus({ status: 'connected', transport: transport.name })
@@ -261,7 +263,6 @@ export class Session {
   }
 
   #receive(frame: unknown, position: Position, signal: AbortSignal): void {
-    if (signal.aborted) return
     const events = Array.isArray(frame) ? frame.filter(isEvent) : []
     if (!Array.isArray(frame) || events.length < frame.length) this.hooks.malformed(frame)
     else if (events.length === 0) this.hooks.received([], signal)

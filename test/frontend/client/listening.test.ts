@@ -615,6 +615,15 @@ describe('disconnect()', () => {
     expect(reported).not.toHaveBeenCalled()
   })
 
+  it('as soon as it is connected is not undone by the frame that connected it', async () => {
+    const { connection } = fakePage()
+    connection.listenOpenedCallback = () => void connection.disconnect()
+    void connection.connect()
+    await settled()
+    FakeSocket.last.open()
+    expect([connection.status, connection.connected]).toEqual(['disconnected', false])
+  })
+
   it('rejects a connect() that is on its way', async () => {
     const { connection } = fakePage()
     const failure = connection.connect().catch((error: unknown) => error)
