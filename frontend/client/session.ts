@@ -109,6 +109,7 @@ export class Session {
     this.#controller?.abort()
     this.#controller = undefined
     this.#endPause()
+    for (const transport of this.transports) transport.release()
     this.#failures = 0
     this.#rejectWaiters(reason ?? new ChannelstreamError('disconnected', 'the page disconnected'))
     // Last, since a listener may start the session again.

@@ -587,6 +587,12 @@ describe('disconnect()', () => {
       await settled()
       return page
     },
+    'after a socket that went silent': async () => {
+      const page = await openPage()
+      await pass(20_000)
+      expect(page.connection.status).toBe('waiting')
+      return page
+    },
     'from within a status event': async () => {
       const page = await openPage()
       page.connection.on('status', () => void page.connection.disconnect())
