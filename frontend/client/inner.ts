@@ -239,8 +239,8 @@ export class Inner implements SessionHooks {
     page.connected = status.status === 'connected'
     // Offline, the socket may still work.
     if (!page.connected && status.status !== 'offline') page.websocket = null
-    if (status.reason) this.emitter.emit('error', { type: 'error', error: status.reason })
     this.emitter.emit('status', status)
+    if (status.reason) this.emitter.emit('error', { type: 'error', error: status.reason })
     if (status.status !== 'disconnected') return
     for (const queue of [...this.queues]) queue.end(status.reason)
     guarded(() => page.connectionClosedCallback())

@@ -621,6 +621,14 @@ describe('disconnect()', () => {
     expect(reported).not.toHaveBeenCalled()
   })
 
+  it('is the last status that is told, also if an error event asks for it', async () => {
+    const { connection, statuses } = await openPage()
+    connection.on('error', () => void connection.disconnect())
+    FakeSocket.last.end(1006)
+    await settled()
+    expect(statuses.map(({ status }) => status).slice(-2)).toEqual(['waiting', 'disconnected'])
+  })
+
   it('as soon as it is connected is not undone by the frame that connected it', async () => {
     const { connection } = fakePage()
     connection.listenOpenedCallback = () => void connection.disconnect()
