@@ -1,4 +1,4 @@
-import { ChannelstreamError } from './errors.ts'
+import { ChannelstreamError, report } from './errors.ts'
 import { RequestTransport } from './request-transport.ts'
 import { send } from './request.ts'
 import { backgroundTimeout, pause } from './timing.ts'
@@ -30,7 +30,7 @@ export class LongPollTransport extends RequestTransport {
     opened,
   }: Round): Promise<undefined> {
     const startedAt = performance.now()
-    const cancel = backgroundTimeout(OPEN_AFTER_MS, opened)
+    const cancel = backgroundTimeout(OPEN_AFTER_MS, () => void opened().catch(report))
     try {
       const frame = await send(request, {
         fetch: settings.fetch,
@@ -43,7 +43,7 @@ export class LongPollTransport extends RequestTransport {
         throw new ChannelstreamError('answer', `${request.url} did not return a list of events`, {
           answer: frame,
         })
-      opened()
+      await opened()
       hooks.received(frame)
       if (frame.length === 0) await pause(startedAt + MIN_EMPTY_MS - performance.now(), signal)
     } finally {

@@ -1,4 +1,5 @@
 import { newRequest } from './request.ts'
+import { settled } from './timing.ts'
 import { addressOf, cannotOpen } from './transport.ts'
 import type { ChannelstreamError } from './errors.ts'
 import type { TransportName } from './events.ts'
@@ -22,8 +23,8 @@ export interface Round {
   readonly signal: AbortSignal
   /** Call it when something arrives. */
   readonly alive: () => void
-  /** Tells the session that the transport is open, once. */
-  readonly opened: () => void
+  /** Tells the session that the transport is open, once. Events may be delivered when it has resolved. */
+  readonly opened: () => Promise<void>
 }
 
 /** The base of the transports that receive events by one HTTP request after another. */
@@ -61,11 +62,12 @@ export abstract class RequestTransport implements Transport {
       const current = (this.#current = new AbortController())
       const abort = (): void => current.abort(signal.reason)
       signal.addEventListener('abort', abort)
-      const opened = (): void => {
+      const opened = async (): Promise<void> => {
         if (isOpen || current.signal.aborted) return
         isOpen = true
         hooks.reached()
         hooks.opened(request)
+        await settled()
       }
       alive()
       try {

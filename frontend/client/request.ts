@@ -55,7 +55,7 @@ export interface SendOptions {
    * Gets the text of a successful response as it arrives, which is then not collected in `responseText`. Without a body
    * that can be read in pieces, the request fails.
    */
-  readonly piece?: (text: string) => void
+  readonly piece?: (text: string) => Promise<void>
 }
 
 /**
@@ -102,7 +102,7 @@ async function fill(
   alive()
   if (piece && response.ok) await readPieces(response, alive, piece)
   else if (response.body)
-    await readPieces(response, alive, (text) => (request.responseText += text))
+    await readPieces(response, alive, (text) => void (request.responseText += text))
   else request.responseText = await response.text()
   request.status = response.status
   // A custom `fetch` may ignore the signal.
@@ -113,14 +113,14 @@ async function fill(
 async function readPieces(
   { body }: ResponseLike,
   alive: () => void,
-  piece: (text: string) => void,
+  piece: (text: string) => Promise<void> | void,
 ): Promise<void> {
-  if (!body) throw new TypeError('fetch gives no body that can be read in pieces')
+  if (!body) throw new TypeError('fetch gives no body')
   const decoder = new TextDecoder()
   for (const reader = body.getReader(); ;) {
     const { done, value } = await reader.read()
     alive()
-    piece(decoder.decode(value, { stream: !done }))
+    await piece(decoder.decode(value, { stream: !done }))
     if (done) return
   }
 }

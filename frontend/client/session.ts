@@ -168,10 +168,7 @@ export class Session {
   }
 
   async #listen(signal: AbortSignal): Promise<Ending> {
-    const error = new ChannelstreamError(
-      'settings',
-      'neither websocketUrl nor longPollUrl is usable',
-    )
+    const error = new ChannelstreamError('settings', 'no transport is usable')
     let ending: Ending = { next: 'stay-away', error }
     for (const transport of this.#candidates()) {
       if (signal.aborted) return { next: 'ended' }

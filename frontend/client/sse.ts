@@ -25,7 +25,7 @@ export class SseTransport extends RequestTransport {
     let hasBegun = false
     let ending: Ending | undefined
     let rest = ''
-    const line = (text: string): void => {
+    const line = async (text: string): Promise<void> => {
       const colon = text.indexOf(':')
       const name = text.slice(0, colon)
       const value = text.slice(colon + 1)
@@ -33,15 +33,16 @@ export class SseTransport extends RequestTransport {
       if (name !== 'data' || signal.aborted) return
       const data = parsed(value)
       if (isClose(data)) return void (ending = endingOf(data.code, data.reason, request))
-      opened()
       hasBegun = true
+      await opened()
       hooks.received([data].flat())
     }
-    const piece = (text: string): void => {
+    const piece = async (text: string): Promise<void> => {
       // Only the new text is searched, since one line may arrive in very many pieces.
       const end = text.lastIndexOf('\n')
-      if (end >= 0) for (const one of (rest + text.slice(0, end)).split('\n')) line(one)
+      const lines = end < 0 ? [] : (rest + text.slice(0, end)).split('\n')
       rest = end < 0 ? rest + text : text.slice(end + 1)
+      for (const one of lines) await line(one)
     }
     await send(request, {
       fetch: settings.fetch,

@@ -1,5 +1,7 @@
 /** The longest delay that timers support: a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+/** Microtasks until code that awaits `connect()` goes on, and a few for what awaits that. */
+const TICKS = 6
 
 /** Cancels a timer. Does nothing once it has fired. */
 export type Cancel = () => void
@@ -96,6 +98,14 @@ export async function withTimeout<Value>(
     watchdog.stop()
     signal?.removeEventListener('abort', abort)
   }
+}
+
+/**
+ * Lets code go on that awaits `connect()`. Events may arrive together with the opening of a transport, and the page adds
+ * its listeners only then.
+ */
+export async function settled(): Promise<void> {
+  for (let tick = 0; tick < TICKS; tick++) await Promise.resolve()
 }
 
 /** Resolves or rejects like `promise`, or resolves with undefined when `signal` is aborted. */

@@ -1,6 +1,6 @@
-import { ChannelstreamError } from './errors.ts'
+import { ChannelstreamError, report } from './errors.ts'
 import { parsed } from './request.ts'
-import { Watchdog, backgroundTimeout, backgroundInterval } from './timing.ts'
+import { Watchdog, backgroundTimeout, backgroundInterval, settled } from './timing.ts'
 import { addressOf, cannotOpen, endingOf } from './transport.ts'
 import type { TransportHooks, Ending, ListenTarget, Transport } from './transport.ts'
 import type { TransportSettings, WebSocketClass, WebSocketLike } from './transport.ts'
@@ -81,6 +81,8 @@ class Socket {
   isSilent = false
   #end!: (ending: Ending) => void
   #state: 'opening' | 'open' | 'over' = 'opening'
+  /** Frames that have come with the opening. */
+  #early: unknown[] | undefined
   /** Tells the session, once. */
   #opened = (): void => {}
   readonly #watchdog: Watchdog
@@ -99,7 +101,7 @@ class Socket {
     // The handlers stay after the end: an error of a `ws` socket without a handler would crash the process.
     raw.onopen = (event: unknown) => this.#shookHands(event)
     raw.onmessage = ({ data }: { data: unknown }) => this.#received(data)
-    raw.onerror = (event: unknown) => void (this.#state !== 'over' && hooks.failed(event))
+    raw.onerror = (event: unknown) => this.#failed(event)
     raw.onclose = (event: Close) => this.#closed(event)
     this.#watchdog = new Watchdog(
       () => target.silenceMs,
@@ -112,6 +114,7 @@ class Socket {
   }
 
   end(ending: Ending): void {
+    this.#release()
     this.#state = 'over'
     this.#watchdog.stop()
     for (const cancel of this.#cancels) cancel()
@@ -137,6 +140,8 @@ class Socket {
     this.#opened = () => {
       this.#opened = cancel
       cancel()
+      this.#early = []
+      settled().then(() => this.#release(), report)
       this.hooks.opened(event, this.raw)
     }
   }
@@ -145,13 +150,26 @@ class Socket {
     if (this.#state !== 'open') return
     this.#watchdog.reset()
     this.#opened()
-    this.hooks.received(parsed(String(data)))
+    const frame = parsed(String(data))
+    if (this.#early) this.#early.push(frame)
+    else this.hooks.received(frame)
+  }
+
+  #release(): void {
+    const frames = this.#early ?? []
+    this.#early = undefined
+    for (const frame of frames) this.hooks.received(frame)
   }
 
   #closed(event: Close): void {
     if (this.#state === 'over') return
     const ending = endingOf(event.code, event.reason, event)
     this.end(this.#state === 'opening' ? { ...ending, next: 'fallback' } : ending)
+  }
+
+  #failed(event: unknown): void {
+    this.#release()
+    if (this.#state !== 'over') this.hooks.failed(event)
   }
 
   #openTimedOut(): void {

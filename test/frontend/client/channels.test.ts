@@ -48,6 +48,7 @@ function pageWithChannels(initial: string[] = []) {
       await settled()
       FakeSocket.last.open()
       await connected
+      await settled()
     },
   }
 }

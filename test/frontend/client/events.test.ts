@@ -40,6 +40,7 @@ describe('the types of events', () => {
     void connection.connect()
     await settled()
     FakeSocket.last.open()
+    await settled()
     const types = Event.options.map((option) => option.shape.type.value)
     const heard: string[] = []
     for (const type of types) connection.on(type, (event) => heard.push(event.type))

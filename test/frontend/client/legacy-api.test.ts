@@ -320,6 +320,7 @@ describe('the life of a connection, as callbacks tell it', () => {
     void page.connect()
     await settled()
     FakeSocket.last.open()
+    await settled()
     const calls = watch(page)
     page.closeConnection()
     page.closeConnection()
@@ -334,6 +335,7 @@ describe('the life of a connection, as callbacks tell it', () => {
     const listening = page.startListening()
     await settled()
     FakeSocket.last.open()
+    await settled()
     await listening
     expect(FakeSocket.last.url).toContain('conn_id=id')
     expect(requests).toEqual([])

@@ -10,6 +10,7 @@ async function openPage() {
   const connected = page.connection.connect()
   await settled()
   FakeSocket.last.open()
+  await settled()
   await connected
   const heard: unknown[] = []
   const hear = ({ message }: MessageEvent): unknown => heard.push(message?.['text'])

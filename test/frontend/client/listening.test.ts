@@ -32,6 +32,7 @@ async function openPage(options: ConnectionOptions = {}) {
   await settled()
   FakeSocket.last.open()
   await connected
+  await settled()
   return { ...page, statuses }
 }
 
@@ -255,6 +256,7 @@ describe('a server that says nothing', () => {
     const second = FakeSocket.last.shakeHands()
     expect([FakeSocket.all.length, first?.isClosed]).toEqual([2, false])
     second.deliver()
+    await settled()
     expect([second.isClosed, first?.isClosed]).toEqual([false, true])
     page.connection.closeConnection()
   })

@@ -47,6 +47,7 @@ async function openPage(options: ConnectionOptions = {}) {
   FakeSocket.all.at(-1)?.open()
   await pass(options.noWebsocket ? 1_000 : 0)
   await connected
+  await settled()
   return { ...page, statuses }
 }
 
@@ -95,6 +96,7 @@ describe('a browser that goes offline', () => {
     const second = FakeSocket.last
     expect([FakeSocket.all.length, first.isClosed]).toEqual([2, false])
     second.open()
+    await settled()
     expect([first.isClosed, second.isClosed]).toEqual([true, false])
     expect(statuses).toEqual(['connecting', 'websocket', 'offline', 'connecting', 'websocket'])
     connection.closeConnection()
@@ -316,6 +318,63 @@ describe('the status connected', () => {
       'conn-2',
       'connected',
     ])
+    connection.closeConnection()
+  })
+})
+
+describe('events that come with the opening', () => {
+  it.each(['hello in a frame of its own', 'hello and events in one frame'])(
+    'are heard by a page that listens after connect(): %s',
+    async (form) => {
+      const { connection } = fakePage()
+      const texts: unknown[] = []
+      const main = async (): Promise<void> => {
+        await (async () => connection.connect())()
+        for await (const event of connection)
+          if (event.type === 'message') texts.push(event.message?.['text'])
+      }
+      const done = main()
+      await settled()
+      const hello = { type: 'hello' }
+      const socket = FakeSocket.last.shakeHands()
+      if (form.includes('own')) socket.deliver(hello).deliver(newMessage('one'))
+      else socket.deliver(hello, newMessage('one'))
+      socket.deliver(newMessage('two'))
+      await settled()
+      expect(texts).toEqual(['one', 'two'])
+      await connection.disconnect()
+      await done
+    },
+  )
+
+  it('are heard if the first poll has them', async () => {
+    const { connection, polls, texts } = await (async () => {
+      const page = await openPolling()
+      const heard: unknown[] = []
+      return { ...page, texts: heard }
+    })()
+    connection.closeConnection()
+    const connected = connection.startListening().then(() => {
+      connection.on('message', ({ message }) => texts.push(message?.['text']))
+    })
+    await settled()
+    polls.at(-1)?.answer([{ type: 'hello' }, newMessage('first')])
+    await connected
+    await settled()
+    expect(texts).toEqual(['first'])
+    connection.closeConnection()
+  })
+
+  it('come before the end of the socket', async () => {
+    const { connection } = fakePage()
+    const heard: unknown[] = []
+    connection.on('message', ({ message }) => heard.push(message?.['text']))
+    connection.on('status', ({ status }) => heard.push(status))
+    void connection.connect()
+    await settled()
+    FakeSocket.last.open().deliver(newMessage('last words')).end(1006)
+    await settled()
+    expect(heard).toEqual(['connecting', 'connected', 'last words', 'connecting', 'waiting'])
     connection.closeConnection()
   })
 })

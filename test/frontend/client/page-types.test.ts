@@ -145,6 +145,7 @@ describe("a page's types", () => {
     void page.connect()
     await settled()
     FakeSocket.last.open().deliver(newMessage('hi'))
+    await settled()
     expect(texts).toEqual(['hi'])
   })
 })

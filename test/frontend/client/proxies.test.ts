@@ -27,6 +27,7 @@ describe.each([
     const connected = connection.connect()
     await settled()
     FakeSocket.last.open()
+    await settled()
     expect(await connected).toEqual({ conn_id: 'conn-1' })
     expect([connection.status, connection.transport, connection.connectionId]).toEqual([
       'connected',
