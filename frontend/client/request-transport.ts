@@ -76,6 +76,8 @@ export abstract class RequestTransport implements Transport {
         if (ending) return ending
       } catch (thrown) {
         const error = thrown as ChannelstreamError
+        // The server may have answered, and counts as read what got lost on its way.
+        if (error.status === 0) hooks.reached()
         if (!current.signal.aborted) {
           hooks.failed(request, error.answer)
           return { next: nextAfter(error, isOpen), error, detail: request }

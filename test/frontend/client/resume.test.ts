@@ -86,6 +86,34 @@ describe('a page whose network breaks', () => {
     expect(page.events).toMatchObject([{ type: 'message', catchup: true }])
   })
 
+  it.each(['sse', 'longpoll'] as const)(
+    'is told of a gap if the very first answer by %s is lost on its way',
+    async (transport) => {
+      const channel = channelOf()
+      const backend = await PageBackend.start(server)
+      let isLost = false
+      const losing = async (url: string, init: RequestInit): Promise<Response> => {
+        const isFirst = !isLost && new URL(url).searchParams.has('conn_id')
+        if (isFirst) await new Backend(server).say(channel, 'lost')
+        const response = await fetch(url, init)
+        if (!isFirst) return response
+        isLost = true
+        const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+        for (let read = ''; !read.includes('"lost"');) read += (await reader?.read())?.value ?? ''
+        await reader?.cancel()
+        throw new TypeError('the network broke')
+      }
+      const page = openPage(backend, server, {
+        channels: [channel],
+        fetch: losing,
+        ...only(transport, server),
+      })
+      await page.connection.connect().catch(() => {}) // the first failure
+      await until(() => page.gaps() === 1, 'the gap')
+      expect(page.events).toMatchObject([{ type: 'gap', channels: [channel] }])
+    },
+  )
+
   it('is told of a gap when the server no longer keeps what it missed', async () => {
     const page = await pageBehindNetwork()
     await page.say('before')
