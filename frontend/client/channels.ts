@@ -87,6 +87,8 @@ class Channels {
    * A call that could not leave stays, so that the next listener joins anew.
    */
   readonly #underWay = new Map<string, Call>()
+  /** Channels with a new listener for members that the answer to `connect()` may have told before. */
+  readonly #watched = new Set<string>()
   #isDue = false
   /** The answer to `connect()` is newer than all that a gap can be about. */
   #isFresh = false
@@ -117,6 +119,7 @@ class Channels {
     }
     this.#entries.set(name, entry)
     entry.listeners++
+    if (type === 'members' && this.connection.status === 'connected') this.#watched.add(name)
     this.#settleSoon()
     const remove = entry.emitter.on(type as 'message', listener as () => unknown)
     let isOn = true
@@ -186,10 +189,17 @@ class Channels {
       (name) => !this.#joined.has(name) && !this.#staysIn(name),
     )
     const removed = [...this.#joined].filter((name) => !this.#entries.has(name))
+    const unknown = [...this.#watched].filter(
+      (name) =>
+        this.#entries.get(name)?.roster.members === null &&
+        !added.includes(name) &&
+        !this.#underWay.has(name),
+    )
+    this.#watched.clear()
     for (const name of added) this.#joined.add(name)
     for (const name of removed) this.#joined.delete(name)
     if (connection.status !== 'disconnected') {
-      this.#call('subscribe', added)
+      this.#call('subscribe', [...added, ...unknown])
       this.#call('unsubscribe', removed)
     } else {
       const kept = connection.channels.filter((name) => !removed.includes(name))

@@ -337,6 +337,22 @@ describe('the members of a channel', () => {
     expect(told).toBe(names.length)
   })
 
+  it('are asked for if the page was in the channel before anybody listened', async () => {
+    const { backend, connection } = await joined('early')
+    const late = openPage(backend, server, { username: 'bob', channels: ['early'] })
+    await late.connection.connect()
+    const early = channelOf(late.connection, 'early')
+    early.on('message', () => {})
+    const off = early.on('members', () => {})
+    early.on('members', () => {})
+    await until(() => early.members?.size === 2, 'both')
+    off()
+    early.on('members', () => {})
+    await settled()
+    expect(backend.calls.filter((path) => path === '/subscribe')).toHaveLength(1)
+    expect(connection.channels).toEqual(['early'])
+  })
+
   it('are those of the answer and of the events since it was asked for', async () => {
     const { connection, lobby, now, enter, leave, backend } = await joined('meanwhile')
     const bob = await enter('bob')
