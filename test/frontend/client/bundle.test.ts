@@ -32,8 +32,8 @@ describe('the built client', () => {
   it.each([
     ['channelstream.js', MAX_GZIPPED_BYTES],
     ['channelstream.iife.js', MAX_GZIPPED_BYTES],
-    ['channels.js', 1_700],
-    ['channels.iife.js', 1_700],
+    ['channels.js', 1_800],
+    ['channels.iife.js', 1_800],
   ])('is small: %s', async (name, limit) => {
     const bytes = await readFile(new URL(name, BUNDLE))
     expect(gzipSync(bytes, { level: 9 }).length).toBeLessThanOrEqual(limit)
