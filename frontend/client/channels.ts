@@ -49,6 +49,9 @@ export interface Channel<Types extends PageTypes = object> {
   ): () => void
 }
 
+/** When the backend is asked again after a failure of the network. */
+const RETRY_MS = 5_000
+
 const known = new WeakMap<object, Channels>()
 
 /** Returns a channel of the connection. All objects for one channel share its subscription and its members. */
@@ -237,8 +240,13 @@ class Channels {
     }
   }
 
-  /** Tried again with the next listener, and when the page gets another connection. */
+  /**
+   * Tried again with the next listener, and when the page gets another connection. If the network failed, also later: the
+   * page may keep its connection, and then nothing else would try.
+   */
   #refused(names: readonly string[], error: ChannelstreamError): void {
+    if (error.code === 'unreachable' || error.code === 'timeout')
+      setTimeout(() => this.#settleSoon(), RETRY_MS)
     for (const name of names) {
       this.#joined.delete(name)
       this.#entries.get(name)?.emitter.emit('error', error)

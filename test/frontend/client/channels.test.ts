@@ -208,6 +208,28 @@ describe('a channel', () => {
     expect([calls().length, connection.channels]).toEqual([2, ['secret']])
   })
 
+  it('that the network kept from the backend is asked for again, as long as somebody listens', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { connection, refused, calls, open } = pageWithChannels()
+    await open()
+    refused.add('news')
+    const errors: unknown[] = []
+    const pageFetch = connection.fetch
+    connection.fetch = () => Promise.reject(new TypeError('no network'))
+    const news = channelOf(connection, 'news')
+    const off = news.on('error', (error) => errors.push(error.code))
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(errors).toEqual(['unreachable', 'unreachable'])
+    connection.fetch = pageFetch
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([errors.slice(2), calls()], 'a refusal is final').toEqual([
+      ['request'],
+      [['subscribe', 'news']],
+    ])
+    off()
+  })
+
   it('is joined again when another connection is not in it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const { fetch, requests } = fakeFetch(({ url }) => ({
