@@ -90,8 +90,8 @@ class Channels {
    * A call that could not leave stays, so that the next listener joins anew.
    */
   readonly #underWay = new Map<string, Call>()
-  /** Channels with a new listener for members that the answer to `connect()` may have told before. */
-  readonly #watched = new Set<string>()
+  /** Channels that the connection is in, and whose members only an answer of the backend can tell. */
+  readonly #unknown = new Set<string>()
   #isDue = false
   /** The answer to `connect()` is newer than all that a gap can be about. */
   #isFresh = false
@@ -100,7 +100,7 @@ class Channels {
     connection.on('event', (event) => this.#received(event))
     connection.on('connect', ({ answer }) => this.#connected(answer))
     connection.on('status', ({ status }) => {
-      if (status !== 'connected' && status !== 'connecting') this.#isFresh = false
+      this.#isFresh &&= status === 'connected' || status === 'connecting'
     })
   }
 
@@ -122,7 +122,14 @@ class Channels {
     }
     this.#entries.set(name, entry)
     entry.listeners++
-    if (type === 'members' && this.connection.status === 'connected') this.#watched.add(name)
+    // The answer to `connect()` may have told the members before.
+    if (
+      type === 'members' &&
+      !entry.roster.members &&
+      !this.#underWay.has(name) &&
+      this.connection.status === 'connected'
+    )
+      this.#unknown.add(name)
     this.#settleSoon()
     const remove = entry.emitter.on(type as 'message', listener as () => unknown)
     let isOn = true
@@ -146,7 +153,10 @@ class Channels {
       entry.emitter.emit(event.type, event)
       if (entry.roster.received(event)) this.#tellMembers(entry)
     }
-    if (event.type === 'gap') this.#askAgain(names)
+    if (event.type !== 'gap' || this.#isFresh) return
+    // Who joined or left meanwhile is not known. An answer of the backend tells all who are there.
+    for (const name of names) if (this.membersOf(name)) this.#unknown.add(name)
+    this.#settleSoon()
   }
 
   /** The page has another connection, which is in the channels of its answer. */
@@ -169,13 +179,6 @@ class Channels {
     if (roster.members) emitter.emit('members', roster.members)
   }
 
-  /** Who joined or left meanwhile is not known. An answer of the backend tells all who are there. */
-  #askAgain(names: readonly string[]): void {
-    if (this.#isFresh) return
-    const known = names.filter((name) => this.#entries.get(name)?.roster.members)
-    this.#call('subscribe', known)
-  }
-
   /** After the page's current code: a component that is replaced by another one leaves and joins in one step. */
   #settleSoon(): void {
     if (this.#isDue) return
@@ -192,13 +195,10 @@ class Channels {
       (name) => !this.#joined.has(name) && !this.#staysIn(name),
     )
     const removed = [...this.#joined].filter((name) => !this.#entries.has(name))
-    const unknown = [...this.#watched].filter(
-      (name) =>
-        this.#entries.get(name)?.roster.members === null &&
-        !added.includes(name) &&
-        !this.#underWay.has(name),
+    const unknown = [...this.#unknown].filter(
+      (name) => this.#entries.has(name) && !added.includes(name),
     )
-    this.#watched.clear()
+    this.#unknown.clear()
     for (const name of added) this.#joined.add(name)
     for (const name of removed) this.#joined.delete(name)
     if (connection.status !== 'disconnected') {
@@ -222,22 +222,19 @@ class Channels {
   }
 
   async #callNow(call: Call, names: readonly string[]): Promise<void> {
-    const { type } = call
     const rosters = [...this.#entries.values()].map(({ roster }) => roster)
     for (const roster of rosters) roster.expectAnswer()
     for (const name of names) this.#underWay.set(name, call)
-    let isOver = true
     try {
-      this.#learn(await this.connection[type](names))
+      this.#learn(await this.connection[call.type](names))
     } catch (error) {
       // A callback of the connection tells both.
-      if (type === 'subscribe') this.#refused(names, error as ChannelstreamError)
-      else isOver = false
+      if (call.type === 'unsubscribe') return
+      this.#refused(names, error as ChannelstreamError)
     } finally {
-      for (const name of names)
-        if (isOver && this.#underWay.get(name) === call) this.#underWay.delete(name)
       for (const roster of rosters) roster.answered()
     }
+    for (const name of names) if (this.#underWay.get(name) === call) this.#underWay.delete(name)
   }
 
   /**
@@ -248,7 +245,8 @@ class Channels {
     if (error.code === 'unreachable' || error.code === 'timeout')
       setTimeout(() => this.#settleSoon(), RETRY_MS)
     for (const name of names) {
-      this.#joined.delete(name)
+      if (this.connection.channels.includes(name)) this.#unknown.add(name)
+      else this.#joined.delete(name)
       this.#entries.get(name)?.emitter.emit('error', error)
     }
   }

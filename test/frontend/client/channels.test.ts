@@ -330,6 +330,34 @@ describe('the members of a channel', () => {
     expect(backend.calls.filter((path) => path === '/subscribe')).toHaveLength(1)
   })
 
+  it('are asked for once more if the network fails after a gap', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const info = { channels: { news: { users: ['ann'] } }, users: [{ user: 'ann', state: {} }] }
+    const { fetch, requests } = fakeFetch(({ url }) => ({
+      body: { conn_id: 'conn', channels: url === UNSUBSCRIBE ? [] : ['news'], channels_info: info },
+    }))
+    const { connection } = fakePage({ fetch, subscribeUrl: SUBSCRIBE, unsubscribeUrl: UNSUBSCRIBE })
+    onTestFinished(() => connection.closeConnection())
+    const off = channelOf(connection, 'news').on('members', () => {})
+    const connected = connection.connect()
+    await settled()
+    FakeSocket.last.open()
+    await connected
+    FakeSocket.last.end(1006)
+    await until(() => FakeSocket.all.length === 2, 'another socket')
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    connection.fetch = () => Promise.reject(new TypeError('no network'))
+    FakeSocket.last.open().deliver({ type: 'gap', id: 'e-9', channels: ['news'] })
+    await settled()
+    connection.fetch = fetch
+    const before = requests.length
+    await vi.advanceTimersByTimeAsync(5_000)
+    off()
+    await settled()
+    expect(requests.slice(before).map(({ url }) => url)).toEqual([SUBSCRIBE, UNSUBSCRIBE])
+  })
+
   it('are told once to each channel after a gap in many', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const names = Array.from({ length: 300 }, (_, n) => `channel ${n}`)
