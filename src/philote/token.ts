@@ -110,12 +110,17 @@ function refuseAlgorithm(algorithm: unknown, signature: string): Refusal | undef
   return ASYMMETRIC.test(algorithm) ? JWT_REFUSALS.keyType : undefined
 }
 
-/** Returns the position of the first character that is not valid base64url, if there is one. */
+/**
+ * Returns the position of the first character that is not valid base64url, if there is one. Padding is valid, since some
+ * libraries write it: all that a text of this length has, or none.
+ */
 function badBase64(parts: readonly string[]): number | undefined {
   for (const part of parts) {
-    const at = part.search(/[^A-Za-z0-9_-]/)
+    const [text = ''] = part.split(/={1,2}$/)
+    const at = text.search(/[^A-Za-z0-9_-]/)
     if (at >= 0) return at
-    if (part.length % 4 === 1) return part.length
+    if (text.length % 4 === 1) return text.length
+    if (part !== text && part.length % 4 !== 0) return text.length
   }
   return undefined
 }

@@ -80,6 +80,29 @@ describe('a token', () => {
     expect(await refusal({ header })).toBeUndefined()
   })
 
+  const headSigned = (head: string): string =>
+    `${head}.${createHmac('sha256', SECRET).update(head).digest('base64url')}`
+  const padded = (text: string): string => text.padEnd(4 * Math.ceil(text.length / 4), '=')
+
+  it.each(['a', 'aa', 'aaa'])('may be padded, in each of its parts: %s', async (channel) => {
+    const [header = '', payload = ''] = signToken({ claims: { read: [channel] } }, SECRET).split(
+      '.',
+    )
+    const heads = [`${padded(header)}.${payload}`, `${header}.${padded(payload)}`]
+    const tokens = heads.map(headSigned)
+    const [, , signature = ''] = headSigned(`${header}.${payload}`).split('.')
+    for (const token of [...tokens, `${header}.${payload}.${padded(signature)}`])
+      expect(await checker.check(token)).toEqual({ read: [channel], write: new Set(), api: false })
+  })
+
+  it.each(['e30===', 'e30==', 'e===', '=', 'e3=0', 'e30=e30='])(
+    'may have no other padding: %s',
+    async (payload) => {
+      const [header = ''] = signToken({}, SECRET).split('.')
+      expect(await refusalOf(headSigned(`${header}.${payload}`))).toMatch(/^illegal base64 data/)
+    },
+  )
+
   it.each(['', 'a', 'a.b', 'a.b.c.d', 'e30.e30', '..', '...'])(
     'has three parts: %j',
     async (token) => {
