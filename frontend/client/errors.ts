@@ -36,6 +36,9 @@ export class ChannelstreamError extends Error {
   }
 }
 
+export const disconnected = (): ChannelstreamError =>
+  new ChannelstreamError('disconnected', 'the page disconnected')
+
 /** Reports an error of the page's code as uncaught, without interrupting the client. */
 export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error)

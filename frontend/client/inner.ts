@@ -1,7 +1,7 @@
 import { CALL_TIMEOUT_MS, call } from './backend.ts'
 import { CallQueue } from './call-queue.ts'
 import { Emitter } from './emitter.ts'
-import { ChannelstreamError, guarded, report } from './errors.ts'
+import { ChannelstreamError, disconnected, guarded, report } from './errors.ts'
 import { LongPollTransport } from './long-poll.ts'
 import { newRequest } from './request.ts'
 import { Session } from './session.ts'
@@ -252,9 +252,6 @@ export function handled<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {})
   return promise
 }
-
-export const disconnected = (): ChannelstreamError =>
-  new ChannelstreamError('disconnected', 'the page disconnected')
 
 /** As it is now: a page may empty its form before the call is made. */
 const copy = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value)) as Value

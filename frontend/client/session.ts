@@ -1,6 +1,6 @@
 import { MAX_DELAY_MS, retryDelayMs } from './backoff.ts'
 import { Cooldowns } from './cooldowns.ts'
-import { ChannelstreamError, report } from './errors.ts'
+import { ChannelstreamError, disconnected, report } from './errors.ts'
 import { Position } from './position.ts'
 import { isOffline, watchBrowser } from './timing.ts'
 import type { ServerEvent, StatusEvent } from './events.ts'
@@ -101,6 +101,8 @@ export class Session {
   /** Resolves when connected, immediately if it already is. Rejects when an attempt fails. */
   connected(): Promise<void> {
     if (this.#status.status === 'connected') return Promise.resolve()
+    // A listener may have stopped the session in the moment of its start.
+    if (!this.isRunning) return Promise.reject(disconnected())
     return new Promise((resolve, reject) => void this.#waiters.push({ resolve, reject }))
   }
 
@@ -111,7 +113,7 @@ export class Session {
     this.#endPause()
     for (const transport of this.transports) transport.release()
     this.#failures = 0
-    this.#rejectWaiters(reason ?? new ChannelstreamError('disconnected', 'the page disconnected'))
+    this.#rejectWaiters(reason ?? disconnected())
     // Last, since a listener may start the session again.
     this.#setStatus({ status: 'disconnected', transport: null, ...(reason && { reason }) })
   }
@@ -200,7 +202,6 @@ export class Session {
         this.#setStatus({ status: 'connected', transport: transport.name })
         if (signal.aborted) return
         hooks.opened(detail, socket ?? null)
-        for (const { resolve } of this.#waiters.splice(0)) resolve()
       },
       received: (frame) => {
         // The page has disconnected when it was told of the opening.
@@ -314,6 +315,8 @@ export class Session {
     const hasChanged = before !== status.status || transport !== status.transport
     this.#status = { type: 'status', ...status }
     if (hasChanged) this.hooks.changed(this.#status)
+    if (this.#status.status === 'connected')
+      for (const { resolve } of this.#waiters.splice(0)) resolve()
   }
 
   #rejectWaiters(error: ChannelstreamError): void {

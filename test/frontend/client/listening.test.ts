@@ -135,6 +135,29 @@ describe('connect()', () => {
     connection.closeConnection()
   })
 
+  it('rejects if a listener disconnects in the moment of its start', async () => {
+    const { connection } = fakePage()
+    connection.on('status', ({ status }) => {
+      if (status === 'connecting') void connection.disconnect()
+    })
+    await expect(connection.connect()).rejects.toMatchObject({ code: 'disconnected' })
+  })
+
+  it('resolves as soon as something is heard, if the browser was offline when it was called', async () => {
+    const window = new EventTarget()
+    vi.stubGlobal('addEventListener', window.addEventListener.bind(window))
+    const page = await openPage()
+    window.dispatchEvent(new Event('offline'))
+    let hasResolved = false
+    void page.connection.connect().then(() => (hasResolved = true))
+    await settled()
+    expect(hasResolved).toBe(false)
+    FakeSocket.last.deliver()
+    await settled()
+    expect([hasResolved, page.connection.status]).toEqual([true, 'connected'])
+    page.connection.closeConnection()
+  })
+
   it('cannot do without an address to listen at', async () => {
     const { connection } = fakePage({ websocketUrl: '' })
     await expect(connection.connect()).rejects.toMatchObject({ code: 'settings' })
