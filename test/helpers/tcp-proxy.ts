@@ -106,12 +106,29 @@ export class TcpProxy {
       this.#held.push(write)
       this.#onHeld()
     })
+    let onTheLine = 0
+    let isEnding = false
+    /** Ends the connection of a client once it has what is on the line. Timers would not keep the order. */
+    const endWhenDone = (): void => {
+      if (isEnding && onTheLine === 0) from.destroySoon()
+    }
     const answered = (data: Buffer, write: () => void): void => {
-      if (!isOver) return this.#overSlowLine(to, data.length, write)
+      if (!isOver) {
+        onTheLine++
+        return this.#overSlowLine(to, data.length, () => {
+          write()
+          onTheLine--
+          endWhenDone()
+        })
+      }
       this.#lastWords = undefined
       this.#endAll()
     }
-    this.#pass(to, from, answered, () => this.#endOverSlowLine(from))
+    this.#pass(to, from, answered, () => {
+      if (this.bytesPerSecond === Infinity) return from.destroy()
+      isEnding = true
+      endWhenDone()
+    })
   }
 
   /** Reads nothing more from the socket until the line has carried what was read. */
@@ -121,15 +138,9 @@ export class TcpProxy {
     this.#lineFreeAt = Math.max(now, this.#lineFreeAt) + (bytes / this.bytesPerSecond) * 1000
     from.pause()
     setTimeout(() => {
-      write()
       from.resume()
+      write()
     }, this.#lineFreeAt - now)
-  }
-
-  /** Ends the connection of a client once it has what is on the line. */
-  #endOverSlowLine(to: Socket): void {
-    if (this.bytesPerSecond === Infinity) to.destroy()
-    else setTimeout(() => to.destroySoon(), this.#lineFreeAt - performance.now() + 1)
   }
 
   #pass(

@@ -40,6 +40,8 @@ interface Doomed {
   readonly backend: Backend
   /** Whether the leases of both servers are valid, so that others consider them alive. */
   readonly isLeaseValid: () => Promise<boolean>
+  /** Whether Redis has noticed that one of the servers is gone. */
+  readonly isMissed: () => Promise<boolean>
 }
 
 async function startDoomed(): Promise<Doomed> {
@@ -54,17 +56,25 @@ async function startDoomed(): Promise<Doomed> {
     const leases = await admin.zRangeWithScores(`{${redis_prefix}}:servers`, 0, -1)
     return leases.length === 2 && leases.every(({ score }) => score > Number(seconds) * 1000)
   }
-  return { doomed, other, backend: new Backend(other), isLeaseValid }
+  const isMissed = async (): Promise<boolean> => {
+    const pattern = `{${redis_prefix}}*:s:*`
+    const command = ['PUBSUB', 'SHARDCHANNELS', pattern]
+    return ((await admin.sendCommand(command)) as unknown as string[]).length === 1
+  }
+  expect(await isMissed()).toBe(false)
+  return { doomed, other, backend: new Backend(other), isLeaseValid, isMissed }
 }
 
 /** Opens a socket on the server, which then dies. The socket misses later messages. */
-async function loseServer({ doomed, backend }: Doomed) {
+async function loseServer({ doomed, backend, isMissed }: Doomed) {
   const connId = await backend.connect('ann', ['room', 'hall'])
   const lost = await Listener.open(doomed, connId)
   await backend.say('room', 'before')
   await lost.heard('before')
   doomed.signal('SIGKILL')
   await lost.closed
+  // Until then, a poll waits for the server that has the stream.
+  await until(isMissed, 'Redis to notice')
   await backend.say('room', 'missed')
   return { connId, cursor: lost.events.at(-1)?.id ?? '' }
 }

@@ -58,14 +58,14 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     schema: {
       ...about,
       body: DisconnectRequest.or(DisconnectUserRequest).meta({
-        examples: [EXAMPLES.disconnect, EXAMPLES.disconnectUser],
+        examples: [EXAMPLES.disconnect],
       }),
       response: {
         ...about.response,
         200: DisconnectResponse.or(DisconnectUserResponse).meta({
           description:
             'Whether the connection was known; for a username, the connections that were ended.',
-          examples: [true, EXAMPLES.disconnectedUser],
+          examples: [true],
         }),
         403: errorAnswer('FORBIDDEN', 'A username needs a signature.'),
       },

@@ -187,6 +187,8 @@ describe.each(['react', 'vue'])('the example for %s', (framework) => {
     await app.say(name, 'before')
     await untilShown('one', { texts: ['before'] })
     for (const version of [1, 2, 3]) await show([{ id: 'one', name, version }])
+    // The last one listens: the members are known from then on.
+    await untilShown('one', { texts: [], members: { [username]: {} }, status: 'connected' })
     await app.say(name, 'after')
     await untilShown('one', { texts: ['after'], members: { [username]: {} }, status: 'connected' })
     expect(backend.calls).toEqual(['/connect'])
