@@ -2,13 +2,15 @@
  * Packs both packages as npm would publish them, and checks the archives with publint and attw. They find files that
  * `exports` names and that are missing, and types that do not fit what is loaded, for each way of resolving modules.
  */
-import './build-missing.mjs'
-import './fill-client-package.mjs'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+// One after the other: imported statically, both would run at the same time.
+await import('./build-missing.mjs')
+await import('./fill-client-package.mjs')
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const PROGRAMS = join(ROOT, 'node_modules', '.bin')
