@@ -38,7 +38,7 @@ export interface Channel<Types extends PageTypes = object> {
   readonly name: string
   /**
    * The users in the channel with their public states, kept up to date while somebody listens: a new map after each
-   * change. Null until an answer of the backend has told them.
+   * change. Null until an answer of the backend has them.
    */
   readonly members: Members<Types> | null
   /** Returns a function that removes the listener. Aborting `signal` removes it too. */
@@ -87,7 +87,7 @@ class Channels {
   readonly #joined = new Set<string>()
   /**
    * The last call for each channel, while it is under way. The connection repeats it by itself for a newer connection.
-   * A call that could not leave stays, so that the next listener joins anew.
+   * A call that failed to leave is kept, so that the next listener subscribes again.
    */
   readonly #underWay = new Map<string, Call>()
   /** Channels that the connection is in, and whose members only an answer of the backend can tell. */
@@ -122,7 +122,7 @@ class Channels {
     }
     this.#entries.set(name, entry)
     entry.listeners++
-    // The answer to `connect()` may have told the members before.
+    // The answer to `connect()` may have come before.
     if (
       type === 'members' &&
       !entry.roster.members &&

@@ -61,12 +61,12 @@ export class ChannelstreamConnection<Types extends PageTypes = object>
   }
 
   get status(): Status {
-    return this.inner().status.status
+    return this.inner().session.status.status
   }
 
   /** The transport in use; null unless connected. */
   get transport(): TransportName | null {
-    return this.inner().status.transport
+    return this.inner().session.status.transport
   }
 
   /**

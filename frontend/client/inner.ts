@@ -31,7 +31,6 @@ export class Inner implements SessionHooks {
   readonly emitter = new Emitter<Events>()
   readonly queues = new Set<EventQueue<ServerEvent>>()
   readonly session: Session
-  status: StatusEvent = { type: 'status', status: 'disconnected', transport: null }
   /** The last successful request to `connectUrl`, and its answer. */
   connected: { readonly request?: ChannelstreamRequest; readonly answer?: ConnectAnswer } = {}
   /** Calls for channels and all others have an order each. */
@@ -164,7 +163,6 @@ export class Inner implements SessionHooks {
   /** Is not aborted with `signal`: the backend may have got the request, and its late answer has to be cleaned up. */
   async obtain(signal: AbortSignal): Promise<void> {
     const { page } = this
-    if (page.connectUrl === '') throw new ChannelstreamError('settings', 'connectUrl is empty')
     const { username, channels } = page
     const request = newRequest('POST', page.connectUrl, { username, channels })
     const endings = this.#endings
@@ -201,7 +199,8 @@ export class Inner implements SessionHooks {
 
   /** The browser closes a WebSocket, which ends the connection. Nothing tells the server that nobody will poll again. */
   leaving(): void {
-    if (this.status.transport !== 'websocket') this.#sayGoodbyeQuietly(this.page.connectionId)
+    if (this.session.status.transport !== 'websocket')
+      this.#sayGoodbyeQuietly(this.page.connectionId)
   }
 
   #updateChannels(data: unknown): void {
@@ -235,7 +234,6 @@ export class Inner implements SessionHooks {
 
   changed(status: StatusEvent): void {
     const { page } = this
-    this.status = status
     page.connected = status.status === 'connected'
     // Offline, the socket may still work.
     if (!page.connected && status.status !== 'offline') page.websocket = null

@@ -61,7 +61,8 @@ interface Waiter {
  */
 export class Session {
   #controller: AbortController | undefined
-  #status: StatusEvent = { type: 'status', status: 'disconnected', transport: null }
+  /** Set only here. */
+  status: StatusEvent = { type: 'status', status: 'disconnected', transport: null }
   #position = new Position()
   #waiters: Waiter[] = []
   /** Consecutive attempts that received nothing. */
@@ -100,7 +101,7 @@ export class Session {
 
   /** Resolves when connected, immediately if it already is. Rejects when an attempt fails. */
   connected(): Promise<void> {
-    if (this.#status.status === 'connected') return Promise.resolve()
+    if (this.status.status === 'connected') return Promise.resolve()
     // A listener may have stopped the session in the moment of its start.
     if (!this.isRunning) return Promise.reject(disconnected())
     return new Promise((resolve, reject) => void this.#waiters.push({ resolve, reject }))
@@ -124,12 +125,11 @@ export class Session {
   }
 
   async #run(signal: AbortSignal, pauseFirst = false): Promise<void> {
-    const wake = (): void => this.#wake()
     watchBrowser(
       {
         online: () => this.#online(),
         offline: () => this.#offline(),
-        shown: wake,
+        shown: () => this.#wake(),
         leaving: () => this.hooks.leaving(),
       },
       signal,
@@ -157,7 +157,7 @@ export class Session {
   }
 
   async #try(signal: AbortSignal): Promise<Ending> {
-    if (this.#status.status !== 'connected')
+    if (this.status.status !== 'connected')
       this.#setStatus({ status: 'connecting', transport: null })
     try {
       if (this.settings.connectionId === null) await this.hooks.obtain(signal)
@@ -234,7 +234,7 @@ export class Session {
     const ending = await transport.listen(settings, target, transportHooks, signal)
     if (signal.aborted || ending.next === 'switch') return ending
     if (hasOpened) this.#setStatus({ status: 'connecting', transport: null })
-    if (this.#status.status !== 'connected') hooks.closed(ending.detail)
+    if (this.status.status !== 'connected') hooks.closed(ending.detail)
     if (hasReceived) this.#fruitless = 0
     else if (ending.next === 'resume' && ++this.#fruitless >= MAX_FRUITLESS)
       return { ...ending, next: this.#candidates().at(-1) === transport ? 'renew' : 'fallback' }
@@ -311,11 +311,11 @@ export class Session {
   }
 
   #setStatus(status: Omit<StatusEvent, 'type'>): void {
-    const { status: before, transport } = this.#status
+    const { status: before, transport } = this.status
     const hasChanged = before !== status.status || transport !== status.transport
-    this.#status = { type: 'status', ...status }
-    if (hasChanged) this.hooks.changed(this.#status)
-    if (this.#status.status === 'connected')
+    this.status = { type: 'status', ...status }
+    if (hasChanged) this.hooks.changed(this.status)
+    if (this.status.status === 'connected')
       for (const { resolve } of this.#waiters.splice(0)) resolve()
   }
 

@@ -58,7 +58,7 @@ export const pollRules = (config: Config) => ({
   maxAnswerBytes: Math.min(MAX_ANSWER_BYTES, config.max_outbox_bytes),
 })
 
-/** What a client that asks for it is told. */
+/** The content of a `hello`. */
 export const intervalsOf = (config: Config): Intervals => ({
   heartbeatS: config.heartbeat_interval,
   wakeS: config.wake_connections_after,

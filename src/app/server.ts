@@ -223,7 +223,7 @@ async function mountTransports(
     sessions: hub.sessions,
     clock,
     origins,
-    intervals: { heartbeatS: config.heartbeat_interval, wakeS: config.wake_connections_after },
+    intervals,
     gcConnsMs: config.gc_conns_after * 1000,
     errorReply,
     onFault,

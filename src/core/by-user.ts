@@ -29,7 +29,7 @@ export interface Reached {
   readonly connIds?: readonly ConnId[]
 }
 
-/** Throws `INVALID` for an unknown connection. A user without connections is none. */
+/** Throws `INVALID` for an unknown connection, but not for a user without connections. */
 export async function reach(
   deps: ByUserDeps,
   { conn_id: connId, username }: ConnectionsInRequest,
@@ -59,7 +59,7 @@ export async function eachConnectionOf<Result>(
 ): Promise<ReadonlyMap<ConnId, Result>> {
   const [user] = await store.users([username], { connections: true })
   const results = new Map<ConnId, Result>()
-  for (const chunk of chunksOf([...(user?.connections ?? [])], AT_ONCE)) {
+  for (const chunk of chunksOf(user?.connections ?? [], AT_ONCE)) {
     const found = await Promise.all(chunk.map(async (id) => [id, await call(id)] as const))
     for (const [id, result] of found) results.set(id, result)
     await maybeYield()

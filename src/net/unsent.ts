@@ -13,3 +13,16 @@ export function unsentBytes(socket: Duplex | null | undefined): number {
 interface SocketWithHandle {
   readonly _handle?: { readonly writeQueueSize?: number } | null
 }
+
+/** Finds out whether a client takes what waits for it, however slowly. */
+export class Uptake {
+  /** The bytes that waited for the client at the last call. */
+  #unsent = 0
+
+  /** Returns whether the client has taken bytes, since the last call, of what waited for it then. */
+  hasProgressed(socket: Duplex | null | undefined): boolean {
+    const before = this.#unsent
+    this.#unsent = unsentBytes(socket)
+    return this.#unsent < before
+  }
+}

@@ -1,5 +1,5 @@
 import { destroyPaced } from '../net/unread.ts'
-import { unsentBytes } from '../net/unsent.ts'
+import { Uptake } from '../net/unsent.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { streamClosed } from '../protocol/event-stream.ts'
 import { chunkedStream, plainStream } from './sse-bytes.ts'
@@ -80,8 +80,7 @@ export class EventStream implements Sink {
   #isClosed = false
   /** The number of the last event before the events that the system did not accept. */
   #refusedAfter: number | undefined
-  /** The bytes that the system had taken when progress was last looked at. */
-  #taken = 0
+  readonly #uptake = new Uptake()
   #cancelTimer: Cancel
   #takeResponse: TakeResponse | undefined
 
@@ -126,20 +125,12 @@ export class EventStream implements Sink {
     this.#write(batch.bytes(this.#form), after)
   }
 
-  /** A client on a slow line gets no heartbeat before what waits for it. That it takes that is a sign of life. */
   heartbeat(): void {
-    const isTaking = this.progressed()
-    if (isTaking && this.#connection) this.options.sessions.seen(this.#connection)
     if (this.hasBegun && this.writable) this.#write(this.#form.heartbeat)
   }
 
-  /** Returns whether the client has taken bytes, since the last call, and more wait for it. */
   progressed(): boolean {
-    const { socket } = this.response
-    if (!socket) return false
-    const before = this.#taken
-    this.#taken = socket.bytesWritten - unsentBytes(socket)
-    return socket.writableNeedDrain && this.#taken > before
+    return this.#uptake.hasProgressed(this.response.socket)
   }
 
   close(reason: CloseReason): void {

@@ -3,7 +3,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { destroyOnError } from '../net/destroy-on-error.ts'
 import { paceReading, unshiftInPieces } from '../net/paced-reading.ts'
 import { discardInput, endSoon } from '../net/unread.ts'
-import { unsentBytes } from '../net/unsent.ts'
+import { Uptake } from '../net/unsent.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ClientOptions } from 'ws'
@@ -135,8 +135,7 @@ export abstract class FrameSocket implements Sink {
   #reason: CloseReason | undefined
   /** The number of the last event before the events that the system did not accept. */
   #refusedAfter: number | undefined
-  /** The bytes that waited for the client when progress was last looked at. */
-  #unsent = 0
+  readonly #uptake = new Uptake()
 
   open(webSocket: ClientSocket, socket: Duplex): void {
     this.#webSocket = webSocket
@@ -169,9 +168,7 @@ export abstract class FrameSocket implements Sink {
   }
 
   progressed(): boolean {
-    const before = this.#unsent
-    this.#unsent = this.held === 0 ? 0 : unsentBytes(this.#socket)
-    return this.#unsent < before
+    return this.#uptake.hasProgressed(this.#socket)
   }
 
   abstract send(batch: Batch, after: number): void

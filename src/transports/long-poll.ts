@@ -119,7 +119,6 @@ interface AnswerForm {
 /** A poll that waits for events. */
 class Poll implements Sink {
   readonly kind = 'poll'
-  readonly maxAnswerBytes: number
   readonly #events: OutgoingEvent[] = []
   #connection: LiveConnection | undefined
   /** The number of the last event before the gathered ones. */
@@ -137,7 +136,6 @@ class Poll implements Sink {
     private readonly form: AnswerForm,
     private readonly options: LongPollOptions,
   ) {
-    this.maxAnswerBytes = options.maxAnswerBytes
     this.#cancelTimer = options.clock.after(options.times.wakeMs, () => this.answer())
   }
 
@@ -147,6 +145,10 @@ class Poll implements Sink {
 
   get held(): number {
     return this.#gatheredBytes
+  }
+
+  get maxAnswerBytes(): number {
+    return this.options.maxAnswerBytes
   }
 
   attachedTo(connection: LiveConnection): void {

@@ -21,7 +21,7 @@ describe('signatures', () => {
     }
   })
 
-  it('are made anew when the clock is set back', async () => {
+  it('are made again when the clock is set back', async () => {
     const signatures = new Signatures('secret')
     const first = await signatures.of('/message', NOW)
     const second = await signatures.of('/message', NOW - 3600)

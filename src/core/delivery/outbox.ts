@@ -24,7 +24,7 @@ const GROUP_SIZE = 16
 const isReady = ({ sink }: LiveConnection): boolean => sink?.writable === true
 
 /** A poll that is answered takes no more events. The next one reads them from the store. */
-const isAnswered = ({ kind, writable }: Sink): boolean => kind === 'poll' && !writable
+const isAnswered = (sink: Sink): boolean => sink.kind === 'poll' && !sink.writable
 
 /** How long a flush may write in one event-loop turn: enough for some two thousand sockets. Then other work runs. */
 const TURN_MS = 16

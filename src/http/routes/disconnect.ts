@@ -73,7 +73,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     handler(request): Promise<DisconnectAnswer> | DisconnectAnswer {
       const body: unknown = request.body
       if (isJsonObject(body) && isByUser(body)) {
-        // Whoever knows a conn_id may end it. The name of a user is no secret.
+        // A conn_id is a secret of its client, but user names are public.
         if (!request.caller.isBackend) throw new RequestError('FORBIDDEN')
         return hub.disconnectUser(parseAs(DisconnectUserRequest, body))
       }

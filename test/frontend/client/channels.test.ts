@@ -132,7 +132,7 @@ describe('a channel', () => {
     expect(connection.channels).toEqual(['news'])
   })
 
-  it('that could not be left is joined anew, and then left, with the next listener', async () => {
+  it('that could not be left is joined again with the next listener, and then left', async () => {
     const { connection, refused, calls, open } = pageWithChannels()
     await open()
     const news = channelOf(connection, 'news')
@@ -193,7 +193,7 @@ describe('a channel', () => {
     ])
   })
 
-  it('that the backend refuses is told, and asked for again with the next listener', async () => {
+  it('that the backend refuses causes an error, and is asked for again with the next listener', async () => {
     const { connection, refused, calls, open } = pageWithChannels()
     await open()
     refused.add('secret')
@@ -358,7 +358,7 @@ describe('the members of a channel', () => {
     expect(requests.slice(before).map(({ url }) => url)).toEqual([SUBSCRIBE, UNSUBSCRIBE])
   })
 
-  it('are told once to each channel after a gap in many', async () => {
+  it('reach each channel once after a gap in many', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const names = Array.from({ length: 300 }, (_, n) => `channel ${n}`)
     const { fetch } = fakeFetch(() => ({

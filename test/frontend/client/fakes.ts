@@ -1,3 +1,4 @@
+import { afterEach, beforeEach, vi } from 'vitest'
 import { ChannelstreamConnection } from '../../../frontend/client/index.ts'
 import type { ConnectionOptions, Fetch, WebSocketLike } from '../../../frontend/client/index.ts'
 
@@ -111,6 +112,27 @@ export function fakePage(options: ConnectionOptions = {}) {
 /** Flushes pending promises. No time passes. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 60; turn++) await Promise.resolve()
+}
+
+/** Call it where tests are declared: time passes only with `pass`, and random numbers are 0.5. */
+export function useFakeTime(): void {
+  beforeEach(() => {
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
+    })
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  })
+}
+
+export const pass = async (ms: number): Promise<void> => {
+  await settled()
+  await vi.advanceTimersByTimeAsync(ms)
+  await settled()
 }
 
 let n = 0

@@ -1,27 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
-import { FakeSocket, fakeFetch, fakePage, newMessage, settled, unanswered } from './fakes.ts'
+import {
+  FakeSocket,
+  fakeFetch,
+  fakePage,
+  newMessage,
+  pass,
+  settled,
+  unanswered,
+  useFakeTime,
+} from './fakes.ts'
 import type { ConnectionOptions, StatusEvent } from '../../../frontend/client/index.ts'
 
 let reported: ReturnType<typeof vi.spyOn>
+useFakeTime()
 beforeEach(() => {
-  vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
-  })
   reported = vi.spyOn(console, 'error').mockReturnValue()
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
 })
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.unstubAllGlobals()
-  vi.useRealTimers()
-})
-
-const pass = async (ms: number): Promise<void> => {
-  await settled()
-  await vi.advanceTimersByTimeAsync(ms)
-  await settled()
-}
 
 /** A page with an open WebSocket. */
 async function openPage(options: ConnectionOptions = {}) {

@@ -1,25 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { FakeSocket, fakeFetch, fakePage, newMessage, settled, unanswered } from './fakes.ts'
+import { describe, expect, it, vi } from 'vitest'
+import {
+  FakeSocket,
+  fakeFetch,
+  fakePage,
+  newMessage,
+  pass,
+  settled,
+  unanswered,
+  useFakeTime,
+} from './fakes.ts'
 import type { ConnectionOptions } from '../../../frontend/client/index.ts'
 import type { FakeRequest } from './fakes.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
-  })
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.unstubAllGlobals()
-  vi.useRealTimers()
-})
-
-const pass = async (ms: number): Promise<void> => {
-  await settled()
-  await vi.advanceTimersByTimeAsync(ms)
-  await settled()
-}
+useFakeTime()
 
 function browser() {
   const navigator = { onLine: true }

@@ -1,23 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { FakeSocket, fakePage, newMessage, settled } from './fakes.ts'
+import { describe, expect, it } from 'vitest'
+import { FakeSocket, fakePage, newMessage, pass, settled, useFakeTime } from './fakes.ts'
 import type { ConnectionOptions, Fetch } from '../../../frontend/client/index.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
-  })
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.useRealTimers()
-})
-
-const pass = async (ms: number): Promise<void> => {
-  await settled()
-  await vi.advanceTimersByTimeAsync(ms)
-  await settled()
-}
+useFakeTime()
 
 const STREAM = 'http://push.test/sse'
 const HELLO = 'event: hello\ndata: {"type":"hello","heartbeat_interval":5}\n\n'

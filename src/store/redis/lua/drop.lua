@@ -1,4 +1,5 @@
--- Ends a connection. `details`: a JSON list that may have a reason for its client. With only_due, keeps one that a client has opened, or that was connected again, since it was due.
+-- Ends a connection. `details`: a JSON list, empty or with a reason for its client. With only_due, keeps one that a client
+-- has opened, or that was connected again, since it was due.
 local conn_id, only_due, details = arg(), arg() == '1', arg()
 local conn = P .. ':n:' .. conn_id
 local held = redis.call('HMGET', conn, 'u', 's')
