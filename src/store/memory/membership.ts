@@ -102,6 +102,7 @@ export class Membership {
       const floor = channel.floors.floorOnJoin(connection.user.name, connection.id, head)
       connection.channels.set(channel, floor)
       const isFirst = channel.add(connection.user)
+      this.#tellJoin(connection.user, channel, isFirst)
       this.tables.expiry.channelChanged(channel)
       return isFirst
     })
@@ -133,7 +134,16 @@ export class Membership {
     connection.channels.delete(channel)
     const wasLast = channel.remove(connection.user)
     this.tables.expiry.channelChanged(channel)
+    const { webhooks } = this.tables
+    if (wasLast) webhooks?.tellMember('parted', channel, connection.user.name)
+    if (channel.connections === 0) webhooks?.tellChannel('channel_vacated', channel)
     return wasLast
+  }
+
+  #tellJoin(user: User, channel: Channel, isFirst: boolean): void {
+    const { webhooks } = this.tables
+    if (channel.connections === 1) webhooks?.tellChannel('channel_occupied', channel)
+    if (isFirst) webhooks?.tellMember('joined', channel, user.name)
   }
 
   #announcePresence(user: User, channels: readonly Channel[], action: 'joined' | 'parted'): void {

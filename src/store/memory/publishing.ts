@@ -70,22 +70,24 @@ export class Publishing {
 
   #inChannel(publication: Contract.Publication, now: number): void {
     const { body, delivery } = publication
-    const { channels, expiry, log } = this.tables
+    const { channels, expiry, log, webhooks } = this.tables
     const channel = body.channel === null ? undefined : channels.get(body.channel)
     if (!channel) return
     if (body.type === 'message') this.deliveries += countRecipients(channel, delivery)
     channel.lastActive = now
     if (channel.connections === 0) expiry.channelChanged(channel)
     const event = log.numberIn(channel, publication)
+    webhooks?.tellMessage(event, channel)
     log.toChannel(channel, event)
     if (this.listenedTopics.has(channel.topic)) this.#announce(event, [channel.topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
-    const { expiry, log } = this.tables
+    const { expiry, log, webhooks } = this.tables
     const known = [...new Set(names)].flatMap((name) => this.tables.users.get(name) ?? [])
     if (known.length === 0) return
     const event = log.number(publication)
+    webhooks?.tellMessage(event)
     for (const user of known) {
       if (event.body.type === 'message') this.deliveries += user.connections.length
       if (user.connections.length === 0) expiry.userChanged(user)

@@ -25,6 +25,7 @@ export class User {
   #card: UserCard | undefined
   #connections: Connection[] = []
   readonly topic: Topic
+  webhookSeq = 0
   /** Private messages. */
   readonly frames: ReplayBuffer
 
@@ -136,6 +137,7 @@ export class Channel {
   readonly frames: ReplayBuffer
   readonly floors = new Floors()
   history: StoredEvent[] = []
+  webhookSeq = 0
 
   constructor(
     readonly name: ChannelName,

@@ -7,10 +7,12 @@ import { byCreation } from './records.ts'
 import { inParts } from './scan.ts'
 import { changesOf, isTooLarge, withChanges } from './state.ts'
 import { Tables } from './tables.ts'
+import { MemoryWebhookQueue } from './webhook-queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type * as Contract from '../store.ts'
+import type { WebhookRules } from '../webhook-queue.ts'
 import type { User } from './records.ts'
 
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
@@ -23,6 +25,7 @@ type CommandListener = Parameters<Contract.Store['onCommand']>[0]
  */
 export class MemoryStore implements Contract.Store {
   readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
+  readonly webhookQueue: MemoryWebhookQueue | undefined
   readonly #tables: Tables
   readonly #membership: Membership
   readonly #publishing: Publishing
@@ -31,11 +34,13 @@ export class MemoryStore implements Contract.Store {
 
   constructor(
     clock: Clock,
-    options: Contract.StoreLimits,
+    options: Contract.StoreLimits & { readonly webhooks?: WebhookRules | undefined },
     /** Measures event-loop turns. */
     turns: Pick<Clock, 'now' | 'soon'> = clock,
   ) {
-    this.#tables = new Tables(clock, options, this.epoch)
+    const { webhooks: rules } = options
+    this.webhookQueue = rules && new MemoryWebhookQueue(this.epoch, clock, rules)
+    this.#tables = new Tables(clock, options, this.epoch, this.webhookQueue)
     const publishing = new Publishing(this.#tables, new PacedQueue(turns), (event, topics) =>
       this.#onEvent(event, topics),
     )

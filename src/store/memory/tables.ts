@@ -5,6 +5,7 @@ import { Channel, Connection, User } from './records.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { StoreLimits } from '../store.ts'
+import type { MemoryWebhookQueue } from './webhook-queue.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})
 
@@ -22,6 +23,7 @@ export class Tables {
     readonly clock: Clock,
     readonly options: StoreLimits,
     epoch: string,
+    readonly webhooks: MemoryWebhookQueue | undefined,
   ) {
     this.log = new EventLog(epoch, options)
     this.expiry = new Expiry(clock, options)
@@ -36,8 +38,12 @@ export class Tables {
   makeConnection(id: ConnId, user: User): Connection {
     const connection = new Connection(id, user, this.log.head)
     this.connections.set(id, connection)
-    if (user.connections.length === 0) this.connectedUsers++
+    const isFirst = user.connections.length === 0
     user.add(connection)
+    if (isFirst) {
+      this.connectedUsers++
+      this.webhooks?.tellUser('user_online', user)
+    }
     this.expiry.userChanged(user)
     return connection
   }
@@ -46,7 +52,10 @@ export class Tables {
     const { id, user } = connection
     this.connections.delete(id)
     user.remove(connection)
-    if (user.connections.length === 0) this.connectedUsers--
+    if (user.connections.length === 0) {
+      this.connectedUsers--
+      this.webhooks?.tellUser('user_offline', user)
+    }
     this.expiry.connectionServed(connection)
     this.expiry.userChanged(user)
   }
@@ -62,6 +71,7 @@ export class Tables {
     }
     const channel = new Channel(name, settings, made)
     this.channels.set(name, channel)
+    this.webhooks?.tellChannel('channel_created', channel)
     return channel
   }
 
@@ -74,6 +84,7 @@ export class Tables {
     }
     for (const channel of due.channels) {
       this.channels.delete(channel.name)
+      this.webhooks?.tellChannel('channel_collected', channel)
       this.log.forget(channel.frames)
     }
     return due.connections

@@ -28,4 +28,8 @@ export const constantsOf = (options: RedisStoreOptions) => ({
   LEAP,
   EXTRA_TTL: EXTRA_TTL_MS,
   DATABASE: options.address.database,
+  WEBHOOK_EVENTS: options.webhooks ? ` ${options.webhooks.events.join(' ')} ` : '',
+  WEBHOOK_CHANNELS: options.webhooks?.channels ?? [],
+  WEBHOOK_MAX_EVENTS: options.webhooks?.maxEvents ?? 0,
+  WEBHOOK_MAX_BYTES: options.webhooks?.maxBytes ?? 0,
 })

@@ -1,9 +1,12 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { RedisAddress } from '../../lib/redis-url.ts'
 import type { StoreLimits } from '../store.ts'
+import type { WebhookRules } from '../webhook-queue.ts'
 
 export interface RedisStoreOptions extends StoreLimits {
   readonly address: RedisAddress
+  /** Undefined: no webhooks. */
+  readonly webhooks?: WebhookRules | undefined
   /** Separates installations that share one Redis. */
   readonly prefix: string
   /** How long Redis may take to answer before it counts as unavailable. */

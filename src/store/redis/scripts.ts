@@ -6,25 +6,51 @@ const CHANGE_EVENTS = ['events', 'announce', 'change-events'] as const
 
 /** The files of `lua/`, without extension, that each script consists of after `root`, in order. */
 const PARTS = {
-  connect: ['common', 'floors', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'connect'],
-  join: ['common', 'floors', 'channel', 'records', ...CHANGE_EVENTS, 'join'],
-  leave: ['common', 'floors', 'channel', 'records', ...CHANGE_EVENTS, 'leave'],
-  drop: ['common', 'channel', 'records', ...CHANGE_EVENTS, 'drop'],
+  connect: [
+    'common',
+    'floors',
+    'channel',
+    'webhooks',
+    'records',
+    'state',
+    ...CHANGE_EVENTS,
+    'connect',
+  ],
+  join: ['common', 'floors', 'channel', 'webhooks', 'records', ...CHANGE_EVENTS, 'join'],
+  leave: ['common', 'floors', 'channel', 'webhooks', 'records', ...CHANGE_EVENTS, 'leave'],
+  drop: ['common', 'channel', 'webhooks', 'records', ...CHANGE_EVENTS, 'drop'],
   attach: ['common', 'channel', 'records', 'attach'],
   detach: ['common', 'detach'],
   reclaim: ['common', 'channel', 'records', 'reclaim'],
   listen: ['common', 'listen'],
-  publish: ['common', 'channel', 'events', 'announce', 'audience', 'publish'],
+  publish: [
+    'common',
+    'channel',
+    'events',
+    'announce',
+    'audience',
+    'webhooks',
+    'webhook-messages',
+    'publish',
+  ],
   missed: ['common', 'events', 'missed'],
-  configure: ['common', 'channel', 'records', 'configure'],
-  ensure: ['common', 'channel', 'records', 'ensure'],
+  configure: ['common', 'channel', 'webhooks', 'records', 'configure'],
+  ensure: ['common', 'channel', 'webhooks', 'records', 'ensure'],
   setState: ['common', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'set-state'],
   channels: ['common', 'channel', 'records', 'channels'],
   users: ['common', 'channel', 'records', 'users'],
   summaries: ['common', 'channel-summaries'],
   figures: ['common', 'figures'],
-  sweep: ['common', 'events', 'idempotency-cache', 'admin-sessions', 'lost', 'sweep'],
-  audit: ['common', 'channel', 'records', ...CHANGE_EVENTS, 'count-connections', 'audit'],
+  sweep: ['common', 'events', 'idempotency-cache', 'admin-sessions', 'webhooks', 'lost', 'sweep'],
+  audit: [
+    'common',
+    'channel',
+    'webhooks',
+    'records',
+    ...CHANGE_EVENTS,
+    'count-connections',
+    'audit',
+  ],
   beat: ['common', 'beat'],
   exit: ['common', 'exit'],
   claim: ['common', 'claim'],
@@ -32,6 +58,12 @@ const PARTS = {
   openSession: ['common', 'admin-sessions', 'open-session'],
   findSession: ['common', 'admin-sessions', 'find-session'],
   endSession: ['common', 'admin-sessions', 'end-session'],
+  readWebhooks: ['common', 'webhook-endpoints', 'read-webhooks'],
+  confirmWebhooks: ['common', 'webhook-endpoints', 'confirm-webhooks'],
+  releaseWebhooks: ['common', 'webhook-endpoints', 'release-webhooks'],
+  noteWebhook: ['common', 'webhook-endpoints', 'note-webhook'],
+  webhookFigures: ['common', 'webhook-endpoints', 'webhook-figures'],
+  addSlowClient: ['common', 'webhooks', 'add-slow-client'],
   enter: ['count-connections', 'enter'],
 } as const satisfies Record<string, readonly (keyof typeof LUA)[]>
 
@@ -47,15 +79,30 @@ export interface Script {
   readonly sha: string
 }
 
-/** Builds the scripts, with these numbers as constants. Servers with the same settings have the same scripts. */
+type Constant = number | string | readonly string[]
+
+/** Builds the scripts, with these constants. Servers with the same settings have the same scripts. */
 export function loadScripts(
-  constants: Readonly<Record<string, number>>,
+  constants: Readonly<Record<string, Constant>>,
 ): Readonly<Record<ScriptName, Script>> {
-  const head = Object.entries(constants).map(([name, value]) => `local ${name} = ${value}\n`)
+  const head = Object.entries(constants).map(
+    ([name, value]) => `local ${name} = ${luaLiteral(value)}\n`,
+  )
   const scripts = Object.entries(PARTS).map(([name, parts]) => {
     const names: readonly (keyof typeof LUA)[] = ['root', ...parts]
     const text = [...head, ...names.map((part) => LUA[part])].join('')
     return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
   })
   return Object.fromEntries(scripts) as Record<ScriptName, Script>
+}
+
+/** Escapes all bytes but letters and digits: a setting must not be able to end the literal. */
+function luaLiteral(value: Constant): string {
+  if (typeof value === 'number') return String(value)
+  if (typeof value !== 'string') return `{${value.map(luaLiteral).join(', ')}}`
+  const bytes = [...Buffer.from(value)].map((byte) => {
+    const character = String.fromCharCode(byte)
+    return /[a-z\d]/i.test(character) ? character : `\\${String(byte).padStart(3, '0')}`
+  })
+  return `'${bytes.join('')}'`
 }

@@ -20,9 +20,11 @@ import { RedisQueries } from './queries.ts'
 import { ReconnectingConnection } from './reconnecting-connection.ts'
 import { ScriptRunner } from './script-runner.ts'
 import { loadScripts } from './scripts.ts'
+import { dispatchServerMessage } from './server-messages.ts'
 import { SharedClock } from './shared-clock.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Upkeep } from './upkeep.ts'
+import { RedisWebhookQueue } from './webhook-queue.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { AdminSessionLimits } from '../admin-sessions.ts'
@@ -44,6 +46,7 @@ export class RedisStore implements Contract.Store {
   readonly #lease: Lease
   readonly #queries: RedisQueries
   readonly #upkeep: Upkeep
+  readonly webhookQueue: RedisWebhookQueue | undefined
   #idempotencyCache: RedisIdempotencyCache | undefined
   #onCommand: (command: Contract.Command) => void = () => {}
 
@@ -59,6 +62,7 @@ export class RedisStore implements Contract.Store {
         // A new connection does the same first, and reports why it fails.
         this.#ownership.resume().catch((error: unknown) => this.#redis.cut(error))
         inBackground(this.#idempotencyCache?.resume(), options.onFault)
+        this.webhookQueue?.added()
       },
       onMessage: (text, topic) => this.#receive(text, topic),
       onAway: options.onAway,
@@ -72,6 +76,7 @@ export class RedisStore implements Contract.Store {
       scripts: loadScripts(constantsOf(options)),
       clock,
     })
+    this.webhookQueue = options.webhooks && new RedisWebhookQueue(this.#runner)
     const onCommand = (command: Contract.Command): void => this.#onCommand(command)
     this.#subscriptions = new Subscriptions(this.#runner, this.#redis)
     const { orphanWaitMs, onFault } = options
@@ -287,24 +292,13 @@ export class RedisStore implements Contract.Store {
   #receive(text: string, topic: string): void {
     const { keys, server } = this.#runner
     if (topic !== keys.server(server)) return this.#subscriptions.onChannelEvent(topic, text)
-    const [type = '', ...lines] = text.split('\n')
-    if (type === 'epoch')
-      return this.#redis.cut(new Error('Redis has lost some of what was announced'))
-    if (type === 'event') {
-      const [users = '[]', ...event] = lines
-      return this.#subscriptions.onUserEvent(JSON.parse(users) as UserName[], event.join('\n'))
-    }
-    if (type === 'settled') return this.#idempotencyCache?.settled(lines.join('\n'))
-    const [connId, number, channels = '[]'] = lines
-    // Older servers send zero instead of the number of the newest event.
-    const n = type === 'moved' ? undefined : Number(number) || undefined
-    this.#subscriptions.onCommand(n, () =>
-      this.#ownership.onMessage(
-        type,
-        connId as ConnId,
-        Number(number),
-        JSON.parse(channels) as ChannelName[],
-      ),
-    )
+    dispatchServerMessage(text, {
+      epoch: () => this.#redis.cut(new Error('Redis has lost some of what was announced')),
+      event: (users, event) => this.#subscriptions.onUserEvent(users, event),
+      settled: (answer) => this.#idempotencyCache?.settled(answer),
+      webhook: () => this.webhookQueue?.added(),
+      command: (n, ...command) =>
+        this.#subscriptions.onCommand(n, () => this.#ownership.onMessage(...command)),
+    })
   }
 }

@@ -20,9 +20,16 @@ import {
   whisper,
 } from '../../contract/fixtures.ts'
 import { storeContract } from '../../contract/store.ts'
+import { webhookContract } from '../../contract/webhook-queue.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 
 storeContract('memory', (clock) => new MemoryStore(clock, CONTRACT_OPTIONS))
+
+webhookContract('memory', (clock, webhooks) => {
+  const store = new MemoryStore(clock, { ...CONTRACT_OPTIONS, webhooks })
+  if (!store.webhookQueue) throw new Error('no queue')
+  return { store, queue: store.webhookQueue }
+})
 
 /** A clock so fast that each event-loop turn has time for one announcement only. */
 function slowTurns() {

@@ -13,6 +13,7 @@ import {
 } from '../../contract/fixtures.ts'
 import { anAnswer, answersContract, begin } from '../../contract/idempotency-cache.ts'
 import { storeContract } from '../../contract/store.ts'
+import { webhookContract } from '../../contract/webhook-queue.ts'
 import { ManualClock } from '../../helpers/clock.ts'
 import { freshPrefix, openRedisStore } from '../../helpers/redis-store.ts'
 import { RedisServer } from '../../helpers/redis.ts'
@@ -26,6 +27,13 @@ afterAll(() => redis.stop())
 storeContract('Redis', (clock) =>
   openRedisStore(redis, { ...CONTRACT_OPTIONS, clock, now: () => Math.floor(clock.wallTime()) }),
 )
+
+webhookContract('in Redis', async (clock, webhooks) => {
+  const now = () => Math.floor(clock.wallTime())
+  const store = await openRedisStore(redis, { ...CONTRACT_OPTIONS, clock, now, webhooks })
+  if (!store.webhookQueue) throw new Error('no queue')
+  return { store, queue: store.webhookQueue }
+})
 
 answersContract('in Redis', async (wishes) => {
   const store = await openRedisStore(redis, CONTRACT_OPTIONS)

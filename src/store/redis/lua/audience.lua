@@ -41,6 +41,7 @@ local function set_audience(name, event)
     if not seen[user] then excluded[#excluded + 1] = user end
     seen[user] = true
   end
+  event.pm, event.excluded = pm, excluded
   event.rest = string.match(event.rest, '^[^\n]*') .. '\n{"pmUsers":' .. json_list(pm) .. ',"excludeUsers":'
     .. json_list(excluded) .. ',"noHistory":false}'
 end

@@ -58,7 +58,9 @@ local function count_in(user, name)
 end
 
 local function set_count(user, count)
+  local before = count_of(user)
   redis.call('HSET', P .. ':users', user, count)
+  if before > 0 and count == 0 then tell_user('user_offline', user) end
   if count > 0 then redis.call('ZREM', P .. ':idle:u', user)
   else redis.call('ZADD', P .. ':idle:u', now + GC_USERS, user) end
   repaired()
@@ -150,6 +152,7 @@ function audit.m(name)
       local counted, count = tonumber(redis.call('HGET', key, user)), count_in(user, name)
       if count < 1 then
         redis.call('HDEL', key, user)
+        tell_member('parted', name, user)
         redis.call('HINCRBY', P .. ':c:' .. name, 'n', -counted)
         touch_channel(name)
         announce_presence(user, {{name, redis.call('HGET', P .. ':c:' .. name, 's'), true}}, 'parted')

@@ -20,7 +20,7 @@ if ESTIMATE == 0 then pass_time() end
 redis.call('HSET', P, 'clock', now, 'seen', calendar)
 
 -- Fields that cannot be reconstructed if Redis evicts the root.
-local SPARE = {'epoch', 'head', 'base', 'made', 'turns', 'messages', 'deliveries', 'answers', 'forgotten', 'clock', 'seen'}
+local SPARE = {'epoch', 'head', 'base', 'made', 'turns', 'messages', 'deliveries', 'answers', 'forgotten', 'clock', 'seen', 'told', 'toldBytes', 'toldFloor'}
 local spare = {}
 for index, value in ipairs(redis.call('HMGET', P, unpack(SPARE))) do
   if value then

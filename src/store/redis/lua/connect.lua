@@ -39,6 +39,7 @@ if not owner then
   if redis.call('HINCRBY', P .. ':users', name, 1) == 1 then
     redis.call('HINCRBY', P, 'connected', 1)
     redis.call('ZREM', P .. ':idle:u', name)
+    tell_user('user_online', name)
   end
 end
 if not redis.call('HGET', conn, 's') then redis.call('ZADD', P .. ':due', now + wait, conn_id) end

@@ -21,6 +21,7 @@ redis.call('HINCRBY', P, 'connections', -1)
 if redis.call('HINCRBY', P .. ':users', user, -1) == 0 then
   redis.call('HINCRBY', P, 'connected', -1)
   redis.call('ZADD', P .. ':idle:u', now + GC_USERS, user)
+  tell_user('user_offline', user)
 end
 if server then
   redis.call('SREM', P .. ':at:' .. server, conn_id)

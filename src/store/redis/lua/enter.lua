@@ -10,7 +10,7 @@ local function restore_root()
   local spare = redis.call('HGETALL', P .. ':spare')
   if #spare == 0 then return end
   redis.call('HSET', P, unpack(spare))
-  for _, counter in ipairs({'made', 'turns'}) do redis.call('HINCRBY', P, counter, LEAP) end
+  for _, counter in ipairs({'made', 'turns', 'told'}) do redis.call('HINCRBY', P, counter, LEAP) end
   redis.call('HSET', P, 'run', 'lost', 'notifying', redis.call('SCARD', P .. ':notify'))
   count_connections()
 end
@@ -25,6 +25,7 @@ end
 if at[2] ~= run then
   -- Another process or machine: the last announcements may be lost. Skips numbers, so that none is assigned twice.
   redis.call('HSET', P, 'run', run, 'base', head, 'head', head + LEAP)
+  redis.call('HINCRBY', P, 'told', LEAP)
   at[4] = head
   head = head + LEAP
 end

@@ -1,4 +1,5 @@
 /** The scripts of this folder, as text. The build puts them into the code, so that no file is read at the start. */
+import addSlowClient from './add-slow-client.lua'
 import adminSessions from './admin-sessions.lua'
 import announce from './announce.lua'
 import attach from './attach.lua'
@@ -12,6 +13,7 @@ import channels from './channels.lua'
 import claim from './claim.lua'
 import common from './common.lua'
 import configure from './configure.lua'
+import confirmWebhooks from './confirm-webhooks.lua'
 import connect from './connect.lua'
 import countConnections from './count-connections.lua'
 import detach from './detach.lua'
@@ -30,16 +32,23 @@ import leave from './leave.lua'
 import listen from './listen.lua'
 import lost from './lost.lua'
 import missed from './missed.lua'
+import noteWebhook from './note-webhook.lua'
 import openSession from './open-session.lua'
 import publish from './publish.lua'
+import readWebhooks from './read-webhooks.lua'
 import reclaim from './reclaim.lua'
 import records from './records.lua'
+import releaseWebhooks from './release-webhooks.lua'
 import root from './root.lua'
 import setState from './set-state.lua'
 import settle from './settle.lua'
 import state from './state.lua'
 import sweep from './sweep.lua'
 import users from './users.lua'
+import webhookEndpoints from './webhook-endpoints.lua'
+import webhookFigures from './webhook-figures.lua'
+import webhookMessages from './webhook-messages.lua'
+import webhooks from './webhooks.lua'
 
 /** By the name of the file, without its ending. */
 export const LUA = {
@@ -84,4 +93,13 @@ export const LUA = {
   'channel-summaries': channelSummaries,
   sweep,
   users,
+  'add-slow-client': addSlowClient,
+  'confirm-webhooks': confirmWebhooks,
+  'note-webhook': noteWebhook,
+  'read-webhooks': readWebhooks,
+  'release-webhooks': releaseWebhooks,
+  'webhook-endpoints': webhookEndpoints,
+  'webhook-figures': webhookFigures,
+  'webhook-messages': webhookMessages,
+  webhooks,
 } as const satisfies Readonly<Record<string, string>>

@@ -44,6 +44,7 @@ end
 
 -- Removes the remains of a channel whose record is lost.
 local function clear_channel(name)
+  tell_channel('channel_collected', name)
   for _, kind in ipairs({':c:', ':m:', ':h:', ':f:', ':x:'}) do redis.call('DEL', P .. kind .. name) end
   redis.call('ZREM', P .. ':channels', name)
   redis.call('ZREM', P .. ':idle:c', name)

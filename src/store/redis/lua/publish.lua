@@ -57,6 +57,7 @@ local function to_channel(name, event)
     counts.deliveries = counts.deliveries + audience(name, known.connections, event)
   end
   set_audience(name, event)
+  tell_message(name, event, event.pm, event.excluded)
   announce_in(name, known.settings, event)
 end
 
@@ -91,6 +92,7 @@ local function to_users(names, event)
   end
   if #known == 0 then return end
   assign_number(event)
+  tell_message(nil, event, names, event.excluded)
   for _, name in ipairs(known) do
     local connections = tonumber(redis.call('HGET', P .. ':users', name) or 0)
     if event.type == 'message' then counts.deliveries = counts.deliveries + connections end

@@ -1,4 +1,4 @@
--- Users, channels, members. Requires channel.lua.
+-- Users, channels, members. Requires channel.lua; what creates channels, joins and leaves requires webhooks.lua as well.
 
 -- Also counts the channels with notify_state (`notifying`), so that a reader can see whether the set is complete.
 local function note_settings(name, settings)
@@ -27,6 +27,7 @@ local function channel(name, uuid, settings)
   redis.call('HSET', key, 'i', uuid, 's', settings, 'a', wall(), 'o', made, 'n', count, 'l', lost)
   redis.call('ZADD', P .. ':channels', made, name)
   if has(settings, 's') then note_settings(name, settings) end
+  tell_channel('channel_created', name)
   return settings
 end
 
@@ -104,8 +105,10 @@ local function join(conn_id, conn, user, channels)
       if floor > since then redis.call('HSET', conn, '#' .. name, floor) end
       if redis.call('HINCRBY', P .. ':c:' .. name, 'n', 1) == 1 then
         redis.call('ZREM', P .. ':idle:c', name)
+        tell_channel('channel_occupied', name)
       end
       local is_first = redis.call('HINCRBY', P .. ':m:' .. name, user, 1) == 1
+      if is_first then tell_member('joined', name, user) end
       changes[#changes + 1] = {name, settings, is_first}
       names[#names + 1] = name
     end
@@ -127,10 +130,13 @@ local function leave(conn, user, name)
   if redis.call('HDEL', conn, '#' .. name) == 0 then return nil end
   local key = P .. ':c:' .. name
   local was_last = redis.call('HINCRBY', P .. ':m:' .. name, user, -1) < 1
-  if was_last then redis.call('HDEL', P .. ':m:' .. name, user) end
+  if was_last then
+    redis.call('HDEL', P .. ':m:' .. name, user)
+    tell_member('parted', name, user)
+  end
   local settings = redis.call('HGET', key, 's')
   if settings then
-    redis.call('HINCRBY', key, 'n', -1)
+    if redis.call('HINCRBY', key, 'n', -1) == 0 then tell_channel('channel_vacated', name) end
     touch_channel(name)
   end
   return {name, settings or '', was_last}

@@ -42,6 +42,7 @@ end
 for _, name in ipairs(due_in(P .. ':idle:c')) do
   local key = P .. ':c:' .. name
   forget(P .. ':f:' .. name, redis.call('HGET', key, 'l'))
+  tell_channel('channel_collected', name)
   redis.call('DEL', key, P .. ':h:' .. name, P .. ':m:' .. name, P .. ':x:' .. name)
   redis.call('ZREM', P .. ':channels', name)
   redis.call('ZREM', P .. ':idle:c', name)
