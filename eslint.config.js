@@ -85,6 +85,22 @@ const arrows = [
     ],
   },
   {
+    files: ['src/webhooks/**'],
+    patterns: [
+      '**/core/**',
+      '**/http/**',
+      ...STORES,
+      '**/transports/**',
+      '**/philote/**',
+      '**/config/**',
+      '**/cli/**',
+      '**/app/**',
+      'fastify*',
+      'ws',
+      'pino',
+    ],
+  },
+  {
     files: ['src/lib/**'],
     patterns: ['../*/**', '../*.ts', 'fastify*', 'ws'],
   },

@@ -10,9 +10,13 @@ import type { SocketLimits } from '../net/socket-limits.ts'
 import type { RedisBus } from '../philote/redis-bus.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { FiguresHistory } from '../telemetry/history.ts'
+import type { Webhooks } from '../webhooks/webhooks.ts'
 
 /** How long the start waits for the Redis of Philote. After that the server starts without it. */
 const PHILOTE_REDIS_WAIT_MS = 1000
+
+/** How long webhooks have for the last events, if clients needed all of `shutdown_grace`. */
+const LAST_EVENTS_MS = 1000
 
 /** The parts that start and stop. */
 export interface LifecycleDeps {
@@ -22,6 +26,8 @@ export interface LifecycleDeps {
   readonly http: FastifyInstance
   readonly limits: SocketLimits
   readonly history: FiguresHistory
+  /** Only with a `webhook_url`. */
+  readonly webhooks: Webhooks | undefined
 }
 
 interface PhiloteDeps {
@@ -31,7 +37,7 @@ interface PhiloteDeps {
 
 /** Listens and returns the port, which the system chooses if the setting is 0. Undoes the start if it fails. */
 export async function start(
-  { config, hub, http, limits, history }: LifecycleDeps,
+  { config, hub, http, limits, history, webhooks }: LifecycleDeps,
   { bus, philote }: PhiloteDeps,
 ): Promise<number> {
   limits.start()
@@ -41,6 +47,7 @@ export async function start(
     await bus?.connection.startOptional(PHILOTE_REDIS_WAIT_MS)
     await listen(http, config, (handler) => openPort({ limits, logger: http.log }, handler))
     await philote?.start()
+    webhooks?.start()
   } catch (error) {
     limits.stop()
     history.stop()
@@ -57,7 +64,8 @@ export async function start(
  * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts the rest after `shutdown_grace`.
  */
 export async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promise<void> {
-  const { config, clock, hub, http, limits, history } = server
+  const { config, clock, hub, http, limits, history, webhooks } = server
+  const began = clock.now()
   const cancelTermination = clock.after(config.shutdown_grace * 1000, () => {
     terminateWebSockets(http)
     philote?.terminate()
@@ -68,6 +76,8 @@ export async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps)
   hub.sendAway()
   // Requests in progress still need the store.
   await closed
+  const graceLeftMs = config.shutdown_grace * 1000 - (clock.now() - began)
+  await webhooks?.stop(Math.max(graceLeftMs, LAST_EVENTS_MS))
   await hub.stop()
   bus?.connection.stop()
   limits.stop()

@@ -6,6 +6,8 @@ import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { SocketRules } from '../net/socket-limits.ts'
 import type { Intervals } from '../protocol/hello.ts'
+import type { WebhookRules } from '../store/webhook-queue.ts'
+import type { WebhookOptions } from '../webhooks/webhooks.ts'
 
 /** Takes at most a megabyte per channel. */
 const MAX_REMOVALS = 10_000
@@ -18,6 +20,30 @@ export const storeOptions = (config: Config) => ({
   maxStateBytes: config.max_state_bytes,
   presenceListLimit: config.presence_list_limit,
   maxRemovals: MAX_REMOVALS,
+  webhooks: webhookRules(config),
+})
+
+/** Undefined: no webhooks. */
+export const webhookRules = (config: Config): WebhookRules | undefined =>
+  config.webhook_url.length === 0
+    ? undefined
+    : {
+        events: config.webhook_events,
+        channels: config.webhook_channels,
+        maxEvents: config.max_webhook_events,
+        maxBytes: config.max_webhook_bytes,
+      }
+
+export const webhookSecrets = (config: Config): readonly [string, ...string[]] => [
+  config.webhook_secret || config.secret,
+]
+
+export const webhookOptions = (config: Config): Omit<WebhookOptions, 'signPath'> => ({
+  urls: config.webhook_url,
+  secrets: webhookSecrets(config),
+  timeoutMs: config.webhook_timeout * 1000,
+  connections: config.webhook_connections,
+  installation: config.redis_prefix,
 })
 
 /** Throws for an invalid `redis_url`. The configuration is validated before, so that does not happen. */

@@ -32,7 +32,6 @@ import { FiguresHistory } from '../telemetry/history.ts'
 import { openLog } from '../telemetry/log.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import { Readings } from '../telemetry/readings.ts'
-import { standardError } from '../telemetry/standard-streams.ts'
 import { AdminLive } from '../transports/admin-live.ts'
 import { longPoll } from '../transports/long-poll.ts'
 import { sseRoute } from '../transports/sse.ts'
@@ -50,7 +49,9 @@ import {
   socketRules,
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
+import { metricSources, readingSources, uptimeOf } from './sources.ts'
 import { openStore } from './store.ts'
+import { hubListeners, openWebhooks } from './webhooks.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
@@ -85,11 +86,12 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   // Before the store is opened: if this fails, open connections would keep the process alive.
   const checker = await signatureChecker(config)
   const storage = await openStore(config, clock, logger, onFault)
-  const { store, idempotencyCache, adminSessions } = storage
+  const { store, idempotencyCache, adminSessions, webhookQueue } = storage
   const maybeYield = createYielder(clock)
   const bus = redisBus(config, logger)
-  const hooks = bus && { onListening: bus.onListening, onPosted: bus.onPosted }
+  const hooks = hubListeners(bus, webhookQueue, onFault)
   const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, maybeYield, onFault })
+  const webhooks = await openWebhooks({ queue: webhookQueue, clock, logger, onFault }, config)
   bus?.setHub(hub)
   const forwarding = forwardingRules(config)
   const sessions = new AdminSessions(adminCredentials(config), adminSessions)
@@ -122,6 +124,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     history,
     faults,
     onFault,
+    webhooks,
   }
   const adminLive = openAdminLive(deps, openReadings)
   await mountRoutes(deps, new Directory(store, clock, maybeYield), adminLive)
@@ -153,7 +156,7 @@ async function mountRoutes(
   directory: Directory,
   adminLive: AdminLive,
 ): Promise<void> {
-  const { config, clock, maybeYield, hub, http, sessions, history, faults, onFault } = deps
+  const { config, clock, maybeYield, hub, http, sessions, history, onFault } = deps
   await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
@@ -166,16 +169,7 @@ async function mountRoutes(
     await http.register(named(routes), { hub, streamPagedAnswers: streamPagedAnswers(maybeYield) })
   }
   await http.register(named(metricsRoutes), {
-    metrics: new Metrics(
-      {
-        traffic: () => hub.traffic(),
-        figures: () => hub.figures(),
-        process: () => ({ faults: faults.count, droppedLines: standardError().dropped }),
-        sockets: () => deps.limits.figures,
-      },
-      clock,
-      onFault,
-    ),
+    metrics: new Metrics(metricSources(deps), clock, onFault),
     allowFrom: new AddressList(config.allow_metrics_from),
     forwarding: deps.forwarding,
   })
@@ -191,6 +185,7 @@ async function mountRoutes(
     directory,
     history,
     uptimeSeconds: uptimeOf(deps),
+    webhooks: () => deps.webhooks?.figures(),
   })
   await serveOpenApi(http, sessions)
   await http.register(named(clientFiles), {})
@@ -260,14 +255,3 @@ async function signatureChecker(config: Config): Promise<SignatureChecker> {
       : await loadSignatureChecker(module, { secret, maxAgeSeconds }, process.cwd())
   return rememberVerified(checker, config.max_cached_signatures)
 }
-
-const uptimeOf =
-  ({ hub, clock }: ServerDeps) =>
-  (): number =>
-    (clock.now() - hub.startedAt) / 1000
-
-const readingSources = (hub: Hub) => ({
-  traffic: () => hub.traffic(),
-  figures: () => hub.figures(),
-  memoryBytes: () => process.memoryUsage.rss(),
-})

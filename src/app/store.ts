@@ -14,12 +14,15 @@ import type { Clock } from '../lib/clock.ts'
 import type { AdminSessionStore } from '../store/admin-sessions.ts'
 import type { IdempotencyCache } from '../store/idempotency-cache.ts'
 import type { Store } from '../store/store.ts'
+import type { WebhookQueue } from '../store/webhook-queue.ts'
 
 /** Holds data that outlives a connection or that other servers must see. */
 export interface OpenedStore {
   readonly store: Store
   readonly idempotencyCache: IdempotencyCache
   readonly adminSessions: AdminSessionStore
+  /** Only with a `webhook_url`. */
+  readonly webhookQueue: WebhookQueue | undefined
 }
 
 /** Opens the store in Redis if `redis_url` is set, otherwise in memory. Rejects if Redis cannot be used. */
@@ -35,6 +38,7 @@ export async function openStore(
       store,
       idempotencyCache: new MemoryIdempotencyCache(clock, idempotencyCacheOptions(config)),
       adminSessions: new MemoryAdminSessions(clock, ADMIN_SESSION_LIMITS),
+      webhookQueue: store.webhookQueue,
     }
   }
   // Loaded on demand: servers without Redis do not load its client.
@@ -61,5 +65,6 @@ export async function openStore(
     store,
     idempotencyCache: store.idempotencyCache(idempotencyCacheOptions(config)),
     adminSessions: store.adminSessions(ADMIN_SESSION_LIMITS),
+    webhookQueue: store.webhookQueue,
   }
 }

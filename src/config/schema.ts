@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
 import { SETTING_INFO, type SettingInfo } from './values.ts'
+import { WEBHOOKS } from './webhooks.ts'
 
 /** The settings by section, in the order of the documentation page and the example file. */
 const SECTIONS = {
@@ -10,6 +11,7 @@ const SECTIONS = {
   Secrets: SECRETS,
   'Who may call': CALLERS,
   Links: LINKS,
+  Webhooks: WEBHOOKS,
   Philote: PHILOTE,
   'More than one server': SCALING,
   Logging: LOGGING,
@@ -26,6 +28,7 @@ export const ConfigSchema = z.strictObject({
   ...SECRETS,
   ...CALLERS,
   ...LINKS,
+  ...WEBHOOKS,
   ...PHILOTE,
   ...SCALING,
   ...LOGGING,

@@ -163,10 +163,10 @@ export function oneOf<T extends string>(words: Readonly<Record<string, T>>): Kin
 }
 
 /** Splits text at commas and line ends, and ignores empty parts. Text without any part is an empty value. */
-function listOf(
+export function listOf<Part extends string>(
   expected: string,
-  readPart: (part: string) => string | undefined,
-): Kind<readonly string[]> {
+  readPart: (part: string) => Part | undefined,
+): Kind<readonly Part[]> {
   return {
     expected,
     read(raw) {

@@ -1,5 +1,6 @@
 import type { Yielder } from '../lib/yielder.ts'
 import type { Publication, Topic } from '../store/store.ts'
+import type { SlowClientFacts } from '../store/webhook-queue.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions/sessions.ts'
@@ -15,6 +16,8 @@ export interface HubOptions extends RequestLimits, SessionTimes {
   readonly onFault: (error: unknown) => void
   /** Called when a topic gets its first listener on this server, and when it loses its last one. */
   readonly onListening?: ((topic: Topic, isListening: boolean) => void) | undefined
+  /** Called before a client is disconnected because it did not read what was queued for it. */
+  readonly onSlowClient?: ((facts: SlowClientFacts) => void) | undefined
   /** Called with what backends posted to this server, after the store has accepted it. */
   readonly onPosted?: ((publications: readonly Publication[]) => void) | undefined
 }

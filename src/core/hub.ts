@@ -33,6 +33,7 @@ import type * as Protocol from '../protocol/requests.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Store } from '../store/store.ts'
 import type { Reached } from './by-user.ts'
+import type { LiveConnection } from './delivery/connection.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Posting, ClientMessage } from './messages.ts'
 import type { DescribeOptions, PagedChannelsInfo } from './queries/channels-info.ts'
@@ -65,9 +66,7 @@ export class Hub {
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
-      connection instanceof Guest
-        ? this.guests.expel(connection, CLOSE.slowReader)
-        : this.sessions.expel(connection, CLOSE.slowReader),
+      this.#expelSlowClient(connection),
     ))
     this.#fanOut = new FanOut(this.#registry, outbox)
     const deps = { store, clock, registry: this.#registry, outbox, inBackground }
@@ -306,6 +305,14 @@ export class Hub {
     viewer?: UserName,
   ): Promise<ChannelsInfo | PagedChannelsInfo> {
     return describeChannels(this.#queryDeps, names, options, viewer)
+  }
+
+  #expelSlowClient(connection: LiveConnection): void {
+    const { id, user, pending } = connection
+    const isGuest = connection instanceof Guest
+    this.options.onSlowClient?.({ user, connId: isGuest ? null : id, waitingBytes: pending.size })
+    if (isGuest) this.guests.expel(connection, CLOSE.slowReader)
+    else this.sessions.expel(connection, CLOSE.slowReader)
   }
 
   #inBackground(work: Awaitable<unknown>): void {

@@ -129,6 +129,24 @@ export const FiguresResponse = z
   .meta({ id: 'FiguresResponse', examples: [EXAMPLES.figures] })
 export type FiguresResponse = z.output<typeof FiguresResponse>
 
+const WebhookRow = z
+  .object({
+    endpoint: z.string().describe('The url, without user, password and query.'),
+    queued: z.number().describe('Events that it has not got yet.'),
+    dropped: z.number().describe('Events that were dropped because the queue was full.'),
+    failures: z.number().describe('Failed requests since the last success.'),
+    last_error: z.string().nullable(),
+    last_error_at: z.number().nullable().describe('Milliseconds since 1970.'),
+    last_success_at: z.number().nullable().describe('Milliseconds since 1970.'),
+  })
+  .meta({ id: 'WebhookRow' })
+export type WebhookRow = z.output<typeof WebhookRow>
+
+export const WebhooksResponse = z
+  .object({ webhooks: z.array(WebhookRow).describe('Empty without `webhook_url`.') })
+  .meta({ id: 'WebhooksResponse', examples: [EXAMPLES.webhooks] })
+export type WebhooksResponse = z.output<typeof WebhooksResponse>
+
 /** Requests of the panel over its WebSocket. */
 export const LiveRequest = z.discriminatedUnion('type', [
   z

@@ -184,6 +184,19 @@ export const EXAMPLES = {
     series: Object.fromEntries(Object.entries(reading).map(([name, value]) => [name, [value]])),
     current: reading,
   },
+  webhooks: {
+    webhooks: [
+      {
+        endpoint: 'https://example.com/channelstream',
+        queued: 12,
+        dropped: 0,
+        failures: 2,
+        last_error: 'status 503',
+        last_error_at: 1_795_226_488_384,
+        last_success_at: 1_795_226_480_002,
+      },
+    ],
+  },
   frame: [messageEvent],
   eventStream: `id: ${messageEvent.id}\ndata: ${JSON.stringify([messageEvent])}\n\n`,
   invalid: { username: ['Missing data for required field.'] },

@@ -14,3 +14,11 @@ export const IDEMPOTENCY_KEY_FORM = /^[\x21-\x7e]{1,255}$/
 
 /** On an answer that is a repeat of an earlier one. */
 export const REPLAYED_HEADER = 'idempotency-replayed'
+
+/** Header names of a request to a webhook. */
+export const WEBHOOK_HEADERS = {
+  /** Seconds since 1970, signed. */
+  timestamp: 'x-channelstream-webhook-timestamp',
+  /** HMAC-SHA256 in hex of time, path and body, one for each secret, separated by commas. */
+  signature: 'x-channelstream-webhook-signature',
+} as const

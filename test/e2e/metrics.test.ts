@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, describe, expect, it } from 'vitest'
-import { METRICS } from '../../src/telemetry/metrics.ts'
+import { METRICS } from '../../src/telemetry/metric-list.ts'
 import { Backend, send, until } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'

@@ -34,6 +34,8 @@ class Bench {
       refused: { total: 1, open_files: 0, address: 2, rate: 3 },
       isOutOfFiles: false,
     }),
+    webhookCounts: () => undefined,
+    webhooks: () => undefined,
   }
   readonly metrics = new Metrics(this.#deps, this.clock, (fault) => this.faults.push(fault))
 

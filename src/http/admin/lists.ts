@@ -5,12 +5,14 @@ import {
   FiguresResponse,
   UsersPage,
   UsersQuery,
+  WebhooksResponse,
 } from '../../protocol/admin.ts'
 import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
 import { VERSION } from '../../version.ts'
 import { allowAdmin } from './access.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Directory } from '../../core/queries/directory.ts'
+import type { WebhookFigures } from '../../webhooks/webhooks.ts'
 import type { AdminSessions } from './session.ts'
 
 export interface ListOptions {
@@ -21,6 +23,8 @@ export interface ListOptions {
     current(): FiguresResponse['current']
   }
   readonly uptimeSeconds: () => number
+  /** Undefined without webhooks. */
+  readonly webhooks: () => Promise<readonly WebhookFigures[]> | undefined
 }
 
 const about = (summary: string, description: string) => ({
@@ -78,4 +82,24 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
       current: history.current(),
     }),
   })
+  http.get('/admin/webhooks.json', {
+    schema: {
+      ...about(
+        'Get the state of webhooks',
+        'Returns the queue and the last failure of each url of `webhook_url`, from whichever server sends to it.',
+      ),
+      response: { 200: WebhooksResponse, ...FORBIDDEN },
+    },
+    handler: async () => ({ webhooks: ((await options.webhooks()) ?? []).map(webhookRow) }),
+  })
 }
+
+const webhookRow = ({ endpoint, queued, dropped, status }: WebhookFigures) => ({
+  endpoint,
+  queued,
+  dropped,
+  failures: status?.failures ?? 0,
+  last_error: status?.lastError ?? null,
+  last_error_at: status?.lastErrorAt ?? null,
+  last_success_at: status?.lastSuccessAt ?? null,
+})

@@ -1,0 +1,35 @@
+/** Where metrics and the panel read their figures. */
+import { standardError } from '../telemetry/standard-streams.ts'
+import type { Hub } from '../core/hub.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { SocketLimits } from '../net/socket-limits.ts'
+import type { Faults } from '../telemetry/faults.ts'
+import type { MetricsDeps } from '../telemetry/metrics.ts'
+import type { Webhooks } from '../webhooks/webhooks.ts'
+
+interface Sources {
+  readonly hub: Hub
+  readonly faults: Faults
+  readonly limits: SocketLimits
+  readonly webhooks: Webhooks | undefined
+}
+
+export const metricSources = ({ hub, faults, limits, webhooks }: Sources): MetricsDeps => ({
+  traffic: () => hub.traffic(),
+  figures: () => hub.figures(),
+  process: () => ({ faults: faults.count, droppedLines: standardError().dropped }),
+  sockets: () => limits.figures,
+  webhookCounts: () => webhooks?.counts(),
+  webhooks: () => webhooks?.figures(),
+})
+
+export const uptimeOf =
+  ({ hub, clock }: { readonly hub: Hub; readonly clock: Clock }) =>
+  (): number =>
+    (clock.now() - hub.startedAt) / 1000
+
+export const readingSources = (hub: Hub) => ({
+  traffic: () => hub.traffic(),
+  figures: () => hub.figures(),
+  memoryBytes: () => process.memoryUsage.rss(),
+})
