@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type * as Requests from '../protocol/requests.ts'
 import type * as Responses from '../protocol/responses.ts'
+import type * as Webhooks from '../protocol/webhooks.ts'
 
 export type InfoOptions = z.input<typeof Requests.InfoOptions>
 export type ConnectRequest = z.input<typeof Requests.ConnectRequest>
@@ -31,3 +32,6 @@ export type DeleteResponse = z.output<typeof Requests.DeleteRequest>
 export type UserStateResponse = z.output<typeof Responses.UserStateResponse>
 export type AdminResponse = z.output<typeof Responses.AdminResponse>
 export type HealthResponse = z.output<typeof Responses.HealthResponse>
+
+export type WebhookRequest = z.output<typeof Webhooks.WebhookRequest>
+export type WebhookEvent = z.output<typeof Webhooks.WebhookEvent>
