@@ -86,6 +86,12 @@ export function checkGoals(outcomes) {
       1.7,
     ),
     atMost(
+      '5,000 webhook events/s: ≤ 1.15 times the server CPU of a delivery without webhooks',
+      figure('webhooks', 'channelstream-webhooks', 'cpuUsPerDelivery') /
+        own('webhooks', 'cpuUsPerDelivery'),
+      1.15,
+    ),
+    atMost(
       '≤ 1,024 bytes in Redis per open connection, including its user',
       figure('redis-memory', 'redis', 'redisBytesPerConnection'),
       1024,

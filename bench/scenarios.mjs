@@ -199,6 +199,16 @@ export const SCENARIOS = [
   },
   ...[1000, 5000, 15_000].map(cost),
   {
+    ...fanout(1, 40),
+    id: 'webhooks',
+    title: 'webhooks: 5,000 messages/s to 40 subscribers, told to a webhook or not',
+    messages: 100,
+    rate: 50,
+    peers: ['channelstream', 'channelstream-webhooks'],
+    shows: ['cpuUsPerDelivery', 'deliveriesPerSecond', 'p99Ms', 'serverCpuPercent'],
+    quick: false,
+  },
+  {
     ...fanout(32, 1),
     id: 'redis-publish',
     title: 'on a Redis: 32 publishers, 1 subscriber',

@@ -27,6 +27,8 @@ const TABLES = [
   'UserRow',
   'Reading',
   'FiguresResponse',
+  'WebhooksResponse',
+  'WebhookRow',
   'StreamQuery',
   'ListenQuery',
   'ChannelSettings',

@@ -34,6 +34,7 @@ import * as nchan from './nchan.mjs'
 import * as philote from './philote.mjs'
 import { ON_REDIS } from './redis.mjs'
 import * as socketio from './socketio.mjs'
+import { WEBHOOKS } from './webhooks.mjs'
 import * as writeGather from './write-gather.mjs'
 import * as writeLoop from './write-loop.mjs'
 import * as wsBare from './ws-bare.mjs'
@@ -42,5 +43,6 @@ import * as wsBare from './ws-bare.mjs'
 export const PEERS = [
   ...[writeLoop, writeGather, channelstream, ...ON_REDIS, philote, nchan, wsBare, socketio],
   ...EVENT_STREAMS,
+  WEBHOOKS,
   ...ECHOES,
 ]

@@ -129,7 +129,7 @@ export const FiguresResponse = z
   .meta({ id: 'FiguresResponse', examples: [EXAMPLES.figures] })
 export type FiguresResponse = z.output<typeof FiguresResponse>
 
-const WebhookRow = z
+export const WebhookRow = z
   .object({
     endpoint: z.string().describe('The url, without user, password and query.'),
     queued: z.number().describe('Events that it has not got yet.'),

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { screenshot, useBrowser } from '../../helpers/browser.ts'
-import { until } from '../../helpers/http.ts'
+import { Backend, until } from '../../helpers/http.ts'
+import { freePort } from '../../helpers/ports.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
+import { startServer } from '../../helpers/server.ts'
 import { closeClients } from '../../helpers/websocket.ts'
 import { connectedClient, goTo, hears, makeRoom, signIn, filledIn } from './panel.ts'
 import type { TestPage } from '../../helpers/browser.ts'
-import type { Backend } from '../../helpers/http.ts'
 
 const browser = useBrowser()
 let server: ServerProcess
@@ -87,6 +88,21 @@ describe('the overview', () => {
     expect(await charts.count()).toBe(8)
     expect(await charts.first().getAttribute('aria-label')).toMatch(/^Users: now \d+, between/)
     await screenshot(page, 'overview')
+  })
+
+  it('shows what waits for a webhook, and why it fails', async () => {
+    const url = `http://127.0.0.1:${await freePort()}/<b>hook</b>`
+    const telling = await startServer({ webhook_url: `${url}?key=hidden` })
+    onTestFinished(() => telling.close())
+    const page = await browser.newPage()
+    await signIn(page, telling.url)
+    await new Backend(telling).connect('ann', ['lobby'])
+    const list = page.locator('cs-webhook-list')
+    await list.getByText('4 events waiting').waitFor()
+    await list.getByText(/Failing \(.*ECONNREFUSED/).waitFor()
+    await list.getByText(new URL(url).href, { exact: true }).waitFor()
+    expect(await list.textContent()).not.toContain('hidden')
+    await screenshot(page, 'overview-webhooks')
   })
 
   it('tells the value of the moment that is pointed at', async () => {

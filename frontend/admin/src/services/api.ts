@@ -8,6 +8,8 @@ import type {
   UserRow,
   UsersPage,
   UsersQuery,
+  WebhookRow,
+  WebhooksResponse,
 } from '../../../../src/protocol/admin.ts'
 import type { Scalar } from '../../../../src/protocol/fields.ts'
 import type { ChannelSettings } from '../../../../src/protocol/requests.ts'
@@ -23,6 +25,7 @@ export type {
   Scalar,
   UserRow,
   UsersPage,
+  WebhookRow,
 }
 export type { Reading } from '../../../../src/protocol/admin.ts'
 
@@ -91,6 +94,8 @@ export interface OutgoingMessage extends Recipients {
 }
 
 export const figures = () => call<FiguresResponse>('GET', '/admin/figures.json')
+
+export const webhooks = () => call<WebhooksResponse>('GET', '/admin/webhooks.json')
 
 export const channels = (query: Query<ChannelsQuery>) =>
   call<ChannelsPage>('GET', `/admin/channels.json?${queryOf(query)}`)

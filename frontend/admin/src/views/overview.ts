@@ -1,4 +1,5 @@
 import '../parts/line-chart.ts'
+import '../parts/webhook-list.ts'
 import { LitElement, css, html } from 'lit'
 import { customElement } from 'lit/decorators.js'
 import { base } from '../parts/style.ts'
@@ -132,7 +133,8 @@ export class Overview extends LitElement {
       </div>
       <ul>
         ${reading ? FIGURES.map((figure) => this.#figure(figure, reading)) : ''}
-      </ul>`
+      </ul>
+      <cs-webhook-list></cs-webhook-list>`
   }
 
   #figure({ key, title, format, note }: Figure, reading: Reading) {
