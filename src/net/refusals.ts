@@ -1,4 +1,5 @@
-import type { Cancel, Clock } from '../lib/clock.ts'
+import { RefusalLog } from '../lib/refusal-log.ts'
+import type { Clock } from '../lib/clock.ts'
 
 /** The reasons for refusing sockets. They are the values of the label `reason` in `/metrics`. */
 export const REFUSALS = ['total', 'open_files', 'address', 'rate'] as const
@@ -13,8 +14,6 @@ export interface NetLog {
   error(details: object, message: string): void
 }
 
-const LOG_INTERVAL_MS = 60_000
-
 const MESSAGES: Readonly<Record<Refusal, string>> = {
   total: 'sockets are refused: max_sockets is reached',
   open_files:
@@ -23,66 +22,24 @@ const MESSAGES: Readonly<Record<Refusal, string>> = {
   rate: 'sockets are refused: more than max_new_sockets_per_second are opened',
 }
 
-interface Tally {
-  total: number
-  logged: number
-  /** Set during the minute after a log line, in which nothing is logged. */
-  cancel: Cancel | undefined
-  address: string | undefined
-}
-
-/**
- * Counts refused sockets. The first refusal for each reason is logged at once. While more follow, one line per minute
- * logs their number and the address of the last one.
- */
+/** Counts refused sockets and logs them. */
 export class Refusals {
-  readonly #tallies = new Map<Refusal, Tally>(
-    REFUSALS.map((reason) => [
-      reason,
-      { total: 0, logged: 0, cancel: undefined, address: undefined },
-    ]),
-  )
+  readonly #log: RefusalLog<Refusal>
 
-  constructor(
-    private readonly clock: Pick<Clock, 'after'>,
-    private readonly log: Pick<NetLog, 'warn'>,
-  ) {}
+  constructor(clock: Pick<Clock, 'after'>, log: Pick<NetLog, 'warn'>) {
+    this.#log = new RefusalLog(clock, log, MESSAGES)
+  }
 
   get counts(): RefusalCounts {
-    const entries = REFUSALS.map((reason) => [reason, this.#tallies.get(reason)?.total ?? 0])
-    return Object.fromEntries(entries) as RefusalCounts
+    return this.#log.counts
   }
 
   note(reason: Refusal, address?: string): void {
-    const tally = this.#tallies.get(reason)
-    if (!tally) return
-    tally.total++
-    tally.address = address
-    if (!tally.cancel) this.#report(reason, tally)
+    this.#log.note(reason, address === undefined ? {} : { address })
   }
 
   /** Logs the refusals that are not logged yet. */
   stop(): void {
-    for (const [reason, tally] of this.#tallies) {
-      tally.cancel?.()
-      tally.cancel = undefined
-      this.#log(reason, tally)
-    }
-  }
-
-  #report(reason: Refusal, tally: Tally): void {
-    tally.cancel = this.#log(reason, tally)
-      ? this.clock.after(LOG_INTERVAL_MS, () => this.#report(reason, tally))
-      : undefined
-  }
-
-  /** Returns false if there is nothing new. */
-  #log(reason: Refusal, tally: Tally): boolean {
-    const refused = tally.total - tally.logged
-    if (refused === 0) return false
-    tally.logged = tally.total
-    const { address } = tally
-    this.log.warn({ reason, refused, ...(address !== undefined && { address }) }, MESSAGES[reason])
-    return true
+    this.#log.stop()
   }
 }
