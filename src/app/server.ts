@@ -1,15 +1,13 @@
 import { Hub } from '../core/hub.ts'
 import { Directory } from '../core/queries/directory.ts'
 import { AddressList } from '../http/addresses.ts'
-import { admitLive, allowAdmin, isPanelCall } from '../http/admin/access.ts'
+import { isPanelCall } from '../http/admin/access.ts'
 import { listRoutes } from '../http/admin/lists.ts'
 import { adminRoutes } from '../http/admin/routes.ts'
 import { AdminSessions } from '../http/admin/session.ts'
 import { Auth } from '../http/auth.ts'
 import { clientFiles } from '../http/client-files.ts'
-import { errorReply, rawReply } from '../http/errors.ts'
 import { streamPagedAnswers } from '../http/json-stream.ts'
-import { isCallbackName, wrapJsonp } from '../http/jsonp.ts'
 import { collectOpenApi, serveOpenApi } from '../http/openapi.ts'
 import { OriginRules } from '../http/origins.ts'
 import { named } from '../http/plugin-name.ts'
@@ -32,11 +30,8 @@ import { FiguresHistory } from '../telemetry/history.ts'
 import { openLog } from '../telemetry/log.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import { Readings } from '../telemetry/readings.ts'
-import { AdminLive } from '../transports/admin-live.ts'
-import { longPoll } from '../transports/long-poll.ts'
-import { sseRoute } from '../transports/sse.ts'
 import { acceptWebSockets } from '../transports/upgrades.ts'
-import { webSocketRoute } from '../transports/websocket.ts'
+import { uptimeOf } from './deps.ts'
 import { start, stop } from './lifecycle.ts'
 import {
   adminCredentials,
@@ -44,23 +39,20 @@ import {
   bodyLimits,
   forwardingRules,
   hubOptions,
-  intervalsOf,
-  pollRules,
   socketRules,
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
-import { metricSources, readingSources, uptimeOf } from './sources.ts'
+import { metricSources, readingSources } from './sources.ts'
 import { openStore } from './store.ts'
+import { mountTransports, openAdminLive, upgradeOptions } from './transports.ts'
 import { hubListeners, openWebhooks } from './webhooks.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
-import type { ForwardingRules } from '../http/forwarding.ts'
 import type { SignatureChecker } from '../http/signature.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Yielder } from '../lib/yielder.ts'
 import type { PhiloteServer } from '../philote/server.ts'
-import type { UpgradeOptions } from '../transports/upgrades.ts'
-import type { LifecycleDeps } from './lifecycle.ts'
+import type { AdminLive } from '../transports/admin-live.ts'
+import type { ServerDeps } from './deps.ts'
 
 export interface App {
   readonly http: FastifyInstance
@@ -140,17 +132,6 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   }
 }
 
-/** The parts that routes and transports need. */
-interface ServerDeps extends LifecycleDeps {
-  readonly maybeYield: Yielder
-  readonly auth: Auth
-  readonly origins: OriginRules
-  readonly forwarding: ForwardingRules
-  readonly sessions: AdminSessions
-  readonly faults: Faults
-  readonly onFault: (error: unknown) => void
-}
-
 async function mountRoutes(
   deps: ServerDeps,
   directory: Directory,
@@ -190,61 +171,6 @@ async function mountRoutes(
   await serveOpenApi(http, sessions)
   await http.register(named(clientFiles), {})
 }
-
-async function mountTransports(
-  { config, clock, hub, http, origins, onFault }: ServerDeps,
-  adminLive: AdminLive,
-): Promise<void> {
-  const intervals = intervalsOf(config)
-  await http.register(named(longPoll), {
-    sessions: hub.sessions,
-    clock,
-    origins,
-    jsonp: { isCallbackName, wrapJsonp },
-    ...pollRules(config),
-    intervals,
-    onFault,
-  })
-  await http.register(named(webSocketRoute), {
-    sessions: hub.sessions,
-    origins,
-    intervals,
-    maxFramesPerHeartbeat: Math.ceil(
-      config.max_client_messages_per_second * config.heartbeat_interval,
-    ),
-    onFault,
-  })
-  await http.register(named(sseRoute), {
-    sessions: hub.sessions,
-    clock,
-    origins,
-    intervals,
-    gcConnsMs: config.gc_conns_after * 1000,
-    errorReply,
-    onFault,
-  })
-  await http.register(named(adminLive.route))
-}
-
-function openAdminLive(deps: ServerDeps, openFigures: () => Readings): AdminLive {
-  const { config, clock, hub, sessions, onFault } = deps
-  return new AdminLive({
-    guests: hub.guests,
-    clock,
-    admit: (request) => admitLive(sessions, request),
-    onPlainRequest: allowAdmin(sessions),
-    isSignedIn: (request) => sessions.isSignedIn(request),
-    openFigures,
-    uptimeSeconds: uptimeOf(deps),
-    maxFramesPerSecond: config.max_client_messages_per_second,
-    onFault,
-  })
-}
-
-const upgradeOptions = ({ max_frame_bytes: maxFrameBytes }: Config): UpgradeOptions => ({
-  maxFrameBytes,
-  refusal: (error) => rawReply(errorReply(error)),
-})
 
 async function signatureChecker(config: Config): Promise<SignatureChecker> {
   const { secret, signature_checker: module } = config

@@ -1,7 +1,6 @@
 /** Where metrics and the panel read their figures. */
 import { standardError } from '../telemetry/standard-streams.ts'
 import type { Hub } from '../core/hub.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { Faults } from '../telemetry/faults.ts'
 import type { MetricsDeps } from '../telemetry/metrics.ts'
@@ -22,11 +21,6 @@ export const metricSources = ({ hub, faults, limits, webhooks }: Sources): Metri
   webhookCounts: () => webhooks?.counts(),
   webhooks: () => webhooks?.figures(),
 })
-
-export const uptimeOf =
-  ({ hub, clock }: { readonly hub: Hub; readonly clock: Clock }) =>
-  (): number =>
-    (clock.now() - hub.startedAt) / 1000
 
 export const readingSources = (hub: Hub) => ({
   traffic: () => hub.traffic(),
