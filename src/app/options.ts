@@ -2,6 +2,7 @@
 import { AddressList, networkOf } from '../http/addresses.ts'
 import { SESSION_SECONDS } from '../http/admin/session.ts'
 import { parseRedisUrl } from '../lib/redis-url.ts'
+import { secretsOf } from '../lib/secrets.ts'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { SocketRules } from '../net/socket-limits.ts'
@@ -121,11 +122,15 @@ export const bodyLimits = (config: Config) => ({
   maxHeldBytes: Math.max(config.max_bodies_bytes, config.max_body_bytes),
 })
 
-export const adminCredentials = (config: Config) => ({
-  user: config.admin_user,
-  secret: config.admin_secret,
-  cookieSecret: config.cookie_secret,
-})
+export function adminCredentials(config: Config) {
+  const [secret, ...secretFallbacks] = secretsOf(config.admin_secret, config.admin_secret_fallbacks)
+  return {
+    user: config.admin_user,
+    secret,
+    secretFallbacks,
+    cookieSecret: config.cookie_secret,
+  }
+}
 
 /**
  * Opening sessions takes the password. The limit is high so that a program that signs in often ends no other session.

@@ -169,6 +169,7 @@ const socketOptions = (
 
 const jwtOptions = (config: Config) => ({
   secret: config.philote_secret,
+  secretFallbacks: config.philote_secret_fallbacks,
   maxConnections: config.philote_max_connections,
   checkOrigin: config.philote_check_origin,
   ...PHILOTE_BUFFERS,

@@ -19,8 +19,6 @@ import { infoRoutes } from '../http/routes/info.ts'
 import { messageRoutes } from '../http/routes/messages.ts'
 import { metricsRoutes } from '../http/routes/metrics.ts'
 import { buildHttp } from '../http/server.ts'
-import { loadSignatureChecker, rememberVerified } from '../http/signature-checker.ts'
-import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from '../http/signature.ts'
 import { systemClock } from '../lib/clock.ts'
 import { createYielder } from '../lib/yielder.ts'
 import { SocketLimits } from '../net/socket-limits.ts'
@@ -42,13 +40,13 @@ import {
   socketRules,
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
+import { openSignatureChecker } from './signatures.ts'
 import { metricSources, readingSources } from './sources.ts'
 import { openStore } from './store.ts'
 import { mountTransports, openAdminLive, upgradeOptions } from './transports.ts'
 import { hubListeners, openWebhooks } from './webhooks.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
-import type { SignatureChecker } from '../http/signature.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
@@ -76,7 +74,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const faults = new Faults(logger)
   const onFault = faults.note
   // Before the store is opened: if this fails, open connections would keep the process alive.
-  const checker = await signatureChecker(config)
+  const checker = await openSignatureChecker(config)
   const storage = await openStore(config, clock, logger, onFault)
   const { store, idempotencyCache, adminSessions, webhookQueue } = storage
   const maybeYield = createYielder(clock)
@@ -170,14 +168,4 @@ async function mountRoutes(
   })
   await serveOpenApi(http, sessions)
   await http.register(named(clientFiles), {})
-}
-
-async function signatureChecker(config: Config): Promise<SignatureChecker> {
-  const { secret, signature_checker: module } = config
-  const maxAgeSeconds = config.validate_requests ? SIGNATURE_MAX_AGE_SECONDS : Infinity
-  const checker =
-    module === ''
-      ? createSigner(secret, { maxAgeSeconds })
-      : await loadSignatureChecker(module, { secret, maxAgeSeconds }, process.cwd())
-  return rememberVerified(checker, config.max_cached_signatures)
 }

@@ -71,12 +71,18 @@ function renderSetting(setting: Setting, value: Config[SettingName] | undefined)
   return [...comment, value === undefined ? `#${line}` : line].join('\n')
 }
 
-function iniText({ name }: Setting, value: Config[SettingName]): string {
-  const text = Array.isArray(value) ? value.join(', ') : String(value)
-  if (text === text.trim()) return text.replaceAll('%', '%%')
-  const problem = 'an ini file cannot keep whitespace around a value'
-  throw new ConfigError([{ where: name, problem }])
+function iniText({ name, hasTextLines }: Setting, value: Config[SettingName]): string {
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [value]
+  const lines = hasTextLines ? parts.map(String) : [parts.join(', ')]
+  if (lines.some((line) => line !== line.trim()))
+    throw unwritable(name, 'an ini file cannot keep whitespace around a value')
+  if (lines.slice(1).some((line) => /^[#;]/.test(line)))
+    throw unwritable(name, 'a line of an ini file that starts with # or ; is a comment')
+  return lines.join('\n    ').replaceAll('%', '%%')
 }
+
+const unwritable = (where: string, problem: string): ConfigError =>
+  new ConfigError([{ where, problem }])
 
 function renderFresh({ json }: MakeConfigCommand, { env, printError }: MakeConfigContext): string {
   // The JSON object or the environment, not both, as in Channelstream 0.7.

@@ -4,23 +4,32 @@
  * either.
  */
 import { SETTING_BY_NAME } from './schema.ts'
-import { faultIn, type Values } from './sources.ts'
+import { faultIn, type Given, type Values } from './sources.ts'
 
 /** Zero-width characters and byte order marks: pasted from a page, or written by an editor. */
 const INVISIBLE = /[\u00AD\u200B-\u200F\u2060\uFEFF]/
 
 /** Returns a note for each probable mistake. No note contains the value. */
 export const mistakeNotes = (values: Values): readonly string[] =>
-  [...values.values()].flatMap((given) => {
-    const problems =
-      SETTING_BY_NAME.get(given.name)?.isText === true
-        ? mistakesInText(given.value)
-        : quotesIn(given.value)
-    return problems.map((problem) => {
+  [...values.values()].flatMap((given) =>
+    mistakesIn(given).map((problem) => {
       const { where, problem: named } = faultIn(given, problem)
       return `${where}: ${named}`
-    })
-  })
+    }),
+  )
+
+function mistakesIn({ name, value }: Given): readonly string[] {
+  const setting = SETTING_BY_NAME.get(name)
+  if (setting?.isText === true) return mistakesInText(value)
+  return setting?.hasTextLines === true ? mistakesInLines(value) : quotesIn(value)
+}
+
+/** Returns the probable mistakes in texts that are on one line each, or in a list. */
+export function mistakesInLines(value: unknown): readonly string[] {
+  const lines: unknown[] = typeof value === 'string' ? value.split(/\r?\n/) : [value].flat()
+  const texts = lines.filter((line) => typeof line === 'string' && line.trim() !== '')
+  return [...new Set(texts.flatMap(mistakesInText))]
+}
 
 /** Returns the probable mistakes in a text in which every character is significant. */
 export function mistakesInText(value: unknown): readonly string[] {

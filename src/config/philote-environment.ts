@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util'
 import { loginAdvice } from '../lib/redis-url.ts'
 import { ConfigError } from './load.ts'
-import { mistakesInText } from './mistakes.ts'
+import { mistakesInLines, mistakesInText } from './mistakes.ts'
 import { SAFE_HOST, isLoopback } from './safety.ts'
-import { Unreadable, host, redisUrl } from './values.ts'
+import { Unreadable, host, redisUrl, secretLines } from './values.ts'
 import type { Fault } from './ini.ts'
 import type { Kind } from './values.ts'
 
@@ -19,6 +19,8 @@ export interface PhiloteSettings {
   readonly logLevel: string
   /** The key that tokens are signed with. Not used with a Redis. */
   readonly secret: string
+  /** Other keys that tokens may be signed with. */
+  readonly secretFallbacks: readonly string[]
   readonly maxConnections: number
   readonly readBufferSize: number
   readonly writeBufferSize: number
@@ -88,6 +90,7 @@ export function loadPhilote(argv: readonly string[], env: Environment): LoadedPh
     notes: [
       ...(isOpen ? [emptySecretNote(chosen)] : []),
       ...mistakesInText(env['SECRET']).map((problem) => `SECRET: ${problem}`),
+      ...mistakesInLines(env['SECRET_FALLBACKS']).map((problem) => `SECRET_FALLBACKS: ${problem}`),
     ],
   }
 }
@@ -97,6 +100,7 @@ type Read = <Value>(name: string, fallback: Value, reader: Reader<Value>) => Val
 const readJwtSettings = (read: Read, secret = '') => ({
   logLevel: read('LOGLEVEL', 'info', LOG_LEVEL),
   secret,
+  secretFallbacks: read('SECRET_FALLBACKS', [], SECRET_FALLBACKS),
   maxConnections: read('MAX_CONNECTIONS', 255, INTEGER),
   readBufferSize: read('READ_BUFFER_SIZE', 1024, INTEGER),
   writeBufferSize: read('WRITE_BUFFER_SIZE', 1024, INTEGER),
@@ -106,6 +110,7 @@ const readJwtSettings = (read: Read, secret = '') => ({
 const NO_JWT: ReturnType<typeof readJwtSettings> = {
   logLevel: 'info',
   secret: '',
+  secretFallbacks: [],
   maxConnections: Infinity,
   readBufferSize: 0,
   writeBufferSize: 0,
@@ -159,6 +164,11 @@ export const REDIS_URL: Reader<string> = {
   expected: redisUrl.expected,
   read: (text) => readKind(redisUrl, text),
   advice: loginAdvice,
+}
+
+const SECRET_FALLBACKS: Reader<readonly string[]> = {
+  expected: secretLines.expected,
+  read: (text) => readKind(secretLines, text),
 }
 
 const REDIS_MAX_CONNECTIONS: Reader<number> = {

@@ -11,7 +11,7 @@ const MAKE_SECRETS = 'generate secrets with `channelstream make-config -o channe
  * Sets hosts that are not given to loopback while a secret has its default value, or anyone can sign Philote tokens.
  */
 export function withSafeHost(config: Config, values: Values): Config {
-  const isSafe = values.has('host') || defaultSecrets(config).length === 0
+  const isSafe = values.has('host') || !hasPublicSecret(config)
   const isPhiloteSafe = values.has('philote_host') || !canAnyoneSignTokens(config)
   return Object.freeze({
     ...config,
@@ -25,11 +25,27 @@ const canAnyoneSignTokens = (
   config: Pick<Config, 'philote_secret' | 'philote_redis_url'>,
 ): boolean => config.philote_secret === '' && config.philote_redis_url === ''
 
+/** The secrets with public defaults, and the settings that each has its values in. */
+const DEFAULT_SECRETS = ['secret', 'admin_secret'] as const
+type CheckedSecrets = Pick<
+  Config,
+  (typeof DEFAULT_SECRETS)[number] | `${(typeof DEFAULT_SECRETS)[number]}_fallbacks`
+>
+
+const defaultOf = (name: string) => SETTING_BY_NAME.get(name)?.default
+
 /** Returns the names of the secrets that have their default values, which are public. */
-function defaultSecrets(config: Pick<Config, 'secret' | 'admin_secret'>): readonly string[] {
-  const names = ['secret', 'admin_secret'] as const
-  return names.filter((name) => config[name] === SETTING_BY_NAME.get(name)?.default)
-}
+const defaultSecrets = (config: CheckedSecrets): readonly string[] =>
+  DEFAULT_SECRETS.filter((name) => config[name] === defaultOf(name))
+
+/** Returns what is wrong with the fallbacks that are defaults of their secrets, one text for each setting. */
+const defaultFallbacks = (config: CheckedSecrets): readonly string[] =>
+  DEFAULT_SECRETS.filter((name) =>
+    config[`${name}_fallbacks`].some((fallback) => fallback === defaultOf(name)),
+  ).map((name) => `${name}_fallbacks contains the default value of ${name}, which is public`)
+
+const hasPublicSecret = (config: CheckedSecrets): boolean =>
+  defaultSecrets(config).length > 0 || defaultFallbacks(config).length > 0
 
 /**
  * Finds hosts that other machines can reach while secrets have their default values, and settings that exclude each
@@ -79,17 +95,26 @@ function philoteHostFaults(values: Values): readonly Fault[] {
 
 function ownHostFaults(values: Values): readonly Fault[] {
   const given = values.get('host')
-  const read = ConfigSchema.pick({ host: true, secret: true, admin_secret: true })
+  const read = ConfigSchema.pick({
+    host: true,
+    secret: true,
+    secret_fallbacks: true,
+    admin_secret: true,
+    admin_secret_fallbacks: true,
+  })
     .strip()
     .safeParse(rawValues(values))
   if (given === undefined || !read.success || isLoopback(read.data.host)) return []
+  const fallbacks = defaultFallbacks(read.data).map((problem) =>
+    faultIn(given, `other machines can reach ${read.data.host}, but ${problem}; remove it`),
+  )
   const open = defaultSecrets(read.data)
-  if (open.length === 0) return []
+  if (open.length === 0) return fallbacks
   const problem =
     `other machines can reach ${read.data.host}, but ${open.join(' and ')} still ` +
     `${open.length > 1 ? 'have their default values, which are' : 'has its default value, which is'} public; ` +
     `${MAKE_SECRETS}, or listen on ${SAFE_HOST}`
-  return [faultIn(given, problem)]
+  return [faultIn(given, problem), ...fallbacks]
 }
 
 export function isLoopback(host: string): boolean {
@@ -109,6 +134,10 @@ export function warnings(config: Config, values: Values): readonly string[] {
       `${open.join(' and ')} not set: the default is public, so the server listens on ` +
         `${config.host} only; ${MAKE_SECRETS}.`,
     ],
+    ...defaultFallbacks(config).map(
+      (problem) =>
+        [true, `${problem}, so the server listens on ${config.host} only; remove it.`] as const,
+    ),
     [
       config.philote_port !== 0 && canAnyoneSignTokens(config),
       'philote_secret is empty: anyone can sign tokens, so Philote listens on ' +

@@ -15,6 +15,7 @@ import {
   redisPrefix,
   redisUrl,
   seconds,
+  secretLines,
   storeUrl,
   setting,
   text,
@@ -22,6 +23,7 @@ import {
 } from './values.ts'
 
 const secret = (fallback: string, description: string) => setting(text, fallback, description, true)
+const fallbacks = (description: string) => setting(secretLines, [], description, true)
 
 export const LISTENING = {
   host: setting(
@@ -44,15 +46,23 @@ export const SECRETS = {
     'The key that backends sign their requests with. Anyone who has it has full access to the API. ' +
       'Generate one with `channelstream make-config -o channelstream.ini`.',
   ),
+  secret_fallbacks: fallbacks(
+    'Other values of secret that signatures may be made with: the former one, or the next one, while backends change. ' +
+      'The server itself signs with secret only. See docs/operations.md.',
+  ),
   admin_user: setting(text, 'admin', 'The user name for the admin pages.'),
   admin_secret: secret(
     'admin_secret',
     'The password for the admin pages. Generate one with `channelstream make-config -o channelstream.ini`.',
   ),
+  admin_secret_fallbacks: fallbacks(
+    'Other values of admin_secret whose sessions stay open, so that a new password signs nobody out. Nobody can sign ' +
+      'in with them: only admin_secret is the password.',
+  ),
   cookie_secret: secret(
     '',
-    'An additional secret for admin sessions. Changing it signs out all administrators, as changing admin_user or ' +
-      'admin_secret does. May be empty. ' +
+    'An additional secret for admin sessions. Changing it signs out all administrators, as changing admin_user does, ' +
+      'and changing admin_secret without admin_secret_fallbacks. May be empty. ' +
       'Servers that share a Redis need the same value.',
   ),
 }
@@ -126,6 +136,9 @@ export const PHILOTE = {
     '',
     'The key that tokens of Philote clients are signed with (HS256, HS384 or HS512). Empty: anyone can ' +
       'sign tokens.',
+  ),
+  philote_secret_fallbacks: fallbacks(
+    'Other values of philote_secret that tokens may be signed with. Works like secret_fallbacks.',
   ),
   philote_max_connections: setting(
     count(0, MAX_COUNT),

@@ -54,7 +54,24 @@ export const seconds = (least: number, most = LONGEST_TIMER_SECONDS): Kind<numbe
 
 export const text: Kind<string> = {
   expected: 'text on one line',
-  read: (raw) => (typeof raw === 'string' && !/[\r\n\0]/.test(raw) ? raw : new Unreadable(raw)),
+  read: (raw) => (typeof raw === 'string' && isOneLine(raw) ? raw : new Unreadable(raw)),
+}
+
+const isOneLine = (raw: string): boolean => !/[\r\n\0]/.test(raw)
+
+/** More values than a rotation needs. Each one costs an HMAC for every wrong signature. */
+const MAX_FALLBACKS = 10
+
+/** Texts of any characters, one on each line. Only empty lines are left out. */
+export const secretLines: Kind<readonly string[]> = {
+  expected: `up to ${MAX_FALLBACKS} texts, one on each line`,
+  read(raw) {
+    const given: unknown = typeof raw === 'string' ? raw.split(/\r?\n/) : raw
+    if (!isTextList(given)) return new Unreadable(raw)
+    const lines = given.filter((line) => line.trim() !== '')
+    const isReadable = lines.length <= MAX_FALLBACKS && lines.every((line) => isOneLine(line))
+    return isReadable ? Object.freeze(lines) : new Unreadable(raw)
+  },
 }
 
 export const host: Kind<string> = {
@@ -206,6 +223,8 @@ export interface SettingInfo {
   readonly isSwitch: boolean
   /** Whether it can be any text. Every character is significant. */
   readonly isText: boolean
+  /** Whether it is a list of such texts, one on each line. */
+  readonly hasTextLines: boolean
 }
 
 export const SETTING_INFO = z.registry<SettingInfo>()
@@ -235,6 +254,7 @@ export function setting<T>(
       isGenerated: isSecret && (kind as Kind<unknown>) === text,
       isSwitch: (kind as Kind<unknown>) === trueOrFalse,
       isText: (kind as Kind<unknown>) === text,
+      hasTextLines: (kind as Kind<unknown>) === secretLines,
     })
 }
 

@@ -38,6 +38,8 @@ export function rememberVerified(checker: SignatureChecker, maxEntries: number):
 export interface SignatureCheckerOptions {
   /** The configured `secret`. */
   readonly secret: string
+  /** Other secrets that signatures may be made with, while the secret is being changed: `secret_fallbacks`. */
+  readonly secretFallbacks: readonly string[]
   /** Seconds for which a signature is valid; `Infinity` with `validate_requests = false`. */
   readonly maxAgeSeconds: number
 }

@@ -43,7 +43,7 @@ export interface SignatureChecker {
   verify(signed: string, nowSeconds: number): Verified | undefined
 }
 
-/** Signs and verifies with one secret. */
+/** Signs with one secret, and verifies with this one and its fallbacks. */
 export interface Signer extends SignatureChecker {
   /**
    * Returns `value.timestamp.signature`. `atSeconds` is seconds since 1970; its fraction is dropped. Throws a
@@ -60,29 +60,32 @@ export interface SignerOptions {
 }
 
 /**
- * Creates a signer whose key is derived from `secret` as itsdangerous 2.x does by default (django-concat, SHA-1).
+ * Creates a signer whose keys are derived from secrets as itsdangerous 2.x does by default (django-concat, SHA-1). Of
+ * several secrets, the first one signs, and texts that are signed with any of them are valid.
  *
  * Signatures are valid for 60 seconds (recorded: signature-expired) and may be 30 seconds in the future. With
  * `maxAgeSeconds: Infinity`, signatures of itsdangerous before 1.1, which counts from 2011, are valid as well
- * (recorded: signature-without-time-check). Throws a `RangeError` if the secret is empty, because anybody could sign
- * with it.
+ * (recorded: signature-without-time-check). Throws a `RangeError` if there is no secret or an empty one, because anybody
+ * could sign with that.
  */
-export function createSigner(secret: string, options: SignerOptions = {}): Signer {
-  if (secret === '') throw new RangeError('the signing secret is empty')
+export function createSigner(
+  secrets: string | readonly string[],
+  options: SignerOptions = {},
+): Signer {
   const { maxAgeSeconds = SIGNATURE_MAX_AGE_SECONDS, maxSkewSeconds = 30 } = options
-  const key = createHash('sha1')
-    .update(KEY_PREFIX + secret)
-    .digest()
+  const keys = [secrets].flat().map(keyOf)
+  const [signingKey] = keys
+  if (!signingKey) throw new RangeError('there is no signing secret')
 
   return {
     sign(value, atSeconds) {
       const signedPart = value + SEPARATOR + encodeTimestamp(atSeconds)
-      return signedPart + SEPARATOR + digest(key, signedPart).toString('base64url')
+      return signedPart + SEPARATOR + digest(signingKey, signedPart).toString('base64url')
     },
 
     verify(signed, nowSeconds) {
       const parts = split(signed)
-      if (!parts || !isGenuine(key, parts)) return undefined
+      if (!parts || !keys.some((key) => isGenuine(key, parts))) return undefined
       const timestamp = decodeTimestamp(parts.timestamp)
       if (!Number.isSafeInteger(timestamp)) return undefined
       if (maxAgeSeconds === Infinity) return { value: parts.value, timestamp, expiresAt: Infinity }
@@ -93,6 +96,13 @@ export function createSigner(secret: string, options: SignerOptions = {}): Signe
         : undefined
     },
   }
+}
+
+function keyOf(secret: string): Buffer {
+  if (secret === '') throw new RangeError('the signing secret is empty')
+  return createHash('sha1')
+    .update(KEY_PREFIX + secret)
+    .digest()
 }
 
 /**

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { secretsOf } from '../lib/secrets.ts'
 import { jwtFrames } from './frames.ts'
 import { bearerOf, decodedPathOf, refuseJwtHandshake } from './handshake.ts'
 import { JWT_FIELDS, readMessage } from './incoming.ts'
@@ -17,6 +18,8 @@ const PHILOTE_VERSION = '0.3.1'
 export interface JwtOptions {
   /** The key that signs tokens. If it is empty, anybody can sign them. */
   readonly secret: string
+  /** Other keys that tokens may be signed with. */
+  readonly secretFallbacks: readonly string[]
   /** Whether browsers may connect from pages of other hosts. */
   readonly checkOrigin: boolean
   readonly maxConnections: number
@@ -36,7 +39,8 @@ export class JwtGeneration implements Generation {
     private readonly clock: Clock,
     guests: Guests,
   ) {
-    this.#tokens = new TokenChecker(options.secret, () => clock.wallTime())
+    const secrets = secretsOf(options.secret, options.secretFallbacks)
+    this.#tokens = new TokenChecker(secrets, () => clock.wallTime())
     this.#startedAt = clock.now()
     this.dialect = {
       form: jwtFrames,

@@ -19,16 +19,17 @@ export const ALGORITHMS: readonly string[] = ['HS256', 'HS384', 'HS512']
 /** The original knows these algorithms, but has no keys for them. */
 const ASYMMETRIC = /^(RS|PS|ES)(256|384|512)$/
 
-/** Checks tokens against a secret. All connections share one checker, so that expensive work is done once. */
+/** Checks tokens against secrets. All connections share one checker, so that expensive work is done once. */
 export class TokenChecker {
-  readonly #key: Uint8Array
+  readonly #keys: readonly Uint8Array[]
 
   constructor(
-    secret: string,
+    /** Tokens may be signed with any of them. */
+    secrets: string | readonly string[],
     /** Milliseconds since 1970. */
     private readonly wallTime: () => number,
   ) {
-    this.#key = hmacKey(secret)
+    this.#keys = [secrets].flat().map(hmacKey)
   }
 
   /** Resolves with the token's permissions or a refusal: of several faults, the one that the original reports. */
@@ -50,12 +51,17 @@ export class TokenChecker {
   }
 
   async #isSigned(token: string): Promise<boolean> {
-    try {
-      await compactVerify(token, this.#key, { algorithms: [...ALGORITHMS] })
-      return true
-    } catch {
-      return false
-    }
+    for (const key of this.#keys) if (await isSignedWith(key, token)) return true
+    return false
+  }
+}
+
+async function isSignedWith(key: Uint8Array, token: string): Promise<boolean> {
+  try {
+    await compactVerify(token, key, { algorithms: [...ALGORITHMS] })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -112,10 +112,21 @@ describe('makeConfig', () => {
     '{"prot": 1}',
     '{"__proto__": 1}',
     '{"secret": " x"}',
+    '{"secret_fallbacks": ["x", " y"]}',
+    '{"secret_fallbacks": ["x", "#y"]}',
   ])('writes nothing for the JSON %s', (json) => {
     const { code, printed, told } = make({ json })
     expect([code, printed]).toEqual([1, ''])
     expect(told.join()).toContain('Invalid configuration:')
+  })
+
+  it.each([
+    { secret_fallbacks: ['one', 'a, b; c', '100% = d: #'] },
+    { secret_fallbacks: ['#first'], admin_secret_fallbacks: [] },
+  ])('writes lists so that they are read as they were: %j', (given) => {
+    const { config } = load(make({ json: JSON.stringify(given) }).printed)
+    expect(config).toMatchObject(given)
+    expect(config.secret).toMatch(/^[\w-]{43}$/)
   })
 
   it('never tells a secret of broken JSON', () => {

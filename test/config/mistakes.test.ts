@@ -62,6 +62,18 @@ describe('a value that is probably not meant so is noted, and kept', () => {
     expect(notesOf({ ini: section('cookie_secret =   hush  ') })).toEqual([])
   })
 
+  it('in each line of a list of texts', () => {
+    const lines = ['secret_fallbacks = fine', '  "hush"', '  hush # ours', "  'hush'"]
+    const notes = notesOf({ ini: section(...lines) })
+    expect(notes).toHaveLength(2)
+    expect(notes[0]).toContain(`a.ini:2: secret_fallbacks: ${QUOTES}`)
+    expect(notes[1]).toContain(COMMENT)
+    expect(notes.join()).not.toContain('hush')
+    const variable = 'CHANNELSTREAM_PHILOTE_SECRET_FALLBACKS'
+    expectNote({ env: { [variable]: 'fine\n hush' } }, variable, SPACE)
+    expect(notesOf({ env: { [variable]: 'fine\nhush\n' } })).toEqual([])
+  })
+
   it('except in a list, which would not be valid', () => {
     const ini = section('allow_cors = "a.example", b.example')
     const faults = faultsOf({ ini })
@@ -81,6 +93,8 @@ describe('a value that is probably not meant so is noted, and kept', () => {
     expect(settings.secret).toBe('"hush"')
     expect(notes).toEqual([expect.stringContaining(`SECRET: ${QUOTES}`)])
     expect(loadPhilote([], { SECRET: 'hush' }).notes).toEqual([])
+    const fallbacks = loadPhilote([], { SECRET: 'hush', SECRET_FALLBACKS: 'fine\n"hush"' })
+    expect(fallbacks.notes).toEqual([expect.stringContaining(`SECRET_FALLBACKS: ${QUOTES}`)])
   })
 })
 

@@ -25,6 +25,29 @@ describe('host', () => {
     },
   )
 
+  it.each([
+    ['secret', ['--secret-fallbacks', 'other\nsecret']],
+    ['admin_secret', ['--admin-secret-fallbacks', 'admin_secret']],
+  ])('may not be reachable while the default of %s is accepted as well', (name, argv) => {
+    expect(faultsOf({ argv: ['--host', '::', ...argv], env: SECRETS })).toEqual([
+      `--host: other machines can reach ::, but ${name}_fallbacks contains the default value of ${name}, which is ` +
+        'public; remove it',
+    ])
+    const { config, notes } = load({ argv, env: SECRETS })
+    expect(config.host).toBe('127.0.0.1')
+    expect(notes.join()).toContain(
+      `${name}_fallbacks contains the default value of ${name}, which is public, so the server listens on 127.0.0.1`,
+    )
+  })
+
+  it('may be reachable with other fallbacks', () => {
+    const argv = ['--host', '::', '--secret-fallbacks', 'admin_secret\nold']
+    expect(load({ argv, env: SECRETS }).config).toMatchObject({
+      host: '::',
+      secret_fallbacks: ['admin_secret', 'old'],
+    })
+  })
+
   it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost', 'LocalHost', '::ffff:127.0.0.1'])(
     'may be %s with default secrets',
     (host) => {

@@ -158,6 +158,30 @@ describe('values', () => {
     expect(fault).not.toContain('hunter2')
   })
 
+  it.each([
+    ['old', ['old']],
+    ['a, b; c\n #d ', ['a, b; c', ' #d ']],
+    ['\n\none\r\ntwo\n \n', ['one', 'two']],
+    ['', []],
+    [
+      ['one', '', 'two words'],
+      ['one', 'two words'],
+    ],
+  ])('reads the fallbacks of a secret from lines: %j', (given, fallbacks) => {
+    const name = 'secret_fallbacks'
+    expect(parseConfig({ [name]: given }).secret_fallbacks).toEqual(fallbacks)
+  })
+
+  it('refuses too many fallbacks, and those that are no text, without showing them', () => {
+    const eleven = Array.from({ length: 11 }, (_, n) => `hunter${n}`)
+    expect(parseConfig({ secret_fallbacks: eleven.slice(1) }).secret_fallbacks).toHaveLength(10)
+    for (const given of [eleven, eleven.join('\n'), ['hunter\n2'], ['hunter\0'], [7], 7]) {
+      const fault = faultOf({ secret_fallbacks: given as never })
+      expect(fault).toContain('secret_fallbacks: expected up to 10 texts, one on each line')
+      expect(fault).not.toContain('hunter')
+    }
+  })
+
   it('shows only the beginning of a long value', () => {
     expect(faultOf({ host: '!'.repeat(5000) }).length).toBeLessThan(400)
   })

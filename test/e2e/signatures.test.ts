@@ -45,6 +45,26 @@ describe('signatures', () => {
     await server.close()
   })
 
+  it('may be made with a former secret as long as that is listed, and are cached like others', async () => {
+    const shared = { secret: 'new, with a comma', max_cached_signatures: 2 }
+    const rotating = await startServer({ ...shared, secret_fallbacks: 'old one\nolder' })
+    const done = await startServer(shared)
+    const signed = (secret: string, value = '') => signature({ secret, value })
+    const status = async (server: typeof done, headers: object, line = 'POST /info') =>
+      (await send(server, line, { headers: { ...headers } })).status
+    const former = signed('old one')
+    for (let round = 0; round < 3; round++) {
+      expect(await status(rotating, former)).toBe(200)
+      expect(await status(rotating, signed('older'))).toBe(200)
+      expect(await status(rotating, signed(shared.secret))).toBe(200)
+      expect(await status(rotating, signed('old'))).toBe(401)
+      expect(await status(rotating, signed('old one\nolder'))).toBe(401)
+    }
+    expect(await status(done, signed(shared.secret))).toBe(200)
+    expect(await status(done, former)).toBe(401)
+    await Promise.all([rotating.close(), done.close()])
+  })
+
   it('expire while the server remembers them', async () => {
     const server = await startServer()
     const old = signature({ atSeconds: now() - 59 })

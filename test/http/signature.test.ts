@@ -44,6 +44,24 @@ describe('createSigner', () => {
     )
   })
 
+  it('signs with the first of several secrets, and verifies with each', () => {
+    const rotating = createSigner(['new', 'secret', 'old'])
+    expect(rotating.sign('x', SIGNED_AT)).toBe(createSigner('new').sign('x', SIGNED_AT))
+    for (const secret of ['new', 'secret', 'old']) {
+      const signed = createSigner(secret).sign('x', SIGNED_AT)
+      expect(rotating.verify(signed, SIGNED_AT)?.value, secret).toBe('x')
+      expect(rotating.verify(signed, SIGNED_AT + 61), secret).toBeUndefined()
+      expect(rotating.verify(`${signed.slice(0, -2)}AA`, SIGNED_AT), secret).toBeUndefined()
+    }
+    for (const secret of ['other', 'newsecret', 'new,secret,old', 'new\nsecret'])
+      expect(rotating.verify(createSigner(secret).sign('x', SIGNED_AT), SIGNED_AT)).toBeUndefined()
+  })
+
+  it('needs a secret, and none that is empty', () => {
+    expect(() => createSigner([])).toThrow(RangeError)
+    expect(() => createSigner(['secret', ''])).toThrow(RangeError)
+  })
+
   it('drops fractions of seconds', () => {
     expect(signer.sign('channelstream', SIGNED_AT + 0.9)).toBe(GOOD)
     expect(signer.verify(GOOD, SIGNED_AT + 60.9)).toBeDefined()
@@ -216,7 +234,7 @@ describe('rememberVerified', () => {
 })
 
 describe('loadSignatureChecker', () => {
-  const options = { secret: 'secret', maxAgeSeconds: 60 }
+  const options = { secret: 'secret', secretFallbacks: ['former'], maxAgeSeconds: 60 }
   const CHECKER = `export async function createSignatureChecker(options) {
     return { verify: (signed) => ({ value: signed + options.secret, timestamp: 0, expiresAt: options.maxAgeSeconds }) }
   }`
@@ -227,6 +245,16 @@ describe('loadSignatureChecker', () => {
       const checker = await loadSignatureChecker(path, options, directory)
       expect(checker.verify('x', 0)).toEqual({ value: 'xsecret', timestamp: 0, expiresAt: 60 })
     }
+  })
+
+  it('passes on the other secrets that signatures may be made with', async () => {
+    const directory = await aDirectory({
+      'checker.mjs': `export const createSignatureChecker = ({ secret, secretFallbacks }) => ({
+        verify: (value) => ({ value: [secret, ...secretFallbacks].join(), timestamp: 0, expiresAt: 0 }),
+      })`,
+    })
+    const checker = await loadSignatureChecker('./checker.mjs', options, directory)
+    expect(checker.verify('x', 0)?.value).toBe('secret,former')
   })
 
   it('takes a package by its name, from the base directory', async () => {

@@ -9,6 +9,7 @@ import { Client, signToken } from './client.ts'
 import type { TestServer } from '../helpers/server.ts'
 
 const SECRET = 'philote secret'
+const FORMER_SECRET = 'former, with a comma'
 
 let server: TestServer
 let port: number
@@ -18,7 +19,8 @@ const open: Client[] = []
 refuseCrashes()
 beforeAll(async () => {
   port = await freePort()
-  server = await startServer({ philote_port: port, philote_secret: SECRET })
+  const philote = { philote_port: port, philote_secret: SECRET }
+  server = await startServer({ ...philote, philote_secret_fallbacks: FORMER_SECRET })
 })
 beforeEach(() => (backend = new Backend(server)))
 afterEach(() => {
@@ -28,8 +30,13 @@ afterEach(() => {
 afterAll(() => server.close())
 
 /** A Philote client that may read and write these channels. */
-async function philote(name: string, read: string[], write: string[] = read): Promise<Client> {
-  const token = signToken({ claims: { read, write } }, SECRET)
+async function philote(
+  name: string,
+  read: string[],
+  write: string[] = read,
+  secret = SECRET,
+): Promise<Client> {
+  const token = signToken({ claims: { read, write } }, secret)
   const client = await Client.dial(name, `ws://127.0.0.1:${port}/?auth=${token}`)
   open.push(client)
   expect(client.isOpen).toBe(true)
@@ -42,6 +49,18 @@ const newChannel = (): string => `bridge-${++channels}`
 
 const historyOf = async (channel: string) =>
   (await backend.info()).channels[channel]?.history.map(({ user, message }) => ({ user, message }))
+
+describe('a token', () => {
+  it('may be signed with a former secret as long as that is listed', async () => {
+    const channel = newChannel()
+    const reader = await philote('reader', [channel], [], FORMER_SECRET)
+    await backend.say(channel, 'hello')
+    expect((await reader.next()).text).toContain('hello')
+    const token = signToken({ claims: { read: [channel] } }, 'another')
+    const refused = await Client.dial('stranger', `ws://127.0.0.1:${port}/?auth=${token}`)
+    expect(refused.refused).toMatchObject({ status: 200, body: 'signature is invalid' })
+  })
+})
 
 describe('what a backend posts', () => {
   it('reaches Philote readers of the channel, as JSON, or as the text that is all of it', async () => {

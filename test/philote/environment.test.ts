@@ -14,6 +14,7 @@ describe('the environment of Philote', () => {
       port: 6380,
       logLevel: 'info',
       secret: 's',
+      secretFallbacks: [],
       maxConnections: 255,
       readBufferSize: 1024,
       writeBufferSize: 1024,
@@ -47,6 +48,14 @@ describe('the environment of Philote', () => {
     ['REDIS_URL', 'http://a'],
   ])('refuses %s=%j', (name, value) => {
     expect(() => loadPhilote([], { SECRET, [name]: value })).toThrow(`${name}: expected`)
+  })
+
+  it('reads SECRET_FALLBACKS line by line, and shows none of them', () => {
+    const read = (SECRET_FALLBACKS: string) =>
+      loadPhilote([], { SECRET, SECRET_FALLBACKS }).settings.secretFallbacks
+    expect(read('')).toEqual([])
+    expect(read('old, with a comma\nolder\n')).toEqual(['old, with a comma', 'older'])
+    expect(() => read('hunter2\n'.repeat(11))).toThrow(/^(?!.*hunter2).*up to 10 texts/s)
   })
 
   it('needs two connections to Redis, and tells no password', () => {

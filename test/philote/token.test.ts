@@ -28,6 +28,22 @@ describe('a token', () => {
     expect(await refusal({ alg, claims: {} })).toBeUndefined()
   })
 
+  it('may be signed with any of several secrets, and with no other', async () => {
+    const rotating = new TokenChecker(['new', SECRET, 'old'], () => NOW * 1000)
+    const refusalWith = async (secret: string, alg = 'HS256') => {
+      const checked = await rotating.check(signToken({ alg, claims: {} }, secret))
+      return 'refusal' in checked ? checked.refusal.text : undefined
+    }
+    for (const secret of ['new', SECRET, 'old'])
+      for (const alg of ['HS256', 'HS512']) expect(await refusalWith(secret, alg)).toBeUndefined()
+    for (const secret of ['', 'other', 'newold'])
+      expect(await refusalWith(secret)).toBe('signature is invalid')
+    const expired = signToken({ claims: { exp: NOW - 1 } }, 'old')
+    expect(await rotating.check(expired)).toMatchObject({
+      refusal: { text: 'token is expired by 1s' },
+    })
+  })
+
   it.each([
     ['none', "'none' signature type is not allowed"],
     ['None', 'signing method (alg) is unavailable.'],

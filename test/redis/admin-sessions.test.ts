@@ -93,6 +93,44 @@ describe('a session of the admin pages', { timeout: TIMEOUT_MS }, () => {
     expect((await admin.at(renewed).call('POST /info')).status).toBe(403)
   })
 
+  it('outlives a new password while the former one is listed, which is no password any more', async () => {
+    const { shared, one: first, two: second } = await startTwo({ admin_secret: 'old' })
+    const old = { username: 'admin', password: 'old' }
+    const fresh = { username: 'admin', password: 'new' }
+    const before = await Admin.signIn(first, old)
+    // The servers get the new password one after the other. Each one knows both from the first step on.
+    await stop(first)
+    const prepared = await start({ ...shared, admin_secret_fallbacks: 'new' })
+    await stop(second)
+    const changed = await start({
+      ...shared,
+      admin_secret: 'new',
+      admin_secret_fallbacks: 'older\nold',
+    })
+    expect(await status(before.at(prepared))).toBe(200)
+    expect(await status(before.at(changed))).toBe(200)
+    expect((await before.at(changed).call('POST /info')).status).toBe(200)
+    const after = await Admin.signIn(changed, fresh)
+    expect(await status(after)).toBe(200)
+    expect(await status(after.at(prepared))).toBe(200)
+    expect((await Admin.signIn(changed, old)).cookie).toBe('')
+    expect((await Admin.signIn(prepared, fresh)).cookie).toBe('')
+    expect(await status(await Admin.signIn(prepared, old))).toBe(200)
+
+    // Signing out works with either, at any server.
+    await before.at(changed).signOut()
+    await after.at(prepared).signOut()
+    for (const server of [prepared, changed])
+      for (const admin of [before, after]) expect(await status(admin.at(server))).toBe(302)
+
+    // Without the former one, its sessions are over.
+    const last = await Admin.signIn(prepared, old)
+    expect(await status(last.at(changed))).toBe(200)
+    await stop(changed)
+    const done = await start({ ...shared, admin_secret: 'new' })
+    expect(await status(last.at(done))).toBe(302)
+  })
+
   it('that is looked up while the server stops opens no panel any more', async () => {
     const proxy = await TcpProxy.start(redis.port)
     onTestFinished(() => proxy.stop())

@@ -5,7 +5,10 @@ import type { Awaitable } from '../../store/store.ts'
 
 export interface AdminCredentials {
   readonly user: string
+  /** The password. */
   readonly secret: string
+  /** Other values of the password whose sessions stay open. Nobody can sign in with them. */
+  readonly secretFallbacks: readonly string[]
   /** Changing it ends all sessions, as does changing the user or the password. May be empty. */
   readonly cookieSecret: string
 }
@@ -23,18 +26,20 @@ const MAX_COOKIES = 8
  * Sessions of the admin pages. A browser is signed in if its cookie holds the random id of an open session.
  *
  * The store knows a session only by a name that is derived from the id, the credentials and `cookie_secret`. So read
- * access to the store is not enough to sign in, and after a change of credentials no session is found.
+ * access to the store is not enough to sign in, and after a change of credentials no session is found. Sessions that were
+ * opened with a fallback of the password are found as well.
  */
 export class AdminSessions {
-  readonly #key: Buffer
+  /** The first one is for new sessions. */
+  readonly #keys: readonly [Buffer, ...Buffer[]]
 
   constructor(
     private readonly credentials: AdminCredentials,
     private readonly store: AdminSessionStore,
   ) {
-    const { cookieSecret, user, secret } = credentials
-    const parts = JSON.stringify(['channelstream admin session', cookieSecret, user, secret])
-    this.#key = createHash('sha256').update(parts).digest()
+    const { secret, secretFallbacks } = credentials
+    const keys = secretFallbacks.map((fallback) => keyOf(credentials, fallback))
+    this.#keys = [keyOf(credentials, secret), ...keys]
   }
 
   /** Compares in constant time. Ignores surrounding spaces, as recorded upstream. */
@@ -49,7 +54,7 @@ export class AdminSessions {
     const id = randomBytes(ID_BYTES).toString('base64url')
     const own = cookieName(request)
     await this.#end(cookiesIn(request).filter(({ name }) => name === own))
-    await this.store.open(this.#nameOf(id))
+    await this.store.open(nameOf(id, this.#keys[0]))
     return `${own}=${id}; Max-Age=${SESSION_SECONDS}; ${attributes(scope)}`
   }
 
@@ -61,18 +66,27 @@ export class AdminSessions {
 
   /** Rejects with `StoreUnavailable` if the store cannot be reached. */
   isSignedIn(request: IncomingMessage): Awaitable<boolean> {
-    const names = cookiesIn(request).map(({ id }) => this.#nameOf(id))
+    const names = this.#namesOf(cookiesIn(request))
     return names.length > 0 && this.store.isAnyOpen(names)
   }
 
   async #end(cookies: readonly Cookie[]): Promise<void> {
-    if (cookies.length > 0) await this.store.end(cookies.map(({ id }) => this.#nameOf(id)))
+    if (cookies.length > 0) await this.store.end(this.#namesOf(cookies))
   }
 
-  #nameOf(id: string): string {
-    return createHmac('sha256', this.#key).update(id).digest('base64url')
+  /** Returns the names that the sessions of these cookies have, with each value of the password. */
+  #namesOf(cookies: readonly Cookie[]): string[] {
+    return cookies.flatMap(({ id }) => this.#keys.map((key) => nameOf(id, key)))
   }
 }
+
+function keyOf({ cookieSecret, user }: AdminCredentials, secret: string): Buffer {
+  const parts = JSON.stringify(['channelstream admin session', cookieSecret, user, secret])
+  return createHash('sha256').update(parts).digest()
+}
+
+const nameOf = (id: string, key: Buffer): string =>
+  createHmac('sha256', key).update(id).digest('base64url')
 
 interface Cookie {
   readonly name: string
