@@ -117,7 +117,9 @@ export const authRules = (config: Config) => ({
   enforceHttps: config.enforce_https,
 })
 
-export const bodyLimits = (config: Config) => ({
+export const requestRules = (config: Config) => ({
+  secret: config.secret,
+  unknownFields: config.unknown_fields,
   maxBodyBytes: config.max_body_bytes,
   maxHeldBytes: Math.max(config.max_bodies_bytes, config.max_body_bytes),
 })

@@ -34,9 +34,9 @@ import { start, stop } from './lifecycle.ts'
 import {
   adminCredentials,
   authRules,
-  bodyLimits,
   forwardingRules,
   hubOptions,
+  requestRules,
   socketRules,
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
@@ -95,9 +95,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     forwarding,
     logger,
     idempotencyCache,
-    secret: config.secret,
     limits,
-    ...bodyLimits(config),
+    ...requestRules(config),
     acceptWebSockets: (server) => acceptWebSockets(server, upgradeOptions(config)),
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
@@ -145,7 +144,12 @@ async function mountRoutes(
     disconnectRoutes,
     healthRoutes,
   ]) {
-    await http.register(named(routes), { hub, streamPagedAnswers: streamPagedAnswers(maybeYield) })
+    await http.register(named(routes), {
+      hub,
+      unknownFields: config.unknown_fields,
+      checksConfiguredNames: config.channel_config_names === 'checked',
+      streamPagedAnswers: streamPagedAnswers(maybeYield),
+    })
   }
   await http.register(named(metricsRoutes), {
     metrics: new Metrics(metricSources(deps), clock, onFault),

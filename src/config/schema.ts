@@ -1,6 +1,7 @@
 /** All settings: the schema that reads them, and the documentation of each. */
 import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
+import { REQUESTS } from './requests.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
 import { SETTING_INFO, type SettingInfo } from './values.ts'
 import { WEBHOOKS } from './webhooks.ts'
@@ -17,6 +18,7 @@ const SECTIONS = {
   Logging: LOGGING,
   Timing: TIMING,
   'Memory and limits': LIMITS,
+  Requests: REQUESTS,
 }
 
 /**
@@ -34,6 +36,7 @@ export const ConfigSchema = z.strictObject({
   ...LOGGING,
   ...TIMING,
   ...LIMITS,
+  ...REQUESTS,
 })
 
 /** Every setting with its value, by its name in the ini file. Frozen. */

@@ -9,12 +9,13 @@ import { onError, refusalAnswer } from './errors.ts'
 import { forwardedView, stripPrefix } from './forwarding.ts'
 import { answerRepeats } from './idempotency.ts'
 import { FIXED_CORS_HEADERS } from './origins.ts'
-import { validatorCompiler } from './validation.ts'
+import { validatorCompilerFor } from './validation.ts'
 import { WebSocketUpgradeFilter } from './websocket-upgrade-filter.ts'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UnreadRest } from '../net/unread-rest.ts'
+import type { UnknownFields } from '../protocol/unknown-fields.ts'
 import type { IdempotencyCache } from '../store/idempotency-cache.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { BodyLimits } from './bodies.ts'
@@ -44,6 +45,7 @@ export interface HttpOptions extends BodyLimits {
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
   readonly limits: SocketLimits
+  readonly unknownFields: UnknownFields
   /** Routes upgrades. Called before hooks are added. */
   readonly acceptWebSockets: (http: FastifyInstance) => Promise<void>
 }
@@ -97,7 +99,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
     // `openServer` answers client errors.
     clientErrorHandler() {},
   })
-  http.setValidatorCompiler(validatorCompiler)
+  http.setValidatorCompiler(validatorCompilerFor(options.unknownFields))
   http.setSerializerCompiler(() => writeJson)
   http.setErrorHandler(onError)
   http.setNotFoundHandler(() => {

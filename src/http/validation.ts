@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { complaintsOf } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { MAX_COMPLAINTS } from '../protocol/fields.ts'
+import { ignoringUnknownFields } from '../protocol/unknown-fields.ts'
 import type { FastifySchemaCompiler } from 'fastify'
+import type { UnknownFields } from '../protocol/unknown-fields.ts'
 
 type Result<Value> = { readonly value: Value } | { readonly error: Error }
 
@@ -41,7 +43,15 @@ export function parseAs<Schema extends z.ZodType>(
 }
 
 /** Lets Fastify validate request bodies with the zod schemas of routes. An empty body is null. */
-export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
-  ({ schema }) =>
-  (value) =>
-    check(schema, value)
+export const validatorCompilerFor =
+  (unknownFields: UnknownFields): FastifySchemaCompiler<z.ZodType> =>
+  ({ schema }) => {
+    const used = withUnknownFields(schema, unknownFields)
+    return (value) => check(used, value)
+  }
+
+/** Returns the form of a request's schema that treats unknown fields like this. */
+export const withUnknownFields = <Schema extends z.ZodType>(
+  schema: Schema,
+  unknownFields: UnknownFields,
+): Schema => (unknownFields === 'ignore' ? ignoringUnknownFields(schema) : schema)

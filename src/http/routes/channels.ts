@@ -1,7 +1,8 @@
 /** The routes for user state and channel settings. Source: recorded behaviour of Channelstream 0.7.1. */
-import { addComplaint } from '../../protocol/complaints.ts'
+import { addComplaint, listComplaints } from '../../protocol/complaints.ts'
 import { RequestError, invalid } from '../../protocol/errors.ts'
 import { COMPLAINT } from '../../protocol/fields.ts'
+import { ChannelNameSchema } from '../../protocol/ids.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
@@ -15,12 +16,12 @@ import {
 } from './common.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Complaints } from '../../protocol/complaints.ts'
+import type { Complaints, Fault } from '../../protocol/complaints.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { ApiOptions } from './common.ts'
 
 export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, streamPagedAnswers: serializerCompiler } = options
+  const { hub, streamPagedAnswers: serializerCompiler, checksConfiguredNames } = options
   http.post('/user_state', {
     config: backend,
     preValidation: checkLimit(hub.bounds.user),
@@ -57,9 +58,20 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
     },
     async handler(request) {
       throwFirstChannelErrors(request)
+      if (checksConfiguredNames) checkNames(request.body)
       return asSchemaType(hub.configureChannels(request.body))
     },
   })
+}
+
+/** Throws `INVALID` for names that no other request accepts. The first fault of each is named. */
+function checkNames(configs: Requests.ChannelConfigRequest): void {
+  const faults = Object.keys(configs).flatMap((name): Fault[] => {
+    const { error } = ChannelNameSchema.safeParse(name)
+    const [issue] = error?.issues ?? []
+    return issue ? [[[name], issue.message]] : []
+  })
+  if (faults.length > 0) throw invalid(listComplaints(faults))
 }
 
 /** Channels are validated one by one: throws the errors of the first invalid one, without its name. */

@@ -7,9 +7,13 @@ import { LONG_BYTES } from '../body.ts'
 import type { FastifyRequest, FastifySerializerCompiler, preValidationHookHandler } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
 import type { Complaints } from '../../protocol/complaints.ts'
+import type { UnknownFields } from '../../protocol/unknown-fields.ts'
 
 export interface ApiOptions {
   readonly hub: Hub
+  readonly unknownFields: UnknownFields
+  /** Whether `/channel_config` checks the names of channels, as the other routes do. */
+  readonly checksConfiguredNames: boolean
   /** Streams answers that contain paged lists. */
   readonly streamPagedAnswers: FastifySerializerCompiler<unknown>
 }

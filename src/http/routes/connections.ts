@@ -26,7 +26,8 @@ import type { ConnId } from '../../protocol/ids.ts'
 import type { ApiOptions } from './common.ts'
 
 export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, streamPagedAnswers: serializerCompiler } = options
+  const { hub, streamPagedAnswers: serializerCompiler, unknownFields } = options
+  const readConnId = unknownFields === 'ignore' ? connIdWithoutUsername : connIdFromQuery
   http.post('/connect', {
     config: backend,
     preValidation: checkLimit(hub.bounds.channels),
@@ -49,7 +50,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     serializerCompiler,
     attachValidation: true,
-    preValidation: [checkLimit(hub.bounds.channels), connIdFromQuery],
+    preValidation: [checkLimit(hub.bounds.channels), readConnId],
     schema: {
       ...about(
         'Join channels',
@@ -69,7 +70,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     serializerCompiler,
     attachValidation: true,
-    preValidation: [checkLimit(hub.bounds.channels), connIdFromQuery],
+    preValidation: [checkLimit(hub.bounds.channels), readConnId],
     schema: {
       ...about(
         'Leave channels',
@@ -97,6 +98,14 @@ const connIdFromQuery: preValidationHookHandler = (request, _reply, done) => {
     if (connId !== undefined || !isByUser(body)) body['conn_id'] = connId ?? null
   }
   done()
+}
+
+/** Channelstream 0.7.1 of PyPI knows no username here, and ignores it. */
+const connIdWithoutUsername: preValidationHookHandler = (request, reply, done) => {
+  const { body } = request
+  const isInQuery = lastOf(request, 'conn_id') !== undefined
+  if (isJsonObject(body) && (isInQuery || Object.hasOwn(body, 'conn_id'))) delete body['username']
+  connIdFromQuery.call(request.server, request, reply, done)
 }
 
 async function addUnknownConnection(

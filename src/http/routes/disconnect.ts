@@ -9,7 +9,7 @@ import {
   errorAnswer,
   invalidAnswer,
 } from '../../protocol/responses.ts'
-import { parseAs } from '../validation.ts'
+import { parseAs, withUnknownFields } from '../validation.ts'
 import { isByUser, lastOf } from './common.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
@@ -33,7 +33,9 @@ const about = {
 }
 
 /** `GET` and `POST /disconnect`, unsigned. A missing conn_id counts as null (recorded: disconnect-bad). */
-export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
+  const { hub, unknownFields } = options
+  const UserRequest = withUnknownFields(DisconnectUserRequest, unknownFields)
   const disconnect = (body: unknown) => hub.disconnect(parseAs(DisconnectRequest, body).conn_id)
 
   const byQuery = (request: FastifyRequest) =>
@@ -75,7 +77,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
       if (isJsonObject(body) && isByUser(body)) {
         // A conn_id is a secret of its client, but user names are public.
         if (!request.caller.isBackend) throw new RequestError('FORBIDDEN')
-        return hub.disconnectUser(parseAs(DisconnectUserRequest, body))
+        return hub.disconnectUser(parseAs(UserRequest, body))
       }
       if (isJsonObject(body)) return disconnect({ conn_id: body['conn_id'] ?? null })
       const hasOnlyQuery = (body ?? null) === null && lastOf(request, 'conn_id') !== undefined
