@@ -11,6 +11,7 @@ import type { RedisBus } from '../philote/redis-bus.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { FiguresHistory } from '../telemetry/history.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
+import type { UserRefusalLog } from './user-limits.ts'
 
 /** How long the start waits for the Redis of Philote. After that the server starts without it. */
 const PHILOTE_REDIS_WAIT_MS = 1000
@@ -25,6 +26,7 @@ export interface LifecycleDeps {
   readonly hub: Hub
   readonly http: FastifyInstance
   readonly limits: SocketLimits
+  readonly userRefusals: UserRefusalLog
   readonly history: FiguresHistory
   /** Only with a `webhook_url`. */
   readonly webhooks: Webhooks | undefined
@@ -64,7 +66,7 @@ export async function start(
  * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts the rest after `shutdown_grace`.
  */
 export async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promise<void> {
-  const { config, clock, hub, http, limits, history, webhooks } = server
+  const { config, clock, hub, http, limits, userRefusals, history, webhooks } = server
   const began = clock.now()
   const cancelTermination = clock.after(config.shutdown_grace * 1000, () => {
     terminateWebSockets(http)
@@ -81,5 +83,6 @@ export async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps)
   await hub.stop()
   bus?.connection.stop()
   limits.stop()
+  userRefusals.stop()
   cancelTermination()
 }

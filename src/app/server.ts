@@ -44,6 +44,7 @@ import { openSignatureChecker } from './signatures.ts'
 import { metricSources, readingSources } from './sources.ts'
 import { openStore } from './store.ts'
 import { mountTransports, openAdminLive, upgradeOptions } from './transports.ts'
+import { openUserRefusalLog, userLimits } from './user-limits.ts'
 import { hubListeners, openWebhooks } from './webhooks.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
@@ -80,7 +81,9 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const maybeYield = createYielder(clock)
   const bus = redisBus(config, logger)
   const hooks = hubListeners(bus, webhookQueue, onFault)
-  const hub = new Hub(store, clock, { ...hubOptions(config), ...hooks, maybeYield, onFault })
+  const userRefusals = openUserRefusalLog(clock, logger)
+  const hubRules = { ...hubOptions(config), userLimits: userLimits(config, userRefusals) }
+  const hub = new Hub(store, clock, { ...hubRules, ...hooks, maybeYield, onFault })
   const webhooks = await openWebhooks({ queue: webhookQueue, clock, logger, onFault }, config)
   bus?.setHub(hub)
   const forwarding = forwardingRules(config)
@@ -109,6 +112,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     hub,
     http,
     limits,
+    userRefusals,
     ...access,
     history,
     faults,

@@ -4,20 +4,29 @@ import type { Hub } from '../core/hub.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { Faults } from '../telemetry/faults.ts'
 import type { MetricsDeps } from '../telemetry/metrics.ts'
+import type { UserRefusalLog } from './user-limits.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
 
 interface Sources {
   readonly hub: Hub
   readonly faults: Faults
   readonly limits: SocketLimits
+  readonly userRefusals: UserRefusalLog
   readonly webhooks: Webhooks | undefined
 }
 
-export const metricSources = ({ hub, faults, limits, webhooks }: Sources): MetricsDeps => ({
+export const metricSources = ({
+  hub,
+  faults,
+  limits,
+  userRefusals,
+  webhooks,
+}: Sources): MetricsDeps => ({
   traffic: () => hub.traffic(),
   figures: () => hub.figures(),
   process: () => ({ faults: faults.count, droppedLines: standardError().dropped }),
   sockets: () => limits.figures,
+  userRefusals: () => userRefusals.counts,
   webhookCounts: () => webhooks?.counts(),
   webhooks: () => webhooks?.figures(),
 })

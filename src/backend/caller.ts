@@ -1,7 +1,7 @@
 /** Calls endpoints: signs requests, retries them, and reads the answers. */
 import { IDEMPOTENCY_HEADER, SIGNATURE_HEADER } from '../protocol/headers.ts'
 import { readAnswer, readErrorAnswer } from './answer.ts'
-import { CLIENT_ERRORS, ChannelstreamError, isTransient } from './error.ts'
+import { CLIENT_ERRORS, ChannelstreamError, isRepeated } from './error.ts'
 import { HttpFailure } from './http-client.ts'
 import { parseRetryAfter, retry } from './retry.ts'
 import type { Endpoint } from './endpoints.ts'
@@ -127,7 +127,5 @@ function compareClocks(date: string | undefined): string {
 
 function judge(error: unknown): Verdict {
   if (!(error instanceof ChannelstreamError)) return { isRetryable: false, retryAfterMs: 0 }
-  const { code, status, retryAfterMs } = error
-  const isLost = code === 'UNREACHABLE' || code === 'TIMEOUT'
-  return { isRetryable: isLost || isTransient(status), retryAfterMs }
+  return { isRetryable: isRepeated(error), retryAfterMs: error.retryAfterMs }
 }

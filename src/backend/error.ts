@@ -15,8 +15,24 @@ export type ClientErrorCode = keyof typeof CLIENT_ERRORS
 /** Statuses of overloaded and stopped servers, and of proxies in front of them. */
 const TRANSIENT = new Set([429, 502, 503, 504])
 
-/** Whether the error is transient. Such requests are retried. For other errors, the caller decides. */
-export const isTransient = (status: number | undefined): boolean => TRANSIENT.has(status ?? 0)
+/** Whether the error is transient: the same request may succeed later. */
+const isTransient = (status: number | undefined): boolean => TRANSIENT.has(status ?? 0)
+
+/** Limits on users. Waiting would hide from the user that there is a limit, and calls would pile up. */
+const OF_A_USER: ReadonlySet<string> = new Set<ErrorCode>([
+  'TOO_MANY_CONNECTIONS',
+  'TOO_MANY_CHANNELS',
+  'TOO_MANY_MESSAGES',
+])
+
+/** Whether calls that fail with this error are repeated. */
+export const isRepeated = ({
+  code,
+  status,
+}: Pick<ChannelstreamError, 'code' | 'status'>): boolean => {
+  const isLost = code === 'UNREACHABLE' || code === 'TIMEOUT'
+  return isLost || (isTransient(status) && !OF_A_USER.has(code))
+}
 
 export interface ErrorDetails {
   readonly status?: number | undefined

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { LIMITS, TIMING } from './limits.ts'
 import { REQUESTS } from './requests.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
+import { USER_LIMITS } from './user-limits.ts'
 import { SETTING_INFO, type SettingInfo } from './values.ts'
 import { WEBHOOKS } from './webhooks.ts'
 
@@ -18,6 +19,7 @@ const SECTIONS = {
   Logging: LOGGING,
   Timing: TIMING,
   'Memory and limits': LIMITS,
+  'Limits on users': USER_LIMITS,
   Requests: REQUESTS,
 }
 
@@ -36,6 +38,7 @@ export const ConfigSchema = z.strictObject({
   ...LOGGING,
   ...TIMING,
   ...LIMITS,
+  ...USER_LIMITS,
   ...REQUESTS,
 })
 

@@ -52,6 +52,11 @@ export const seconds = (least: number, most = LONGEST_TIMER_SECONDS): Kind<numbe
   },
 })
 
+export const perSecond: Kind<number> = {
+  expected: `a number per second, from 0 to ${MAX_COUNT}, fractions allowed`,
+  read: (raw) => seconds(0, MAX_COUNT).read(raw),
+}
+
 export const text: Kind<string> = {
   expected: 'text on one line',
   read: (raw) => (typeof raw === 'string' && isOneLine(raw) ? raw : new Unreadable(raw)),
@@ -140,6 +145,8 @@ export const addresses = listOf(
     return isIP(address) > 0 && !address.includes('%') && isBlock ? part : undefined
   },
 )
+
+export const names = listOf('names, separated by commas or new lines', (part) => part)
 
 export const origins: Kind<readonly string[]> = {
   ...listOf(

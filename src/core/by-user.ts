@@ -1,5 +1,6 @@
 /** Calls for the connections that a request names: one by its `conn_id`, or all of a user. */
 import { chunksOf } from '../lib/chunks.ts'
+import { byCodePoint } from '../lib/code-points.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { unknownConnection } from './naming.ts'
@@ -20,7 +21,7 @@ export interface ConnectionsInRequest {
   readonly username?: UserName | undefined
 }
 
-/** What a call has changed, and all channels that these connections are in. */
+/** What a call has changed, and all channels that these connections are in. Sorted by code point. */
 export interface Reached {
   readonly user: UserName
   readonly changed: readonly ChannelName[]
@@ -38,18 +39,20 @@ export async function reach(
   if (username === undefined) {
     const membership = connId && (await call(connId))
     if (!membership) throw invalid(unknownConnection())
-    return { ...membership, user: membership.user.name }
+    return reached(membership.user.name, [membership])
   }
   if (connId !== undefined) throw invalid(complaint(['username'], 'Not together with conn_id.'))
   const found = await eachConnectionOf(deps, username, call)
   const all = [...found.values()].filter((membership) => membership !== undefined)
-  return {
-    user: username,
-    changed: union(all.map(({ changed }) => changed)),
-    channels: union(all.map(({ channels }) => channels)),
-    connIds: [...found].filter(([, membership]) => membership).map(([id]) => id),
-  }
+  const connIds = [...found].filter(([, membership]) => membership).map(([id]) => id)
+  return { ...reached(username, all), connIds }
 }
+
+const reached = (user: UserName, memberships: readonly Membership[]): Reached => ({
+  user,
+  changed: union(memberships.map(({ changed }) => changed)),
+  channels: union(memberships.map(({ channels }) => channels)),
+})
 
 /** Makes a call for each connection that the user has. One that is made meanwhile may be left out. */
 export async function eachConnectionOf<Result>(
@@ -67,6 +70,5 @@ export async function eachConnectionOf<Result>(
   return results
 }
 
-const union = (lists: readonly (readonly ChannelName[])[]): ChannelName[] => [
-  ...new Set(lists.flat()),
-]
+const union = (lists: readonly (readonly ChannelName[])[]): ChannelName[] =>
+  [...new Set(lists.flat())].sort(byCodePoint)

@@ -4,8 +4,11 @@ import type { SlowClientFacts } from '../store/webhook-queue.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions/sessions.ts'
+import type { UserLimitRules } from './user-limits.ts'
 
 export interface HubOptions extends RequestLimits, SessionTimes {
+  /** Without them, users have no limits. */
+  readonly userLimits?: UserLimitRules
   /** Limit of JSON bytes that wait for a slow consumer. */
   readonly maxOutboxBytes: number
   /** Lets other work run while long answers are made. */

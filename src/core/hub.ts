@@ -26,6 +26,7 @@ import { gapEvent } from './sessions/catch-up.ts'
 import { Guests } from './sessions/guests.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { Sweeper } from './sweeper.ts'
+import { NO_USER_LIMITS, UserLimits } from './user-limits.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Yielder } from '../lib/yielder.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
@@ -37,6 +38,7 @@ import type { LiveConnection } from './delivery/connection.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Posting, ClientMessage } from './messages.ts'
 import type { DescribeOptions, PagedChannelsInfo } from './queries/channels-info.ts'
+import type { PostingRate } from './user-limits.ts'
 
 const SWEEP_INTERVAL_MS = 500
 
@@ -49,6 +51,7 @@ export class Hub {
   readonly #registry: Registry
   readonly #outbox: Outbox
   readonly #fanOut: FanOut
+  readonly #userLimits: UserLimits
   readonly #queryDeps: { readonly store: Store; readonly maybeYield: Yielder }
   /** By the clock. */
   readonly startedAt: number
@@ -62,6 +65,7 @@ export class Hub {
   ) {
     this.startedAt = clock.now()
     this.bounds = new Bounds(options)
+    this.#userLimits = new UserLimits(options.userLimits ?? NO_USER_LIMITS)
     this.#queryDeps = { store, maybeYield: options.maybeYield }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
@@ -129,7 +133,8 @@ export class Hub {
 
   /**
    * Creates a connection (or keeps the one with this id), joins the channels and announces presence. Throws `INVALID`
-   * for a conn_id of another user, a state that is too large, and exceeded limits.
+   * for a conn_id of another user, a state that is too large, and exceeded limits of a request; `TOO_MANY_CONNECTIONS`
+   * and `TOO_MANY_CHANNELS` for those of a user.
    */
   async connect(request: Protocol.ConnectRequest) {
     checkChannels(request, this.options)
@@ -145,10 +150,13 @@ export class Hub {
       channels,
       settings: settingsMap(request.channel_configs),
       waitMs: this.options.gcConnsMs,
+      ...this.#userLimits.onConnect(request.username),
     })
     if (connected.outcome === 'taken')
       throw invalid(complaint(['conn_id'], 'Belongs to another user.'))
     if (connected.outcome === 'state-too-large') throw stateTooLarge(this.options)
+    if (connected.outcome !== 'connected')
+      throw this.#userLimits.refusal(connected.outcome, request.username)
     const { user } = connected
     return {
       conn_id: connId,
@@ -161,20 +169,20 @@ export class Hub {
   }
 
   /**
-   * Joins channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits. Of a user,
-   * joins with all connections that there are.
+   * Joins channels and announces presence. Throws `INVALID` for an unknown connection and exceeded limits of a request,
+   * `TOO_MANY_CHANNELS` for that of a user. Of a user, joins with all connections that there are.
    */
   async subscribe(request: Protocol.SubscribeRequest) {
     checkChannels(request, this.options)
     const settings = settingsMap(request.channel_configs)
     // Presence is announced in the order of the request. The answer is sorted, as in `unsubscribe`.
-    const joined = await reach(this.#queryDeps, request, (connId) =>
-      this.store.join(connId, request.channels, settings),
+    const limit = this.#userLimits.onJoin()
+    const joined = await this.#userLimits.guard(() =>
+      reach(this.#queryDeps, request, (connId) =>
+        this.store.join(connId, request.channels, settings, limit),
+      ),
     )
-    return {
-      ...(await this.#membership(joined, request.info)),
-      subscribed_to: sorted(joined.changed),
-    }
+    return { ...(await this.#membership(joined, request.info)), subscribed_to: joined.changed }
   }
 
   /** Leaves channels and announces presence, like `subscribe`. */
@@ -183,10 +191,7 @@ export class Hub {
     const left = await reach(this.#queryDeps, request, (connId) =>
       this.store.leave(connId, request.channels),
     )
-    return {
-      ...(await this.#membership(left, request.info)),
-      unsubscribed_from: sorted(left.changed),
-    }
+    return { ...(await this.#membership(left, request.info)), unsubscribed_from: left.changed }
   }
 
   /** Ends a connection, closes its sink and announces presence. Returns false if there is no such connection. */
@@ -243,11 +248,13 @@ export class Hub {
   /**
    * These three publish their list in order. They resolve when the store has it, not when clients have received it.
    * They return the list with defaults filled in. They throw `INVALID` for a list that is too long, before any effect.
-   * Requests with the same `once` (a UUID) are published once.
+   * Requests with the same `once` (a UUID) are published once. Only messages are subject to the rate of a user, for
+   * which `postMessages` throws `TOO_MANY_MESSAGES`.
    */
   async postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
     checkList(requests, this.options.maxMessagesPerRequest)
-    return this.#post(postMessages(this.clock, requests, once), once)
+    const rate = this.#userLimits.onPost(requests)
+    return this.#post(postMessages(this.clock, requests, once), once, rate)
   }
 
   async editMessages(requests: readonly Protocol.EditRequest[], once?: string) {
@@ -268,9 +275,10 @@ export class Hub {
   async #post<Answer>(
     postings: readonly Posting<Answer>[],
     once: string | undefined,
+    rate?: PostingRate,
   ): Promise<Answer[]> {
     const publications = postings.map(({ publication }) => publication)
-    await this.store.publish(publications, once)
+    await this.#userLimits.guard(() => this.store.publish(publications, once, rate), rate)
     this.options.onPosted?.(publications)
     return postings.map(({ answer }) => answer)
   }
@@ -319,8 +327,7 @@ export class Hub {
     inBackground(work, this.options.onFault)
   }
 
-  async #membership({ user, channels: unsorted, connIds }: Reached, info: Protocol.InfoOptions) {
-    const channels = sorted(unsorted)
+  async #membership({ user, channels, connIds }: Reached, info: Protocol.InfoOptions) {
     return {
       channels,
       channels_info: await this.#describe(channels, info, user),
@@ -328,5 +335,3 @@ export class Hub {
     }
   }
 }
-
-const sorted = (names: readonly ChannelName[]): ChannelName[] => [...names].sort(byCodePoint)

@@ -11,6 +11,7 @@ export interface ErrorReply {
   readonly code: ErrorCode
   readonly status: number
   readonly body: unknown
+  readonly retryAfterSeconds?: number | undefined
 }
 
 /** Errors that Fastify itself raises, as codes of this server. */
@@ -26,8 +27,9 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 export function errorReply(error: unknown): ErrorReply {
   const known = error instanceof RequestError ? error : requestErrorOf(error)
   if (known) {
-    const { code, complaints, message } = known
-    return { code, status: ERRORS[code].status, body: complaints ?? { request: message } }
+    const { code, complaints, message, retryAfterSeconds } = known
+    const body = complaints ?? { request: message }
+    return { code, status: ERRORS[code].status, body, retryAfterSeconds }
   }
   const status = (error as FastifyError | undefined)?.statusCode ?? 500
   return status >= 400 && status < 500 ? plainReply('UNREADABLE', status) : plainReply('INTERNAL')
@@ -46,10 +48,10 @@ function requestErrorOf(error: unknown): RequestError | undefined {
 }
 
 export function onError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { code, status, body } = errorReply(error)
+  const { code, status, body, retryAfterSeconds } = errorReply(error)
   // The store itself logs once that it is unavailable, so it is not logged for each request.
   if (status >= 500 && status !== 503) request.log.error({ err: error }, 'a request failed')
-  const wait = retryAfter(code, status)
+  const wait = retryAfterSeconds?.toString() ?? retryAfter(code, status)
   if (wait !== undefined) void reply.header('retry-after', wait)
   if (code === 'STOPPING') void reply.header('connection', 'close')
   void reply.header(ERROR_HEADER, code).code(status).send(body)

@@ -27,6 +27,21 @@ export const ERRORS = {
     text: 'This Idempotency-Key was sent with another request.',
   },
   UPGRADE_REQUIRED: { status: 426, retry: false, text: 'This path accepts WebSockets only.' },
+  TOO_MANY_CONNECTIONS: {
+    status: 429,
+    retry: true,
+    text: 'The user has as many connections as allowed.',
+  },
+  TOO_MANY_CHANNELS: {
+    status: 429,
+    retry: true,
+    text: 'The user would be in more channels than allowed.',
+  },
+  TOO_MANY_MESSAGES: {
+    status: 429,
+    retry: true,
+    text: 'A user posts more messages than allowed.',
+  },
   TOO_MANY_ATTEMPTS: { status: 429, retry: true, text: 'Too many attempts. Wait a minute.' },
   TOO_MANY_SOCKETS: {
     status: 429,
@@ -49,6 +64,8 @@ export class RequestError extends Error {
     readonly code: ErrorCode,
     /** The body of the answer. Default: `{"request": <the text of the code>}`. */
     readonly complaints?: Complaints | readonly string[],
+    /** After how many seconds the same request may succeed. */
+    readonly retryAfterSeconds?: number,
   ) {
     super(ERRORS[code].text)
   }

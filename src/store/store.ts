@@ -20,6 +20,7 @@ import type { EventType } from '../protocol/events.ts'
 import type { Scalar } from '../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
+import type { ChannelLimit, MessageRate } from './user-limits.ts'
 
 export type Awaitable<Value> = Value | Promise<Value>
 
@@ -188,6 +189,9 @@ export interface ConnectFacts {
   readonly settings: ReadonlyMap<ChannelName, ChannelSettings>
   /** How long the connection waits for a client before it is due. */
   readonly waitMs: number
+  /** The user's connections, and the channels that the user is in with any of them. 0: no limit. */
+  readonly maxConnections?: number
+  readonly maxChannels?: number
 }
 
 export type Connected =
@@ -196,6 +200,10 @@ export type Connected =
   | { readonly outcome: 'taken' }
   /** The user's state would be larger than `maxStateBytes`. */
   | { readonly outcome: 'state-too-large' }
+  /** The user would have more than `maxConnections`. */
+  | { readonly outcome: 'too-many-connections' }
+  /** The user would be in more than `maxChannels`. */
+  | { readonly outcome: 'too-many-channels' }
 
 export interface Membership {
   readonly user: UserRecord
@@ -312,8 +320,11 @@ export interface Broker {
    *
    * `once` is an idempotency key: after a rejection with `StoreUnavailable`, a retry with the same key publishes the
    * events exactly once, whether or not the first call took effect.
+   *
+   * `rate`: takes the tokens of all charges first. If a bucket has too few, rejects with `RateExceeded`. A retry with
+   * the same `once` takes none.
    */
-  publish(publications: readonly Publication[], once?: string): Awaitable<void>
+  publish(publications: readonly Publication[], once?: string, rate?: MessageRate): Awaitable<void>
   /**
    * Returns the events on these topics, as far back as frames reach. `enough`: the store may stop once it has events of
    * about this many bytes, but not before it has one.
@@ -333,14 +344,19 @@ export interface Memberships {
 
   /**
    * Creates or updates the user, creates the connection (or keeps the one with this id), joins the channels and
-   * announces presence in their order. An existing connection stays in its other channels.
+   * announces presence in their order. An existing connection stays in its other channels. Of several refusals, returns
+   * the first in the order of `Connected`; nothing is changed then.
    */
   connect(facts: ConnectFacts): Awaitable<Connected>
-  /** Joins channels, creates unknown ones, and announces presence in their order. Undefined: no such connection. */
+  /**
+   * Joins channels, creates unknown ones, and announces presence in their order. Undefined: no such connection. Rejects
+   * with `TooManyChannels` beyond the limit, if there is one.
+   */
   join(
     connId: ConnId,
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
+    limit?: ChannelLimit,
   ): Awaitable<Membership | undefined>
   /**
    * Leaves channels and announces presence in their order. Ignores channels it is not in. Undefined: no such

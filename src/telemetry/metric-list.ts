@@ -1,4 +1,5 @@
 import type { Traffic } from '../core/hub-options.ts'
+import type { UserLimit } from '../core/user-limits.ts'
 import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Figures } from '../store/store.ts'
 import type { SenderCounts } from '../webhooks/sender.ts'
@@ -10,11 +11,15 @@ export interface ProcessFigures {
   readonly droppedLines: number
 }
 
+/** Refusals since the start of this process, because of the limits on users. */
+export type UserRefusals = Readonly<Record<UserLimit, number>>
+
 /** The values of one scrape. */
 export interface Scrape {
   readonly traffic: Traffic
   readonly process: ProcessFigures
   readonly sockets: SocketFigures
+  readonly userRefusals: UserRefusals
   readonly webhookCounts: ReadonlyMap<string, SenderCounts>
   readonly figures: Figures | undefined
   readonly webhooks: readonly WebhookFigures[]
@@ -188,6 +193,15 @@ export const METRICS: readonly Metric[] = [
     type: 'gauge',
     of: 'server',
     read: ({ sockets }) => (sockets.isOutOfFiles ? 1 : 0),
+  },
+  {
+    name: 'user_refusals_total',
+    help: 'Refusals of this server because of a limit on users, by limit: connections, channels, messages.',
+    type: 'counter',
+    of: 'server',
+    labels: ['limit'],
+    read: ({ userRefusals }) =>
+      Object.entries(userRefusals).map(([limit, value]) => ({ labels: { limit }, value })),
   },
   {
     name: 'webhook_queued_events',

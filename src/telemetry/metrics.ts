@@ -6,7 +6,7 @@ import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Figures } from '../store/store.ts'
 import type { SenderCounts } from '../webhooks/sender.ts'
 import type { WebhookFigures } from '../webhooks/webhooks.ts'
-import type { Metric, ProcessFigures, Sample, Value } from './metric-list.ts'
+import type { Metric, ProcessFigures, Sample, UserRefusals, Value } from './metric-list.ts'
 
 /** The sources of the metrics. They are read only on a scrape, so that metrics cost nothing in between. */
 export interface MetricsDeps {
@@ -15,6 +15,7 @@ export interface MetricsDeps {
   figures(): Promise<Figures>
   process(): ProcessFigures
   sockets(): SocketFigures
+  userRefusals(): UserRefusals
   /** Of this server, by endpoint. Undefined without webhooks. */
   webhookCounts(): ReadonlyMap<string, SenderCounts> | undefined
   /** Undefined without webhooks. Rejects if the store does not answer. */
@@ -64,6 +65,7 @@ export class Metrics {
       traffic: deps.traffic(),
       process: deps.process(),
       sockets: deps.sockets(),
+      userRefusals: deps.userRefusals(),
       webhookCounts: deps.webhookCounts() ?? new Map<string, SenderCounts>(),
       figures,
       webhooks: webhooks ?? [],

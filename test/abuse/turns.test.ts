@@ -665,6 +665,121 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
   })
 })
 
+describe('limits on users, and fields that are ignored', { timeout: 120_000 }, () => {
+  const CONNECTIONS = 500
+  let probe: TurnProbe
+  let backend: Backend
+
+  beforeAll(async () => {
+    const server = await ServerProcess.start({
+      ...PROBED,
+      settings: {
+        gc_conns_after: 3600,
+        max_connections_per_user: 100_000,
+        max_channels_per_user: 100_000,
+        message_rate_per_user: 0.001,
+        message_burst_per_user: 1,
+        unlimited_users: times(1_000, (n) => `system ${n}`).join(),
+        unknown_fields: 'ignore',
+        channel_config_names: 'checked',
+        secret_fallbacks: times(10, (n) => `former ${n}`).join('\n'),
+      },
+    })
+    probe = new TurnProbe(server)
+    backend = new Backend(server)
+    const channels = times(200, (n) => `c${n}`)
+    for (let n = 0; n < CONNECTIONS; n++) await backend.connect('ann', channels, NO_DETAILS)
+    await backend.connect('bob', ['room'])
+  })
+  afterAll(killProcesses)
+
+  const message = (n: number) => ({ user: `u${n}`, channel: 'room' })
+  const cases: readonly (readonly [what: string, line: string, json: unknown, status: number])[] = [
+    ['messages of a user each', 'POST /message', times(5_000, message), 200],
+    ['the same again, which is refused', 'POST /message', times(5_000, message), 429],
+    [
+      'messages in a channel each',
+      'POST /message',
+      times(5_000, (n) => ({ user: 'ann', channel: `${'x'.repeat(100)}${n}` })),
+      200,
+    ],
+    [
+      'messages of users with long names',
+      'POST /message',
+      times(1_700, (n) => ({ user: `${'x'.repeat(500)}${n}`, channel: 'room' })),
+      200,
+    ],
+    ['channels of a user with many', 'POST /connect', connectTo('c'), 200],
+    ['new channels of a user with many', 'POST /connect', connectTo('new'), 200],
+    [
+      'new channels of a user with many connections',
+      'POST /subscribe',
+      { username: 'ann', channels: times(100, (n) => `later ${n}`), ...NO_DETAILS },
+      200,
+    ],
+    [
+      'names in a configuration',
+      'POST /channel_config',
+      Object.fromEntries(times(1_000, (n) => [`${'x'.repeat(900)}${n}`, {}])),
+      422,
+    ],
+  ]
+  it.each(cases)('%s hold it no longer', async (what, line, json, status) => {
+    await probe.expectShortTurns(what, async () => {
+      const answer = await backend.send(line, { json })
+      expect(answer.status, answer.text.slice(0, 300)).toBe(status)
+    })
+  })
+
+  it.each([
+    ['unknown fields', 'POST /connect', filled(members('1'), '{"username":"a",', '}')],
+    ['unknown fields of what to tell', 'POST /info', filled(members('1'), '{"info":{', '}}')],
+    [
+      'unknown fields in the older form',
+      'POST /info',
+      filled(members('1'), '{"channels":[],', '}'),
+    ],
+    [
+      'unknown fields within the older form',
+      'POST /info',
+      filled(members('1'), '{"channels":["room"],"info":{', '}}'),
+    ],
+    [
+      'unknown settings of channels',
+      'POST /channel_config',
+      JSON.stringify(
+        Object.fromEntries(
+          times(1_000, (n) => [`c${n}`, Object.fromEntries(times(70, (k) => [`k${k}`, 1]))]),
+        ),
+      ),
+    ],
+    [
+      'deletes with unknown fields',
+      'DELETE /message',
+      JSON.stringify(
+        times(5_000, (n) => ({ uuid: CONN_ID, channel: 'room', [`k${n}`]: 'x'.repeat(80) })),
+      ),
+    ],
+  ])('a megabyte of %s that are ignored holds it no longer', async (what, line, body) => {
+    await probe.expectShortTurns(what, async () => {
+      const answer = await backend.send(line, { body })
+      expect(answer.status, answer.text.slice(0, 300)).toBe(200)
+    })
+  })
+
+  it('signatures that are wrong hold it no longer', async () => {
+    const headers = { 'x-channelstream-secret': `${'x'.repeat(8_000)}.aaaa.${'a'.repeat(27)}` }
+    await probe.expectShortTurns('wrong signatures', async () => {
+      for (let n = 0; n < 200; n++)
+        expect((await backend.send('POST /info', { headers })).status).toBe(401)
+    })
+  })
+
+  function connectTo(prefix: string): object {
+    return { username: 'ann', channels: times(1_000, (n) => `${prefix}${n}`), ...NO_DETAILS }
+  }
+})
+
 describe('event streams', { timeout: 120_000 }, () => {
   const STREAMS = 1_000
   const GC_SECONDS = 4

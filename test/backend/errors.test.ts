@@ -40,6 +40,35 @@ describe('an error that the server answers', () => {
     )
   })
 
+  it('because of a limit on a user is not repeated: the user is told at once', async () => {
+    const server = await startServer({
+      max_connections_per_user: 1,
+      max_channels_per_user: 1,
+      message_rate_per_user: 0.01,
+      message_burst_per_user: 1,
+    })
+    onTestFinished(() => server.close())
+    const client = aClient(server.url)
+    const { conn_id } = await client.connect({ username: 'ann', channels: ['lobby'] })
+    await client.message({ ...MESSAGE, user: 'ann' })
+    const common = { status: 429, attempts: 1, retryable: true }
+    expect(await errorOf(client.connect({ username: 'ann' }))).toMatchObject({
+      ...common,
+      code: 'TOO_MANY_CONNECTIONS',
+      complaints: { username: ['A user may have 1 connection.'] },
+      retryAfterMs: 15_000,
+    })
+    expect(await errorOf(client.subscribe({ conn_id, channels: ['other'] }))).toMatchObject({
+      ...common,
+      code: 'TOO_MANY_CHANNELS',
+      complaints: { channels: ['A user may be in 1 channel.'] },
+    })
+    const refused = await errorOf(client.message({ ...MESSAGE, user: 'ann' }))
+    expect(refused).toMatchObject({ ...common, code: 'TOO_MANY_MESSAGES' })
+    expect(refused.complaints).toHaveProperty('0.user')
+    expect(refused.retryAfterMs).toBeGreaterThan(90_000)
+  })
+
   it('is cut in the message, but not in the complaints', async () => {
     const server = await startServer()
     onTestFinished(() => server.close())

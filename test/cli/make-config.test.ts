@@ -122,7 +122,11 @@ describe('makeConfig', () => {
 
   it.each([
     { secret_fallbacks: ['one', 'a, b; c', '100% = d: #'] },
-    { secret_fallbacks: ['#first'], admin_secret_fallbacks: [] },
+    {
+      secret_fallbacks: ['#first'],
+      admin_secret_fallbacks: [],
+      unlimited_users: ['system', 'a bot'],
+    },
   ])('writes lists so that they are read as they were: %j', (given) => {
     const { config } = load(make({ json: JSON.stringify(given) }).printed)
     expect(config).toMatchObject(given)

@@ -182,6 +182,25 @@ describe('values', () => {
     }
   })
 
+  it.each([
+    ['0', 0],
+    ['0.2', 0.2],
+    ['1000000', 1_000_000],
+    [5, 5],
+  ])('reads %j messages per second', (given, rate) => {
+    expect(parseConfig({ message_rate_per_user: given }).message_rate_per_user).toBe(rate)
+  })
+
+  it.each(['-1', '1e3', '1000001', 'many', '1/s'])('refuses %j messages per second', (given) => {
+    expect(faultOf({ message_rate_per_user: given })).toContain('expected a number per second')
+  })
+
+  it('reads names from a list', () => {
+    const read = (unlimited_users: string) => parseConfig({ unlimited_users }).unlimited_users
+    expect(read('system, a bot\n  ann ')).toEqual(['system', 'a bot', 'ann'])
+    expect(read('')).toEqual([])
+  })
+
   it('shows only the beginning of a long value', () => {
     expect(faultOf({ host: '!'.repeat(5000) }).length).toBeLessThan(400)
   })

@@ -19,6 +19,7 @@ import { parts } from './parts.ts'
 import { removals } from './removals.ts'
 import { scans } from './scans.ts'
 import { sweeping } from './sweeping.ts'
+import { userLimits } from './user-limits.ts'
 import { users } from './users.ts'
 import type { OpenStore } from './bench.ts'
 
@@ -36,6 +37,7 @@ export function storeContract(name: string, open: OpenStore): void {
     frames(openBench)
     parts(openBench)
     sweeping(openBench)
+    userLimits(openBench)
     figures(openBench)
     scans(openBench)
     names(openBench)

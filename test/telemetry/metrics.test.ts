@@ -28,6 +28,7 @@ class Bench {
     },
     figures: () => new Promise((resolve, reject) => void this.waiting.push({ resolve, reject })),
     process: () => ({ faults: 0, droppedLines: 3 }),
+    userRefusals: () => ({ connections: 4, channels: 0, messages: 5 }),
     sockets: () => ({
       open: 4,
       most: Infinity,
@@ -69,6 +70,8 @@ describe('the metrics', () => {
       const lines = (await text).text.split('\n')
       expect(lines).toContain('channelstream_refused_sockets_total{reason="address"} 2')
       expect(lines).toContain('channelstream_refused_sockets_total{reason="open_files"} 0')
+      expect(lines).toContain('channelstream_user_refusals_total{limit="messages"} 5')
+      expect(lines).toContain('channelstream_user_refusals_total{limit="channels"} 0')
       expect(lines).toContain('channelstream_max_sockets +Inf')
       expect(lines).toContain('channelstream_open_sockets 4')
       expect(lines).toContain('channelstream_out_of_files 0')

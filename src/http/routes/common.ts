@@ -37,6 +37,12 @@ export const ERROR_RESPONSES = {
   422: Responses.invalidAnswer('Some fields are invalid. Nothing was changed.'),
 }
 
+/** Adds the refusals because of a limit on users. The example names the field. */
+export const withUserLimit = (description: string, example: object) => ({
+  ...ERROR_RESPONSES,
+  429: Responses.invalidAnswer(`${description} Nothing was changed. See Retry-After.`, example),
+})
+
 export const backend = { access: 'backend', isKeyed: true } as const
 /** Describes a route in the API explorer. */
 export const about = (summary: string, description: string) => ({

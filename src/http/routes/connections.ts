@@ -17,6 +17,7 @@ import {
   throwInvalid,
   checkLimit,
   asSchemaType,
+  withUserLimit,
 } from './common.ts'
 import type { preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
@@ -24,6 +25,15 @@ import type { Hub } from '../../core/hub.ts'
 import type { Complaints } from '../../protocol/complaints.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { ApiOptions } from './common.ts'
+
+const TOO_MANY_CONNECTIONS = withUserLimit(
+  'The user has max_connections_per_user already, or would be in more than max_channels_per_user.',
+  { username: ['A user may have 5 connections.'] },
+)
+const TOO_MANY_CHANNELS = withUserLimit(
+  'The user would be in more channels than max_channels_per_user.',
+  { channels: ['A user may be in 100 channels.'] },
+)
 
 export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
   const { hub, streamPagedAnswers: serializerCompiler, unknownFields } = options
@@ -38,7 +48,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
         'Creates a connection for a user and joins channels. The client then opens /ws or /listen with the conn_id.',
       ),
       body: Requests.ConnectRequest,
-      response: { 200: Responses.ConnectResponse, ...ERROR_RESPONSES },
+      response: { 200: Responses.ConnectResponse, ...TOO_MANY_CONNECTIONS },
     },
     handler({ body, keyedId }) {
       const connId = body.conn_id ?? (keyedId as ConnId | undefined)
@@ -58,7 +68,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
       ),
       querystring: ConnIdQuery,
       body: Requests.SubscribeRequest,
-      response: { 200: Responses.SubscribeResponse, ...ERROR_RESPONSES },
+      response: { 200: Responses.SubscribeResponse, ...TOO_MANY_CHANNELS },
     },
     async handler(request) {
       await throwInvalid(request, (body, faults) => addUnknownConnection(hub, body, faults))

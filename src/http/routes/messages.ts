@@ -1,8 +1,19 @@
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import { ERROR_RESPONSES, about, backend, inLaterTurnIfLong, checkLimit } from './common.ts'
+import {
+  ERROR_RESPONSES,
+  about,
+  backend,
+  inLaterTurnIfLong,
+  checkLimit,
+  withUserLimit,
+} from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiOptions } from './common.ts'
+
+const TOO_MANY_MESSAGES = withUserLimit('A user posts more than message_rate_per_user.', {
+  0: { user: ['Too many messages. Wait 2 seconds.'] },
+})
 
 /** The routes for messages. Each takes a list and returns it with the missing fields filled in. */
 export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
@@ -16,7 +27,7 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
         'Sends messages to channels, to users, or to users within a channel. Messages to unknown channels are dropped.',
       ),
       body: Requests.MessagesRequest,
-      response: { 200: Responses.MessagesResponse, ...ERROR_RESPONSES },
+      response: { 200: Responses.MessagesResponse, ...TOO_MANY_MESSAGES },
     },
     handler: (request) =>
       inLaterTurnIfLong(request, hub.postMessages(request.body, request.keyedId)),

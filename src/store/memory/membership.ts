@@ -1,11 +1,13 @@
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { presence } from '../change-events.ts'
+import { TooManyChannels } from '../user-limits.ts'
 import { byCreation } from './records.ts'
 import { NO_KEYS, NO_STATE, changesOf, isTooLarge, withChanges } from './state.ts'
 import type { ChannelName, ConnId } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { Present } from '../change-events.ts'
 import type * as Contract from '../store.ts'
+import type { ChannelLimit } from '../user-limits.ts'
 import type { Publishing } from './publishing.ts'
 import type { Channel, Connection, User } from './records.ts'
 import type { Tables } from './tables.ts'
@@ -30,6 +32,10 @@ export class Membership {
       : withChanges(NO_STATE, changesOf(NO_STATE, facts.freshState))
     const state = withChanges(start, changesOf(start, facts.state))
     if (isTooLarge(state, tables.options.maxStateBytes)) return { outcome: 'state-too-large' }
+    const { maxConnections = 0, maxChannels = 0 } = facts
+    if (!known && maxConnections > 0 && (before?.connections.length ?? 0) >= maxConnections)
+      return { outcome: 'too-many-connections' }
+    if (this.#exceeds(maxChannels, facts.channels, before)) return { outcome: 'too-many-channels' }
 
     const user = before ?? tables.makeUser(facts.user)
     user.state = state
@@ -44,9 +50,15 @@ export class Membership {
     connId: ConnId,
     channels: readonly ChannelName[],
     settings: Settings,
+    limit?: ChannelLimit,
   ): Contract.Membership | undefined {
     const connection = this.tables.connections.get(connId)
-    return connection && membershipOf(connection, this.#join(connection, channels, settings))
+    if (!connection) return undefined
+    const { user } = connection
+    const isLimited = limit && !limit.unlimited.includes(user.name)
+    if (isLimited && this.#exceeds(limit.maxChannels, channels, user))
+      throw new TooManyChannels(user.name)
+    return membershipOf(connection, this.#join(connection, channels, settings))
   }
 
   leave(connId: ConnId, names: readonly ChannelName[]): Contract.Membership | undefined {
@@ -93,6 +105,16 @@ export class Membership {
     this.tables.expiry.connectionWaits(connection, waitMs)
   }
 
+  /** Whether the user would be in more than `max` channels after joining these (0: no limit). */
+  #exceeds(max: number, names: readonly ChannelName[], user: User | undefined): boolean {
+    if (max === 0) return false
+    const { channels } = this.tables
+    const isIn = (name: ChannelName): boolean =>
+      user !== undefined && channels.get(name)?.members.has(user.name) === true
+    const added = [...new Set(names)].filter((name) => !isIn(name)).length
+    return added > 0 && (user?.channels ?? 0) + added > max
+  }
+
   /** Returns the channels that the connection was not in before. */
   #join(connection: Connection, names: readonly ChannelName[], settings: Settings): Channel[] {
     const wanted = new Set(names.map((name) => this.tables.channel(name, settings.get(name))))
@@ -102,6 +124,7 @@ export class Membership {
       const floor = channel.floors.floorOnJoin(connection.user.name, connection.id, head)
       connection.channels.set(channel, floor)
       const isFirst = channel.add(connection.user)
+      if (isFirst) connection.user.channels++
       this.#tellJoin(connection.user, channel, isFirst)
       this.tables.expiry.channelChanged(channel)
       return isFirst
@@ -133,6 +156,7 @@ export class Membership {
   #leave(connection: Connection, channel: Channel): boolean {
     connection.channels.delete(channel)
     const wasLast = channel.remove(connection.user)
+    if (wasLast) connection.user.channels--
     this.tables.expiry.channelChanged(channel)
     const { webhooks } = this.tables
     if (wasLast) webhooks?.tellMember('parted', channel, connection.user.name)

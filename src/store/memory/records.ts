@@ -24,6 +24,8 @@ export class User {
   /** Cached: a user may be listed in thousands of events. */
   #card: UserCard | undefined
   #connections: Connection[] = []
+  /** The number of channels that it is in, with any connection. */
+  channels = 0
   readonly topic: Topic
   webhookSeq = 0
   /** Private messages. */

@@ -7,11 +7,13 @@ import { byCreation } from './records.ts'
 import { inParts } from './scan.ts'
 import { changesOf, isTooLarge, withChanges } from './state.ts'
 import { Tables } from './tables.ts'
+import { TokenBuckets } from './token-buckets.ts'
 import { MemoryWebhookQueue } from './webhook-queue.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type * as Contract from '../store.ts'
+import type { ChannelLimit, MessageRate } from '../user-limits.ts'
 import type { WebhookRules } from '../webhook-queue.ts'
 import type { User } from './records.ts'
 
@@ -29,6 +31,7 @@ export class MemoryStore implements Contract.Store {
   readonly #tables: Tables
   readonly #membership: Membership
   readonly #publishing: Publishing
+  readonly #buckets: TokenBuckets
   #onEvent: EventListener = () => {}
   #onCommand: CommandListener = () => {}
 
@@ -41,6 +44,7 @@ export class MemoryStore implements Contract.Store {
     const { webhooks: rules } = options
     this.webhookQueue = rules && new MemoryWebhookQueue(this.epoch, clock, rules)
     this.#tables = new Tables(clock, options, this.epoch, this.webhookQueue)
+    this.#buckets = new TokenBuckets(clock)
     const publishing = new Publishing(this.#tables, new PacedQueue(turns), (event, topics) =>
       this.#onEvent(event, topics),
     )
@@ -77,8 +81,9 @@ export class MemoryStore implements Contract.Store {
     connId: ConnId,
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
+    limit?: ChannelLimit,
   ) {
-    return this.#membership.join(connId, channels, settings)
+    return this.#membership.join(connId, channels, settings, limit)
   }
 
   leave(connId: ConnId, channels: readonly ChannelName[]) {
@@ -135,7 +140,8 @@ export class MemoryStore implements Contract.Store {
     return this.#tables.log.head
   }
 
-  publish(publications: readonly Contract.Publication[]) {
+  publish(publications: readonly Contract.Publication[], _once?: string, rate?: MessageRate) {
+    if (rate) this.#buckets.take(rate)
     return this.#publishing.publish(publications)
   }
 
@@ -202,6 +208,7 @@ export class MemoryStore implements Contract.Store {
   }
 
   sweep(): ConnId[] {
+    this.#buckets.sweep()
     return this.#tables.sweep()
   }
 

@@ -8,11 +8,15 @@ import {
 import { formatCursor } from '../../protocol/ids.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import { EDITABLE, applyEdit } from '../apply-edit.ts'
+import { bucketName } from '../token-bucket.ts'
+import { RateExceeded, TooManyChannels } from '../user-limits.ts'
 import type { Scalar } from '../../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type {
   ChannelRecord,
   Changed,
+  ConnectFacts,
+  Connected,
   Delivery,
   DropOptions,
   EventBody,
@@ -22,6 +26,7 @@ import type {
   StoredEvent,
   UserRecord,
 } from '../store.ts'
+import type { ChannelLimit, MessageRate } from '../user-limits.ts'
 
 /** The reply of a script. */
 export type Reply = string | number | null | readonly Reply[]
@@ -128,6 +133,32 @@ export function readChannel(reply: Reply, epoch: string): ChannelRecord {
 
 const DEFAULT_SETTINGS = writeSettings(ChannelSettings.parse({}))
 
+/** The arguments of the script `connect`. */
+export const writeConnect = (facts: ConnectFacts): (string | number)[] => [
+  ...[facts.connId, facts.user, facts.waitMs, JSON.stringify(facts.publicKeys)],
+  crypto.randomUUID(),
+  ...[facts.maxConnections ?? 0, facts.maxChannels ?? 0],
+  ...counted(writeState(facts.freshState)),
+  ...counted(writeState(facts.state)),
+  ...writeChannels(facts.channels, facts.settings),
+]
+
+export function readConnected(reply: Reply): Connected {
+  const [outcome, user] = reply as [Connected['outcome'], Reply]
+  return outcome === 'connected' ? { outcome, user: knownUser(user) } : { outcome }
+}
+
+/** The arguments of the script `join`, after the connection. */
+export const writeJoin = (
+  channels: readonly ChannelName[],
+  settings: ReadonlyMap<ChannelName, ChannelSettings>,
+  limit: ChannelLimit | undefined,
+): (string | number)[] => [
+  limit?.maxChannels ?? 0,
+  ...counted(limit?.unlimited ?? []),
+  ...writeChannels(channels, settings),
+]
+
 /** Each channel has a UUID, in case it has to be created. */
 export function writeChannels(
   names: readonly ChannelName[],
@@ -146,10 +177,39 @@ export function readMembership(reply: Reply): Membership | undefined {
   return { user: knownUser(user), changed, channels }
 }
 
+/** Reads the reply of `join`. Throws `TooManyChannels` for a refusal: the name of the user in place of a record. */
+export function readJoined(reply: Reply): Membership | undefined {
+  if (typeof reply === 'string') throw new TooManyChannels(reply as UserName)
+  return readMembership(reply)
+}
+
 export function knownUser(reply: Reply): UserRecord {
   const user = readUser(reply)
   if (!user) throw new Error('a user whose connection is known is not known itself')
   return user
+}
+
+// --- publications
+
+/** The arguments of the script `publish`. */
+export const writePublish = (
+  publications: readonly Publication[],
+  once: string,
+  rate: MessageRate | undefined,
+): (string | number)[] => [
+  ...[once, rate?.intervalMs ?? 0, rate?.burst ?? 0],
+  ...counted(
+    (rate?.charges ?? []).flatMap((charge) => [bucketName(charge), String(charge.tokens)]),
+  ),
+  publications.length,
+  ...publications.flatMap(writePublication),
+]
+
+/** Reads the reply of `publish`. Throws `RateExceeded` if users post too much. */
+export function readPublished(reply: Reply): void {
+  if (typeof reply !== 'object' || reply === null) return
+  const [, refused] = reply as [string, readonly (readonly [charge: number, waitMs: number])[]]
+  throw new RateExceeded(refused.map(([charge, waitMs]) => ({ charge, waitMs })))
 }
 
 // --- events

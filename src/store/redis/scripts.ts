@@ -4,20 +4,14 @@ import { LUA } from './lua/index.ts'
 /** Included by scripts that announce their changes. */
 const CHANGE_EVENTS = ['events', 'announce', 'change-events'] as const
 
+/** Included by scripts that change who is where. */
+const MEMBERS = ['common', 'floors', 'channel', 'webhooks', 'records'] as const
+
 /** The files of `lua/`, without extension, that each script consists of after `root`, in order. */
 const PARTS = {
-  connect: [
-    'common',
-    'floors',
-    'channel',
-    'webhooks',
-    'records',
-    'state',
-    ...CHANGE_EVENTS,
-    'connect',
-  ],
-  join: ['common', 'floors', 'channel', 'webhooks', 'records', ...CHANGE_EVENTS, 'join'],
-  leave: ['common', 'floors', 'channel', 'webhooks', 'records', ...CHANGE_EVENTS, 'leave'],
+  connect: [...MEMBERS, 'user-limits', 'state', ...CHANGE_EVENTS, 'connect'],
+  join: [...MEMBERS, 'user-limits', ...CHANGE_EVENTS, 'join'],
+  leave: [...MEMBERS, ...CHANGE_EVENTS, 'leave'],
   drop: ['common', 'channel', 'webhooks', 'records', ...CHANGE_EVENTS, 'drop'],
   attach: ['common', 'channel', 'records', 'attach'],
   detach: ['common', 'detach'],
@@ -31,6 +25,7 @@ const PARTS = {
     'audience',
     'webhooks',
     'webhook-messages',
+    'token-buckets',
     'publish',
   ],
   missed: ['common', 'events', 'missed'],

@@ -6,10 +6,15 @@ import {
   counted,
   readChanges,
   knownUser,
+  readConnected,
+  readJoined,
   readMembership,
+  readPublished,
   writeChannels,
+  writeConnect,
   writeDrop,
-  writePublication,
+  writeJoin,
+  writePublish,
   writeState,
 } from './encoding.ts'
 import { RedisIdempotencyCache } from './idempotency-cache.ts'
@@ -29,6 +34,7 @@ import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { AdminSessionLimits } from '../admin-sessions.ts'
 import type * as Contract from '../store.ts'
+import type { ChannelLimit, MessageRate } from '../user-limits.ts'
 import type { Connection } from './connection.ts'
 import type { Reply } from './encoding.ts'
 import type { RedisIdempotencyCacheOptions } from './idempotency-cache.ts'
@@ -132,26 +138,17 @@ export class RedisStore implements Contract.Store {
   }
 
   async connect(facts: Contract.ConnectFacts): Promise<Contract.Connected> {
-    const reply = await this.#runChange(
-      'connect',
-      ...[facts.connId, facts.user, facts.waitMs, JSON.stringify(facts.publicKeys)],
-      crypto.randomUUID(),
-      ...counted(writeState(facts.freshState)),
-      ...counted(writeState(facts.state)),
-      ...writeChannels(facts.channels, facts.settings),
-    )
-    const [outcome, user] = reply as [Contract.Connected['outcome'], Reply]
-    return outcome === 'connected' ? { outcome, user: knownUser(user) } : { outcome }
+    return readConnected(await this.#runChange('connect', ...writeConnect(facts)))
   }
 
   async join(
     connId: ConnId,
     channels: readonly ChannelName[],
     settings: ReadonlyMap<ChannelName, ChannelSettings>,
+    limit?: ChannelLimit,
   ): Promise<Contract.Membership | undefined> {
-    return readMembership(
-      await this.#runChange('join', connId, ...writeChannels(channels, settings)),
-    )
+    const args = writeJoin(channels, settings, limit)
+    return readJoined(await this.#runChange('join', connId, ...args))
   }
 
   async leave(
@@ -201,10 +198,13 @@ export class RedisStore implements Contract.Store {
     return Number(await this.#runner.run('ensure', ...writeChannels(channels, new Map())))
   }
 
-  async publish(publications: readonly Contract.Publication[], once = ''): Promise<void> {
+  async publish(
+    publications: readonly Contract.Publication[],
+    once = '',
+    rate?: MessageRate,
+  ): Promise<void> {
     if (publications.length === 0) return
-    const written = publications.flatMap(writePublication)
-    await this.#runner.run('publish', once, publications.length, ...written)
+    readPublished(await this.#runner.run('publish', ...writePublish(publications, once, rate)))
   }
 
   missed(since: readonly Contract.Since[], enough?: number): Promise<Contract.Missed> {

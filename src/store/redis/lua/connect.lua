@@ -9,19 +9,25 @@ local function listen_again(name)
 end
 
 local conn_id, name, wait, public_keys, uuid = arg(), arg(), tonumber(arg()), arg(), arg()
-local fresh, given = list(), list()
+local max_connections, max_channels = tonumber(arg()), tonumber(arg())
+local fresh, given, channels = list(), list(), requested_channels()
 local conn, user = P .. ':n:' .. conn_id, P .. ':u:' .. name
 
 local owner = redis.call('HGET', conn, 'u')
 if owner and owner ~= name then return {'taken'} end
--- The connection was to be ended because of lost data. This request brings the data again.
-if owner then redis.call('HDEL', conn, 'z') end
 
 local is_known = redis.call('HEXISTS', user, 'i') == 1
 local state = is_known and state_of(redis.call('HGETALL', user)) or {}
 local first = is_known and {} or merge_state(state, fresh)
 local changed = merge_state(state, given)
 if is_too_large(state) then return {'state-too-large'} end
+if not owner and max_connections > 0 and tonumber(redis.call('HGET', P .. ':users', name) or 0) >= max_connections then
+  return {'too-many-connections'}
+end
+if exceeds_channels(name, channels, max_channels) then return {'too-many-channels'} end
+
+-- The connection was to be ended because of lost data. This request brings the data again.
+if owner then redis.call('HDEL', conn, 'z') end
 
 if not is_known then
   local was_lost = is_lost('u', name)
@@ -43,5 +49,5 @@ if not owner then
   end
 end
 if not redis.call('HGET', conn, 's') then redis.call('ZADD', P .. ':due', now + wait, conn_id) end
-announce_presence(name, join(conn_id, conn, name, requested_channels()), 'joined')
+announce_presence(name, join(conn_id, conn, name, channels), 'joined')
 return {'connected', user_record(name)}

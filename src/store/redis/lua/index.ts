@@ -44,6 +44,8 @@ import setState from './set-state.lua'
 import settle from './settle.lua'
 import state from './state.lua'
 import sweep from './sweep.lua'
+import tokenBuckets from './token-buckets.lua'
+import userLimits from './user-limits.lua'
 import users from './users.lua'
 import webhookEndpoints from './webhook-endpoints.lua'
 import webhookFigures from './webhook-figures.lua'
@@ -92,6 +94,8 @@ export const LUA = {
   state,
   'channel-summaries': channelSummaries,
   sweep,
+  'token-buckets': tokenBuckets,
+  'user-limits': userLimits,
   users,
   'add-slow-client': addSlowClient,
   'confirm-webhooks': confirmWebhooks,

@@ -1,18 +1,25 @@
 -- Numbers, stores and announces events, in order. once: an idempotency key (empty: none), with which it happens once.
-local once = arg()
+-- interval, burst, charges: see token-buckets.lua.
+local once, interval, burst, charges = arg(), tonumber(arg()), tonumber(arg()), list()
 
 -- The sorted set has the deadlines. The expiry of Redis is only a fallback, because the clock of Redis may jump.
-local function is_published_before()
-  local key, names = P .. ':o:' .. once, P .. ':once'
-  local is_new = redis.call('SET', key, '', 'NX', 'PX', ONCE + EXTRA_TTL)
-  local until_then = tonumber(redis.call('ZSCORE', names, once) or 0)
+local function is_published()
+  local until_then = tonumber(redis.call('ZSCORE', P .. ':once', once) or 0)
   -- A key that is not listed was written by an older version.
-  if until_then > now or not is_new and until_then == 0 then return true end
-  redis.call('ZADD', names, now + ONCE, once)
-  return false
+  return until_then > now or until_then == 0 and redis.call('EXISTS', P .. ':o:' .. once) == 1
 end
 
-if once ~= '' and ONCE > 0 and is_published_before() then return 0 end
+local function note_published()
+  redis.call('SET', P .. ':o:' .. once, '', 'PX', ONCE + EXTRA_TTL)
+  redis.call('ZADD', P .. ':once', now + ONCE, once)
+end
+
+local has_key = once ~= '' and ONCE > 0
+if has_key and is_published() then return 0 end
+local full_at, refused = plan_charges(interval, burst, charges)
+if #refused > 0 then return {'too-fast', refused} end
+take_tokens(full_at)
+if has_key then note_published() end
 
 local counts = {messages = 0, deliveries = 0}
 -- Channels that were read. Nothing but this script changes them while it runs.

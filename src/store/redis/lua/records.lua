@@ -97,6 +97,9 @@ local function join(conn_id, conn, user, channels)
   -- it joined.
   local since = held[2] and head() or 0
   local changes, names = {}, {}
+  -- Only if a limit has needed the list, see user-limits.lua.
+  local joined = P .. ':j:' .. user
+  local is_listed = redis.call('EXISTS', joined) == 1
   for _, requested in ipairs(channels) do
     local name = requested[1]
     local settings, has_floors = channel(name, requested[2], requested[3])
@@ -109,6 +112,7 @@ local function join(conn_id, conn, user, channels)
       end
       local is_first = redis.call('HINCRBY', P .. ':m:' .. name, user, 1) == 1
       if is_first then tell_member('joined', name, user) end
+      if is_first and is_listed then redis.call('SADD', joined, name) end
       changes[#changes + 1] = {name, settings, is_first}
       names[#names + 1] = name
     end
@@ -133,6 +137,7 @@ local function leave(conn, user, name)
   if was_last then
     redis.call('HDEL', P .. ':m:' .. name, user)
     tell_member('parted', name, user)
+    redis.call('SREM', P .. ':j:' .. user, name)
   end
   local settings = redis.call('HGET', key, 's')
   if settings then
