@@ -5,6 +5,7 @@ import { parseRedisUrl } from '../lib/redis-url.ts'
 import { secretsOf } from '../lib/secrets.ts'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
+import type { Secrets } from '../lib/secrets.ts'
 import type { SocketRules } from '../net/socket-limits.ts'
 import type { Intervals } from '../protocol/hello.ts'
 import type { WebhookRules } from '../store/webhook-queue.ts'
@@ -35,9 +36,11 @@ export const webhookRules = (config: Config): WebhookRules | undefined =>
         maxBytes: config.max_webhook_bytes,
       }
 
-export const webhookSecrets = (config: Config): readonly [string, ...string[]] => [
-  config.webhook_secret || config.secret,
-]
+/** The first signs the path as backends do, each signs the body. */
+export const webhookSecrets = (config: Config): Secrets =>
+  config.webhook_secret === ''
+    ? secretsOf(config.secret, config.secret_fallbacks)
+    : secretsOf(config.webhook_secret, config.webhook_secret_fallbacks)
 
 export const webhookOptions = (config: Config): Omit<WebhookOptions, 'signPath'> => ({
   urls: config.webhook_url,

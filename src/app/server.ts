@@ -76,15 +76,15 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const onFault = faults.note
   // Before the store is opened: if this fails, open connections would keep the process alive.
   const checker = await openSignatureChecker(config)
-  const storage = await openStore(config, clock, logger, onFault)
-  const { store, idempotencyCache, adminSessions, webhookQueue } = storage
+  const opened = await openStore(config, clock, logger, onFault)
+  const { store, idempotencyCache, adminSessions, webhookQueue: queue } = opened
   const maybeYield = createYielder(clock)
   const bus = redisBus(config, logger)
-  const hooks = hubListeners(bus, webhookQueue, onFault)
+  const hooks = hubListeners(bus, queue, onFault)
   const userRefusals = openUserRefusalLog(clock, logger)
   const hubRules = { ...hubOptions(config), userLimits: userLimits(config, userRefusals) }
   const hub = new Hub(store, clock, { ...hubRules, ...hooks, maybeYield, onFault })
-  const webhooks = await openWebhooks({ queue: webhookQueue, clock, logger, onFault }, config)
+  const webhooks = await openWebhooks({ queue, clock, logger, onFault }, config)
   bus?.setHub(hub)
   const forwarding = forwardingRules(config)
   const sessions = new AdminSessions(adminCredentials(config), adminSessions)
@@ -104,7 +104,6 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
   const history = new FiguresHistory(openReadings, clock, onFault)
-  const access = { auth, origins, forwarding, sessions }
   const deps: ServerDeps = {
     config,
     clock,
@@ -113,7 +112,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     http,
     limits,
     userRefusals,
-    ...access,
+    ...{ auth, origins, forwarding, sessions },
     history,
     faults,
     onFault,

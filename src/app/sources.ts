@@ -4,8 +4,8 @@ import type { Hub } from '../core/hub.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { Faults } from '../telemetry/faults.ts'
 import type { MetricsDeps } from '../telemetry/metrics.ts'
-import type { UserRefusalLog } from './user-limits.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
+import type { UserRefusalLog } from './user-limits.ts'
 
 interface Sources {
   readonly hub: Hub

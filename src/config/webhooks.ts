@@ -6,6 +6,7 @@ import {
   bytes,
   count,
   listOf,
+  secretLines,
   seconds,
   setting,
   text,
@@ -52,6 +53,13 @@ export const WEBHOOKS = {
     text,
     '',
     'The key that requests to webhooks are signed with. Empty: the same as secret.',
+    true,
+  ),
+  webhook_secret_fallbacks: setting(
+    secretLines,
+    [],
+    'Other values of webhook_secret that requests are signed with as well, while receivers change. Without a ' +
+      'webhook_secret, secret_fallbacks is used.',
     true,
   ),
   webhook_events: setting(

@@ -90,6 +90,26 @@ describe('a webhook', () => {
     expect(headers['x-channelstream-webhook-signature']).toBe(signed)
   })
 
+  it.each([
+    [{ webhook_secret: 'new', webhook_secret_fallbacks: 'old' }],
+    [{ secret: 'new', secret_fallbacks: 'old' }],
+    [{ webhook_secret: 'new', webhook_secret_fallbacks: 'old', secret_fallbacks: 'never' }],
+  ])('is signed with the former secret as well: %j', async (settings) => {
+    const receiver = await WebhookReceiver.start()
+    await start({ webhook_url: receiver.url, ...settings })
+    await until(() => receiver.requests.length > 0, 'a request')
+    const [request] = receiver.requests
+    if (!request) throw new Error('no request')
+    const { headers, text } = request
+    const timestamp = String(headers['x-channelstream-webhook-timestamp'])
+    const signed = ['new', 'old'].map((secret) =>
+      createHmac('sha256', secret).update(`${timestamp}./hook.${text}`).digest('hex'),
+    )
+    expect(headers['x-channelstream-webhook-signature']).toBe(signed.join(','))
+    const path = String(headers['x-channelstream-secret'])
+    expect(createSigner('new').verify(path, Date.now() / 1000)?.value).toBe('/hook')
+  })
+
   it('is told messages of backends and of Philote clients, if it wants them', async () => {
     const receiver = await WebhookReceiver.start()
     const philotePort = await freePort()
