@@ -7,7 +7,14 @@ const QUOTES = 'the quotes around the value are part of it'
 const SPACE = 'the whitespace around the value is part of it'
 const COMMENT = 'does not start a comment'
 const UNSEEN = 'invisible characters'
-const TEXTS = ['secret', 'admin_user', 'admin_secret', 'cookie_secret', 'philote_secret']
+const TEXTS = [
+  'secret',
+  'admin_user',
+  'admin_secret',
+  'cookie_secret',
+  'webhook_secret',
+  'philote_secret',
+]
 
 const notesOf = (sources: Sources): readonly string[] =>
   load({ ...sources, env: { ...SECRETS, CHANNELSTREAM_ALLOW_CORS: 'a.example', ...sources.env } })
