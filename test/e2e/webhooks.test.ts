@@ -183,7 +183,7 @@ describe('a webhook', () => {
     ])
     const warnings = server.output.match(/the webhook http[^"]* failed: /g) ?? []
     expect(warnings).toHaveLength(1)
-    const back = await WebhookReceiver.start(port)
+    const back = await WebhookReceiver.start({ port })
     await until(() => back.events.length === texts.length, 'all events')
     expect(textsOf(back)).toEqual(texts)
     await until(() => /works again/.test(server.output), 'the end of failures in the log')

@@ -26,13 +26,13 @@ export class WebhookReceiver {
 
   private constructor(readonly server: http.Server) {}
 
-  /** Closes when the test ends. `port`: a fixed one, to come back at the same address. */
-  static async start(port = 0): Promise<WebhookReceiver> {
+  /** Closes when the test ends, unless told otherwise. `port`: a fixed one, to come back at the same address. */
+  static async start({ port = 0, stopsWithTest = true } = {}): Promise<WebhookReceiver> {
     const server = http.createServer()
     const receiver = new WebhookReceiver(server)
     server.on('request', (request, response) => receiver.#receive(request, response))
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-    onTestFinished(() => receiver.stop())
+    if (stopsWithTest) onTestFinished(() => receiver.stop())
     return receiver
   }
 
