@@ -291,7 +291,24 @@ function messageRate(openBench: OpenBench): void {
   })
 }
 
+function order(openBench: OpenBench): void {
+  it('of several refusals, the first one counts', async () => {
+    const { store } = await openBench()
+    await connect(store, 'ann', { id: 1, channels: ['a'] })
+    const tooMuch = { channels: ['b'], state: { k: 'x'.repeat(300) } }
+    const limits = { maxConnections: 1, maxChannels: 1 }
+    const outcomeOf = async (user: string, wishes: ConnectWishes) =>
+      (await store.connect({ ...connectFacts(user, wishes), ...limits })).outcome
+    expect(await outcomeOf('bob', { id: 1, ...tooMuch })).toBe('taken')
+    expect(await outcomeOf('ann', { id: 2, ...tooMuch })).toBe('state-too-large')
+    expect(await outcomeOf('ann', { id: 2, channels: ['b'] })).toBe('too-many-connections')
+    expect(await outcomeOf('ann', { id: 1, channels: ['b'] })).toBe('too-many-channels')
+    expect(await outcomeOf('ann', { id: 1, channels: ['a'] })).toBe('connected')
+  })
+}
+
 export function userLimits(openBench: OpenBench): void {
+  order(openBench)
   connectionLimit(openBench)
   channelLimit(openBench)
   messageRate(openBench)
