@@ -90,7 +90,8 @@ allow_posting_from = 127.0.0.1,
                      10.0.0.0/8,
 \`\`\`
 
-- Settings are in \`[channelstream]\` or in \`[DEFAULT]\`. Other sections are ignored.
+- Settings are in \`[channelstream]\` or in \`[DEFAULT]\`. Sections \`[channel:…]\` have
+  [settings of channels](#settings-of-channels). Other sections are ignored.
 - Write \`key = value\` or \`key: value\`. The letter case of keys does not matter.
 - Lines that start with \`#\` or \`;\` are comments. After a value, these characters are part of the value.
 - \`%(port)s\` is replaced by the value of \`port\`, and \`%%\` by a percent sign. A single \`%\` is kept.
@@ -106,7 +107,39 @@ CHANNELSTREAM_PORT=8000 CHANNELSTREAM_ALLOW_POSTING_FROM=127.0.0.1,10.0.0.0/8 ch
 channelstream --port 8000 --allow-posting-from 127.0.0.1,10.0.0.0/8
 \`\`\`
 
-Every user of the machine can see flags in the process list, so keep secrets in the file or the environment.`
+Every user of the machine can see flags in the process list, so keep secrets in the file or the environment.
+
+## Settings of channels
+
+A new channel gets its settings from the request that makes it, and for what that leaves out from here. Sections name
+a channel, or the beginning of names followed by \`*\`:
+
+\`\`\`ini
+[channel:chat-*]
+store_history = true
+history_size = 100
+# a week
+history_ttl = 604800
+
+[channel:chat-support]
+store_history = true
+\`\`\`
+
+- The keys are those of [ChannelSettings](protocol.md#channelsettings).
+- **One section applies**, the one that matches the most characters of the name: \`chat-support\` above has no
+  \`history_ttl\`. \`[channel:*]\` matches all names.
+- **Precedence**, for each setting: the request (\`channel_configs\`, or the body of \`/channel_config\`), the section,
+  the setting \`history_ttl\`, the default.
+- A channel gets them when it is made: by \`/connect\`, \`/subscribe\`, \`/channel_config\` or a Philote client. Changes
+  here do not affect channels that exist. \`/channel_config\` with \`{"chat-1": {}}\` sets one back to its section.
+- Names are compared exactly, also in letter case. Spaces around them are removed.
+- \`allow_unlisted_channels = false\` refuses channels that no section matches. An empty section is enough to list one.
+
+Elsewhere than in the file they are one JSON object, which replaces all sections of the file:
+
+\`\`\`
+CHANNELSTREAM_CHANNEL_SETTINGS='{"chat-*": {"store_history": true}, "lobby": {}}'
+\`\`\``
 
 const OLD_SETTINGS = `\
 ## Ignored settings of the Python server

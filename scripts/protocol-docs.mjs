@@ -18,6 +18,7 @@ const TABLES = [
   'UnsubscribeRequest',
   'DisconnectUserRequest',
   'UserStateRequest',
+  'HistoryRequest',
   'MessageRequest',
   'EditRequest',
   'DeleteRequest',
@@ -37,6 +38,7 @@ const TABLES = [
   'SubscribeResponse',
   'UnsubscribeResponse',
   'UserStateResponse',
+  'HistoryResponse',
   'ChannelsInfo',
   'ChannelInfo',
   'HistoryItem',
@@ -148,7 +150,7 @@ function showValue(value) {
 }
 
 function typeOf(field) {
-  if (field.$ref) return `[${lastOf(field.$ref)}](#${lastOf(field.$ref).toLowerCase()})`
+  if (field.$ref) return linkTo(lastOf(field.$ref))
   if (field.anyOf) return field.anyOf.map(typeOf).join(', or ')
   if (field.enum) return field.enum.map((value) => `\`"${value}"\``).join(' or ')
   if ('const' in field) return `\`${JSON.stringify(field.const)}\``
@@ -157,7 +159,7 @@ function typeOf(field) {
     case 'string':
       return textType(field)
     case 'integer':
-      return `integer from ${field.minimum}`
+      return integerType(field)
     case 'array':
       return `list of ${plural(typeOf(field.items))}${field.minItems ? `, at least ${field.minItems}` : ''}`
     case 'null':
@@ -168,6 +170,19 @@ function typeOf(field) {
       return field.type ?? 'any JSON'
   }
 }
+
+/** What a request says about settings has the fields of the settings, but no defaults of its own. */
+const SHOWN_AS = new Map([['ChannelConfig', 'ChannelSettings']])
+
+function linkTo(schema) {
+  const name = SHOWN_AS.get(schema) ?? schema
+  return `[${name}](#${name.toLowerCase()})`
+}
+
+const integerType = ({ minimum, maximum }) =>
+  maximum < Number.MAX_SAFE_INTEGER
+    ? `integer from ${minimum} to ${maximum}`
+    : `integer from ${minimum}`
 
 function textType({ format, minLength, maxLength }) {
   if (format === 'uuid') return 'UUID'

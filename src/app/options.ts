@@ -74,6 +74,11 @@ export const hubOptions = (config: Config) => ({
   heartbeatIntervalMs: config.heartbeat_interval * 1000,
   gcConnsMs: config.gc_conns_after * 1000,
   resumeWindowMs: config.resume_window * 1000,
+  channelRules: {
+    sections: config.channel_settings,
+    defaults: { history_ttl: config.history_ttl },
+    allowUnlisted: config.allow_unlisted_channels,
+  },
 })
 
 /** A client on a slow line has the answer before its proxy or the client itself gives the poll up. */

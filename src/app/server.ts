@@ -15,6 +15,7 @@ import { channelRoutes } from '../http/routes/channels.ts'
 import { connectionRoutes } from '../http/routes/connections.ts'
 import { disconnectRoutes } from '../http/routes/disconnect.ts'
 import { healthRoutes } from '../http/routes/health.ts'
+import { historyRoutes } from '../http/routes/history.ts'
 import { infoRoutes } from '../http/routes/info.ts'
 import { messageRoutes } from '../http/routes/messages.ts'
 import { metricsRoutes } from '../http/routes/metrics.ts'
@@ -143,6 +144,7 @@ async function mountRoutes(
     connectionRoutes,
     channelRoutes,
     infoRoutes,
+    historyRoutes,
     messageRoutes,
     disconnectRoutes,
     healthRoutes,

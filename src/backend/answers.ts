@@ -27,6 +27,7 @@ const channelSettings = object<Types.ChannelSettings>({
   broadcast_presence_with_user_lists: withDefault(bool, () => false),
   notify_state: withDefault(bool, () => false),
   store_frames: withDefault(bool, () => true),
+  history_ttl: withDefault(number, () => 0),
 })
 
 const historyItem = object<Types.HistoryItem>({
@@ -132,6 +133,11 @@ const edits: Shape<Types.EditResponse[]> = list(edit)
 const deletes: Shape<Types.DeleteResponse[]> = list(
   object<Types.DeleteResponse>({ ...delivery, uuid: text }),
 )
+const history = object<Types.HistoryResponse>({
+  channel: text,
+  history: list(historyItem),
+  more: bool,
+})
 const health = object<Types.HealthResponse>({ status: literal('ok') })
 
 export const ANSWERS = {
@@ -145,6 +151,7 @@ export const ANSWERS = {
   deletes,
   userState,
   channelsInfo,
+  history,
   admin,
   health,
 }

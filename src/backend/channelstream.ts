@@ -136,6 +136,14 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.info, { info: wanted }, options)
   }
 
+  /**
+   * Returns a page of a channel's history. For the next one, if there are `more`: `after` the `id` of the newest message
+   * of this page or, going back, `before` that of the oldest.
+   */
+  history(request: Types.HistoryRequest, options?: CallOptions): Promise<Types.HistoryResponse> {
+    return this.#caller.call(ENDPOINTS.history, request, options)
+  }
+
   // --- operations
 
   /** Resolves with the state of the server, as the admin pages show it. */

@@ -3,6 +3,7 @@
  * users need neither zod nor its types.
  */
 import type { z } from 'zod'
+import type * as History from '../protocol/history.ts'
 import type * as Requests from '../protocol/requests.ts'
 import type * as Responses from '../protocol/responses.ts'
 import type * as Webhooks from '../protocol/webhooks.ts'
@@ -17,6 +18,7 @@ export type EditRequest = z.input<typeof Requests.EditRequest>
 export type DeleteRequest = z.input<typeof Requests.DeleteRequest>
 export type UserStateRequest = z.input<typeof Requests.UserStateRequest>
 export type ChannelConfigRequest = z.input<typeof Requests.ChannelConfigRequest>
+export type HistoryRequest = z.input<typeof History.HistoryRequest>
 
 export type ChannelSettings = z.output<typeof Requests.ChannelSettings>
 export type HistoryItem = z.output<typeof Responses.HistoryItem>
@@ -30,6 +32,7 @@ export type MessageResponse = z.output<typeof Requests.MessageRequest>
 export type EditResponse = z.output<typeof Requests.EditRequest>
 export type DeleteResponse = z.output<typeof Requests.DeleteRequest>
 export type UserStateResponse = z.output<typeof Responses.UserStateResponse>
+export type HistoryResponse = z.output<typeof Responses.HistoryResponse>
 export type AdminResponse = z.output<typeof Responses.AdminResponse>
 export type HealthResponse = z.output<typeof Responses.HealthResponse>
 

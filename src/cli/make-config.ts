@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { ConfigError, parseGiven } from '../config/load.ts'
 import { SETTINGS, type Config, type Setting, type SettingName } from '../config/schema.ts'
 import { givenByName, readEnvironment, type Given } from '../config/sources.ts'
+import type { ChannelSection } from '../config/channels.ts'
 import type { MakeConfigCommand } from './arguments.ts'
 
 /** What {@link makeConfig} needs from the process. */
@@ -43,15 +44,41 @@ export function makeConfig(command: MakeConfigCommand, context: MakeConfigContex
  * Returns the text of an ini file with every setting: those in `values` with these values, the others as comments
  * that show the default. Throws a `ConfigError` for text that an ini file cannot represent.
  */
-export function renderIni(values: Partial<Config> = {}): string {
+export function renderIni({
+  channel_settings: channels = [],
+  ...values
+}: Partial<Config> = {}): string {
   const sections = new Set(SETTINGS.map(({ section }) => section))
   const parts = [...sections].flatMap((section) => [
     `# ---- ${section} ----`,
     ...SETTINGS.filter((setting) => setting.section === section).map((setting) =>
-      renderSetting(setting, values[setting.name]),
+      renderSetting(setting, values[setting.name as keyof typeof values]),
     ),
   ])
-  return [HEADER, ...parts].join('\n\n') + '\n'
+  return [HEADER, ...parts, CHANNELS, ...channels.map(renderChannels)].join('\n\n') + '\n'
+}
+
+const CHANNELS = `\
+# ---- Settings of channels, by name or prefix ----
+
+# The longest match applies to a new channel. What a request says overrides it. To use an example, remove the "# ".
+
+# [channel:chat-*]
+# store_history = true
+# history_size = 100
+# history_ttl = 604800
+# notify_presence = true
+
+# [channel:news]
+# store_history = true`
+
+function renderChannels({ pattern, settings }: ChannelSection): string {
+  if (pattern !== pattern.trim() || /[\r\n]/.test(pattern)) {
+    const problem = `an ini file cannot have a section for the channel ${JSON.stringify(pattern)}`
+    throw new ConfigError([{ where: 'channel_settings', problem }])
+  }
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${String(value)}`)
+  return [`[channel:${pattern}]`, ...lines].join('\n')
 }
 
 const HEADER = `\
@@ -66,12 +93,15 @@ const HEADER = `\
 
 function renderSetting(setting: Setting, value: Config[SettingName] | undefined): string {
   const { name, description, expected } = setting
-  const line = `${name} = ${iniText(setting, value ?? setting.default)}`.trimEnd()
+  const line = `${name} = ${iniText(setting, (value ?? setting.default) as PlainValue)}`.trimEnd()
   const comment = [...wrap(description), ...wrap(`Value: ${expected}.`)].map((part) => `# ${part}`)
   return [...comment, value === undefined ? `#${line}` : line].join('\n')
 }
 
-function iniText({ name, hasTextLines }: Setting, value: Config[SettingName]): string {
+/** Sections of channels are written as sections. As a setting they are empty. */
+type PlainValue = Exclude<Config[SettingName], readonly ChannelSection[]>
+
+function iniText({ name, hasTextLines }: Setting, value: PlainValue): string {
   const parts: readonly unknown[] = Array.isArray(value) ? value : [value]
   const lines = hasTextLines ? parts.map(String) : [parts.join(', ')]
   if (lines.some((line) => line !== line.trim()))

@@ -26,12 +26,23 @@ export interface IniEntry {
 export interface IniContent {
   /** In the order of the file, `[DEFAULT]` first. Each key occurs once. */
   readonly entries: readonly IniEntry[]
+  /** The sections `[channel:…]`, in the order of the file. */
+  readonly sections?: readonly IniSection[]
   /** In the order of the file. If there are any, `entries` is incomplete. */
   readonly faults: readonly Fault[]
 }
 
+/** A section with settings of channels. */
+export interface IniSection {
+  /** What follows `channel:` in its name. */
+  readonly pattern: string
+  readonly line: number
+  readonly entries: readonly IniEntry[]
+}
+
 const SECTION = 'channelstream'
 const DEFAULT_SECTION = 'DEFAULT'
+const CHANNEL_SECTION = /^channel:(.*)$/s
 /** Maximum nesting of references, as in `configparser`. */
 const MAX_DEPTH = 10
 /** References can multiply the length of a value. No intended value comes near this limit. */
@@ -45,7 +56,8 @@ interface RawEntry {
 type RawSection = Map<string, RawEntry>
 
 /**
- * Reads the section `[channelstream]`, which inherits from `[DEFAULT]`. Ignores other sections.
+ * Reads the section `[channelstream]`, which inherits from `[DEFAULT]`, and the sections `[channel:…]`, which only may
+ * refer to `[DEFAULT]`. Ignores other sections.
  *
  * `text` may start with a byte order mark and have any line ends. `fileName` appears in faults.
  */
@@ -53,25 +65,31 @@ export function parseIni(text: string, fileName: string): IniContent {
   const reader = new IniReader(fileName)
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)
   for (const [index, line] of lines.entries()) reader.read(line, index + 1)
-  const { defaults, section, faults } = reader
+  const { defaults, section, channels, faults } = reader
   if (section === undefined) {
     const problem = `missing section [${SECTION}]; put this line before the settings`
     return { entries: [], faults: [...faults, { where: fileName, problem }] }
   }
   const own = [...section.values()]
   const inherited = [...defaults.values()].filter(({ key }) => !section.has(key))
-  const values = new Map([...defaults, ...section])
-  const finish = (raw: RawEntry, isInherited: boolean): IniEntry[] => {
-    const value = substitute(raw, values)
-    if (typeof value === 'string') return [{ key: raw.key, value, line: raw.line, isInherited }]
-    faults.push({ where: `${fileName}:${raw.line}`, problem: `${raw.key}: ${value.problem}` })
-    return []
-  }
+  const finisher =
+    (values: RawSection) =>
+    (raw: RawEntry, isInherited: boolean): IniEntry[] => {
+      const value = substitute(raw, values)
+      if (typeof value === 'string') return [{ key: raw.key, value, line: raw.line, isInherited }]
+      faults.push({ where: `${fileName}:${raw.line}`, problem: `${raw.key}: ${value.problem}` })
+      return []
+    }
+  const finish = finisher(new Map([...defaults, ...section]))
   const entries = [
     ...inherited.flatMap((raw) => finish(raw, true)),
     ...own.flatMap((raw) => finish(raw, false)),
   ]
-  return { entries, faults }
+  const sections = [...channels].map(([pattern, { line, raw }]) => {
+    const finishOwn = finisher(new Map([...defaults, ...raw]))
+    return { pattern, line, entries: [...raw.values()].flatMap((one) => finishOwn(one, false)) }
+  })
+  return { entries, ...(sections.length > 0 && { sections }), faults }
 }
 
 /** Reads line by line. A line that is indented deeper than the key above it continues the value of that key. */
@@ -80,6 +98,8 @@ class IniReader {
   readonly faults: Fault[] = []
   /** `undefined` until the section is found. */
   section: RawSection | undefined
+  /** The sections `[channel:…]`, by what follows. */
+  readonly channels = new Map<string, { readonly line: number; readonly raw: RawSection }>()
   /** Where keys are added. `undefined` before the first section; in other sections, a map that is never read. */
   #target: RawSection | undefined
   #isForeign = false
@@ -106,11 +126,21 @@ class IniReader {
 
   #open(header: string, line: number): void {
     this.#entry = undefined
+    const pattern = CHANNEL_SECTION.exec(header)?.[1]?.trim()
+    if (pattern !== undefined) return this.#openChannels(pattern, line)
     this.#isForeign = header !== SECTION && header !== DEFAULT_SECTION
     this.#target = header === DEFAULT_SECTION ? this.defaults : new Map<string, RawEntry>()
     if (header !== SECTION) return
     if (this.section !== undefined) this.#addFault(line, `duplicate section [${SECTION}]`)
     this.#target = this.section ??= new Map<string, RawEntry>()
+  }
+
+  #openChannels(pattern: string, line: number): void {
+    this.#isForeign = false
+    if (this.channels.has(pattern)) this.#addFault(line, `duplicate section [channel:${pattern}]`)
+    const raw = this.channels.get(pattern)?.raw ?? new Map<string, RawEntry>()
+    this.channels.set(pattern, { line, raw })
+    this.#target = raw
   }
 
   #readKey(content: string, line: number): void {

@@ -32,6 +32,12 @@ export const TIMING = {
     'Seconds without members and without messages after which a channel is removed, together with its history ' +
       'and its settings. 0: at the next sweep.',
   ),
+  history_ttl: setting(
+    count(0, LONGEST_AGE_SECONDS, 'of seconds '),
+    0,
+    'Seconds for which channels keep messages, in the history and for clients that reconnect, unless the settings ' +
+      'of the channel have a history_ttl. It applies to channels that are made from now on. 0: no limit.',
+  ),
   wake_connections_after: setting(
     seconds(0.001),
     5,

@@ -2,8 +2,8 @@
  * Combines the settings of all sources: defaults < ini file < `CHANNELSTREAM_*` environment < flags. Unknown
  * settings and unreadable values are errors, and all of them are reported together. Empty values are ignored.
  */
-import { closest, distance } from 'fastest-levenshtein'
 import { isQuoted, mistakeNotes, QUOTES } from './mistakes.ts'
+import { nearest } from './nearest.ts'
 import { hostFaults, SAFE_HOST, warnings, withSafeHost } from './safety.ts'
 import {
   ConfigSchema,
@@ -25,6 +25,7 @@ import {
 import { isEmpty } from './values.ts'
 import type { Fault } from './ini.ts'
 
+export { nearest } from './nearest.ts'
 export type { Fault } from './ini.ts'
 export type { LoadInput } from './sources.ts'
 
@@ -92,22 +93,13 @@ export function parseGiven(given: readonly Given[]): {
 } {
   const { values, faults, notes } = sift(given)
   const checked = check(values)
-  if (checked.config === undefined || faults.length > 0) {
-    throw new ConfigError([...faults, ...checked.faults])
-  }
+  const all = [...faults, ...checked.faults]
+  if (checked.config === undefined || all.length > 0) throw new ConfigError(all)
   return {
     config: checked.config,
     names: new Set(values.keys()),
     notes: [...notes, ...mistakeNotes(values)],
   }
-}
-
-/** Returns a name that starts with `name` and `_`, else the most similar one, else undefined if none is similar. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
-  const longer = names.find((known) => known.startsWith(`${name}_`))
-  if (longer !== undefined) return longer
-  const found = closest(name, names)
-  return distance(name, found) <= Math.max(2, name.length / 3) ? found : undefined
 }
 
 /** Returns the last non-empty value of each setting, faults for unknown names, and notes on ignored ones. */
@@ -137,13 +129,26 @@ function unknownName({ name, spell }: Given): string {
 
 function check(values: Values): { config?: Config; faults: readonly Fault[] } {
   const result = ConfigSchema.safeParse(rawValues(values))
-  if (result.success) return { config: withLogLevel(result.data), faults: [] }
+  if (result.success)
+    return { config: withLogLevel(result.data), faults: sizeFaults(result.data, values) }
   const faults = result.error.issues.map((issue) => {
     const name = issue.path[0] as SettingName
     const given = values.get(name) ?? givenByName(name, undefined)
     return faultIn(given, isQuoted(given.value) ? `${issue.message}; ${QUOTES}` : issue.message)
   })
   return { faults }
+}
+
+/** Finds sections of channels with a longer history than a request may ask for. */
+function sizeFaults(config: Config, values: Values): Fault[] {
+  const { channel_settings: sections, max_history_size: max } = config
+  const given = values.get('channel_settings') ?? givenByName('channel_settings', undefined)
+  return sections
+    .filter(({ settings }) => (settings.history_size ?? 0) > max)
+    .map(({ pattern, where = given.where }) => ({
+      where,
+      problem: `[channel:${pattern}] history_size: larger than max_history_size, which is ${max}`,
+    }))
 }
 
 function withLogLevel(config: Config): Config {

@@ -1,5 +1,6 @@
 /** All settings: the schema that reads them, and the documentation of each. */
 import { z } from 'zod'
+import { CHANNELS } from './channels.ts'
 import { LIMITS, TIMING } from './limits.ts'
 import { REQUESTS } from './requests.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
@@ -13,6 +14,7 @@ const SECTIONS = {
   Secrets: SECRETS,
   'Who may call': CALLERS,
   Links: LINKS,
+  Channels: CHANNELS,
   Webhooks: WEBHOOKS,
   Philote: PHILOTE,
   'More than one server': SCALING,
@@ -32,6 +34,7 @@ export const ConfigSchema = z.strictObject({
   ...SECRETS,
   ...CALLERS,
   ...LINKS,
+  ...CHANNELS,
   ...WEBHOOKS,
   ...PHILOTE,
   ...SCALING,

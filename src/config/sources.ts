@@ -1,6 +1,7 @@
 /** Reads values from the ini file, the environment and flags. Each value keeps its place, for faults. */
 import { parseArgs } from 'node:util'
-import { parseIni, type Fault } from './ini.ts'
+import { patternProblem, readChannelSetting, type ChannelSection } from './channels.ts'
+import { parseIni, type Fault, type IniSection } from './ini.ts'
 import { SETTING_BY_NAME, SETTINGS, type Setting, type SettingName } from './schema.ts'
 import { asBoolean, isEmpty } from './values.ts'
 
@@ -104,12 +105,49 @@ function readIni({ file, where }: IniPath, readFile: LoadInput['readFile']): Gat
     const reason = error instanceof Error ? error.message : String(error)
     return { given: [], faults: [{ where, problem: `${file} cannot be read: ${reason}` }] }
   }
-  const { entries, faults } = parseIni(text, file)
-  const given = entries.map(({ key, value, line, isInherited }) => {
-    const spell = (setting: Setting): string => setting.name
+  const { entries, sections = [], faults } = parseIni(text, file)
+  const spell = (setting: Setting): string => setting.name
+  const given: Given[] = entries.map(({ key, value, line, isInherited }) => {
     return { name: key, value, where: `${file}:${line}`, spell, isInherited }
   })
-  return { given, faults }
+  if (sections.length === 0) return { given, faults }
+  const asJson = given.find(({ name, value }) => name === CHANNEL_SETTINGS && !isEmpty(value))
+  const problem = 'use either this setting or sections [channel:…], not both'
+  const both = asJson ? [{ where: asJson.where, problem: `${CHANNEL_SETTINGS}: ${problem}` }] : []
+  const channels = readChannels(sections, file)
+  const begin = `${file}:${sections[0]?.line ?? 1}`
+  return {
+    given: [...given, { name: CHANNEL_SETTINGS, value: channels.read, where: begin, spell }],
+    faults: [...faults, ...both, ...channels.faults],
+  }
+}
+
+/** The setting that has what is in the sections `[channel:…]` of the ini file. */
+const CHANNEL_SETTINGS = 'channel_settings'
+
+function readChannels(
+  sections: readonly IniSection[],
+  file: string,
+): { readonly read: readonly ChannelSection[]; readonly faults: readonly Fault[] } {
+  const faults: Fault[] = []
+  const read = sections.map(({ pattern, line, entries }): ChannelSection => {
+    const problem = patternProblem(pattern)
+    if (problem !== undefined)
+      faults.push({ where: `${file}:${line}`, problem: `[channel:${pattern}]: ${problem}` })
+    const settings = {}
+    for (const entry of entries) {
+      const one = readChannelSetting(entry.key, entry.value)
+      if ('problem' in one)
+        faults.push({
+          where: `${file}:${entry.line}`,
+          problem: `[channel:${pattern}] ${one.problem}`,
+        })
+      else Object.assign(settings, one.settings)
+    }
+    return { pattern, settings, where: `${file}:${line}` }
+  })
+  // What is faulty is reported once, with its line.
+  return faults.length > 0 ? { read: [], faults } : { read, faults }
 }
 
 interface Flags {

@@ -1,6 +1,7 @@
 import type { Yielder } from '../lib/yielder.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { SlowClientFacts } from '../store/webhook-queue.ts'
+import type { ChannelRulesOptions } from './channel-rules.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { RequestLimits } from './limits.ts'
 import type { SessionTimes } from './sessions/sessions.ts'
@@ -15,6 +16,8 @@ export interface HubOptions extends RequestLimits, SessionTimes {
   readonly maybeYield: Yielder
   /** How long the store keeps an idle channel. */
   readonly gcChannelsMs: number
+  /** Settings of new channels. Without these they are the defaults, and there may be any channel. */
+  readonly channelRules?: ChannelRulesOptions | undefined
   /** Called with errors of work that no caller waits for. */
   readonly onFault: (error: unknown) => void
   /** Called when a topic gets its first listener on this server, and when it loses its last one. */

@@ -5,6 +5,7 @@ import { complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { uptimeText } from '../protocol/timestamps.ts'
 import { eachConnectionOf, reach } from './by-user.ts'
+import { ChannelRules } from './channel-rules.ts'
 import { FanOut } from './delivery/fan-out.ts'
 import { Guest } from './delivery/guest.ts'
 import { Outbox } from './delivery/outbox.ts'
@@ -19,8 +20,10 @@ import {
   stateTooLarge,
 } from './limits.ts'
 import { postDelete, postEdits, postMessages, clientPublication } from './messages.ts'
-import { settingsMap, unknownUser } from './naming.ts'
+import { unknownUser } from './naming.ts'
 import { NO_DETAILS, describeChannels } from './queries/channels-info.ts'
+import { readHistory } from './queries/history.ts'
+import { describeMembership } from './queries/membership.ts'
 import { overviewOf } from './queries/overview.ts'
 import { gapEvent } from './sessions/catch-up.ts'
 import { Guests } from './sessions/guests.ts'
@@ -29,11 +32,11 @@ import { Sweeper } from './sweeper.ts'
 import { NO_USER_LIMITS, UserLimits } from './user-limits.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Yielder } from '../lib/yielder.ts'
+import type { HistoryRequest } from '../protocol/history.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type * as Protocol from '../protocol/requests.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Store } from '../store/store.ts'
-import type { Reached } from './by-user.ts'
 import type { LiveConnection } from './delivery/connection.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { Posting, ClientMessage } from './messages.ts'
@@ -50,6 +53,7 @@ export class Hub {
   readonly bounds: Bounds
   readonly #registry: Registry
   readonly #outbox: Outbox
+  readonly #rules: ChannelRules
   readonly #fanOut: FanOut
   readonly #userLimits: UserLimits
   readonly #queryDeps: { readonly store: Store; readonly maybeYield: Yielder }
@@ -66,6 +70,7 @@ export class Hub {
     this.startedAt = clock.now()
     this.bounds = new Bounds(options)
     this.#userLimits = new UserLimits(options.userLimits ?? NO_USER_LIMITS)
+    const rules = (this.#rules = new ChannelRules(options.channelRules))
     this.#queryDeps = { store, maybeYield: options.maybeYield }
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
@@ -73,7 +78,7 @@ export class Hub {
       this.#expelSlowClient(connection),
     ))
     this.#fanOut = new FanOut(this.#registry, outbox)
-    const deps = { store, clock, registry: this.#registry, outbox, inBackground }
+    const deps = { store, clock, rules, registry: this.#registry, outbox, inBackground }
     this.sessions = new Sessions(deps, options)
     this.#sweeper = new Sweeper(store)
     this.guests = new Guests(deps, Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2))
@@ -138,6 +143,7 @@ export class Hub {
    */
   async connect(request: Protocol.ConnectRequest) {
     checkChannels(request, this.options)
+    this.#rules.checkChannels(request)
     checkPublicKeys(request.state_public_keys, this.options)
     const connId = request.conn_id ?? (crypto.randomUUID() as ConnId)
     const channels = [...request.channels].sort(byCodePoint)
@@ -148,7 +154,7 @@ export class Hub {
       state: request.user_state,
       publicKeys: request.state_public_keys,
       channels,
-      settings: settingsMap(request.channel_configs),
+      settings: this.#rules.settingsFor(channels, request.channel_configs),
       waitMs: this.options.gcConnsMs,
       ...this.#userLimits.onConnect(request.username),
     })
@@ -174,7 +180,8 @@ export class Hub {
    */
   async subscribe(request: Protocol.SubscribeRequest) {
     checkChannels(request, this.options)
-    const settings = settingsMap(request.channel_configs)
+    this.#rules.checkChannels(request)
+    const settings = this.#rules.settingsFor(request.channels, request.channel_configs)
     // Presence is announced in the order of the request. The answer is sorted, as in `unsubscribe`.
     const limit = this.#userLimits.onJoin()
     const joined = await this.#userLimits.guard(() =>
@@ -182,7 +189,10 @@ export class Hub {
         this.store.join(connId, request.channels, settings, limit),
       ),
     )
-    return { ...(await this.#membership(joined, request.info)), subscribed_to: joined.changed }
+    return {
+      ...(await describeMembership(this.#queryDeps, joined, request.info)),
+      subscribed_to: joined.changed,
+    }
   }
 
   /** Leaves channels and announces presence, like `subscribe`. */
@@ -191,7 +201,10 @@ export class Hub {
     const left = await reach(this.#queryDeps, request, (connId) =>
       this.store.leave(connId, request.channels),
     )
-    return { ...(await this.#membership(left, request.info)), unsubscribed_from: left.changed }
+    return {
+      ...(await describeMembership(this.#queryDeps, left, request.info)),
+      unsubscribed_from: left.changed,
+    }
   }
 
   /** Ends a connection, closes its sink and announces presence. Returns false if there is no such connection. */
@@ -215,9 +228,10 @@ export class Hub {
   async configureChannels(request: Protocol.ChannelConfigRequest) {
     checkList(Object.keys(request), this.options.maxChannelsPerRequest)
     checkSettings(request, this.options, () => [])
-    const settings = settingsMap(request)
-    await this.store.configure(settings)
-    return this.#describe([...settings.keys()], NO_DETAILS)
+    this.#rules.checkConfigs(request)
+    const names = Object.keys(request) as ChannelName[]
+    await this.store.configure(this.#rules.settingsFor(names, request))
+    return this.#describe(names, NO_DETAILS)
   }
 
   // --- users
@@ -252,24 +266,29 @@ export class Hub {
    * which `postMessages` throws `TOO_MANY_MESSAGES`.
    */
   async postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
-    checkList(requests, this.options.maxMessagesPerRequest)
+    this.#checkMessages(requests)
     const rate = this.#userLimits.onPost(requests)
     return this.#post(postMessages(this.clock, requests, once), once, rate)
   }
 
   async editMessages(requests: readonly Protocol.EditRequest[], once?: string) {
-    checkList(requests, this.options.maxMessagesPerRequest)
+    this.#checkMessages(requests)
     return this.#post(postEdits(this.clock, requests), once)
   }
 
   async deleteMessages(requests: readonly Protocol.DeleteRequest[], once?: string) {
-    checkList(requests, this.options.maxMessagesPerRequest)
+    this.#checkMessages(requests)
     return this.#post(requests.map(postDelete), once)
   }
 
   /** Publishes a client's message from outside this server. Does nothing if the channel is unknown. */
   say(message: ClientMessage): Awaitable<void> {
     return this.store.publish([clientPublication(this.clock, message)])
+  }
+
+  #checkMessages(requests: readonly { readonly channel: ChannelName | null }[]): void {
+    checkList(requests, this.options.maxMessagesPerRequest)
+    this.#rules.checkMessages(requests)
   }
 
   async #post<Answer>(
@@ -289,6 +308,11 @@ export class Hub {
   async info(options: Protocol.InfoOptions) {
     checkInfo(options, this.options)
     return this.#describe(options.channels, options)
+  }
+
+  /** Returns a page of a channel's history, for a backend or, with a `username`, for this user. */
+  history(request: HistoryRequest) {
+    return readHistory(this.#queryDeps, request)
   }
 
   /** Returns the figures of the store. Rejects if the store does not answer. */
@@ -325,13 +349,5 @@ export class Hub {
 
   #inBackground(work: Awaitable<unknown>): void {
     inBackground(work, this.options.onFault)
-  }
-
-  async #membership({ user, channels, connIds }: Reached, info: Protocol.InfoOptions) {
-    return {
-      channels,
-      channels_info: await this.#describe(channels, info, user),
-      ...(connIds && { conn_ids: connIds }),
-    }
   }
 }

@@ -4,7 +4,7 @@ import { invalid } from '../protocol/errors.ts'
 import { COMPLAINT } from '../protocol/fields.ts'
 import { isJsonObject } from '../protocol/json-object.ts'
 import type { Fault } from '../protocol/complaints.ts'
-import type { ChannelSettings, InfoOptions } from '../protocol/requests.ts'
+import type { ChannelConfig, InfoOptions } from '../protocol/requests.ts'
 
 export interface RequestLimits {
   /** Messages, edits or deletes per request. */
@@ -35,13 +35,13 @@ export function checkList(list: readonly unknown[], max: number, ...path: string
 
 /** `path` leads from the channel's name to its settings in the request. */
 export function checkSettings(
-  configs: Readonly<Record<string, ChannelSettings>>,
+  configs: Readonly<Record<string, ChannelConfig>>,
   limits: RequestLimits,
   path: (channel: string) => readonly string[],
 ): void {
   const text = COMPLAINT.atMost(limits.maxHistorySize)
   const faults: Fault[] = Object.entries(configs)
-    .filter(([, { history_size: size }]) => size > limits.maxHistorySize)
+    .filter(([, { history_size: size = 0 }]) => size > limits.maxHistorySize)
     .map(([channel]) => [[...path(channel), 'history_size'], text])
   if (faults.length > 0) throw invalid(listComplaints(faults))
 }
@@ -50,7 +50,7 @@ export function checkSettings(
 export function checkChannels(
   request: {
     readonly channels: readonly unknown[]
-    readonly channel_configs: Readonly<Record<string, ChannelSettings>>
+    readonly channel_configs: Readonly<Record<string, ChannelConfig>>
     readonly info: InfoOptions
   },
   limits: RequestLimits,

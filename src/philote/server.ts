@@ -208,16 +208,17 @@ export class PhiloteServer {
 
   async #openGuest(socket: PhiloteSocket, { read, write }: Permissions): Promise<Guest> {
     const { guests, generation } = this.options
+    const readable = read.filter((channel) => guests.mayBe(channel))
     const guest = guests.open(crypto.randomUUID() as UserName, socket)
     try {
-      const newest = await guests.keep(guest, read)
-      await guests.listen(guest, read, newest)
-      await generation.ready?.(read)
+      const newest = await guests.keep(guest, readable)
+      await guests.listen(guest, readable, newest)
+      await generation.ready?.(readable)
     } catch (error) {
       guests.close(guest)
       throw error
     }
-    socket.start(guest, write)
+    socket.start(guest, new Set([...write].filter((channel) => guests.mayBe(channel))))
     return guest
   }
 

@@ -46,7 +46,13 @@ export function listComplaints(faults: Iterable<Fault>): Complaints {
 function* faultsIn(schema: z.core.$ZodType, issues: readonly Issue[]): Generator<Fault> {
   for (const issue of issues) {
     const path = pathOf(schema, issue.path)
-    if (issue.code === 'unrecognized_keys') {
+    if (issue.code === 'invalid_union') {
+      const inner = likelyChoice(issue.errors)
+      yield* faultsIn(
+        schema,
+        inner.map((each) => ({ ...each, path: [...issue.path, ...each.path] })),
+      )
+    } else if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) yield [[...path, key], COMPLAINT.unknown]
     } else if (isWholeOfWrongType(issue)) {
       yield [[...path, '_schema'], COMPLAINT.type]
@@ -54,6 +60,13 @@ function* faultsIn(schema: z.core.$ZodType, issues: readonly Issue[]): Generator
       yield [path, issue.message]
     }
   }
+}
+
+/** Returns the faults of the choice that was probably meant: the first that has the type of the value, or else the first. */
+function likelyChoice(choices: readonly (readonly Issue[])[]): readonly Issue[] {
+  const isOfType = (issues: readonly Issue[]): boolean =>
+    issues.every(({ code, path }) => code !== 'invalid_type' || path.length > 0)
+  return choices.find(isOfType) ?? choices[0] ?? []
 }
 
 const shortened = (step: string): string =>

@@ -19,6 +19,11 @@ export const ERRORS = {
   FOREIGN_ORIGIN: { status: 403, retry: false, text: 'This origin is not allowed.' },
   NOT_FOUND: { status: 404, retry: false, text: 'Not Found' },
   HTTPS_REQUIRED: { status: 406, retry: false, text: 'This server requires https.' },
+  OUTDATED_ID: {
+    status: 410,
+    retry: false,
+    text: 'The server has lost the events from the time of this id.',
+  },
   TOO_LARGE: { status: 413, retry: false, text: 'The body is too large.' },
   INVALID: { status: 422, retry: false, text: 'Some fields are invalid.' },
   IDEMPOTENCY_KEY_REUSED: {

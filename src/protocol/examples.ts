@@ -14,6 +14,7 @@ const SETTINGS = {
   broadcast_presence_with_user_lists: false,
   notify_state: true,
   store_frames: true,
+  history_ttl: 0,
 }
 const delivery = { pm_users: [], exclude_users: [], no_history: false }
 const said = { channel: 'lobby', uuid: UUID, user: 'bob', message: { text: 'hello' } }
@@ -114,6 +115,8 @@ export const EXAMPLES = {
   },
   channelConfig: { rules: { store_history: true, history_size: 100 } },
   info: { info: { channels: ['lobby'] } },
+  history: { channel: 'lobby', limit: 50, reverse: true },
+  historyPage: { channel: 'lobby', history: [historyItem], more: false },
   message: said,
   posted: { ...said, ...delivery, timestamp: TIMESTAMP, edited: null },
   edit: { channel: 'lobby', uuid: UUID, message: { text: 'hello, all' } },

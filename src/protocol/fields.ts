@@ -20,6 +20,8 @@ export const COMPLAINT = {
   integer: 'Not a valid integer.',
   uuid: 'Not a valid UUID.',
   datetime: 'Not a valid datetime.',
+  eventId: 'Not the id of an event.',
+  unlisted: 'Not a listed channel.',
   scalar: 'Value is not type of string, integer, boolean or float.',
   unicode: 'Not valid Unicode.',
   length: (min: number, max: number) => `Length must be between ${min} and ${max}.`,
@@ -41,6 +43,10 @@ export const typeComplaint =
   (otherwise: string) =>
   ({ input }: { input?: unknown }): string =>
     input === undefined ? COMPLAINT.missing : input === null ? COMPLAINT.null : otherwise
+
+/** An object with these fields and no others. */
+export const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, { error: typeComplaint(COMPLAINT.type) })
 
 /**
  * Normalizes other spellings with `read`, then checks with `schema`. Types show the normalized form only: TypeScript
@@ -186,12 +192,16 @@ const LOOSE_BOOLEANS = new Map<unknown, boolean>([
   [0, false],
 ])
 
-/** A whole number of at least `min`. Accepts digits in a string, truncates fractions, and rejects booleans. */
-export const looseInteger = (min: number) =>
-  normalized(
+/** A whole number in a range. Accepts digits in a string, truncates fractions, and rejects booleans. */
+export const looseInteger = (min: number, max?: number) => {
+  const atLeast = z
+    .int({ error: typeComplaint(COMPLAINT.integer) })
+    .min(min, { error: COMPLAINT.atLeast(min) })
+  return normalized(
     toInteger,
-    z.int({ error: typeComplaint(COMPLAINT.integer) }).min(min, { error: COMPLAINT.atLeast(min) }),
+    max === undefined ? atLeast : atLeast.max(max, { error: COMPLAINT.atMost(max) }),
   )
+}
 
 function toInteger(given: unknown): unknown {
   const value = asDouble(given)

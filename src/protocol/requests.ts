@@ -3,6 +3,7 @@
  * Source of every default and rule: recorded behaviour of Channelstream 0.7.1, unless a field says otherwise.
  */
 import { z } from 'zod'
+import { ChannelConfig } from './channel-settings.ts'
 import { MAX_REASON_BYTES } from './close-codes.ts'
 import { EXAMPLES } from './examples.ts'
 import {
@@ -11,8 +12,8 @@ import {
   datetime,
   listOf,
   looseBoolean,
-  looseInteger,
   mapOf,
+  object,
   payload,
   normalized,
   scalarMap,
@@ -21,56 +22,22 @@ import {
   uuid,
   isUnicode,
 } from './fields.ts'
+import { HistoryChoice } from './history.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 import { isJsonObject } from './json-object.ts'
 
-const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, { error: typeComplaint(COMPLAINT.type) })
+export { ChannelConfig, ChannelSettings } from './channel-settings.ts'
 
-export const ChannelSettings = object({
-  notify_presence: looseBoolean
-    .default(false)
-    .describe(
-      'Announce when a user joins (with the first connection) or parts (with the last connection).',
-    ),
-  store_history: looseBoolean
-    .default(false)
-    .describe(
-      'Store messages for users who join later. If turned off, stored messages are kept, but none are added.',
-    ),
-  history_size: looseInteger(0)
-    .default(10)
-    .describe(
-      'Number of messages kept if store_history is on. 0: none. The limit is max_history_size.',
-    ),
-  broadcast_presence_with_user_lists: looseBoolean
-    .default(false)
-    .describe('Include the list of users, with their public state, in presence events.'),
-  notify_state: looseBoolean
-    .default(false)
-    .describe('Announce when the state of a user in the channel changes.'),
-  store_frames: looseBoolean
-    .default(true)
-    .describe(
-      'Keep the last events for clients that reconnect. If off, a client that missed events gets a gap event.',
-    ),
-}).meta({
-  id: 'ChannelSettings',
-  description: 'Settings of a channel. Omitted settings get their defaults.',
-  examples: [EXAMPLES.channelSettings],
-})
-export type ChannelSettings = z.output<typeof ChannelSettings>
-
-const ChannelConfigs = mapOf(ChannelSettings, isJsonObject)
+const ChannelConfigs = mapOf(ChannelConfig, isJsonObject)
 
 const channelNames = listOf(ChannelNameSchema)
 const publicKeys = listOf(text(1, 256))
 const state = scalarMap
 
 export const InfoOptions = object({
-  include_history: looseBoolean
-    .default(true)
-    .describe('Include the stored messages of each channel.'),
+  include_history: HistoryChoice.default(true).describe(
+    'Include the stored messages of each channel: all, none, or the newest ones up to a limit.',
+  ),
   include_users: looseBoolean
     .default(true)
     .describe(
@@ -155,7 +122,7 @@ export type UserStateRequest = z.output<typeof UserStateRequest>
 
 /** A map of channel name to settings. Names are not checked here, as recorded (config-any-name). */
 export const ChannelConfigRequest = z
-  .record(z.string(), ChannelSettings, { error: COMPLAINT.type })
+  .record(z.string(), ChannelConfig, { error: COMPLAINT.type })
   .superRefine((configs, context) => {
     const faulty = Object.keys(configs).filter((name) => !isUnicode(name))
     for (const key of faulty.slice(0, MAX_COMPLAINTS + 1))

@@ -61,6 +61,21 @@ export const ChannelsInfo = z
   .meta({ id: 'ChannelsInfo', examples: [EXAMPLES.channelsInfo] })
 export type ChannelsInfo = z.output<typeof ChannelsInfo>
 
+export const HistoryResponse = z
+  .object({
+    channel: ChannelNameSchema,
+    history: z
+      .array(HistoryItem)
+      .describe('Oldest first; with reverse, newest first. Fewer than limit if they are large.'),
+    more: z
+      .boolean()
+      .describe(
+        'There are more messages in this direction: newer ones, or with before older ones, also with reverse alone.',
+      ),
+  })
+  .meta({ id: 'HistoryResponse', examples: [EXAMPLES.historyPage] })
+export type HistoryResponse = z.output<typeof HistoryResponse>
+
 export const ConnectResponse = z
   .object({
     conn_id: ConnIdSchema,

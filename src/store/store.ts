@@ -51,6 +51,8 @@ export interface StoreLimits {
    * tenth is forgotten, so that memory does not grow without limit in a channel with constant removals.
    */
   readonly maxRemovals: number
+  /** A history of more messages has an index by uuid. The default depends on the store. Fewer in tests. */
+  readonly longHistory?: number
 }
 
 /** Where events are announced: a channel, or a user (private messages). Only these functions create and parse it. */
@@ -143,12 +145,41 @@ export interface ChannelRecord {
   readonly users: readonly UserName[]
   /** Oldest first; empty unless requested. */
   readonly history: readonly StoredEvent[]
+  /** If `history` is only the first part of what was requested: which messages follow. `Queries.history` reads them. */
+  readonly moreHistory?: NumberRange | undefined
+}
+
+/** Events with numbers above `after`, up to `through`. */
+export interface NumberRange {
+  readonly after: number
+  readonly through: number
 }
 
 /** The optional parts of channel records. */
 export interface Include {
   readonly users: boolean
-  readonly history: boolean
+  /** A number: so many of the newest messages. */
+  readonly history: boolean | number
+}
+
+/** A part of a history. */
+export interface HistoryRange {
+  /** Only messages with larger numbers. */
+  readonly after?: number | undefined
+  /** Only messages with smaller numbers. */
+  readonly before?: number | undefined
+  /** Reads from the newest of them to older ones. */
+  readonly isBackward: boolean
+  readonly most: number
+  /** The store may stop once it has messages of about this many bytes, but not before it has one. */
+  readonly enough?: number
+}
+
+export interface HistoryPart {
+  /** In the direction of reading. */
+  readonly events: readonly StoredEvent[]
+  /** Whether the range has more messages in this direction. */
+  readonly isMore: boolean
 }
 
 /** Channels and the users in them, without duplicates. Without `users` if there are too many. */
@@ -318,6 +349,9 @@ export interface Broker {
    * goes to the receivers of that message, if the channel still has the message or an edit or delete of it. All events
    * are kept as frames if the channel keeps frames. Nothing happens for an unknown channel or unknown users.
    *
+   * In a channel with `history_ttl`, messages and frames that are older are not returned any more, and `sweep` removes
+   * them.
+   *
    * `once` is an idempotency key: after a rejection with `StoreUnavailable`, a retry with the same key publishes the
    * events exactly once, whether or not the first call took effect.
    *
@@ -400,15 +434,18 @@ export interface Memberships {
   /** Creates the channels, or replaces all their settings. */
   configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Awaitable<void>
   /**
-   * Creates unknown channels with default settings. Counts as activity in the others. Returns the number of the newest
-   * event.
+   * Creates unknown channels, with these settings or else the defaults. Counts as activity in the others. Returns the
+   * number of the newest event.
    */
-  ensure(channels: readonly ChannelName[]): Awaitable<number>
+  ensure(
+    channels: readonly ChannelName[],
+    settings?: ReadonlyMap<ChannelName, ChannelSettings>,
+  ): Awaitable<number>
 
   /**
    * Returns some or all connections that are due, or an empty list if there are none. The caller ends them with `drop`.
    * They are not returned again at once. Also removes users without connections and channels without members that were
-   * idle for too long.
+   * idle for too long, and what is older than the `history_ttl` of its channel.
    */
   sweep(): Awaitable<readonly ConnId[]>
 }
@@ -417,7 +454,7 @@ export interface Memberships {
 export interface Queries {
   /** Returns all channels, in the order of their creation. */
   channelNames(): Awaitable<readonly ChannelName[]>
-  /** Returns channels by name, each once. Skips unknown ones. */
+  /** Returns channels by name, each once, with their histories or the first parts of these. Skips unknown channels. */
   channels(names: readonly ChannelName[], include: Include): Awaitable<readonly ChannelRecord[]>
   /** Returns the same and their users in one atomic step, for at most `mostUsers` members, counted in each channel. */
   describe(
@@ -425,6 +462,8 @@ export interface Queries {
     include: Include,
     mostUsers: number,
   ): Awaitable<Description>
+  /** Returns a part of a channel's history. Undefined: no such channel. */
+  history(channel: ChannelName, range: HistoryRange): Awaitable<HistoryPart | undefined>
   /** Returns users by name. Skips unknown ones. */
   users(
     names: Iterable<UserName>,

@@ -7,6 +7,7 @@ import { PROBED, TurnProbe } from '../helpers/turn-probe.ts'
 import { Listener, closeClients, handshake } from '../helpers/websocket.ts'
 import { expectRefusal } from './refusal.ts'
 import type { Socket } from 'node:net'
+import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 
 const CONN_ID = '00000000-0000-4000-8000-000000000001'
 /** Slightly less than the maximum length of a body. */
@@ -291,6 +292,27 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       filled(members('1'), '{"channels":[],"info":{', '}}'),
       422,
       'info',
+    ],
+    [
+      'unknown fields of how much history to tell',
+      'POST /info',
+      filled(members('1'), '{"info":{"include_history":{', '}}}'),
+      422,
+      'info',
+    ],
+    [
+      'unknown fields of a page of history',
+      'POST /history',
+      filled(members('1'), '{"channel":"room",', '}'),
+      422,
+      'k0',
+    ],
+    [
+      'an id of an event',
+      'POST /history',
+      `{"channel":"room","before":"${'1'.repeat(BODY_LENGTH - 100)}"}`,
+      422,
+      'before',
     ],
     [
       'unknown settings of one channel',
@@ -778,6 +800,99 @@ describe('limits on users, and fields that are ignored', { timeout: 120_000 }, (
   function connectTo(prefix: string): object {
     return { username: 'ann', channels: times(1_000, (n) => `${prefix}${n}`), ...NO_DETAILS }
   }
+})
+
+describe('a history of a hundred thousand messages', { timeout: 240_000 }, () => {
+  const COUNT = 100_000
+  const uuidOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+  let server: ServerProcess
+  let probe: TurnProbe
+  let backend: Backend
+
+  const say = (first: number, count: number, more: object = {}) =>
+    backend.call(
+      'POST /message',
+      times(count, (n) => ({
+        ...{ user: 'a', channel: 'long', uuid: uuidOf(first + n), message: { n: first + n } },
+        ...more,
+      })),
+    )
+
+  beforeAll(async () => {
+    server = await ServerProcess.start({ ...PROBED, settings: { max_history_size: COUNT } })
+    probe = new TurnProbe(server)
+    backend = new Backend(server)
+    await backend.call('POST /channel_config', {
+      long: { store_history: true, history_size: COUNT },
+      large: { store_history: true, history_size: 100 },
+    })
+    for (let first = 0; first < COUNT; first += 5_000) await say(first, 5_000)
+    const filler = 'x'.repeat(900_000)
+    for (let n = 0; n < 20; n++) await say(n, 1, { channel: 'large', message: { filler } })
+  }, 120_000)
+  afterAll(killProcesses)
+
+  const cases: readonly [what: string, line: string, json: unknown][] = [
+    ['the longest page', 'POST /history', { channel: 'long', limit: 1_000 }],
+    [
+      'the longest page, backward',
+      'POST /history',
+      { channel: 'long', limit: 1_000, reverse: true },
+    ],
+    ['a page of large messages', 'POST /history', { channel: 'large', limit: 1_000 }],
+    ['large messages in a description', 'POST /info', { info: { channels: ['large'] } }],
+    [
+      'many of them in a description',
+      'POST /info',
+      { info: { channels: ['long'], include_history: { limit: 50_000 } } },
+    ],
+    ['all of them in a description', 'POST /info', { info: { channels: ['long'] } }],
+    [
+      'thousands of edits',
+      'PATCH /message',
+      times(5_000, (n) => ({ channel: 'long', uuid: uuidOf(17 * n), message: { n } })),
+    ],
+    [
+      'thousands of deletes',
+      'DELETE /message',
+      times(5_000, (n) => ({ channel: 'long', uuid: uuidOf(50_000 + n) })),
+    ],
+    ['a cut', 'POST /channel_config', { long: { store_history: true, history_size: 1_000 } }],
+  ]
+  it.each(cases)('%s', async (what, line, json) => {
+    await probe.expectShortTurns(what, async () => {
+      const { status, text } = await backend.send(line, { json })
+      expect(status, text.slice(0, 300)).toBe(200)
+    })
+  })
+
+  it('a page for a user who may see nothing', async () => {
+    await backend.call('POST /channel_config', {
+      dark: { store_history: true, history_size: COUNT },
+    })
+    for (let first = 0; first < COUNT; first += 5_000)
+      await say(first, 5_000, { channel: 'dark', pm_users: ['b'] })
+    await probe.expectShortTurns('a page for a user who may see nothing', async () => {
+      const page = { channel: 'dark', username: 'c' }
+      expect(await backend.call('POST /history', page)).toMatchObject({ history: [], more: false })
+    })
+  })
+
+  it('that are too old', async () => {
+    await backend.call('POST /channel_config', {
+      old: { store_history: true, history_size: COUNT },
+    })
+    for (let first = 0; first < COUNT; first += 5_000) await say(first, 5_000, { channel: 'old' })
+    await probe.expectShortTurns('messages that are too old', async () => {
+      const old = { store_history: true, history_size: COUNT, history_ttl: 1 }
+      await backend.call('POST /channel_config', { old })
+      await until(async () => {
+        const info = { channels: ['old'], include_history: { limit: 1 } }
+        const { channels } = await backend.call<ChannelsInfo>('POST /info', { info })
+        return channels['old']?.history.length === 0
+      }, 'all of them to be too old')
+    })
+  })
 })
 
 describe('event streams', { timeout: 120_000 }, () => {

@@ -16,6 +16,7 @@ const SCHEMAS: Record<keyof typeof ENDPOINTS, z.ZodType> = {
   userState: Responses.UserStateResponse,
   channelConfig: Responses.ChannelsInfo,
   info: Responses.ChannelsInfo,
+  history: Responses.HistoryResponse,
   admin: Responses.AdminResponse,
   health: Responses.HealthResponse,
 }

@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net'
 import type { z } from 'zod'
 import type { Channelstream, ChannelstreamError } from '../../src/backend/index.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
+import type { HistoryRequest } from '../../src/protocol/history.ts'
 import type * as Requests from '../../src/protocol/requests.ts'
 import type * as Responses from '../../src/protocol/responses.ts'
 
@@ -118,6 +119,28 @@ describe('a client', () => {
     expect(await client.health()).toEqual({ status: 'ok' })
   })
 
+  it('reads a history page by page', async () => {
+    const { client } = await start()
+    await client.channelConfig({ lobby: { store_history: true } })
+    const texts = ['1', '2', '3', '4', '5']
+    await client.message(
+      texts.map((text) => ({ user: 'bob', channel: 'lobby', message: { text } })),
+    )
+    const read: unknown[] = []
+    for (let after: string | undefined, more = true; more;) {
+      const given = after === undefined ? {} : { after }
+      const page = await client.history({ channel: 'lobby', limit: 2, ...given })
+      for (const { id, message } of page.history) {
+        read.push((message as { text: string }).text)
+        after = id
+      }
+      more = page.more
+    }
+    expect(read).toEqual(texts)
+    const brief = await client.info({ channels: ['lobby'], include_history: { limit: 2 } })
+    expect(brief.channels['lobby']?.history).toHaveLength(2)
+  })
+
   it('signs the path that is called, for signature_scope = endpoint', async () => {
     const { client } = await start({ signature_scope: 'endpoint' })
     await client.connect({ username: 'ann' })
@@ -193,6 +216,7 @@ describe('methods', () => {
     userState: (client) => client.userState({ user: 'ann' }),
     channelConfig: (client) => client.channelConfig({}),
     info: (client) => client.info(),
+    history: (client) => client.history({ channel: 'lobby' }),
     admin: (client) => client.admin(),
     health: (client) => client.health(),
   }
@@ -230,7 +254,7 @@ describe('methods', () => {
   it('send a key with whatever changes something, and with nothing else', async () => {
     const fake = await startFake((socket) => socket.write(json({})))
     const client = aClient(fake.url)
-    const reads = ['info', 'admin', 'health']
+    const reads = ['info', 'history', 'admin', 'health']
     for (const [name, call] of Object.entries(CALLS)) {
       await Promise.allSettled([call(client)])
       expect([name, /^idempotency-key: /im.test(fake.requests.at(-1) ?? '')]).toEqual([
@@ -261,10 +285,12 @@ describe('methods', () => {
       z.input<typeof Requests.ChannelConfigRequest>
     >()
     expectTypeOf<Takes<'info'>>().toEqualTypeOf<z.input<typeof Requests.InfoOptions> | undefined>()
+    expectTypeOf<Takes<'history'>>().toEqualTypeOf<z.input<typeof HistoryRequest>>()
 
     expectTypeOf<Answers<'connect'>>().toEqualTypeOf<z.output<typeof Responses.ConnectResponse>>()
     expectTypeOf<Answers<'message'>>().toEqualTypeOf<z.output<typeof Responses.MessagesResponse>>()
     expectTypeOf<Answers<'info'>>().toEqualTypeOf<Responses.ChannelsInfo>()
+    expectTypeOf<Answers<'history'>>().toEqualTypeOf<Responses.HistoryResponse>()
     expectTypeOf<Answers<'admin'>>().toEqualTypeOf<z.output<typeof Responses.AdminResponse>>()
     expectTypeOf<Answers<'disconnect'>>().toEqualTypeOf<boolean>()
 

@@ -11,6 +11,8 @@ import { benchOf } from './bench.ts'
 import { telling } from './change-events.ts'
 import { figures } from './figures.ts'
 import { frames } from './frames.ts'
+import { historyParts } from './history-parts.ts'
+import { historyTtl } from './history-ttl.ts'
 import { history } from './history.ts'
 import { memberships } from './memberships.ts'
 import { names } from './names.ts'
@@ -34,6 +36,8 @@ export function storeContract(name: string, open: OpenStore): void {
     announcements(openBench)
     audiences(openBench)
     history(openBench)
+    historyParts(openBench)
+    historyTtl(openBench)
     frames(openBench)
     parts(openBench)
     sweeping(openBench)

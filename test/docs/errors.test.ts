@@ -63,6 +63,11 @@ const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
   },
   NOT_FOUND: { path: '/connect' },
   HTTPS_REQUIRED: { path: '/info', settings: { enforce_https: true } },
+  OUTDATED_ID: {
+    path: '/history',
+    init: post('{"channel": "lobby", "before": "776be6de04bd-41"}'),
+    isSigned: true,
+  },
   TOO_LARGE: {
     path: '/connect',
     settings: { max_body_bytes: 10 },

@@ -63,6 +63,7 @@ describe('an answer that a cache must not keep', () => {
     'POST /info',
     'GET /info',
     'HEAD /info',
+    'POST /history',
     'POST /message',
     'POST /channel_config',
     'POST /disconnect',

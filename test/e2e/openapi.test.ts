@@ -78,6 +78,7 @@ const ROUTES = [
   'post /channel_config',
   'get /info',
   'post /info',
+  'post /history',
   'post /message',
   'patch /message',
   'delete /message',

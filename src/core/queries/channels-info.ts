@@ -1,14 +1,19 @@
 import { byCodePoint } from '../../lib/code-points.ts'
 import { RUN, sortCooperatively } from '../../lib/cooperative-sort.ts'
-import { isListed } from '../../lib/name-list.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
-import { maySee } from '../delivery/outgoing-event.ts'
+import { HISTORY_PAGE, areSmall, historyItem, visibleTo } from './history-items.ts'
 import { PagedList, PagedRecord, pagesOf } from './paged-answer.ts'
 import type { Yielder } from '../../lib/yielder.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { InfoOptions } from '../../protocol/requests.ts'
 import type { ChannelInfo, ChannelsInfo, HistoryItem } from '../../protocol/responses.ts'
-import type { ChannelRecord, Store, StoredEvent, UserRecord } from '../../store/store.ts'
+import type {
+  ChannelRecord,
+  NumberRange,
+  Store,
+  StoredEvent,
+  UserRecord,
+} from '../../store/store.ts'
 
 export type DescribeOptions = Pick<
   InfoOptions,
@@ -35,14 +40,16 @@ type PagedChannelInfo = Omit<ChannelInfo, 'users' | 'history'> & {
 }
 
 interface DescribeDeps {
-  readonly store: Pick<Store, 'channelNames' | 'channels' | 'describe' | 'users'>
+  readonly store: Pick<Store, 'channelNames' | 'channels' | 'describe' | 'history' | 'users'>
   readonly maybeYield: Yielder
 }
 
 /** Answers up to this size are built in one piece. Nearly all are. */
-const SHORT = { channels: 100, users: 1_000, messages: 200 }
-/** Channels, users and messages per page of a longer answer. */
-const PAGE = { channels: 50, users: 500, messages: 20 }
+const SHORT = { channels: 100, users: 1_000, messages: 200, messageBytes: 262_144 }
+/** Channels and users per page of a longer answer. */
+const PAGE = { channels: 50, users: 500 }
+/** Messages, and bytes of messages, that are read from the store at once. */
+const PART = { messages: 200, bytes: 262_144 }
 
 /**
  * Describes channels and their users.
@@ -72,7 +79,10 @@ export async function describeChannels(
 
 const includeOf = (options: DescribeOptions) => ({
   users: options.include_users,
-  history: options.include_history,
+  history:
+    typeof options.include_history === 'object'
+      ? options.include_history.limit
+      : options.include_history,
 })
 
 const userRow = (options: DescribeOptions) => (user: UserRecord) => ({
@@ -82,8 +92,13 @@ const userRow = (options: DescribeOptions) => (user: UserRecord) => ({
 
 function isShort(records: readonly ChannelRecord[]): boolean {
   const users = records.reduce((sum, record) => sum + record.users.length, 0)
-  const messages = records.reduce((sum, record) => sum + record.history.length, 0)
-  return users <= SHORT.users && messages <= SHORT.messages
+  const messages = records.flatMap(({ history }) => history)
+  return (
+    users <= SHORT.users &&
+    messages.length <= SHORT.messages &&
+    records.every(({ moreHistory }) => moreHistory === undefined) &&
+    areSmall(messages, SHORT.messageBytes)
+  )
 }
 
 function channelInfo(record: ChannelRecord, viewer: UserName | undefined): ChannelInfo {
@@ -108,30 +123,6 @@ const tailOf = ({ lastActive, connections, users }: ChannelRecord) => ({
   total_users: users.length,
 })
 
-const visibleTo = (viewer: UserName | undefined, history: readonly StoredEvent[]) =>
-  viewer === undefined ? history : history.filter((event) => maySee(viewer, event))
-
-/** Returns the viewer's name as often as the sender listed it. */
-const ownNames = (users: readonly UserName[], viewer: UserName): readonly UserName[] =>
-  isListed(users, viewer) ? users.filter((user) => user === viewer) : []
-
-/** Hides from a viewer who else received a message. The keys stay. Source: recorded (history-shape). */
-function historyItem(
-  { id, body, delivery }: StoredEvent,
-  viewer: UserName | undefined,
-): HistoryItem {
-  const others = viewer === undefined
-  return {
-    ...body,
-    id,
-    date: body.timestamp,
-    pm_users: others ? delivery.pmUsers : ownNames(delivery.pmUsers, viewer),
-    exclude_users: others ? delivery.excludeUsers : [],
-    no_history: delivery.noHistory,
-    catchup: false,
-  } as HistoryItem
-}
-
 // --- in pages
 
 /** The list of users is collected while the channels are written, so `users` must be read after `channels`. */
@@ -154,9 +145,7 @@ function describeInPages(
         for await (const some of pagesOf(record.users, RUN, deps.maybeYield))
           for (const user of some) users.add(user)
       }
-      yield records.map(
-        (record) => [record.name, pagedChannelInfo(record, viewer, deps.maybeYield)] as const,
-      )
+      yield records.map((record) => [record.name, pagedChannelInfo(deps, record, viewer)] as const)
     }
   }
 
@@ -167,11 +156,12 @@ function describeInPages(
 }
 
 function pagedChannelInfo(
+  deps: DescribeDeps,
   record: ChannelRecord,
   viewer: UserName | undefined,
-  maybeYield: Yielder,
 ): ChannelInfo | PagedChannelInfo {
   if (isShort([record])) return channelInfo(record, viewer)
+  const { maybeYield } = deps
   return {
     ...headOf(record),
     history: new PagedList(historyPages()),
@@ -180,8 +170,9 @@ function pagedChannelInfo(
   }
 
   async function* historyPages() {
-    for await (const page of pagesOf(visibleTo(viewer, record.history), PAGE.messages, maybeYield))
-      yield page.map((event) => historyItem(event, viewer))
+    for await (const events of historyParts(deps, record))
+      for await (const page of pagesOf(visibleTo(viewer, events), HISTORY_PAGE, maybeYield))
+        yield page.map((event) => historyItem(event, viewer))
   }
 
   async function* userPages() {
@@ -190,5 +181,26 @@ function pagedChannelInfo(
       PAGE.users,
       maybeYield,
     )
+  }
+}
+
+/** Reads the history of a record. What is removed meanwhile may be missing. */
+async function* historyParts(
+  { store }: DescribeDeps,
+  { name, history, moreHistory }: ChannelRecord,
+): AsyncGenerator<readonly StoredEvent[], void> {
+  yield history
+  for (let range: NumberRange | undefined = moreHistory; range;) {
+    const { after, through }: NumberRange = range
+    const part = await store.history(name, {
+      after,
+      before: through + 1,
+      isBackward: false,
+      most: PART.messages,
+      enough: PART.bytes,
+    })
+    const last = part?.events.at(-1)
+    if (part) yield part.events
+    range = part?.isMore && last ? { after: last.n, through } : undefined
   }
 }

@@ -6,6 +6,7 @@ import type { Cancel, Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type { Awaitable, Store } from '../../store/store.ts'
+import type { ChannelRules } from '../channel-rules.ts'
 import type { Sink } from '../delivery/connection.ts'
 import type { Outbox } from '../delivery/outbox.ts'
 import type { Registry } from '../delivery/registry.ts'
@@ -16,6 +17,7 @@ const RETRY_MS = 500
 interface GuestsDeps {
   readonly store: Pick<Store, 'ensure' | 'missed' | 'publish'>
   readonly clock: Clock
+  readonly rules: ChannelRules
   readonly registry: Registry
   readonly outbox: Outbox
   readonly inBackground: (work: Awaitable<unknown>) => void
@@ -46,6 +48,11 @@ export class Guests {
 
   get size(): number {
     return this.deps.registry.guests.size
+  }
+
+  /** Whether there may be a channel with this name. Guests must not listen to others, or write to them. */
+  mayBe(channel: string): boolean {
+    return this.deps.rules.isListed(channel)
   }
 
   /** Throws if a guest with this name is open. */
@@ -84,7 +91,7 @@ export class Guests {
   keep(guest: Guest, channels: readonly ChannelName[]): Awaitable<number | undefined> {
     const added = channels.filter((name) => !guest.keptChannels.has(name))
     if (added.length === 0) return undefined
-    const made = this.deps.store.ensure(added)
+    const made = this.deps.store.ensure(added, this.deps.rules.settingsFor(added))
     const noteKept = (newest: number): number => {
       added.forEach((name) => guest.keptChannels.add(name))
       return newest
@@ -153,6 +160,7 @@ export class Guests {
     const kept = new Set<ChannelName>()
     for (const guest of this.deps.registry.guests.values())
       for (const name of guest.keptChannels) kept.add(name)
-    if (kept.size > 0) this.deps.inBackground(this.deps.store.ensure([...kept]))
+    const { store, rules, inBackground } = this.deps
+    if (kept.size > 0) inBackground(store.ensure([...kept], rules.settingsFor([...kept])))
   }
 }

@@ -27,6 +27,10 @@ export class ExpiryBuckets<Key> {
     else this.#buckets.set(bucketOf(due), new Set([key]))
   }
 
+  has(key: Key): boolean {
+    return this.#at.has(key)
+  }
+
   isDue(key: Key, now: number): boolean {
     return (this.#at.get(key) ?? Infinity) <= now
   }

@@ -4,11 +4,15 @@ import type { ConnId } from '../../protocol/ids.ts'
 import type { StoreLimits } from '../store.ts'
 import type { Channel, Connection, User } from './records.ts'
 
-/** Deadlines of connections without a client, users without connections and channels without members. */
+/**
+ * Deadlines of connections without a client, users without connections, channels without members, and of what channels
+ * keep for a limited time.
+ */
 export class Expiry {
   readonly #connections: ExpiryBuckets<Connection>
   readonly #users: ExpiryBuckets<User>
   readonly #channels: ExpiryBuckets<Channel>
+  readonly #contents: ExpiryBuckets<Channel>
 
   constructor(
     private readonly clock: Clock,
@@ -18,6 +22,7 @@ export class Expiry {
     this.#connections = new ExpiryBuckets(now)
     this.#users = new ExpiryBuckets(now)
     this.#channels = new ExpiryBuckets(now)
+    this.#contents = new ExpiryBuckets(now)
   }
 
   /** Makes a connection without a client due in `waitMs`. */
@@ -45,8 +50,24 @@ export class Expiry {
     else this.#channels.set(channel, this.clock.now() + this.limits.gcChannelsMs)
   }
 
+  /** Must be called when something is published in a channel. */
+  contentAdded(channel: Channel, at: number): void {
+    const { history_ttl: ttl } = channel.settings
+    if (ttl > 0 && !this.#contents.has(channel)) this.#contents.set(channel, at + ttl * 1000)
+  }
+
+  /** Must be called when `history_ttl` may have changed, and when some content was removed because it is old. */
+  contentChanged(channel: Channel): void {
+    this.#contents.clear(channel)
+    if (channel.oldestAt !== undefined) this.contentAdded(channel, channel.oldestAt)
+  }
+
+  channelRemoved(channel: Channel): void {
+    this.#contents.clear(channel)
+  }
+
   /** Returns what is due. Connections that the caller does not drop become due again. */
-  due(): { connections: ConnId[]; users: User[]; channels: Channel[] } {
+  due(): { connections: ConnId[]; users: User[]; channels: Channel[]; contents: Channel[] } {
     const now = this.clock.now()
     const connections = this.#connections.due(now)
     for (const connection of connections) this.#connections.set(connection, now)
@@ -54,6 +75,7 @@ export class Expiry {
       connections: connections.map(({ id }) => id),
       users: this.#users.due(now),
       channels: this.#channels.due(now),
+      contents: this.#contents.due(now),
     }
   }
 }

@@ -44,38 +44,41 @@ export class EventLog {
     return this.number({ body, delivery: audienceOf(delivery, original?.delivery) })
   }
 
-  toChannel(channel: Channel, event: StoredEvent): void {
+  /** `at`: now. */
+  toChannel(channel: Channel, event: StoredEvent, at: number): void {
+    const { uuid } = event.body
     switch (event.body.type) {
       case 'message':
-        channel.keep(event)
+        channel.keep(event, at)
         break
       case 'message:edit':
-        editHistory(channel, event)
+        channel.history.replace(uuid, editWith(event))
         break
       case 'message:delete':
-        deleteFromHistory(channel, event)
+        channel.history.remove(uuid)
         break
       default: // presence and state changes are not history
     }
-    keepFrame(channel, event, channel.settings.store_frames ? this.limits.channelFrames : 0)
+    const capacity = channel.settings.store_frames ? this.limits.channelFrames : 0
+    keepFrame(channel.frames, event, capacity, at)
   }
 
   toUser(user: User, event: StoredEvent): void {
-    keepFrame(user, event, this.limits.userFrames)
+    keepFrame(user.frames, event, this.limits.userFrames)
   }
 }
 
 /** Returns the first message with this uuid in history or frames, or else the newest edit or delete of it. */
 function originalIn({ history, frames }: Channel, uuid: string): StoredEvent | undefined {
-  const shown = history.find(({ body }) => body.uuid === uuid)
+  const shown = history.find(uuid)
   const kept = frames.about(uuid)
   return shown && (kept?.body.type !== 'message' || shown.n < kept.n) ? shown : kept
 }
 
-function keepFrame({ frames }: Channel | User, event: StoredEvent, capacity: number): void {
+function keepFrame(frames: ReplayBuffer, event: StoredEvent, capacity: number, at?: number): void {
   if (event.body.type === 'message:edit') frames.replaceMessage(event.body.uuid, editWith(event))
   if (event.body.type === 'message:delete') frames.removeMessage(event.body.uuid)
-  frames.push(event, capacity)
+  frames.push(event, capacity, at)
 }
 
 const editWith =
@@ -84,17 +87,6 @@ const editWith =
     const given = EDITABLE.filter((key) => edit.body[key] !== undefined)
     return applyEdit(event, Object.fromEntries(given.map((key) => [key, edit.body[key]])))
   }
-
-function editHistory(channel: Channel, edit: StoredEvent): void {
-  const index = channel.history.findIndex(({ body }) => body.uuid === edit.body.uuid)
-  const event = channel.history[index]
-  if (event) channel.history[index] = editWith(edit)(event)
-}
-
-function deleteFromHistory(channel: Channel, { body }: StoredEvent): void {
-  const index = channel.history.findIndex((event) => event.body.uuid === body.uuid)
-  if (index >= 0) channel.history.splice(index, 1)
-}
 
 /** Returns the number of connections that a message in a channel is for. */
 export function countRecipients(

@@ -3,7 +3,7 @@ import { countRecipients } from './log.ts'
 import type { PacedQueue } from '../../lib/paced-queue.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { Channel, User } from './records.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -34,11 +34,12 @@ export class Publishing {
 
   /** Like `publish`, for callers that do not wait for the announcements. */
   add(publications: readonly Contract.Publication[]): void {
-    const now = this.tables.clock.wallTime()
+    const { clock } = this.tables
+    const [now, at] = [clock.wallTime(), clock.now()]
     for (const publication of publications) {
       if (publication.body.type === 'message') this.messages++
       if (publication.users) this.#toUsers(publication, publication.users)
-      else this.#inChannel(publication, now)
+      else this.#inChannel(publication, { now, at })
     }
   }
 
@@ -51,14 +52,18 @@ export class Publishing {
   /** `most`: events of each topic. */
   #missedNow(since: readonly Contract.Since[], most: number): Contract.Missed {
     const { head } = this.tables.log
+    const now = this.tables.clock.now()
     const events = new Map<number, Contract.StoredEvent>()
     const lost = new Map<Contract.Topic, number>()
     let through = head
     for (const { topic, after } of since) {
-      const frames = this.#framesOf(topic)
-      if (!frames) continue
-      if (after < frames.lostThrough) lost.set(topic, frames.lostThrough)
-      const found = frames.after(after, most)
+      const holder = this.#holderOf(topic)
+      if (!holder) continue
+      const { frames } = holder
+      const expired = 'expiredAt' in holder ? frames.newestUntil(holder.expiredAt(now)) : 0
+      const lostThrough = Math.max(frames.lostThrough, expired)
+      if (after < lostThrough) lost.set(topic, lostThrough)
+      const found = frames.after(Math.max(after, expired), most)
       for (const event of found) events.set(event.n, event)
       const last = found.at(-1)?.n ?? head
       if (last < frames.newest) through = Math.min(through, last)
@@ -68,7 +73,11 @@ export class Publishing {
     return { events: read, gaps: [...lost.keys()], lost, head, through }
   }
 
-  #inChannel(publication: Contract.Publication, now: number): void {
+  /** `now` for people, `at` for deadlines. */
+  #inChannel(
+    publication: Contract.Publication,
+    { now, at }: { readonly now: number; readonly at: number },
+  ): void {
     const { body, delivery } = publication
     const { channels, expiry, log, webhooks } = this.tables
     const channel = body.channel === null ? undefined : channels.get(body.channel)
@@ -78,7 +87,8 @@ export class Publishing {
     if (channel.connections === 0) expiry.channelChanged(channel)
     const event = log.numberIn(channel, publication)
     webhooks?.tellMessage(event, channel)
-    log.toChannel(channel, event)
+    log.toChannel(channel, event, at)
+    expiry.contentAdded(channel, at)
     if (this.listenedTopics.has(channel.topic)) this.#announce(event, [channel.topic])
   }
 
@@ -101,11 +111,10 @@ export class Publishing {
     this.announcements.run(() => this.announce(event, topics))
   }
 
-  #framesOf(topic: Contract.Topic): ReplayBuffer | undefined {
+  #holderOf(topic: Contract.Topic): Channel | User | undefined {
     const name = nameInTopic(topic)
     const { channels, users } = this.tables
-    return (isChannelTopic(topic) ? channels.get(name as ChannelName) : users.get(name as UserName))
-      ?.frames
+    return isChannelTopic(topic) ? channels.get(name as ChannelName) : users.get(name as UserName)
   }
 }
 

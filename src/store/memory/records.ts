@@ -2,6 +2,7 @@
 import { appended } from '../../lib/short-list.ts'
 import { channelTopic, userTopic } from '../store.ts'
 import { Floors } from './floors.ts'
+import { History } from './history.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
@@ -9,6 +10,7 @@ import type { ChannelSettings } from '../../protocol/requests.ts'
 import type {
   ChannelRecord,
   ChannelSummary,
+  Include,
   State,
   StoredEvent,
   Topic,
@@ -126,6 +128,8 @@ export interface ChannelOrigin {
   readonly ordinal: number
   /** Events up to this number may have been lost before. */
   readonly lostThrough: number
+  /** See `StoreLimits`. */
+  readonly longHistory: number | undefined
 }
 
 export class Channel {
@@ -138,7 +142,7 @@ export class Channel {
   readonly topic: Topic
   readonly frames: ReplayBuffer
   readonly floors = new Floors()
-  history: StoredEvent[] = []
+  readonly history: History
   webhookSeq = 0
 
   constructor(
@@ -148,6 +152,7 @@ export class Channel {
   ) {
     this.topic = channelTopic(name)
     this.frames = new ReplayBuffer(made.lostThrough)
+    this.history = new History(made.longHistory)
     this.lastActive = made.at
   }
 
@@ -172,27 +177,47 @@ export class Channel {
     return this.members.get(user)?.count ?? 0
   }
 
-  keep(event: StoredEvent): void {
+  /** When what was published before is too old: `history_ttl` ago. */
+  expiredAt(now: number): number {
+    const { history_ttl: ttl } = this.settings
+    return ttl > 0 ? now - ttl * 1000 : -Infinity
+  }
+
+  /** When the oldest message or frame was published. Undefined: there is none. */
+  get oldestAt(): number | undefined {
+    const oldest = Math.min(this.history.oldestAt ?? Infinity, this.frames.oldestAt ?? Infinity)
+    return oldest === Infinity ? undefined : oldest
+  }
+
+  /** Removes what is too old, at most `most` messages. */
+  dropExpired(now: number, most: number): void {
+    const expired = this.expiredAt(now)
+    this.history.dropUntil(expired, most)
+    this.frames.dropUntil(expired)
+  }
+
+  keep(event: StoredEvent, at: number): void {
     if (!this.settings.store_history || event.delivery.noHistory) return
-    this.history.push(event)
+    this.history.push(event, at)
     this.trimHistory()
   }
 
   trimHistory(): void {
-    const tooMany = this.history.length - this.settings.history_size
-    if (tooMany > 0) this.history.splice(0, tooMany)
+    this.history.trimTo(this.settings.history_size)
   }
 
-  record(include: { readonly users: boolean; readonly history: boolean }): ChannelRecord {
+  record(include: Include, now: number): ChannelRecord {
     const { name, uuid, settings, lastActive, connections } = this
     const users = include.users ? [...this.members.keys()] : []
-    const history = include.history ? [...this.history] : []
-    return { name, uuid, settings, lastActive, connections, users, history }
+    const record = { name, uuid, settings, lastActive, connections, users, history: [] }
+    if (include.history === false) return record
+    const most = include.history === true ? Infinity : include.history
+    return { ...record, ...this.history.newest(most, this.expiredAt(now)) }
   }
 
   summary(): ChannelSummary {
     const { name, connections, members, history, lastActive } = this
-    return { name, connections, users: members.size, history: history.length, lastActive }
+    return { name, connections, users: members.size, history: history.size, lastActive }
   }
 }
 

@@ -8,6 +8,8 @@ import type { StoredEvent } from '../store.ts'
  */
 export class ReplayBuffer {
   #events: StoredEvent[] = NONE
+  /** When each was published, in milliseconds. */
+  #times: number[] = NO_TIMES
   #lostThrough: number
 
   /** `lostThrough`: events up to this number may have been lost before the buffer was created. */
@@ -23,11 +25,28 @@ export class ReplayBuffer {
     return this.#events.at(-1)?.n ?? 0
   }
 
-  push(event: StoredEvent, capacity: number): void {
+  /** When the oldest event was published. Undefined: there is none. */
+  get oldestAt(): number | undefined {
+    return this.#times[0]
+  }
+
+  push(event: StoredEvent, capacity: number, at = 0): void {
     if (capacity < 1) return this.skip(event.n)
-    if (this.#events === NONE) this.#events = []
+    if (this.#events === NONE) [this.#events, this.#times] = [[], []]
     this.#events.push(event)
-    while (this.#events.length > capacity) this.skip(this.#events.shift()?.n ?? 0)
+    this.#times.push(at)
+    while (this.#events.length > capacity) this.#dropOldest()
+  }
+
+  /** Removes the events that were published at this time or before. They count as lost. */
+  dropUntil(time: number): void {
+    while ((this.oldestAt ?? Infinity) <= time) this.#dropOldest()
+  }
+
+  /** Returns the number of the newest event that was published at this time or before; 0 if there is none. */
+  newestUntil(time: number): number {
+    const later = this.#times.findIndex((at) => at > time)
+    return this.#events[(later < 0 ? this.#times.length : later) - 1]?.n ?? 0
   }
 
   /** Notes an event that is not kept. */
@@ -45,7 +64,9 @@ export class ReplayBuffer {
   /** Removes the first message with this uuid. A deleted message does not count as lost. */
   removeMessage(uuid: string): void {
     const index = this.#indexOfMessage(uuid)
-    if (index >= 0) this.#events.splice(index, 1)
+    if (index < 0) return
+    this.#events.splice(index, 1)
+    this.#times.splice(index, 1)
   }
 
   /** Returns the first message with this uuid, or else the newest edit or delete of one. */
@@ -55,6 +76,11 @@ export class ReplayBuffer {
       this.#events[this.#indexOfMessage(uuid)] ??
       this.#events.findLast(({ body }) => body.uuid === uuid && changes.has(body.type))
     )
+  }
+
+  #dropOldest(): void {
+    this.skip(this.#events.shift()?.n ?? 0)
+    this.#times.shift()
   }
 
   #indexOfMessage(uuid: string): number {
@@ -71,3 +97,4 @@ export class ReplayBuffer {
 
 /** Shared by all empty buffers: most users never get a private message. */
 const NONE: StoredEvent[] = []
+const NO_TIMES: number[] = []

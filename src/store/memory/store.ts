@@ -129,12 +129,16 @@ export class MemoryStore implements Contract.Store {
       channel.settings = wanted
       channel.trimHistory()
       this.#tables.expiry.channelChanged(channel)
+      this.#tables.expiry.contentChanged(channel)
     }
   }
 
-  ensure(channels: readonly ChannelName[]): number {
+  ensure(
+    channels: readonly ChannelName[],
+    settings?: ReadonlyMap<ChannelName, ChannelSettings>,
+  ): number {
     for (const name of channels) {
-      const channel = this.#tables.channel(name)
+      const channel = this.#tables.channel(name, settings?.get(name))
       this.#tables.expiry.channelChanged(channel)
     }
     return this.#tables.log.head
@@ -154,8 +158,9 @@ export class MemoryStore implements Contract.Store {
   }
 
   channels(names: readonly ChannelName[], include: Contract.Include): Contract.ChannelRecord[] {
-    const { channels } = this.#tables
-    return [...new Set(names)].flatMap((name) => channels.get(name)?.record(include) ?? [])
+    const { channels, clock } = this.#tables
+    const now = clock.now()
+    return [...new Set(names)].flatMap((name) => channels.get(name)?.record(include, now) ?? [])
   }
 
   describe(
@@ -167,6 +172,11 @@ export class MemoryStore implements Contract.Store {
     const members = channels.reduce((sum, { users }) => sum + users.length, 0)
     if (members > mostUsers) return { channels }
     return { channels, users: this.users(new Set(channels.flatMap(({ users }) => users))) }
+  }
+
+  history(name: ChannelName, range: Contract.HistoryRange): Contract.HistoryPart | undefined {
+    const channel = this.#tables.channels.get(name)
+    return channel?.history.part(range, channel.expiredAt(this.#tables.clock.now()))
   }
 
   users(

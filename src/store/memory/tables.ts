@@ -9,6 +9,9 @@ import type { MemoryWebhookQueue } from './webhook-queue.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})
 
+/** Old messages removed per channel and sweep. The rest is not shown, and is removed by the next ones. */
+const REMOVED_AT_ONCE = 5_000
+
 /** All records of the memory store. Creates and removes them. */
 export class Tables {
   readonly users = new Map<UserName, User>()
@@ -68,6 +71,7 @@ export class Tables {
       at: this.clock.wallTime(),
       ordinal: ++this.#channelsMade,
       lostThrough: this.log.forgottenThrough,
+      longHistory: this.options.longHistory,
     }
     const channel = new Channel(name, settings, made)
     this.channels.set(name, channel)
@@ -75,9 +79,13 @@ export class Tables {
     return channel
   }
 
-  /** Removes users and channels that were idle for too long. Returns the connections that are due. */
+  /** Removes users and channels that were idle for too long, and old content. Returns the connections that are due. */
   sweep(): ConnId[] {
     const due = this.expiry.due()
+    for (const channel of due.contents) {
+      channel.dropExpired(this.clock.now(), REMOVED_AT_ONCE)
+      this.expiry.contentChanged(channel)
+    }
     for (const user of due.users) {
       this.users.delete(user.name)
       this.log.forget(user.frames)
@@ -85,6 +93,7 @@ export class Tables {
     for (const channel of due.channels) {
       this.channels.delete(channel.name)
       this.webhooks?.tellChannel('channel_collected', channel)
+      this.expiry.channelRemoved(channel)
       this.log.forget(channel.frames)
     }
     return due.connections

@@ -6,6 +6,9 @@ const RETRY_MS = 3000
 /** Numbers that are skipped after a restart of Redis, because it may have lost that it assigned them. */
 const LEAP = 1_048_576
 
+/** Histories that may have more messages than this have an index by uuid. */
+const LONG_HISTORY = 1000
+
 /**
  * Keys with a deadline get a Redis expiry that is later by this much, in case no server is there to remove them. Redis
  * uses the calendar: its clock has to jump by more than this to remove a key too early.
@@ -21,6 +24,7 @@ export const constantsOf = (options: RedisStoreOptions) => ({
   MAX_STATE_BYTES: options.maxStateBytes,
   PRESENCE_LIST_LIMIT: options.presenceListLimit,
   MAX_REMOVALS: options.maxRemovals,
+  LONG_HISTORY: options.longHistory ?? LONG_HISTORY,
   ONCE: options.onceMs,
   LEASE: LEASE_MS,
   MAX_BEAT_GAP: MAX_BEAT_GAP_MS,

@@ -48,13 +48,15 @@ const FLAGS = {
   broadcast_presence_with_user_lists: 'l',
   notify_state: 's',
   store_frames: 'f',
-} as const satisfies Record<Exclude<keyof ChannelSettings, 'history_size'>, string>
+} as const satisfies Record<Exclude<keyof ChannelSettings, 'history_size' | 'history_ttl'>, string>
 
 const FLAG_NAMES = Object.keys(FLAGS) as (keyof typeof FLAGS)[]
 
 export function writeSettings(settings: ChannelSettings): string {
   const flags = FLAG_NAMES.filter((name) => settings[name]).map((name) => FLAGS[name])
-  return `${flags.join('')}${settings.history_size}`
+  // The size comes first: servers of older versions know nothing of what follows it.
+  const { history_size: size, history_ttl: ttl } = settings
+  return `${flags.join('')}${size}${ttl > 0 ? `t${ttl}` : ''}`
 }
 
 export function readSettings(text: string): ChannelSettings {
@@ -66,6 +68,7 @@ export function readSettings(text: string): ChannelSettings {
     broadcast_presence_with_user_lists: has('broadcast_presence_with_user_lists'),
     notify_state: has('notify_state'),
     store_frames: has('store_frames'),
+    history_ttl: Number(/t(\d+)/.exec(text)?.[1] ?? 0),
   }
 }
 
@@ -107,17 +110,13 @@ export const readUsers = (reply: Reply): UserRecord[] =>
 
 // --- channels
 
-/** Reads `[name, uuid, settings, lastActive, connections, members, history]`. */
+/** Reads `[name, uuid, settings, lastActive, connections, members, history, after?, through?]`. */
 export function readChannel(reply: Reply, epoch: string): ChannelRecord {
-  const [name, uuid, settings, lastActive, connections, users, history] = reply as [
-    ChannelName,
-    string,
-    string,
-    string,
-    string,
-    UserName[],
-    string[],
+  const [name, uuid, settings, lastActive, connections, users, history, after, through] = reply as [
+    ...[ChannelName, string, string, string, string],
+    ...[UserName[], string[], number | undefined, number | undefined],
   ]
+  const isWhole = after === undefined || through === undefined
   return {
     name,
     uuid,
@@ -126,6 +125,7 @@ export function readChannel(reply: Reply, epoch: string): ChannelRecord {
     connections: Number(connections),
     users,
     history: history.map((text) => readEvent(text, epoch)),
+    moreHistory: isWhole ? undefined : { after, through },
   }
 }
 
@@ -259,12 +259,13 @@ const MADE_BY_SCRIPTS = new Set<string>([
 
 /** Reads the lines that `events.lua` describes. */
 export function readEvent(text: string, epoch: string): StoredEvent {
-  const [number = '', type = '', , bodyText = '', deliveryText, ...edited] = text.split('\n')
+  const [number = '', type = '', , bodyText = '', deliveryText, ...more] = text.split('\n')
   const n = Number(number)
   const body = (MADE_BY_SCRIPTS.has(type) ? readJson : readQuickly)(bodyText) as EventBody
   const delivery = deliveryText ? (JSON.parse(deliveryText) as Delivery) : PLAIN
   const event = { n, id: formatCursor({ epoch, n }), body, delivery }
-  return edited.length === 0 ? event : applyEdit(event, readEdit(edited))
+  const edited = more.slice(0, EDITABLE.length)
+  return edited.every((line) => line === '') ? event : applyEdit(event, readEdit(edited))
 }
 
 /** Reads an event on the topics of these users. */

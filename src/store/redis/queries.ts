@@ -1,11 +1,13 @@
 import { chunksOf } from '../../lib/chunks.ts'
-import { counted, readChannel, readUsers } from './encoding.ts'
+import { counted, readChannel, readEvent, readUsers } from './encoding.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type {
   ChannelRecord,
   ChannelSummary,
   Description,
   Figures,
+  HistoryPart,
+  HistoryRange,
   Include,
   UserRecord,
   UserSummary,
@@ -18,6 +20,9 @@ import type { ScriptRunner } from './script-runner.ts'
 const AT_ONCE = 250
 /** The same for names only. */
 const NAMES_AT_ONCE = 1000
+
+/** A message of a megabyte takes some milliseconds to read. */
+const MOST_HISTORY_BYTES = 1_048_576
 
 type ChannelsReply = readonly [channels: readonly Reply[], users: Reply, isWhole: number]
 type SummaryReply = readonly [ChannelName, string, number, number, string]
@@ -45,6 +50,23 @@ export class RedisQueries {
     const [channels, users, isWhole] = await this.#channels([...new Set(names)], include, mostUsers)
     const records = this.#readChannels(channels)
     return isWhole === 1 ? { channels: records, users: readUsers(users) } : { channels: records }
+  }
+
+  async history(channel: ChannelName, range: HistoryRange): Promise<HistoryPart | undefined> {
+    const { after = -1, before = -1, isBackward, most, enough = Infinity } = range
+    const bytes = Math.min(enough, MOST_HISTORY_BYTES)
+    const limits = [after, before, isBackward ? 1 : 0, most, bytes]
+    const reply = await this.runner.run('history', channel, ...limits)
+    if (reply === null) return undefined
+    const [texts, isMore] = reply as [readonly string[], number]
+    // Redis reads some messages at once, so it may return more than enough. Reading those would block the event loop.
+    let size = 0
+    const end = texts.findIndex((text) => (size += text.length) > bytes)
+    const wanted = end < 0 ? texts : texts.slice(0, end + 1)
+    return {
+      events: wanted.map((text) => readEvent(text, this.runner.epoch)),
+      isMore: isMore === 1 || wanted.length < texts.length,
+    }
   }
 
   async users(names: Iterable<UserName>, connections: boolean): Promise<UserRecord[]> {
@@ -132,8 +154,9 @@ export class RedisQueries {
     { users, history }: Include,
     mostUsers: number,
   ): Promise<ChannelsReply> {
-    const flags = [users, history].map((flag) => (flag ? 1 : 0))
-    const reply = await this.runner.run('channels', ...flags, mostUsers, ...counted(names))
+    const newest = history === true ? -1 : Math.min(Number(history), Number.MAX_SAFE_INTEGER)
+    const args = [users ? 1 : 0, newest, mostUsers]
+    const reply = await this.runner.run('channels', ...args, ...counted(names))
     return reply as unknown as ChannelsReply
   }
 

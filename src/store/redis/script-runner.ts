@@ -80,5 +80,8 @@ export class ScriptRunner {
   }
 }
 
-/** Short, because each connection in Redis contains it. */
-const newName = (): string => crypto.randomUUID().slice(0, 13)
+/**
+ * Short, because each connection in Redis contains it. The first letter tells the scripts that this server knows
+ * histories in sorted sets: names of older versions were the beginning of a UUID.
+ */
+const newName = (): string => `s${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`

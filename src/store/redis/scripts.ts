@@ -6,6 +6,11 @@ const CHANGE_EVENTS = ['events', 'announce', 'change-events'] as const
 
 /** Included by scripts that change who is where. */
 const MEMBERS = ['common', 'floors', 'channel', 'webhooks', 'records'] as const
+/** Included by scripts that read or change histories. They need `channel`. */
+const HISTORY = ['events', 'positions', 'histories'] as const
+
+/** Included by the script that removes what has expired. */
+const EXPIRING = ['idempotency-cache', 'admin-sessions'] as const
 
 /** The files of `lua/`, without extension, that each script consists of after `root`, in order. */
 const PARTS = {
@@ -18,33 +23,23 @@ const PARTS = {
   reclaim: ['common', 'channel', 'records', 'reclaim'],
   listen: ['common', 'listen'],
   publish: [
-    'common',
-    'channel',
-    'events',
-    'announce',
-    'audience',
-    'webhooks',
-    'webhook-messages',
-    'token-buckets',
-    'publish',
+    ...['common', 'channel', ...HISTORY, 'announce', 'kept-history', 'audience'],
+    ...['webhooks', 'webhook-messages', 'token-buckets', 'publish'],
   ],
-  missed: ['common', 'events', 'missed'],
-  configure: ['common', 'channel', 'webhooks', 'records', 'configure'],
+  missed: ['common', 'channel', 'events', 'positions', 'missed'],
+  history: ['common', 'channel', ...HISTORY, 'history'],
+  configure: ['common', 'channel', 'webhooks', 'records', ...HISTORY, 'configure'],
   ensure: ['common', 'channel', 'webhooks', 'records', 'ensure'],
   setState: ['common', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'set-state'],
-  channels: ['common', 'channel', 'records', 'channels'],
+  channels: ['common', 'channel', 'records', ...HISTORY, 'channels'],
   users: ['common', 'channel', 'records', 'users'],
   summaries: ['common', 'channel-summaries'],
   figures: ['common', 'figures'],
-  sweep: ['common', 'events', 'idempotency-cache', 'admin-sessions', 'webhooks', 'lost', 'sweep'],
+  sweep: ['common', 'channel', ...HISTORY, 'aging', ...EXPIRING, 'webhooks', 'lost', 'sweep'],
   audit: [
-    'common',
-    'channel',
-    'webhooks',
-    'records',
+    ...['common', 'channel', 'webhooks', 'records'],
     ...CHANGE_EVENTS,
-    'count-connections',
-    'audit',
+    ...['count-connections', 'audit'],
   ],
   beat: ['common', 'beat'],
   exit: ['common', 'exit'],

@@ -194,8 +194,11 @@ export class RedisStore implements Contract.Store {
     await this.#runner.run('configure', ...writeChannels([...settings.keys()], settings))
   }
 
-  async ensure(channels: readonly ChannelName[]): Promise<number> {
-    return Number(await this.#runner.run('ensure', ...writeChannels(channels, new Map())))
+  async ensure(
+    channels: readonly ChannelName[],
+    settings: ReadonlyMap<ChannelName, ChannelSettings> = new Map(),
+  ): Promise<number> {
+    return Number(await this.#runner.run('ensure', ...writeChannels(channels, settings)))
   }
 
   async publish(
@@ -221,6 +224,10 @@ export class RedisStore implements Contract.Store {
 
   describe(names: readonly ChannelName[], include: Contract.Include, mostUsers: number) {
     return this.#queries.describe(names, include, mostUsers)
+  }
+
+  history(channel: ChannelName, range: Contract.HistoryRange) {
+    return this.#queries.history(channel, range)
   }
 
   users(names: Iterable<UserName>, include = { connections: false }) {

@@ -144,6 +144,7 @@ describe('a channel', () => {
     const save = form.getByRole('button', { name: 'Save settings' })
     await form.getByLabel('Announce state changes').check()
     await form.getByLabel('Messages to keep').fill('3')
+    await form.getByLabel('Seconds to keep them').fill('3600')
     await save.click()
     await form.getByText('Saved').waitFor()
     const { channels } = await backend.info()
@@ -152,6 +153,7 @@ describe('a channel', () => {
       notify_presence: true,
       store_history: true,
       history_size: 3,
+      history_ttl: 3600,
     })
 
     await form.getByLabel('Messages to keep').fill('1000000')

@@ -58,9 +58,7 @@ export class HistoryList extends LitElement {
     return html`<section class="box" aria-labelledby="heading">
         <header>
           <h2 id="heading">History</h2>
-          <span class="quiet small"
-            >${this.items ? `${count(this.items.length)} stored` : nothing}</span
-          >
+          <span class="quiet small">${this.items ? amountOf(this.items.length) : nothing}</span>
         </header>
         ${
           newestFirst.length === 0
@@ -152,6 +150,9 @@ export class HistoryList extends LitElement {
     this.dispatchEvent(new Event('changed'))
   }
 }
+
+const amountOf = (shown: number): string =>
+  shown < api.SHOWN_MESSAGES ? `${count(shown)} stored` : `the newest ${count(shown)}`
 
 function messageOf(json: string): unknown {
   try {

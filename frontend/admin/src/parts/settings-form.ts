@@ -21,6 +21,13 @@ const SWITCHES: readonly { readonly key: Switch; readonly title: string; readonl
     { key: 'store_frames', title: 'Keep events for reconnecting clients', note: 'store_frames' },
   ]
 
+type Amount = Exclude<keyof ChannelSettings, Switch>
+
+const AMOUNTS: readonly { readonly key: Amount; readonly title: string }[] = [
+  { key: 'history_size', title: 'Messages to keep' },
+  { key: 'history_ttl', title: 'Seconds to keep them (0: no limit)' },
+]
+
 /** The settings of a channel. Unsaved edits are kept until saved or undone, even when new settings arrive. */
 @customElement('cs-settings-form')
 export class SettingsForm extends LitElement {
@@ -70,20 +77,23 @@ export class SettingsForm extends LitElement {
             <span>${title}<code>${note}</code></span>
           </label>`,
       )}
-      <label class="field">
-        <span>Messages to keep</span>
-        <input
-          type="number"
-          name="history_size"
-          min="0"
-          step="1"
-          required
-          .value=${String(shown.history_size)}
-          @input=${(event: Event) =>
-            this.#change({ history_size: (event.target as HTMLInputElement).valueAsNumber })}
-        />
-        <code>history_size</code>
-      </label>
+      ${AMOUNTS.map(
+        ({ key, title }) =>
+          html`<label class="field">
+            <span>${title}</span>
+            <input
+              type="number"
+              name=${key}
+              min="0"
+              step="1"
+              required
+              .value=${String(shown[key])}
+              @input=${(event: Event) =>
+                this.#change({ [key]: (event.target as HTMLInputElement).valueAsNumber })}
+            />
+            <code>${key}</code>
+          </label>`,
+      )}
       <div class="row">
         <button class="first" ?disabled=${!isChanged || this.isBusy}>Save settings</button>
         <button type="button" ?hidden=${!isChanged} @click=${this.#undo}>Undo</button>

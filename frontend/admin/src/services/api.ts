@@ -106,9 +106,16 @@ type UserNames = { readonly channel?: string; readonly user?: string }
 export const users = (query: Query<Omit<UsersQuery, keyof UserNames>> & UserNames) =>
   call<UsersPage>('GET', `/admin/users.json?${queryOf(query)}`)
 
-/** Returns undefined if the channel does not exist. Leaves out its users, since there may be many. */
+/** How many messages of a history the panel shows, the newest ones. */
+export const SHOWN_MESSAGES = 1_000
+
+/**
+ * Returns undefined if the channel does not exist. Leaves out its users, since there may be many, and all but the newest
+ * messages.
+ */
 export async function channel(name: string): Promise<ChannelInfo | undefined> {
-  const info = { channels: [name], include_users: false }
+  const include_history = { limit: SHOWN_MESSAGES }
+  const info = { channels: [name], include_users: false, include_history }
   const { channels: found } = await call<ChannelsInfo>('POST', '/info', { info })
   return Object.values(found)[0]
 }

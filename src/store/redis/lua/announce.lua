@@ -6,10 +6,19 @@ local function assign_number(event)
   event.text = string.format('%.0f', event.n) .. '\n' .. event.type .. '\n' .. event.uuid .. '\n' .. event.rest
 end
 
--- The channel has to exist and have these settings.
+-- Returns the event with the time, see events.lua.
+local function timed_text(event)
+  return event.text .. '\n\n\n\n\n' .. string.format('%.0f', now)
+end
+
+-- The channel has to exist and have these settings. The history is kept separately: only posted events concern it.
 local function announce_in(name, settings, event)
   assign_number(event)
-  keep_history(P .. ':h:' .. name, settings, event)
+  local ttl = ttl_of(settings)
+  if ttl > 0 then
+    event.kept = timed_text(event)
+    redis.call('ZADD', P .. ':aging', 'NX', now + ttl, name)
+  end
   local capacity = has(settings, 'f') and CHANNEL_FRAMES or 0
   keep_frame(P .. ':f:' .. name, P .. ':c:' .. name, capacity, event)
   redis.call('SPUBLISH', TOPICS .. ':t:' .. name, event.text)

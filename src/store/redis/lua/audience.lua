@@ -14,10 +14,10 @@ local function json_list(names)
 end
 
 -- The stored message with this uuid, the oldest of several. If there is none, the last edit or delete of it.
-local function original_of(name, uuid)
-  local history, frames = list_at(P .. ':h:' .. name), list_at(P .. ':f:' .. name)
-  local shown, kept = position_of(history, uuid, nil), position_of(frames, uuid, 'message')
-  shown, kept = shown and history.texts[shown], kept and frames.texts[kept]
+local function original_of(name, settings, uuid)
+  local shown, frames = find_in_history(name, settings, uuid), list_at(P .. ':f:' .. name)
+  local kept = position_of(frames, uuid, 'message')
+  kept = kept and frames.texts[kept]
   if shown and kept then return number_of(shown) < number_of(kept) and shown or kept end
   if shown or kept then return shown or kept end
   local announced = frames.at[uuid] or {}
@@ -28,10 +28,10 @@ local function original_of(name, uuid)
   end
 end
 
-local function set_audience(name, event)
+local function set_audience(name, settings, event)
   local is_change = event.type == 'message:edit' or event.type == 'message:delete'
   if not is_change or #event.pm > 0 then return end
-  local original = original_of(name, event.uuid)
+  local original = original_of(name, settings, event.uuid)
   if not original then return end
   local pm, excluded = users_in(split_lines(original)[5])
   if #pm == 0 and #excluded == 0 then return end

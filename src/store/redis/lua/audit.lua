@@ -141,6 +141,9 @@ function audit.c(name)
   if count > 0 then redis.call('ZREM', P .. ':idle:c', name)
   else ensure('ZADD', P .. ':idle:c', 'NX', now + GC_CHANNELS, name) end
   if redis.call('EXISTS', P .. ':f:' .. name) == 1 then redis.call('HSETNX', key, 'f', 1) end
+  if ttl_of(facts[1]) > 0 and redis.call('EXISTS', P .. ':f:' .. name, P .. ':h:' .. name, P .. ':l:' .. name) > 0 then
+    ensure('ZADD', P .. ':aging', 'NX', now, name)
+  end
 end
 
 function audit.m(name)
@@ -169,7 +172,18 @@ end
 local function check_channel_exists(name)
   if not has_channel(name) then note_lost('c', name) end
 end
-audit.f, audit.h, audit.x = check_channel_exists, check_channel_exists, check_channel_exists
+audit.f, audit.h = check_channel_exists, check_channel_exists
+audit.i, audit.x = check_channel_exists, check_channel_exists
+
+function audit.l(name)
+  check_channel_exists(name)
+  local settings = redis.call('HGET', P .. ':c:' .. name, 's')
+  -- A server of an older version has cut the history.
+  if settings and size_of(settings) <= LONG_HISTORY then
+    redis.call('UNLINK', P .. ':l:' .. name, P .. ':i:' .. name)
+    repaired()
+  end
+end
 
 function audit.g(user)
   if not is_missing_user(user) then redis.call('HSETNX', P .. ':u:' .. user, 'f', 1)

@@ -1,5 +1,6 @@
 -- Format of a stored event: number, type, uuid, body and delivery, one line each. An edited event has four more lines,
--- with the edited values (empty: not edited).
+-- with the edited values (empty: not edited). An event in a history, and in the frames of a channel with history_ttl, has
+-- these lines in any case, and then one with the time, in milliseconds. Events of older versions have no time.
 
 local function split_lines(text)
   local lines = {}
@@ -34,7 +35,13 @@ end
 
 -- Returns the position of the first event with this uuid. type: nil for any.
 local function position_of(list, uuid, type)
-  for _, position in ipairs(list.at[uuid] or {}) do
+  local positions = list.at[uuid] or {}
+  -- Of a message that is edited thousands of times in one request, most edits have been dropped already.
+  local from = positions.from or 1
+  while positions[from] and positions[from] < list.first do from = from + 1 end
+  positions.from = from
+  for index = from, #positions do
+    local position = positions[index]
     local is_there = position >= list.first and list.texts[position]
     if is_there and (type == nil or list.types[position] == type) then return position end
   end
@@ -48,18 +55,22 @@ local function drop_oldest(list, count)
   end
 end
 
+local function edited_text(text, edited)
+  local lines = split_lines(text)
+  for number = 1, 4 do
+    local value = edited[number]
+    lines[5 + number] = value ~= '' and value or lines[5 + number] or ''
+  end
+  return table.concat(lines, '\n')
+end
+
 local function apply_edit(key, uuid, type, edited)
   -- After a removal in the middle, positions do not match indices in Redis any more.
   if lists[key] and lists[key].has_holes then lists[key] = nil end
   local list = list_at(key)
   local position = position_of(list, uuid, type)
   if not position then return end
-  local lines = split_lines(list.texts[position])
-  for number = 1, 4 do
-    local value = edited[number]
-    lines[5 + number] = value ~= '' and value or lines[5 + number] or ''
-  end
-  list.texts[position] = table.concat(lines, '\n')
+  list.texts[position] = edited_text(list.texts[position], edited)
   redis.call('LSET', key, position - list.first, list.texts[position])
 end
 
@@ -83,12 +94,12 @@ local function keep_frame(key, owner, capacity, event)
     if is_shorter and redis.call('EXISTS', key) == 0 then redis.call('HDEL', owner, 'f') end
     return
   end
-  local length = redis.call('RPUSH', key, event.text)
+  local length = redis.call('RPUSH', key, event.kept or event.text)
   if length == 1 and not is_shorter and redis.call('HSETNX', owner, 'f', 1) == 0 then
     redis.call('HSET', owner, 'l', event.n - 1)
   end
   local list = lists[key]
-  if list then add(list, event.text) end
+  if list then add(list, event.kept or event.text) end
   if length > capacity then
     local dropped = redis.call('LPOP', key, length - capacity)
     if list then drop_oldest(list, #dropped) end
@@ -96,14 +107,4 @@ local function keep_frame(key, owner, capacity, event)
     -- If frames were switched off for a while, later events than these are lost.
     if lost > tonumber(redis.call('HGET', owner, 'l') or 0) then redis.call('HSET', owner, 'l', lost) end
   end
-end
-
-local function keep_history(key, settings, event)
-  if event.type == 'message:edit' then return apply_edit(key, event.uuid, nil, event.edited) end
-  if event.type == 'message:delete' then return remove_event(key, event.uuid, nil) end
-  if event.type ~= 'message' or event.no_history or not has(settings, 'h') then return end
-  local size = tonumber(string.match(settings, '%d+'))
-  if size < 1 then return end
-  lists[key] = nil
-  if redis.call('RPUSH', key, event.text) > size then redis.call('LTRIM', key, -size, -1) end
 end

@@ -1,6 +1,7 @@
 /** The scripts of this folder, as text. The build puts them into the code, so that no file is read at the start. */
 import addSlowClient from './add-slow-client.lua'
 import adminSessions from './admin-sessions.lua'
+import aging from './aging.lua'
 import announce from './announce.lua'
 import attach from './attach.lua'
 import audience from './audience.lua'
@@ -26,14 +27,18 @@ import exit from './exit.lua'
 import figures from './figures.lua'
 import findSession from './find-session.lua'
 import floors from './floors.lua'
+import histories from './histories.lua'
+import history from './history.lua'
 import idempotencyCache from './idempotency-cache.lua'
 import join from './join.lua'
+import keptHistory from './kept-history.lua'
 import leave from './leave.lua'
 import listen from './listen.lua'
 import lost from './lost.lua'
 import missed from './missed.lua'
 import noteWebhook from './note-webhook.lua'
 import openSession from './open-session.lua'
+import positions from './positions.lua'
 import publish from './publish.lua'
 import readWebhooks from './read-webhooks.lua'
 import reclaim from './reclaim.lua'
@@ -55,6 +60,7 @@ import webhooks from './webhooks.lua'
 /** By the name of the file, without its ending. */
 export const LUA = {
   'admin-sessions': adminSessions,
+  aging,
   announce,
   attach,
   audience,
@@ -78,13 +84,17 @@ export const LUA = {
   figures,
   'find-session': findSession,
   floors,
+  histories,
+  history,
   'idempotency-cache': idempotencyCache,
   join,
+  'kept-history': keptHistory,
   leave,
   listen,
   lost,
   missed,
   'open-session': openSession,
+  positions,
   publish,
   reclaim,
   records,

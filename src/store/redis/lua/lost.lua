@@ -45,9 +45,10 @@ end
 -- Removes the remains of a channel whose record is lost.
 local function clear_channel(name)
   tell_channel('channel_collected', name)
-  for _, kind in ipairs({':c:', ':m:', ':h:', ':f:', ':x:'}) do redis.call('DEL', P .. kind .. name) end
+  for _, kind in ipairs({':c:', ':m:', ':h:', ':l:', ':i:', ':f:', ':x:'}) do redis.call('UNLINK', P .. kind .. name) end
   redis.call('ZREM', P .. ':channels', name)
   redis.call('ZREM', P .. ':idle:c', name)
+  redis.call('ZREM', P .. ':aging', name)
   redis.call('SREM', P .. ':notify', name)
 end
 

@@ -63,9 +63,10 @@ local function to_channel(name, event)
   if event.type == 'message' then
     counts.deliveries = counts.deliveries + audience(name, known.connections, event)
   end
-  set_audience(name, event)
+  set_audience(name, known.settings, event)
   tell_message(name, event, event.pm, event.excluded)
   announce_in(name, known.settings, event)
+  keep_history(name, known.settings, event)
 end
 
 -- Sends the event to each server once, with the users that the server listens to.

@@ -1,8 +1,10 @@
--- Returns connections that are due, and claims them for a moment. Removes idle users and channels, and releases
--- connections of a dead server. Handles at most `most` of each, and returns whether there is more.
+-- Returns connections that are due, and claims them for a moment. Removes idle users and channels, what is older than
+-- its channel keeps it, and releases connections of a dead server. Handles at most `most` of each, and returns whether there is more.
 local orphan_wait, most = tonumber(arg()), tonumber(arg())
 local last_beat, steady_since = tonumber(arg()), tonumber(arg())
 local more = 0
+-- Old messages that are removed.
+local AGED_AT_ONCE = 1000
 
 local function due_in(key)
   local found = redis.call('ZRANGE', key, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
@@ -28,6 +30,14 @@ redis.call('ZREMRANGEBYSCORE', SESSIONS, '-inf', now)
 
 if settle_lost(most) then more = 1 end
 
+local left = AGED_AT_ONCE
+for _, name in ipairs(due_in(P .. ':aging')) do
+  local removed, is_more = age_channel(name, left)
+  left = left - removed
+  if is_more or left < 1 then more = 1 end
+  if left < 1 then break end
+end
+
 local connections = due_in(P .. ':due')
 for _, conn_id in ipairs(connections) do redis.call('ZADD', P .. ':due', now + RETRY, conn_id) end
 
@@ -43,7 +53,8 @@ for _, name in ipairs(due_in(P .. ':idle:c')) do
   local key = P .. ':c:' .. name
   forget(P .. ':f:' .. name, redis.call('HGET', key, 'l'))
   tell_channel('channel_collected', name)
-  redis.call('DEL', key, P .. ':h:' .. name, P .. ':m:' .. name, P .. ':x:' .. name)
+  redis.call('UNLINK', key, P .. ':h:' .. name, P .. ':l:' .. name, P .. ':i:' .. name, P .. ':m:' .. name, P .. ':x:' .. name)
+  redis.call('ZREM', P .. ':aging', name)
   redis.call('ZREM', P .. ':channels', name)
   redis.call('ZREM', P .. ':idle:c', name)
   if redis.call('SREM', P .. ':notify', name) == 1 and redis.call('HEXISTS', P, 'notifying') == 1 then
