@@ -128,5 +128,7 @@ function flagWithValue({ flag, isSwitch }: Setting): string {
 /** Returns the first sentence of the description, and the default. */
 function helpOf({ description, default: fallback }: Setting): string {
   const sentence = /^.*?[.;](?= |$)/.exec(description)?.[0].replace(/;$/, '.') ?? description
-  return `${sentence} Default: ${String(fallback) || 'empty'}.`
+  // Only sections of channels are objects, and by default there are none.
+  const shown = typeof fallback === 'object' ? fallback.map(String).join(', ') : String(fallback)
+  return `${sentence} Default: ${shown || 'empty'}.`
 }

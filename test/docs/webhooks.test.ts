@@ -199,8 +199,8 @@ describe('docs/webhooks.md', () => {
     })
     onTestFinished(() => server.close())
     await new Backend(server).connect('ann', ['lobby'])
-    await until(() => output.includes('joined channel:lobby'), `a join in: ${output}`)
-    expect(output).toContain('user_online user:ann')
+    for (const line of ['joined channel:lobby', 'user_online user:ann'])
+      await until(() => output.includes(line), `${line} in: ${output}`)
   })
 
   it('shows a request that is one', () => {
