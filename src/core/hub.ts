@@ -19,8 +19,9 @@ import {
   checkSettings,
   stateTooLarge,
 } from './limits.ts'
-import { postDelete, postEdits, postMessages, clientPublication } from './messages.ts'
+import { clientPublication } from './messages.ts'
 import { unknownUser } from './naming.ts'
+import { Poster } from './poster.ts'
 import { NO_DETAILS, describeChannels } from './queries/channels-info.ts'
 import { readHistory } from './queries/history.ts'
 import { describeMembership } from './queries/membership.ts'
@@ -39,9 +40,8 @@ import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Store } from '../store/store.ts'
 import type { LiveConnection } from './delivery/connection.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
-import type { Posting, ClientMessage } from './messages.ts'
+import type { ClientMessage } from './messages.ts'
 import type { DescribeOptions, PagedChannelsInfo } from './queries/channels-info.ts'
-import type { PostingRate } from './user-limits.ts'
 
 const SWEEP_INTERVAL_MS = 500
 
@@ -60,6 +60,7 @@ export class Hub {
   /** By the clock. */
   readonly startedAt: number
   readonly #sweeper: Sweeper
+  readonly #poster: Poster
   #cancelSweep: Cancel | undefined
 
   constructor(
@@ -81,6 +82,7 @@ export class Hub {
     const deps = { store, clock, rules, registry: this.#registry, outbox, inBackground }
     this.sessions = new Sessions(deps, options)
     this.#sweeper = new Sweeper(store)
+    this.#poster = new Poster({ store, clock, rules, userLimits: this.#userLimits, options })
     this.guests = new Guests(deps, Math.max(options.gcChannelsMs / 3, SWEEP_INTERVAL_MS / 2))
   }
 
@@ -259,47 +261,22 @@ export class Hub {
 
   // --- messages
 
-  /**
-   * These three publish their list in order. They resolve when the store has it, not when clients have received it.
-   * They return the list with defaults filled in. They throw `INVALID` for a list that is too long, before any effect.
-   * Requests with the same `once` (a UUID) are published once. Only messages are subject to the rate of a user, for
-   * which `postMessages` throws `TOO_MANY_MESSAGES`.
-   */
-  async postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
-    this.#checkMessages(requests)
-    const rate = this.#userLimits.onPost(requests)
-    return this.#post(postMessages(this.clock, requests, once), once, rate)
+  /** See {@link Poster} for these three. */
+  postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
+    return this.#poster.messages(requests, once)
   }
 
-  async editMessages(requests: readonly Protocol.EditRequest[], once?: string) {
-    this.#checkMessages(requests)
-    return this.#post(postEdits(this.clock, requests), once)
+  editMessages(requests: readonly Protocol.EditRequest[], once?: string) {
+    return this.#poster.edits(requests, once)
   }
 
-  async deleteMessages(requests: readonly Protocol.DeleteRequest[], once?: string) {
-    this.#checkMessages(requests)
-    return this.#post(requests.map(postDelete), once)
+  deleteMessages(requests: readonly Protocol.DeleteRequest[], once?: string) {
+    return this.#poster.deletes(requests, once)
   }
 
   /** Publishes a client's message from outside this server. Does nothing if the channel is unknown. */
   say(message: ClientMessage): Awaitable<void> {
     return this.store.publish([clientPublication(this.clock, message)])
-  }
-
-  #checkMessages(requests: readonly { readonly channel: ChannelName | null }[]): void {
-    checkList(requests, this.options.maxMessagesPerRequest)
-    this.#rules.checkMessages(requests)
-  }
-
-  async #post<Answer>(
-    postings: readonly Posting<Answer>[],
-    once: string | undefined,
-    rate?: PostingRate,
-  ): Promise<Answer[]> {
-    const publications = postings.map(({ publication }) => publication)
-    await this.#userLimits.guard(() => this.store.publish(publications, once, rate), rate)
-    this.options.onPosted?.(publications)
-    return postings.map(({ answer }) => answer)
   }
 
   // --- queries

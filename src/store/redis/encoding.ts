@@ -25,6 +25,7 @@ import type {
   State,
   StoredEvent,
   UserRecord,
+  UserStateChange,
 } from '../store.ts'
 import type { ChannelLimit, MessageRate } from '../user-limits.ts'
 
@@ -78,7 +79,14 @@ export function readSettings(text: string): ChannelSettings {
 export const writeState = (state: State): string[] =>
   Object.entries(state).flatMap(([key, value]) => [JSON.stringify(key), writeJson(value)])
 
-export function readChanges(pairs: readonly string[]): Changed[] {
+export function readStateChange(reply: Reply): UserStateChange | 'state-too-large' | undefined {
+  if (reply === null) return undefined
+  if (reply === 'state-too-large') return reply
+  const [user, changed] = reply as [Reply, readonly string[]]
+  return { user: knownUser(user), changed: readChanges(changed) }
+}
+
+function readChanges(pairs: readonly string[]): Changed[] {
   return pairsOf(pairs).map(([key, value]) => ({
     key: JSON.parse(key) as string,
     value: readJson(value) as Scalar,
@@ -183,7 +191,7 @@ export function readJoined(reply: Reply): Membership | undefined {
   return readMembership(reply)
 }
 
-export function knownUser(reply: Reply): UserRecord {
+function knownUser(reply: Reply): UserRecord {
   const user = readUser(reply)
   if (!user) throw new Error('a user whose connection is known is not known itself')
   return user

@@ -4,12 +4,11 @@ import { RedisAdminSessions } from './admin-sessions.ts'
 import { constantsOf } from './constants.ts'
 import {
   counted,
-  readChanges,
-  knownUser,
   readConnected,
   readJoined,
   readMembership,
   readPublished,
+  readStateChange,
   writeChannels,
   writeConnect,
   writeDrop,
@@ -184,10 +183,7 @@ export class RedisStore implements Contract.Store {
       ...[name, publicKeys ? 1 : 0, JSON.stringify(publicKeys ?? [])],
       ...counted(writeState(state)),
     )
-    if (reply === null) return undefined
-    if (reply === 'state-too-large') return reply
-    const [user, changed] = reply as [Reply, readonly string[]]
-    return { user: knownUser(user), changed: readChanges(changed) }
+    return readStateChange(reply)
   }
 
   async configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): Promise<void> {
