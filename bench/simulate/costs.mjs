@@ -36,6 +36,7 @@ const user = `user-${NUMBER}`
 const conn_id = connId(NUMBER)
 const BRIEF = { include_users: false, include_history: false }
 const tenChannels = Array.from({ length: 10 }, (_, index) => channelName(80_000 + index))
+const hundredChannels = Array.from({ length: 100 }, (_, index) => channelName(index))
 const message = (filler = FILLER_BYTES) => ({
   user: 'bench',
   channel: CHANNEL,
@@ -64,6 +65,11 @@ const REQUEST_KINDS = [
     'info',
     '/info of one channel with thirty users',
     signed('/info', { info: { channels: [CHANNEL] } }),
+  ],
+  [
+    'info-counts',
+    '/info with counts of a hundred channels',
+    signed('/info', { counts: true, channels: hundredChannels }),
   ],
   ['disconnect', '/disconnect', signed('/disconnect', { conn_id })],
 ]

@@ -63,6 +63,15 @@ const channelsInfo = object<Types.ChannelsInfo>({
   users: list(object<Types.ChannelsInfo['users'][number]>({ user: text, state })),
 })
 
+const counts = object<Types.CountsResponse>({
+  channels: optional(
+    map(object<Types.ChannelCounts>({ total_connections: number, total_users: number })),
+  ),
+  users: optional(
+    list(object<Types.OnlineUser>({ user: text, total_connections: number, channels: texts })),
+  ),
+})
+
 const connect = object<Types.ConnectResponse>({
   conn_id: text,
   username: text,
@@ -152,6 +161,7 @@ export const ANSWERS = {
   userState,
   channelsInfo,
   history,
+  counts,
   admin,
   health,
 }

@@ -144,6 +144,20 @@ export class Channelstream {
     return this.#caller.call(ENDPOINTS.history, request, options)
   }
 
+  /** Counts the connections and users of channels, without listing them. Without `channels`, it counts in all. */
+  async counts(
+    wanted: Pick<Types.CountsRequest, 'channels'> = {},
+    options?: CallOptions,
+  ): Promise<Readonly<Record<string, Types.ChannelCounts>>> {
+    const body = { ...wanted, counts: true }
+    return (await this.#caller.call(ENDPOINTS.counts, body, options)).channels ?? {}
+  }
+
+  /** Resolves with those of the users who have a connection, and the channels that they are in. */
+  async online(users: readonly string[], options?: CallOptions): Promise<Types.OnlineUser[]> {
+    return (await this.#caller.call(ENDPOINTS.counts, { users }, options)).users ?? []
+  }
+
   // --- operations
 
   /** Resolves with the state of the server, as the admin pages show it. */

@@ -23,6 +23,7 @@ export const ENDPOINTS = {
   channelConfig: { method: 'POST', path: '/channel_config', answer: ANSWERS.channelsInfo },
   info: { method: 'POST', path: '/info', answer: ANSWERS.channelsInfo, isRead: true },
   history: { method: 'POST', path: '/history', answer: ANSWERS.history, isRead: true },
+  counts: { method: 'POST', path: '/info', answer: ANSWERS.counts, isRead: true },
   admin: { method: 'GET', path: '/admin/admin.json', answer: ANSWERS.admin, isRead: true },
   health: { method: 'GET', path: '/health', answer: ANSWERS.health, isRead: true },
 } as const satisfies Record<string, Endpoint<never>>

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import type * as History from '../protocol/history.ts'
+import type * as InfoRequests from '../protocol/info-requests.ts'
 import type * as Requests from '../protocol/requests.ts'
 import type * as Responses from '../protocol/responses.ts'
 import type * as Webhooks from '../protocol/webhooks.ts'
@@ -19,6 +20,7 @@ export type DeleteRequest = z.input<typeof Requests.DeleteRequest>
 export type UserStateRequest = z.input<typeof Requests.UserStateRequest>
 export type ChannelConfigRequest = z.input<typeof Requests.ChannelConfigRequest>
 export type HistoryRequest = z.input<typeof History.HistoryRequest>
+export type CountsRequest = z.input<typeof InfoRequests.CountsRequest>
 
 export type ChannelSettings = z.output<typeof Requests.ChannelSettings>
 export type HistoryItem = z.output<typeof Responses.HistoryItem>
@@ -28,6 +30,9 @@ export type ConnectResponse = z.output<typeof Responses.ConnectResponse>
 export type SubscribeResponse = z.output<typeof Responses.SubscribeResponse>
 export type UnsubscribeResponse = z.output<typeof Responses.UnsubscribeResponse>
 export type DisconnectUserResponse = z.output<typeof Responses.DisconnectUserResponse>
+export type ChannelCounts = z.output<typeof Responses.ChannelCounts>
+export type OnlineUser = z.output<typeof Responses.OnlineUser>
+export type CountsResponse = z.output<typeof Responses.CountsResponse>
 export type MessageResponse = z.output<typeof Requests.MessageRequest>
 export type EditResponse = z.output<typeof Requests.EditRequest>
 export type DeleteResponse = z.output<typeof Requests.DeleteRequest>

@@ -129,6 +129,12 @@ export const LIMITS = {
     1000,
     'Maximum number of channels in one request. A request with more is rejected with 422.',
   ),
+  max_counts_per_request: setting(
+    count(1, MAX_COUNT),
+    10_000,
+    'Maximum number of channels, and also of users, that one /info with counts or users may name. A request with more ' +
+      'is rejected with 422.',
+  ),
   max_state_bytes: setting(
     bytes,
     65_536,

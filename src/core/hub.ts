@@ -13,6 +13,7 @@ import { Registry } from './delivery/registry.ts'
 import {
   Bounds,
   checkChannels,
+  checkCounts,
   checkInfo,
   checkList,
   checkPublicKeys,
@@ -23,6 +24,7 @@ import { clientPublication } from './messages.ts'
 import { unknownUser } from './naming.ts'
 import { Poster } from './poster.ts'
 import { NO_DETAILS, describeChannels } from './queries/channels-info.ts'
+import { count } from './queries/counts.ts'
 import { readHistory } from './queries/history.ts'
 import { describeMembership } from './queries/membership.ts'
 import { overviewOf } from './queries/overview.ts'
@@ -35,6 +37,7 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Yielder } from '../lib/yielder.ts'
 import type { HistoryRequest } from '../protocol/history.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
+import type { CountsRequest } from '../protocol/info-requests.ts'
 import type * as Protocol from '../protocol/requests.ts'
 import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Store } from '../store/store.ts'
@@ -290,6 +293,12 @@ export class Hub {
   /** Returns a page of a channel's history, for a backend or, with a `username`, for this user. */
   history(request: HistoryRequest) {
     return readHistory(this.#queryDeps, request)
+  }
+
+  /** Counts connections and users of channels. Tells which users are online, and in which channels. */
+  async counts(request: CountsRequest) {
+    checkCounts(request, this.options)
+    return count(this.#queryDeps, request)
   }
 
   /** Returns the figures of the store. Rejects if the store does not answer. */

@@ -2,8 +2,10 @@
 import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { COMPLAINT } from '../protocol/fields.ts'
+import { isCountsRequest } from '../protocol/info-requests.ts'
 import { isJsonObject } from '../protocol/json-object.ts'
 import type { Fault } from '../protocol/complaints.ts'
+import type { CountsRequest } from '../protocol/info-requests.ts'
 import type { ChannelConfig, InfoOptions } from '../protocol/requests.ts'
 
 export interface RequestLimits {
@@ -11,6 +13,8 @@ export interface RequestLimits {
   readonly maxMessagesPerRequest: number
   /** Channels named per request. */
   readonly maxChannelsPerRequest: number
+  /** Channels, and also users, that are counted per request. */
+  readonly maxCountsPerRequest: number
   /** Users per message in `pm_users`, and also in `exclude_users`. */
   readonly maxUsersPerMessage: number
   /** Largest `history_size` of a channel, in messages. */
@@ -67,6 +71,15 @@ export function checkInfo(info: InfoOptions, { maxChannelsPerRequest: max }: Req
   checkList(info.exclude_channels, max, 'info', 'exclude_channels')
 }
 
+export function checkCounts(
+  { counts, channels, users }: CountsRequest,
+  { maxCountsPerRequest: max }: RequestLimits,
+): void {
+  if (channels && !counts) throw invalid(complaint(['channels'], 'Only together with counts.'))
+  checkList(channels ?? [], max, 'channels')
+  checkList(users ?? [], max, 'users')
+}
+
 export const stateTooLarge = ({ maxStateBytes }: RequestLimits) =>
   invalid(complaint(['user_state'], `State is larger than ${maxStateBytes} bytes.`))
 
@@ -96,9 +109,14 @@ export class Bounds {
     this.user(body)
   }
 
-  /** For requests for information, in both forms. */
+  /** For requests for information, in all forms. */
   readonly info = (body: unknown): void => {
     if (!isJsonObject(body)) return
+    if (isCountsRequest(body)) {
+      const { maxCountsPerRequest: max } = this.limits
+      checkSize(body['channels'], max, 'channels')
+      return checkSize(body['users'], max, 'users')
+    }
     checkSize(body['channels'], this.limits.maxChannelsPerRequest, 'info', 'channels')
     this.#checkInfo(body['info'])
   }

@@ -117,6 +117,11 @@ export const EXAMPLES = {
   info: { info: { channels: ['lobby'] } },
   history: { channel: 'lobby', limit: 50, reverse: true },
   historyPage: { channel: 'lobby', history: [historyItem], more: false },
+  counts: { counts: true, channels: ['lobby', 'unknown'], users: ['ann', 'bob'] },
+  counted: {
+    channels: { lobby: { total_connections: 1, total_users: 1 } },
+    users: [{ user: 'ann', total_connections: 1, channels: ['lobby'] }],
+  },
   message: said,
   posted: { ...said, ...delivery, timestamp: TIMESTAMP, edited: null },
   edit: { channel: 'lobby', uuid: UUID, message: { text: 'hello, all' } },

@@ -15,7 +15,6 @@ import {
   mapOf,
   object,
   payload,
-  normalized,
   scalarMap,
   text,
   typeComplaint,
@@ -41,7 +40,7 @@ export const InfoOptions = object({
   include_users: looseBoolean
     .default(true)
     .describe(
-      'Include the list of users. If off, total_users is 0 too, as in the Python server. total_connections is still correct.',
+      'Include the list of users. If off, total_users is 0 too, as in the Python server, unless counts is on. total_connections is still correct.',
     ),
   channels: channelNames
     .optional()
@@ -57,6 +56,9 @@ export const InfoOptions = object({
   return_public_state: looseBoolean
     .default(false)
     .describe('Include only the keys of each user’s state that are named in state_public_keys.'),
+  counts: looseBoolean
+    .default(false)
+    .describe('total_users is correct even if include_users is off.'),
 }).meta({ id: 'InfoOptions', examples: [EXAMPLES.infoOptions] })
 export type InfoOptions = z.output<typeof InfoOptions>
 
@@ -134,34 +136,6 @@ export const ChannelConfigRequest = z
     examples: [EXAMPLES.channelConfig],
   })
 export type ChannelConfigRequest = z.output<typeof ChannelConfigRequest>
-
-/**
- * `{"info": {…}}`, or `{"channels": […]}` of the older documentation, where an empty list means all channels.
- */
-export const InfoRequest = normalized(
-  fromOlderInfoForm,
-  object({ info: InfoOptions.describe('Which channels to describe, and how.') }).meta({
-    id: 'InfoRequest',
-  }),
-).meta({ examples: [EXAMPLES.info] })
-export type InfoRequest = z.output<typeof InfoRequest>
-
-function fromOlderInfoForm(body: unknown): unknown {
-  if (!isJsonObject(body) || !Object.hasOwn(body, 'channels')) return body
-  const { channels, info = {} } = body
-  const others = unknownKeys(body, ['channels', 'info'])
-  if (!isJsonObject(info)) return { ...others, info }
-  const wanted = Array.isArray(channels) && channels.length === 0 ? {} : { channels }
-  const known = Object.keys(InfoOptions.shape).filter((key) => Object.hasOwn(info, key))
-  const given = Object.fromEntries(known.map((key) => [key, info[key]]))
-  return { ...others, info: { ...wanted, ...given, ...unknownKeys(info, known) } }
-}
-
-/** Returns the unknown keys of an object, which are faults. At most as many as are reported. */
-function unknownKeys(object: Readonly<Record<string, unknown>>, known: readonly string[]): object {
-  const others = Object.keys(object).filter((key) => !known.includes(key))
-  return Object.fromEntries(others.slice(0, MAX_COMPLAINTS + 1).map((key) => [key, object[key]]))
-}
 
 const delivery = {
   channel: ChannelNameSchema.nullable()

@@ -45,7 +45,9 @@ export const ChannelInfo = z
     total_connections: z.number(),
     total_users: z
       .number()
-      .describe('Length of users. 0 if users were not requested, as in the Python server.'),
+      .describe(
+        'The number of users. 0 if neither users nor counts were requested, as in the Python server.',
+      ),
     users: z.array(UserNameSchema).describe('Sorted by code point.'),
   })
   .meta({ id: 'ChannelInfo', examples: [EXAMPLES.channelInfo] })
@@ -75,6 +77,32 @@ export const HistoryResponse = z
   })
   .meta({ id: 'HistoryResponse', examples: [EXAMPLES.historyPage] })
 export type HistoryResponse = z.output<typeof HistoryResponse>
+
+export const ChannelCounts = z.object({ total_connections: z.number(), total_users: z.number() })
+export type ChannelCounts = z.output<typeof ChannelCounts>
+
+export const OnlineUser = z.object({
+  user: UserNameSchema,
+  total_connections: z.number(),
+  channels: z.array(ChannelNameSchema),
+})
+export type OnlineUser = z.output<typeof OnlineUser>
+
+export const CountsResponse = z
+  .object({
+    channels: z
+      .record(z.string(), ChannelCounts)
+      .optional()
+      .describe('If counts were requested: the channels, without unknown ones.'),
+    users: z
+      .array(OnlineUser)
+      .optional()
+      .describe(
+        'If users were requested: those with at least one connection, and the channels of all their connections, sorted by code point.',
+      ),
+  })
+  .meta({ id: 'CountsResponse', examples: [EXAMPLES.counted] })
+export type CountsResponse = z.output<typeof CountsResponse>
 
 export const ConnectResponse = z
   .object({

@@ -145,6 +145,8 @@ export interface ChannelRecord {
   readonly users: readonly UserName[]
   /** Oldest first; empty unless requested. */
   readonly history: readonly StoredEvent[]
+  /** The number of users; only if requested. */
+  readonly userCount?: number
   /** If `history` is only the first part of what was requested: which messages follow. `Queries.history` reads them. */
   readonly moreHistory?: NumberRange | undefined
 }
@@ -160,6 +162,7 @@ export interface Include {
   readonly users: boolean
   /** A number: so many of the newest messages. */
   readonly history: boolean | number
+  readonly userCount?: boolean
 }
 
 /** A part of a history. */
@@ -180,6 +183,12 @@ export interface HistoryPart {
   readonly events: readonly StoredEvent[]
   /** Whether the range has more messages in this direction. */
   readonly isMore: boolean
+}
+
+export interface ChannelCounts {
+  readonly name: ChannelName
+  readonly connections: number
+  readonly users: number
 }
 
 /** Channels and the users in them, without duplicates. Without `users` if there are too many. */
@@ -469,6 +478,12 @@ export interface Queries {
     names: Iterable<UserName>,
     include?: { readonly connections: boolean },
   ): Awaitable<readonly UserRecord[]>
+  /** Counts the connections and users of channels by name, each once. Skips unknown ones. Not atomic. */
+  countChannels(names: readonly ChannelName[]): Awaitable<readonly ChannelCounts[]>
+  /** Returns the connections of each of these users, in the order of the names. Empty for unknown users. Not atomic. */
+  connectionsOf(names: readonly UserName[]): Awaitable<readonly (readonly ConnId[])[]>
+  /** Returns the channels of each of these connections, in their order. Empty for unknown connections. Not atomic. */
+  channelsOf(connIds: readonly ConnId[]): Awaitable<readonly (readonly ChannelName[])[]>
   /** Returns users with at least one connection. */
   connectedUserNames(): Awaitable<readonly UserName[]>
   hasUser(user: UserName): Awaitable<boolean>

@@ -20,6 +20,7 @@ describe('limits', { timeout: 90_000 }, () => {
       max_messages_per_request: 20,
       max_users_per_message: 5,
       max_channels_per_request: 10,
+      max_counts_per_request: 30,
       max_state_bytes: 200,
       max_history_size: 50,
     })
@@ -64,6 +65,14 @@ describe('limits', { timeout: 90_000 }, () => {
         await refuses(line, [message(5), message(6)], '1')
       await refuses('DELETE /message', [deleted(6)], '0')
       expect((await backend.send('POST /message', { json: [message(5)] })).status).toBe(200)
+    }
+  })
+
+  it('max_counts_per_request holds for channels and for users', async () => {
+    for (const field of ['channels', 'users']) {
+      const asked = (count: number) => ({ counts: true, [field]: names(count) })
+      expect((await backend.send('POST /info', { json: asked(30) })).status).toBe(200)
+      await refuses('POST /info', asked(31), field)
     }
   })
 

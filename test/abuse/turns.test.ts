@@ -177,6 +177,21 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       'info',
     ],
     [
+      'channels to count',
+      'POST /info',
+      filled(name, '{"counts":true,"channels":[', ']}'),
+      422,
+      'channels',
+    ],
+    ['users to find', 'POST /info', filled(name, '{"users":[', ']}'), 422, 'users'],
+    [
+      'unknown fields beside counts',
+      'POST /info',
+      filled(members('1'), '{"counts":true,', '}'),
+      422,
+      'k0',
+    ],
+    [
       'settings of channels',
       'POST /channel_config',
       filled(members('{}'), '{', '}'),
@@ -637,6 +652,35 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       await probe.expectShortTurns(what, async () => {
         const answer = await backend.send('POST /message', { json })
         expect(answer.status, answer.text.slice(0, 300)).toBe(200)
+      })
+    })
+
+    describe('of many channels', () => {
+      beforeAll(async () => {
+        for (let from = 0; from < 10_000; from += 1_000)
+          await backend.call(
+            'POST /channel_config',
+            Object.fromEntries(times(1_000, (n) => [`m${from + n}`, { store_history: true }])),
+          )
+        for (let n = 0; n < 50; n++)
+          await backend.connect(
+            'everywhere',
+            times(1_000, (at) => `m${n * 20 + at}`),
+            NO_DETAILS,
+          )
+      })
+
+      it.each([
+        ['counts', { counts: true, channels: times(10_000, (n) => `m${n}`) }],
+        ['counts of all', { counts: true }],
+        ['users of whom nobody is there', { users: users('v').slice(0, 10_000) }],
+        ['users who are in many', { users: ['everywhere', ...users('u').slice(0, 9_999)] }],
+        [
+          'descriptions with counts',
+          { info: { counts: true, channels: times(1_000, (n) => `m${n}`), include_users: false } },
+        ],
+      ])('%s', async (what, json) => {
+        await probe.expectShortTurns(what, () => backend.call('POST /info', json))
       })
     })
 

@@ -17,6 +17,7 @@ const SCHEMAS: Record<keyof typeof ENDPOINTS, z.ZodType> = {
   channelConfig: Responses.ChannelsInfo,
   info: Responses.ChannelsInfo,
   history: Responses.HistoryResponse,
+  counts: Responses.CountsResponse,
   admin: Responses.AdminResponse,
   health: Responses.HealthResponse,
 }

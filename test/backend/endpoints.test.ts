@@ -141,6 +141,21 @@ describe('a client', () => {
     expect(brief.channels['lobby']?.history).toHaveLength(2)
   })
 
+  it('counts users without listing them, and finds those who are online', async () => {
+    const { client } = await start()
+    await client.connect({ username: 'ann', channels: ['lobby', 'news'] })
+    await client.connect({ username: 'ann', channels: ['lobby'] })
+    const lobby = { total_connections: 2, total_users: 1 }
+    const news = { total_connections: 1, total_users: 1 }
+    expect(await client.counts()).toEqual({ lobby, news })
+    expect(await client.counts({ channels: ['typo', 'news'] })).toEqual({ news })
+    expect(await client.online(['bob', 'ann'])).toEqual([
+      { user: 'ann', total_connections: 2, channels: ['lobby', 'news'] },
+    ])
+    const { channels } = await client.info({ include_users: false, counts: true })
+    expect(channels['lobby']).toMatchObject({ ...lobby, users: [] })
+  })
+
   it('signs the path that is called, for signature_scope = endpoint', async () => {
     const { client } = await start({ signature_scope: 'endpoint' })
     await client.connect({ username: 'ann' })
@@ -217,6 +232,8 @@ describe('methods', () => {
     channelConfig: (client) => client.channelConfig({}),
     info: (client) => client.info(),
     history: (client) => client.history({ channel: 'lobby' }),
+    counts: (client) => client.counts(),
+    online: (client) => client.online([]),
     admin: (client) => client.admin(),
     health: (client) => client.health(),
   }
@@ -254,7 +271,7 @@ describe('methods', () => {
   it('send a key with whatever changes something, and with nothing else', async () => {
     const fake = await startFake((socket) => socket.write(json({})))
     const client = aClient(fake.url)
-    const reads = ['info', 'history', 'admin', 'health']
+    const reads = ['info', 'history', 'counts', 'online', 'admin', 'health']
     for (const [name, call] of Object.entries(CALLS)) {
       await Promise.allSettled([call(client)])
       expect([name, /^idempotency-key: /im.test(fake.requests.at(-1) ?? '')]).toEqual([
@@ -289,6 +306,7 @@ describe('methods', () => {
 
     expectTypeOf<Answers<'connect'>>().toEqualTypeOf<z.output<typeof Responses.ConnectResponse>>()
     expectTypeOf<Answers<'message'>>().toEqualTypeOf<z.output<typeof Responses.MessagesResponse>>()
+    expectTypeOf<Answers<'online'>>().toEqualTypeOf<Responses.OnlineUser[]>()
     expectTypeOf<Answers<'info'>>().toEqualTypeOf<Responses.ChannelsInfo>()
     expectTypeOf<Answers<'history'>>().toEqualTypeOf<Responses.HistoryResponse>()
     expectTypeOf<Answers<'admin'>>().toEqualTypeOf<z.output<typeof Responses.AdminResponse>>()

@@ -9,6 +9,7 @@ import { attachments } from './attachments.ts'
 import { audiences } from './audiences.ts'
 import { benchOf } from './bench.ts'
 import { telling } from './change-events.ts'
+import { countsOfStore } from './counts.ts'
 import { figures } from './figures.ts'
 import { frames } from './frames.ts'
 import { historyParts } from './history-parts.ts'
@@ -43,6 +44,7 @@ export function storeContract(name: string, open: OpenStore): void {
     sweeping(openBench)
     userLimits(openBench)
     figures(openBench)
+    countsOfStore(openBench)
     scans(openBench)
     names(openBench)
     numbers(openBench)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   Bounds,
+  checkCounts,
   checkList,
   checkPublicKeys,
   checkSettings,
@@ -13,6 +14,7 @@ const LIMITS = {
   maxMessagesPerRequest: 3,
   maxUsersPerMessage: 2,
   maxChannelsPerRequest: 3,
+  maxCountsPerRequest: 4,
   maxHistorySize: 50,
   maxStateBytes: 100,
 }
@@ -67,6 +69,26 @@ describe('limits of a request', () => {
   })
 })
 
+describe('counts', () => {
+  const names = (count: number) => Array.from({ length: count }, () => 'name') as never[]
+
+  it('are of so many channels and so many users, and no more', () => {
+    const longer = ['Longer than maximum length 4.']
+    const refusal = (request: Parameters<typeof checkCounts>[0]) =>
+      complaintsOf(() => checkCounts(request, LIMITS))
+    expect(refusal({ counts: true, channels: names(4), users: names(4) })).toBeUndefined()
+    expect(refusal({ counts: true })).toBeUndefined()
+    expect(refusal({ counts: true, channels: names(5) })).toEqual({ channels: longer })
+    expect(refusal({ counts: false, users: names(5) })).toEqual({ users: longer })
+  })
+
+  it('are of channels only if they are asked for', () => {
+    expect(complaintsOf(() => checkCounts({ counts: false, channels: [] }, LIMITS))).toEqual({
+      channels: ['Only together with counts.'],
+    })
+  })
+})
+
 describe('public keys', () => {
   it('may be as large as a state in JSON, and no larger', () => {
     const keys = ['x'.repeat(45), 'é'.repeat(24)] // with brackets, quotes and a comma: 100 bytes
@@ -102,6 +124,16 @@ describe('bounds of bodies that nobody has looked into', () => {
     const complaints = { info: { channels: longer(3) } }
     expect(complaintsOf(() => bounds.info({ channels: list(4) }))).toEqual(complaints)
     expect(complaintsOf(() => bounds.info({ info: { channels: list(4) } }))).toEqual(complaints)
+  })
+
+  it('of a request for counts', () => {
+    for (const key of ['channels', 'users']) {
+      const body = { counts: true, users: [], [key]: list(5) }
+      expect(complaintsOf(() => bounds.info(body))).toEqual({ [key]: longer(4) })
+      expect(complaintsOf(() => bounds.info({ ...body, [key]: list(4) }))).toBeUndefined()
+    }
+    const described = { channels: list(4), counts: false }
+    expect(complaintsOf(() => bounds.info(described))).toEqual({ info: { channels: longer(3) } })
   })
 
   it('of a map of settings', () => {

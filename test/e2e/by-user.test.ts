@@ -1,45 +1,9 @@
 /** Requests that name a user in place of a connection, on one server in memory and on two that share a Redis. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend, send, until } from '../helpers/http.ts'
-import { RedisServer } from '../helpers/redis.ts'
-import { startServer } from '../helpers/server.ts'
-import { Servers } from '../helpers/servers.ts'
+import { SITES } from '../helpers/sites.ts'
 import { Listener, closeClients } from '../helpers/websocket.ts'
-import type { Address } from '../helpers/http.ts'
-
-interface Site extends Address {
-  close(): Promise<void>
-  /** Another server each time, if there are several. */
-  next(): Address
-}
-
-const SITES: [string, () => Promise<Site>][] = [
-  [
-    'in memory',
-    async () => {
-      const server = await startServer()
-      return Object.assign(server, { next: () => server })
-    },
-  ],
-  [
-    'on Redis',
-    async () => {
-      const redis = await RedisServer.start()
-      const servers = await Servers.start(redis, 2)
-      return {
-        host: servers.host,
-        get port() {
-          return servers.port
-        },
-        next: () => servers.next(),
-        close: async () => {
-          await servers.close()
-          await redis.stop()
-        },
-      }
-    },
-  ],
-]
+import type { Site } from '../helpers/sites.ts'
 
 describe.each(SITES)('a user %s', (_where, start) => {
   let site: Site

@@ -23,6 +23,7 @@ const requests = (connId: string): readonly (readonly [line: string, json: unkno
   ['POST /info', { info: { channels: ['room'], ...UNKNOWN }, ...UNKNOWN }],
   ['PUT /info', { info: { channels: ['room'], ...UNKNOWN }, ...UNKNOWN }],
   ['POST /info', { channels: ['room'], info: { ...UNKNOWN }, ...UNKNOWN }],
+  ['POST /info', { counts: true, users: ['ann'], ...UNKNOWN }],
   ['DELETE /message', [{ channel: 'room', uuid: UUID, ...UNKNOWN }]],
   ['POST /disconnect', { username: 'bob', ...UNKNOWN }],
 ]

@@ -7,6 +7,7 @@ interface Asked {
   readonly include_history?: boolean
   readonly include_users?: boolean
   readonly return_public_state?: boolean
+  readonly counts?: boolean
 }
 
 export function expectedInfo(
@@ -27,7 +28,7 @@ export function expectedInfo(
     settings: model.channels.get(name)?.settings,
     history: include_history ? history(model, name, viewer) : [],
     total_connections: model.connectionsIn(name).length,
-    total_users: listed(name).length,
+    total_users: (asked.counts ? model.membersOf(name) : listed(name)).length,
     users: listed(name),
   }))
   return { channels, users }

@@ -55,7 +55,12 @@ const state = fc.record(
 )
 const publicKeys = fc.subarray(['color', 'mood', 'missing'])
 const info = fc.record(
-  { include_history: often, include_users: often, return_public_state: fc.boolean() },
+  {
+    include_history: often,
+    include_users: often,
+    return_public_state: fc.boolean(),
+    counts: fc.boolean(),
+  },
   { requiredKeys: [] },
 )
 

@@ -187,6 +187,7 @@ const OPTIONS = {
     maxMessagesPerRequest: 100,
     maxUsersPerMessage: 100,
     maxChannelsPerRequest: 100,
+    maxCountsPerRequest: 100,
     maxHistorySize: 100,
   },
   ...{ maxStateBytes: 10_000, presenceListLimit: 100, maxRemovals: 100 },

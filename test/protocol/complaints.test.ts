@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { addComplaint, complaint, complaintsOf } from '../../src/protocol/complaints.ts'
+import { InfoRequest } from '../../src/protocol/info-requests.ts'
 import {
   ChannelConfigRequest,
   ConnectRequest,
   DeletesRequest,
-  InfoRequest,
   MessagesRequest,
   SubscribeRequest,
   UserStateRequest,

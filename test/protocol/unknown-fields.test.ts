@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { complaintsOf } from '../../src/protocol/complaints.ts'
+import { CountsRequest, InfoRequest } from '../../src/protocol/info-requests.ts'
 import * as Requests from '../../src/protocol/requests.ts'
 import { ignoringUnknownFields } from '../../src/protocol/unknown-fields.ts'
 
@@ -34,13 +35,14 @@ const REQUESTS: readonly (readonly [string, z.ZodType, object, readonly (readonl
     ['UnsubscribeRequest', Requests.UnsubscribeRequest, { conn_id: UUID, channels: ['a'] }, [[]]],
     ['UserStateRequest', Requests.UserStateRequest, { user: 'ann', user_state: { a: 1 } }, [[]]],
     ['ChannelConfigRequest', Requests.ChannelConfigRequest, { room: SETTINGS }, [['room']]],
-    ['InfoRequest', Requests.InfoRequest, { info: { channels: ['a'] } }, [[], ['info']]],
+    ['InfoRequest', InfoRequest, { info: { channels: ['a'] } }, [[], ['info']]],
     [
       'InfoRequest, older form',
-      Requests.InfoRequest,
+      InfoRequest,
       { channels: ['a'], info: { include_users: false } },
       [[], ['info']],
     ],
+    ['CountsRequest', CountsRequest, { counts: true, channels: ['a'], users: ['ann'] }, [[]]],
     ['DeletesRequest', Requests.DeletesRequest, [{ ...DELIVERY, uuid: UUID }], [['0']]],
     ['DisconnectUserRequest', Requests.DisconnectUserRequest, { username: 'ann' }, [[]]],
   ]

@@ -10,6 +10,7 @@ import type { RedisClient } from '../helpers/redis.ts'
 /** Enough requests that the few commands per second that a server sends by itself do not matter. */
 const REQUESTS = 100
 const TEN = Array.from({ length: 10 }, (_, index) => `channel ${index}`)
+const THOUSAND = Array.from({ length: 1_000 }, (_, index) => `name ${index}`)
 const LOUD = { notify_presence: true, broadcast_presence_with_user_lists: true, notify_state: true }
 
 const message = (text: string) => ({ user: 'ann', channel: TEN[0], message: { text } })
@@ -26,6 +27,24 @@ const KINDS = [
     trips: 1,
     path: '/message',
     body: () => Array.from({ length: 100 }, (_, index) => message(`${index}`)),
+  },
+  {
+    what: '/info with counts of a thousand channels',
+    trips: 1,
+    path: '/info',
+    body: () => ({ counts: true, channels: THOUSAND }),
+  },
+  {
+    what: '/info with users who are nowhere',
+    trips: 1,
+    path: '/info',
+    body: () => ({ users: THOUSAND.slice(0, 100) }),
+  },
+  {
+    what: '/info with users who are somewhere',
+    trips: 2,
+    path: '/info',
+    body: () => ({ users: ['user 1', 'user 2', ...THOUSAND.slice(0, 98)] }),
   },
   {
     what: '/user_state',
@@ -54,7 +73,8 @@ describe('the round trips to Redis', () => {
   beforeAll(async () => {
     redis = await RedisServer.start()
     admin = await redis.client()
-    servers = await Servers.start(redis, 1)
+    // Connections that end would cost round trips of their own.
+    servers = await Servers.start(redis, 1, { gc_conns_after: 600 })
     backend = new Backend(servers)
     const configs = Object.fromEntries(TEN.map((name) => [name, LOUD]))
     await backend.call('POST /channel_config', configs)

@@ -17,7 +17,7 @@ import type {
 
 export type DescribeOptions = Pick<
   InfoOptions,
-  'include_history' | 'include_users' | 'exclude_channels' | 'return_public_state'
+  'include_history' | 'include_users' | 'exclude_channels' | 'return_public_state' | 'counts'
 >
 
 export const NO_DETAILS: DescribeOptions = {
@@ -25,6 +25,7 @@ export const NO_DETAILS: DescribeOptions = {
   include_users: false,
   exclude_channels: [],
   return_public_state: false,
+  counts: false,
 }
 
 /** Serialised like `ChannelsInfo`. */
@@ -83,6 +84,7 @@ const includeOf = (options: DescribeOptions) => ({
     typeof options.include_history === 'object'
       ? options.include_history.limit
       : options.include_history,
+  userCount: options.counts,
 })
 
 const userRow = (options: DescribeOptions) => (user: UserRecord) => ({
@@ -117,10 +119,10 @@ const headOf = ({ uuid, name, settings }: ChannelRecord) => ({
   settings,
 })
 
-const tailOf = ({ lastActive, connections, users }: ChannelRecord) => ({
+const tailOf = ({ lastActive, connections, users, userCount }: ChannelRecord) => ({
   last_active: isoTimestamp(lastActive),
   total_connections: connections,
-  total_users: users.length,
+  total_users: userCount ?? users.length,
 })
 
 // --- in pages

@@ -1,42 +1,62 @@
-import * as Requests from '../../protocol/requests.ts'
+import { EXAMPLES } from '../../protocol/examples.ts'
+import { CountsRequest, InfoRequest, isCountsRequest } from '../../protocol/info-requests.ts'
+import { INFO_DEFAULTS } from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
+import { parseAs, withUnknownFields } from '../validation.ts'
 import { ERROR_RESPONSES, about, asSchemaType, backend, checkLimit } from './common.ts'
-import type { preValidationHookHandler } from 'fastify'
+import type { FastifyRequest, preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiOptions } from './common.ts'
 
+const DESCRIPTION =
+  'Returns channels and their users; without a body, all channels. Histories include private messages: for backends only.'
+const OTHER_FORMS =
+  ' With counts or users in place of info, returns totals of channels, or who of these users is online and where.'
+
 /** `/info`. Any method works, as in the Python server; GET and HEAD describe all channels. */
 export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
-  const { hub, streamPagedAnswers: serializerCompiler } = options
+  const { hub, streamPagedAnswers: serializerCompiler, unknownFields } = options
+  const Info = withUnknownFields(InfoRequest, unknownFields)
+  const Counts = withUnknownFields(CountsRequest, unknownFields)
   const preValidation = [checkLimit(hub.bounds.info), defaultToEverything]
-  const info = about(
-    'Describe channels',
-    'Returns channels and their users; without a body, all channels. Histories include private messages: for backends only.',
-  )
+  const info = about('Describe channels', DESCRIPTION)
   const infoResponses = { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES }
   http.get('/info', {
     config: backend,
     exposeHeadRoute: true,
     schema: { ...info, response: infoResponses },
     serializerCompiler,
-    handler: () => asSchemaType(hub.info(Requests.INFO_DEFAULTS)),
+    handler: () => asSchemaType(hub.info(INFO_DEFAULTS)),
   })
-  const body = Requests.InfoRequest
-  http.post('/info', {
+  const answer = (body: unknown): Promise<object> =>
+    isCountsRequest(body) ? hub.counts(parseAs(Counts, body)) : hub.info(parseAs(Info, body).info)
+  const forAnyBody = {
     config: backend,
     preValidation,
-    schema: { ...info, body, response: infoResponses },
+    // The schema is only for the documentation: `answer` chooses the one to check.
+    validatorCompiler: () => (value: unknown) => ({ value }),
     serializerCompiler,
-    handler: (request) => asSchemaType(hub.info(request.body.info)),
+    handler: async ({ body }: FastifyRequest) => asSchemaType(answer(body)),
+  }
+  http.post('/info', {
+    ...forAnyBody,
+    schema: {
+      ...about('Describe or count channels, find users', DESCRIPTION + OTHER_FORMS),
+      body: InfoRequest.or(CountsRequest).meta({ examples: [EXAMPLES.info] }),
+      response: {
+        ...infoResponses,
+        200: Responses.ChannelsInfo.or(Responses.CountsResponse).meta({
+          description: 'Channels and their users; with counts or users, totals and online users.',
+          examples: [EXAMPLES.channelsInfo],
+        }),
+      },
+    },
   })
   http.route({
+    ...forAnyBody,
     method: ['PUT', 'PATCH', 'DELETE'], // as in the Python server: any method
     url: '/info',
-    config: backend,
-    preValidation,
-    schema: { hide: true, body },
-    serializerCompiler,
-    handler: (request) => asSchemaType(hub.info(request.body.info)),
+    schema: { hide: true },
   })
 }
 

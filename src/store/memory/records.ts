@@ -8,6 +8,7 @@ import { NO_KEYS, NO_STATE, publicPart } from './state.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type {
+  ChannelCounts,
   ChannelRecord,
   ChannelSummary,
   Include,
@@ -209,10 +210,17 @@ export class Channel {
   record(include: Include, now: number): ChannelRecord {
     const { name, uuid, settings, lastActive, connections } = this
     const users = include.users ? [...this.members.keys()] : []
-    const record = { name, uuid, settings, lastActive, connections, users, history: [] }
+    const userCount = include.userCount ? { userCount: this.members.size } : {}
+    const head = { name, uuid, settings, lastActive, connections, users }
+    const record = { ...head, history: [], ...userCount }
     if (include.history === false) return record
     const most = include.history === true ? Infinity : include.history
     return { ...record, ...this.history.newest(most, this.expiredAt(now)) }
+  }
+
+  counts(): ChannelCounts {
+    const { name, connections, members } = this
+    return { name, connections, users: members.size }
   }
 
   summary(): ChannelSummary {

@@ -187,6 +187,24 @@ export class MemoryStore implements Contract.Store {
     return users.map((user) => (connections ? user.recordWithConnections() : user.record()))
   }
 
+  countChannels(names: readonly ChannelName[]): Contract.ChannelCounts[] {
+    const { channels } = this.#tables
+    return [...new Set(names)].flatMap((name) => channels.get(name)?.counts() ?? [])
+  }
+
+  connectionsOf(names: readonly UserName[]): ConnId[][] {
+    const { users } = this.#tables
+    return names.map((name) => users.get(name)?.connections.map(({ id }) => id) ?? [])
+  }
+
+  channelsOf(connIds: readonly ConnId[]): ChannelName[][] {
+    const { connections } = this.#tables
+    return connIds.map((connId) => {
+      const channels = connections.get(connId)?.channels.keys() ?? []
+      return [...channels].map(({ name }) => name)
+    })
+  }
+
   connectedUserNames(): UserName[] {
     const users = [...this.#tables.users.values()]
     return users.filter(({ connections }) => connections.length > 0).map(({ name }) => name)

@@ -13,6 +13,7 @@ import { RateExceeded, TooManyChannels } from '../user-limits.ts'
 import type { Scalar } from '../../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type {
+  ChannelCounts,
   ChannelRecord,
   Changed,
   ConnectFacts,
@@ -118,12 +119,13 @@ export const readUsers = (reply: Reply): UserRecord[] =>
 
 // --- channels
 
-/** Reads `[name, uuid, settings, lastActive, connections, members, history, after?, through?]`. */
+/** Reads `[name, uuid, settings, lastActive, connections, members, userCount, history, after?, through?]`. */
 export function readChannel(reply: Reply, epoch: string): ChannelRecord {
-  const [name, uuid, settings, lastActive, connections, users, history, after, through] = reply as [
-    ...[ChannelName, string, string, string, string],
-    ...[UserName[], string[], number | undefined, number | undefined],
+  const [name, uuid, settings, lastActive, connections, users, ...rest] = reply as [
+    ...[ChannelName, string, string, string, string, UserName[]],
+    ...[number, string[], number | undefined, number | undefined],
   ]
+  const [userCount, history, after, through] = rest
   const isWhole = after === undefined || through === undefined
   return {
     name,
@@ -134,7 +136,17 @@ export function readChannel(reply: Reply, epoch: string): ChannelRecord {
     users,
     history: history.map((text) => readEvent(text, epoch)),
     moreHistory: isWhole ? undefined : { after, through },
+    ...(userCount >= 0 && { userCount }),
   }
+}
+
+/** Reads alternating connections and users of these channels. */
+export function readCounts(names: readonly ChannelName[], reply: Reply): ChannelCounts[] {
+  const numbers = reply as readonly number[]
+  return names.flatMap((name, index) => {
+    const [connections = -1, users = 0] = [numbers[2 * index], numbers[2 * index + 1]]
+    return connections < 0 ? [] : [{ name, connections, users }]
+  })
 }
 
 // --- arguments and replies of scripts

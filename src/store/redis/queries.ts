@@ -1,7 +1,8 @@
 import { chunksOf } from '../../lib/chunks.ts'
-import { counted, readChannel, readEvent, readUsers } from './encoding.ts'
+import { counted, readChannel, readCounts, readEvent, readUsers } from './encoding.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type {
+  ChannelCounts,
   ChannelRecord,
   ChannelSummary,
   Description,
@@ -18,8 +19,10 @@ import type { ScriptRunner } from './script-runner.ts'
 
 /** Records per command. A script blocks Redis, so it has to be short. */
 const AT_ONCE = 250
-/** The same for names only. */
+/** The same for names only, and for counts. */
 const NAMES_AT_ONCE = 1000
+/** The same for connections, each of which may be in a thousand channels. */
+const CONNECTIONS_AT_ONCE = 50
 
 /** A message of a megabyte takes some milliseconds to read. */
 const MOST_HISTORY_BYTES = 1_048_576
@@ -76,6 +79,24 @@ export class RedisQueries {
       ),
     )
     return replies.flatMap(readUsers)
+  }
+
+  async countChannels(names: readonly ChannelName[]): Promise<ChannelCounts[]> {
+    const chunks = chunksOf([...new Set(names)], NAMES_AT_ONCE)
+    const counts = await Promise.all(
+      chunks.map(async (chunk) =>
+        readCounts(chunk, await this.runner.run('countChannels', ...counted(chunk))),
+      ),
+    )
+    return counts.flat()
+  }
+
+  connectionsOf(names: readonly UserName[]): Promise<ConnId[][]> {
+    return this.#listsOf<ConnId>('connectionsOf', names, AT_ONCE)
+  }
+
+  channelsOf(connIds: readonly ConnId[]): Promise<ChannelName[][]> {
+    return this.#listsOf<ChannelName>('channelsOf', connIds, CONNECTIONS_AT_ONCE)
   }
 
   async hasConnection(connId: ConnId): Promise<boolean> {
@@ -149,13 +170,25 @@ export class RedisQueries {
     return { users, connectedUsers, connections, channels, messages, deliveries }
   }
 
+  /** Runs a script that returns a list for each name. */
+  async #listsOf<Element extends string>(
+    script: 'connectionsOf' | 'channelsOf',
+    names: readonly string[],
+    atOnce: number,
+  ): Promise<Element[][]> {
+    const replies = await Promise.all(
+      chunksOf(names, atOnce).map((chunk) => this.runner.run(script, ...counted(chunk))),
+    )
+    return replies.flatMap((lists) => lists as unknown as Element[][])
+  }
+
   async #channels(
     names: readonly ChannelName[],
-    { users, history }: Include,
+    { users, history, userCount }: Include,
     mostUsers: number,
   ): Promise<ChannelsReply> {
     const newest = history === true ? -1 : Math.min(Number(history), Number.MAX_SAFE_INTEGER)
-    const args = [users ? 1 : 0, newest, mostUsers]
+    const args = [users ? 1 : 0, newest, userCount ? 1 : 0, mostUsers]
     const reply = await this.runner.run('channels', ...args, ...counted(names))
     return reply as unknown as ChannelsReply
   }

@@ -35,6 +35,9 @@ const PARTS = {
   users: ['common', 'channel', 'records', 'users'],
   summaries: ['common', 'channel-summaries'],
   figures: ['common', 'figures'],
+  countChannels: ['common', 'count-channels'],
+  connectionsOf: ['common', 'connections-of'],
+  channelsOf: ['common', 'channels-of'],
   sweep: ['common', 'channel', ...HISTORY, 'aging', ...EXPIRING, 'webhooks', 'lost', 'sweep'],
   audit: [
     ...['common', 'channel', 'webhooks', 'records'],

@@ -230,6 +230,18 @@ export class RedisStore implements Contract.Store {
     return this.#queries.users(names, include.connections)
   }
 
+  countChannels(names: readonly ChannelName[]) {
+    return this.#queries.countChannels(names)
+  }
+
+  connectionsOf(names: readonly UserName[]) {
+    return this.#queries.connectionsOf(names)
+  }
+
+  channelsOf(connIds: readonly ConnId[]) {
+    return this.#queries.channelsOf(connIds)
+  }
+
   connectedUserNames(): Promise<readonly UserName[]> {
     return this.#queries.connectedUserNames()
   }

@@ -25,6 +25,7 @@ const OPTIONS: DescribeOptions = {
   include_users: true,
   exclude_channels: [],
   return_public_state: false,
+  counts: false,
 }
 
 async function open() {
@@ -107,6 +108,21 @@ describe('a description of channels', () => {
       total_users: 0,
       total_connections: 3,
       history: [],
+    })
+  })
+
+  it('counts the users without listing them, if that is asked for', async () => {
+    const { told } = await open()
+    const counted = await told({ include_users: false, counts: true })
+    expect(counted.users).toEqual([])
+    expect(counted.channels['room']).toMatchObject({
+      users: [],
+      total_users: 2,
+      total_connections: 3,
+    })
+    expect((await told({ counts: true })).channels['room']).toMatchObject({
+      users: ['Ann', 'bob'],
+      total_users: 2,
     })
   })
 
@@ -238,6 +254,15 @@ describe('a description that is long', () => {
       Array.from({ length: 400 }, (_, n) => ({ text: `text ${n}` })),
     )
     expect(Object.keys(all ?? {})).toEqual(Object.keys(third ?? {}))
+  })
+
+  it('counts the users without listing them, if that is asked for', async () => {
+    const { describe } = await crowded()
+    const options = { ...OPTIONS, include_users: false, counts: true }
+    const told = (await asWritten(await describe(neverYield, undefined, options))) as ChannelsInfo
+    expect(told.users).toEqual([])
+    expect(told.channels['all']).toMatchObject({ users: [], total_users: 2_500 })
+    expect(told.channels['room 3']).toMatchObject({ users: [], total_users: 17 })
   })
 
   it('shows a user only what the user may see', async () => {

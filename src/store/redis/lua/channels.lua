@@ -1,6 +1,6 @@
 -- Returns channels by name, and their users if they are requested and not too many. newest: how many messages of each
 -- history (-1: all). Of a long history, returns the first part of these, and the range of numbers of the others.
-local with_users, newest, most_users = arg() == '1', tonumber(arg()), tonumber(arg())
+local with_users, newest, with_count, most_users = arg() == '1', tonumber(arg()), arg() == '1', tonumber(arg())
 -- Messages of each channel, and bytes of all messages. At least one message of the first channel that has any.
 local MOST_MESSAGES, MOST_BYTES = 200, 1048576
 local bytes_left = MOST_BYTES
@@ -27,7 +27,9 @@ for _, name in ipairs(list()) do
   local fields = redis.call('HMGET', P .. ':c:' .. name, 'i', 's', 'a', 'n')
   if fields[1] then
     local members = with_users and redis.call('HKEYS', P .. ':m:' .. name) or {}
-    found[#found + 1] = {name, fields[1], fields[2], fields[3], fields[4], members, history_of(name, fields[2])}
+    -- Not nil: a reply ends there.
+    local count = with_count and redis.call('HLEN', P .. ':m:' .. name) or -1
+    found[#found + 1] = {name, fields[1], fields[2], fields[3], fields[4], members, count, history_of(name, fields[2])}
     total = total + #members
     if total <= most_users then
       for _, user in ipairs(members) do

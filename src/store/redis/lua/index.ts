@@ -10,12 +10,15 @@ import beat from './beat.lua'
 import changeEvents from './change-events.lua'
 import channelSummaries from './channel-summaries.lua'
 import channel from './channel.lua'
+import channelsOf from './channels-of.lua'
 import channels from './channels.lua'
 import claim from './claim.lua'
 import common from './common.lua'
 import configure from './configure.lua'
 import confirmWebhooks from './confirm-webhooks.lua'
 import connect from './connect.lua'
+import connectionsOf from './connections-of.lua'
+import countChannels from './count-channels.lua'
 import countConnections from './count-connections.lua'
 import detach from './detach.lua'
 import drop from './drop.lua'
@@ -69,10 +72,13 @@ export const LUA = {
   'change-events': changeEvents,
   channel,
   channels,
+  'channels-of': channelsOf,
   claim,
   common,
   configure,
   connect,
+  'connections-of': connectionsOf,
+  'count-channels': countChannels,
   'count-connections': countConnections,
   detach,
   drop,
