@@ -39,12 +39,10 @@ import type { HistoryRequest } from '../protocol/history.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { CountsRequest } from '../protocol/info-requests.ts'
 import type * as Protocol from '../protocol/requests.ts'
-import type { ChannelsInfo } from '../protocol/responses.ts'
 import type { Awaitable, Figures, Store } from '../store/store.ts'
 import type { LiveConnection } from './delivery/connection.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { ClientMessage } from './messages.ts'
-import type { DescribeOptions, PagedChannelsInfo } from './queries/channels-info.ts'
 
 const SWEEP_INTERVAL_MS = 500
 
@@ -175,7 +173,7 @@ export class Hub {
       state: user.state,
       public_state: user.publicState,
       channels,
-      channels_info: await this.#describe(channels, request.info, user.name),
+      channels_info: await describeChannels(this.#queryDeps, channels, request.info, user.name),
     }
   }
 
@@ -236,7 +234,7 @@ export class Hub {
     this.#rules.checkConfigs(request)
     const names = Object.keys(request) as ChannelName[]
     await this.store.configure(this.#rules.settingsFor(names, request))
-    return this.#describe(names, NO_DETAILS)
+    return describeChannels(this.#queryDeps, names, NO_DETAILS)
   }
 
   // --- users
@@ -287,7 +285,7 @@ export class Hub {
   /** Returns channels and users with everything that a backend may see. */
   async info(options: Protocol.InfoOptions) {
     checkInfo(options, this.options)
-    return this.#describe(options.channels, options)
+    return describeChannels(this.#queryDeps, options.channels, options)
   }
 
   /** Returns a page of a channel's history, for a backend or, with a `username`, for this user. */
@@ -315,14 +313,6 @@ export class Hub {
   /** Ends connections that no client opened in time. Removes idle users and channels. */
   async sweep(): Promise<void> {
     await this.#sweeper.sweep()
-  }
-
-  #describe(
-    names: readonly ChannelName[] | undefined,
-    options: DescribeOptions,
-    viewer?: UserName,
-  ): Promise<ChannelsInfo | PagedChannelsInfo> {
-    return describeChannels(this.#queryDeps, names, options, viewer)
   }
 
   #expelSlowClient(connection: LiveConnection): void {

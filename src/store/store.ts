@@ -20,7 +20,10 @@ import type { EventType } from '../protocol/events.ts'
 import type { Scalar } from '../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
+import type { HistoryRange, NumberRange } from './history-range.ts'
 import type { ChannelLimit, MessageRate } from './user-limits.ts'
+
+export type { HistoryRange, NumberRange }
 
 export type Awaitable<Value> = Value | Promise<Value>
 
@@ -151,31 +154,12 @@ export interface ChannelRecord {
   readonly moreHistory?: NumberRange | undefined
 }
 
-/** Events with numbers above `after`, up to `through`. */
-export interface NumberRange {
-  readonly after: number
-  readonly through: number
-}
-
 /** The optional parts of channel records. */
 export interface Include {
   readonly users: boolean
   /** A number: so many of the newest messages. */
   readonly history: boolean | number
   readonly userCount?: boolean
-}
-
-/** A part of a history. */
-export interface HistoryRange {
-  /** Only messages with larger numbers. */
-  readonly after?: number | undefined
-  /** Only messages with smaller numbers. */
-  readonly before?: number | undefined
-  /** Reads from the newest of them to older ones. */
-  readonly isBackward: boolean
-  readonly most: number
-  /** The store may stop once it has messages of about this many bytes, but not before it has one. */
-  readonly enough?: number
 }
 
 export interface HistoryPart {

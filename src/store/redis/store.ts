@@ -21,6 +21,7 @@ import { Keys } from './keys.ts'
 import { Lease } from './lease.ts'
 import { Ownership } from './ownership.ts'
 import { RedisQueries } from './queries.ts'
+import { RedisReads } from './reads.ts'
 import { ReconnectingConnection } from './reconnecting-connection.ts'
 import { ScriptRunner } from './script-runner.ts'
 import { loadScripts } from './scripts.ts'
@@ -43,19 +44,20 @@ import type { ChangeScript } from './scripts.ts'
 export type { RedisStoreOptions }
 
 /** Keeps everything in Redis, for any number of servers. The scripts of the calls are in `redis/lua`. */
-export class RedisStore implements Contract.Store {
+export class RedisStore extends RedisReads implements Contract.Store {
   readonly #runner: ScriptRunner
   readonly #redis: ReconnectingConnection
   readonly #subscriptions: Subscriptions
   readonly #ownership: Ownership
   readonly #lease: Lease
-  readonly #queries: RedisQueries
+  protected override readonly queries: RedisQueries
   readonly #upkeep: Upkeep
   readonly webhookQueue: RedisWebhookQueue | undefined
   #idempotencyCache: RedisIdempotencyCache | undefined
   #onCommand: (command: Contract.Command) => void = () => {}
 
   private constructor(private readonly options: RedisStoreOptions) {
+    super()
     const keys = new Keys(options.prefix, options.address.database)
     this.#redis = new ReconnectingConnection({
       address: options.address,
@@ -98,7 +100,7 @@ export class RedisStore implements Contract.Store {
       timeoutMs: options.timeoutMs,
       onFault: options.onFault,
     })
-    this.#queries = new RedisQueries(this.#runner, this.#redis)
+    this.queries = new RedisQueries(this.#runner, this.#redis)
     const [redis, runner, lease] = [this.#redis, this.#runner, this.#lease]
     const runChange = this.#runChange.bind(this)
     this.#upkeep = new Upkeep({ redis, runner, lease, options, runChange })
@@ -161,10 +163,6 @@ export class RedisStore implements Contract.Store {
     return (await this.#runChange('drop', connId, ...writeDrop(options))) === 1
   }
 
-  hasConnection(connId: ConnId): Promise<boolean> {
-    return this.#queries.hasConnection(connId)
-  }
-
   attach(connId: ConnId, kind: Contract.SinkKind) {
     return this.#ownership.attach(connId, kind)
   }
@@ -210,56 +208,8 @@ export class RedisStore implements Contract.Store {
     return this.#subscriptions.missed(since, enough)
   }
 
-  channelNames(): Promise<readonly ChannelName[]> {
-    return this.#queries.channelNames()
-  }
-
-  channels(names: readonly ChannelName[], include: Contract.Include) {
-    return this.#queries.channels(names, include)
-  }
-
-  describe(names: readonly ChannelName[], include: Contract.Include, mostUsers: number) {
-    return this.#queries.describe(names, include, mostUsers)
-  }
-
-  history(channel: ChannelName, range: Contract.HistoryRange) {
-    return this.#queries.history(channel, range)
-  }
-
-  users(names: Iterable<UserName>, include = { connections: false }) {
-    return this.#queries.users(names, include.connections)
-  }
-
-  countChannels(names: readonly ChannelName[]) {
-    return this.#queries.countChannels(names)
-  }
-
-  connectionsOf(names: readonly UserName[]) {
-    return this.#queries.connectionsOf(names)
-  }
-
-  channelsOf(connIds: readonly ConnId[]) {
-    return this.#queries.channelsOf(connIds)
-  }
-
-  connectedUserNames(): Promise<readonly UserName[]> {
-    return this.#queries.connectedUserNames()
-  }
-
-  hasUser(user: UserName): Promise<boolean> {
-    return this.#queries.hasUser(user)
-  }
-
-  scanChannels() {
-    return this.#queries.scanChannels()
-  }
-
-  scanUsers() {
-    return this.#queries.scanUsers()
-  }
-
   async figures(): Promise<Contract.Figures> {
-    return { ...(await this.#queries.figures()), eviction: this.#upkeep.eviction }
+    return { ...(await this.queries.figures()), eviction: this.#upkeep.eviction }
   }
 
   sweep(): Promise<readonly ConnId[]> {
