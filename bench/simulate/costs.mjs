@@ -67,6 +67,11 @@ const REQUEST_KINDS = [
     signed('/info', { info: { channels: [CHANNEL] } }),
   ],
   [
+    'message-channels',
+    '/message to ten channels',
+    signed('/message', [{ ...message(), channel: null, channels: tenChannels }]),
+  ],
+  [
     'info-counts',
     '/info with counts of a hundred channels',
     signed('/info', { counts: true, channels: hundredChannels }),

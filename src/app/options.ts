@@ -67,6 +67,7 @@ export const hubOptions = (config: Config) => ({
   maxMessagesPerRequest: config.max_messages_per_request,
   maxUsersPerMessage: config.max_users_per_message,
   maxChannelsPerRequest: config.max_channels_per_request,
+  maxChannelsPerMessage: config.max_channels_per_message,
   maxCountsPerRequest: config.max_counts_per_request,
   maxHistorySize: config.max_history_size,
   maxStateBytes: config.max_state_bytes,

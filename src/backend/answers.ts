@@ -87,6 +87,7 @@ const unsubscribe = object<Types.UnsubscribeResponse>({ ...membership, unsubscri
 
 const delivery = {
   channel: withDefault(nullable(text), () => null),
+  channels: optional(texts),
   pm_users: withDefault(texts, () => []),
   exclude_users: withDefault(texts, () => []),
   no_history: withDefault(bool, () => false),

@@ -129,6 +129,12 @@ export const LIMITS = {
     1000,
     'Maximum number of channels in one request. A request with more is rejected with 422.',
   ),
+  max_channels_per_message: setting(
+    count(1, MAX_COUNT),
+    100,
+    'Maximum number of channels of one message. Each of them also counts as a message for max_messages_per_request. ' +
+      'A request with more is rejected with 422, and none of its messages is sent.',
+  ),
   max_counts_per_request: setting(
     count(1, MAX_COUNT),
     10_000,

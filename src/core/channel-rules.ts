@@ -93,12 +93,18 @@ export class ChannelRules {
   }
 
   /** The same for a list of messages, edits or deletes. */
-  checkMessages(messages: readonly { readonly channel: string | null }[]): void {
+  checkMessages(
+    messages: readonly {
+      readonly channel: string | null
+      readonly channels?: readonly string[] | undefined
+    }[],
+  ): void {
     if (this.#allowUnlisted) return
     this.#check(
-      messages.flatMap(({ channel }, index) =>
-        channel === null ? [] : [[[String(index), 'channel'], channel] as const],
-      ),
+      messages.flatMap(({ channel, channels = [] }, index): Named[] => [
+        ...(channel === null ? [] : [[[String(index), 'channel'], channel] as const]),
+        ...channels.map((name, at) => [[String(index), 'channels', String(at)], name] as const),
+      ]),
     )
   }
 

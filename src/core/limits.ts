@@ -1,6 +1,7 @@
 /** Limits of one request. Exceeding one is answered with a 422 that names the field, and has no effect. */
 import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
+import { writeJson } from '../protocol/exact-numbers.ts'
 import { COMPLAINT } from '../protocol/fields.ts'
 import { isCountsRequest } from '../protocol/info-requests.ts'
 import { isJsonObject } from '../protocol/json-object.ts'
@@ -13,6 +14,8 @@ export interface RequestLimits {
   readonly maxMessagesPerRequest: number
   /** Channels named per request. */
   readonly maxChannelsPerRequest: number
+  /** Channels per message in `channels`. */
+  readonly maxChannelsPerMessage: number
   /** Channels, and also users, that are counted per request. */
   readonly maxCountsPerRequest: number
   /** Users per message in `pm_users`, and also in `exclude_users`. */
@@ -29,12 +32,57 @@ export interface RequestLimits {
 /** Keys of one message, including extra keys of the caller. */
 const MAX_MESSAGE_KEYS = 1_000
 
+/** Users named in messages to several channels, in one request. Each is looked up in each channel, and counts in each. */
+const MAX_USERS_IN_CHANNELS = 100_000
+/** JSON characters of messages to several channels, in one request. Each channel keeps a copy, and counts. */
+const MAX_CHARACTERS_IN_CHANNELS = 4_194_304
+
 /** Minimum JSON size of an entry in a map or list. */
 const SMALLEST_ENTRY_BYTES = 4
 
 /** `path` leads to the list. Without one, the list is the body. */
 export function checkList(list: readonly unknown[], max: number, ...path: string[]): void {
   if (list.length > max) throw invalid(complaint(path, COMPLAINT.longer(max)))
+}
+
+interface Targets {
+  readonly channel: unknown
+  readonly channels?: readonly unknown[] | undefined
+}
+
+/** Checks messages, edits or deletes. Each channel of one of them counts as one. */
+export function checkMessages(list: readonly Targets[], limits: RequestLimits): void {
+  checkMessageCount(list, limits)
+  let characters = 0
+  for (const [index, message] of list.entries()) {
+    const { channel, channels } = message
+    if (!channels) continue
+    if (channel !== null)
+      throw invalid(complaint([String(index), 'channels'], 'Not together with channel.'))
+    if (channels.length > 1)
+      characters += channels.length * writeJson({ ...message, channels: undefined }).length
+  }
+  checkSum(characters, MAX_CHARACTERS_IN_CHANNELS, 'characters')
+}
+
+/** Of something that counts in each channel. */
+function checkSum(sum: number, max: number, what: string): void {
+  if (sum > max) throw invalid(complaint([], `More than ${max} ${what}, counted in each channel.`))
+}
+
+/** Elements of any type: they may not be validated yet. */
+function checkMessageCount(list: readonly unknown[], limits: RequestLimits): void {
+  const { maxMessagesPerRequest: max } = limits
+  checkList(list, max)
+  let [messages, users] = [0, 0]
+  for (const message of list) {
+    const channels = isJsonObject(message) ? sizeOf(message['channels']) : 0
+    messages += Math.max(channels, 1)
+    if (isJsonObject(message) && channels > 1)
+      users += channels * (sizeOf(message['pm_users']) + sizeOf(message['exclude_users']))
+  }
+  checkSum(messages, max, 'messages')
+  checkSum(users, MAX_USERS_IN_CHANNELS, 'users')
 }
 
 /** `path` leads from the channel's name to its settings in the request. */
@@ -145,14 +193,15 @@ export class Bounds {
   /** For lists of messages, edits or deletes. */
   readonly messages = (body: unknown): void => {
     if (!Array.isArray(body)) return
-    checkList(body, this.limits.maxMessagesPerRequest)
+    checkMessageCount(body, this.limits)
     body.forEach((message: unknown, index) => {
       if (isJsonObject(message)) this.#checkMessage(message, String(index))
     })
   }
 
   #checkMessage(message: Readonly<Record<string, unknown>>, index: string): void {
-    const { maxUsersPerMessage: max } = this.limits
+    const { maxUsersPerMessage: max, maxChannelsPerMessage } = this.limits
+    checkSize(message['channels'], maxChannelsPerMessage, index, 'channels')
     checkSize(message['pm_users'], max, index, 'pm_users')
     checkSize(message['exclude_users'], max, index, 'exclude_users')
     checkSize(message, MAX_MESSAGE_KEYS, index, '_schema')

@@ -18,6 +18,7 @@ export interface Posting<Answer> {
 
 interface Addressed {
   readonly channel: ChannelName | null
+  readonly channels?: readonly ChannelName[] | undefined
   readonly pm_users: readonly UserName[]
   readonly exclude_users: readonly UserName[]
   readonly no_history: boolean
@@ -39,8 +40,15 @@ export function postMessages(
     .map((request, place) => postMessage(now, request, uuidAt(place)))
 }
 
-export const hasTarget = ({ channel, pm_users }: Addressed): boolean =>
-  channel !== null || pm_users.length > 0
+export const hasTarget = ({ channel, channels, pm_users }: Addressed): boolean =>
+  channel !== null || channels !== undefined || pm_users.length > 0
+
+/** Returns the channels of a message, each once; null for none. */
+export const targetsOf = ({
+  channel,
+  channels,
+}: Pick<Addressed, 'channel' | 'channels'>): readonly (ChannelName | null)[] =>
+  channels ? [...new Set(channels)] : [channel]
 
 /** UUIDs by position in the request. A retry gets the same ones, so its answer matches the published events. */
 function uuidsFor(once: string | undefined): (place: number) => string {
@@ -64,9 +72,9 @@ export function postMessage(
 
 /** Lists the keys, which is several times as fast as copying. Nearly all messages take this path. */
 function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
-  const { channel, user, message, pm_users, exclude_users, no_history } = request
+  const { channel, channels, user, message, pm_users, exclude_users, no_history } = request
   const body = { type: 'message', uuid, channel, timestamp, user, message, edited: null } as const
-  const answer = {
+  const answer: MessageRequest = {
     channel,
     user,
     message,
@@ -77,6 +85,7 @@ function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
     timestamp,
     edited: null,
   }
+  if (channels) answer.channels = channels
   return { answer, publication: withDelivery(body, request) }
 }
 
@@ -90,8 +99,9 @@ function postWithExtraKeys(request: MessageRequest, uuid: string, timestamp: str
  * Compares the number of keys, because it runs for every message. Absent optional fields are no keys of the request.
  */
 function hasExtraKeys(request: MessageRequest): boolean {
-  const { uuid, timestamp, message } = request
+  const { channels, uuid, timestamp, message } = request
   let known = REQUIRED_KEYS
+  if (channels !== undefined) known++
   if (uuid !== undefined) known++
   if (timestamp !== undefined) known++
   if (message !== undefined) known++
@@ -146,14 +156,16 @@ function publicationOf(
 }
 
 function withDelivery(body: EventBody, request: Addressed): Publication {
-  const { channel, pm_users: pmUsers, exclude_users: excludeUsers, no_history: noHistory } = request
-  const publication = { body, delivery: { pmUsers, excludeUsers, noHistory } }
+  const { channel, channels, pm_users: pmUsers, exclude_users: excludeUsers } = request
+  const publication = { body, delivery: { pmUsers, excludeUsers, noHistory: request.no_history } }
   if (channel !== null) return publication
+  if (channels) return { ...publication, channels: [...new Set(channels)] }
   return { ...publication, users: pmUsers.filter((user) => !isListed(excludeUsers, user)) }
 }
 
 /** Keys for delivery, and the caller's own `catchup`, which would mark a live event as late. */
 const HIDDEN_KEYS = {
+  channels: undefined,
   pm_users: undefined,
   exclude_users: undefined,
   no_history: undefined,

@@ -1,4 +1,4 @@
-import { checkList } from './limits.ts'
+import { checkMessages } from './limits.ts'
 import { postDelete, postEdits, postMessages } from './messages.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ChannelName } from '../protocol/ids.ts'
@@ -8,6 +8,12 @@ import type { ChannelRules } from './channel-rules.ts'
 import type { HubOptions } from './hub-options.ts'
 import type { Posting } from './messages.ts'
 import type { PostingRate, UserLimits } from './user-limits.ts'
+
+/** The channels of a message, an edit or a delete. */
+interface Targets {
+  readonly channel: ChannelName | null
+  readonly channels?: readonly ChannelName[] | undefined
+}
 
 interface PosterDeps {
   readonly store: Pick<Store, 'publish'>
@@ -43,8 +49,8 @@ export class Poster {
     return this.#post(requests.map(postDelete), once)
   }
 
-  #check(requests: readonly { readonly channel: ChannelName | null }[]): void {
-    checkList(requests, this.deps.options.maxMessagesPerRequest)
+  #check(requests: readonly Targets[]): void {
+    checkMessages(requests, this.deps.options)
     this.deps.rules.checkMessages(requests)
   }
 

@@ -3,7 +3,7 @@ import { complaint, listComplaints } from '../protocol/complaints.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
 import { bucketName } from '../store/token-bucket.ts'
 import { RateExceeded, TooManyChannels } from '../store/user-limits.ts'
-import { hasTarget } from './messages.ts'
+import { hasTarget, targetsOf } from './messages.ts'
 import type { Fault } from '../protocol/complaints.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { UserName } from '../protocol/ids.ts'
@@ -134,11 +134,13 @@ export class UserLimits {
   #chargesFor(requests: readonly MessageRequest[]): PlacedCharge[] {
     const charges = new Map<string, PlacedCharge>()
     for (const [index, request] of requests.entries()) {
-      const { user, channel } = request
+      const { user } = request
       if (!hasTarget(request) || this.#unlimited.has(user)) continue
-      const name = bucketName({ user, channel })
-      const known = charges.get(name) ?? { user, channel, tokens: 0, index }
-      charges.set(name, { ...known, tokens: known.tokens + 1 })
+      for (const channel of targetsOf(request)) {
+        const name = bucketName({ user, channel })
+        const known = charges.get(name) ?? { user, channel, tokens: 0, index }
+        charges.set(name, { ...known, tokens: known.tokens + 1 })
+      }
     }
     return [...charges.values()]
   }

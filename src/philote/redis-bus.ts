@@ -55,17 +55,16 @@ export class RedisBus {
 
   /** To be called with messages that a backend posted. Publishes those for everybody on Redis as well. */
   readonly onPosted = (publications: readonly Publication[]): void => {
-    for (const { body, delivery } of publications) {
+    for (const { body, delivery, channels = [body.channel] } of publications) {
       const isForAll = delivery.pmUsers.length === 0 && delivery.excludeUsers.length === 0
-      if (body.type !== 'message' || body.channel === null || !isForAll) continue
-      const message: PhiloteMessage = {
-        id: `${this.options.mark}-${body.uuid}`,
-        issuer: body['user'] as string,
-        channel: body.channel,
-        data: dataOf(body['message'] as Payload | undefined),
-        event: 'message',
+      if (body.type !== 'message' || !isForAll) continue
+      const data = dataOf(body['message'] as Payload | undefined)
+      const [id, issuer] = [`${this.options.mark}-${body.uuid}`, body['user'] as string]
+      for (const channel of channels) {
+        if (channel === null) continue
+        const message: PhiloteMessage = { id, issuer, channel, data, event: 'message' }
+        inBackground(this.#publish(message), this.#reportLoss)
       }
-      inBackground(this.#publish(message), this.#reportLoss)
     }
   }
 

@@ -141,6 +141,9 @@ const delivery = {
   channel: ChannelNameSchema.nullable()
     .default(null)
     .describe('The channel. null for a private message.'),
+  channels: listOf(ChannelNameSchema, 1)
+    .optional()
+    .describe('Instead of channel: several channels. A channel that is named twice counts once.'),
   pm_users: listOf(UserNameSchema)
     .default([])
     .describe('Deliver only to these users. With a channel: only to those who are in it.'),

@@ -106,14 +106,21 @@ export interface StoredEvent {
   readonly id: string
   readonly body: EventBody
   readonly delivery: Delivery
+  /** Perhaps in announcements: what events of one publication in several channels share. Bodies differ in the channel. */
+  readonly publication?: object
 }
 
-/** An event to publish in a channel or to some users. */
+/** An event to publish in a channel, in several channels, or to some users. */
 export interface Publication {
   readonly body: EventBody
   readonly delivery: Delivery
-  /** Receivers of a private message; undefined for an event in `body.channel`. */
+  /** Receivers of a private message; undefined for an event in a channel. */
   readonly users?: readonly UserName[]
+  /**
+   * Instead of `body.channel`, which is null: the channels, each once. Each gets an event of its own, with the name of
+   * this channel in its body, in the order of the list.
+   */
+  readonly channels?: readonly ChannelName[]
 }
 
 export interface UserCard {

@@ -20,6 +20,7 @@ describe('limits', { timeout: 90_000 }, () => {
       max_messages_per_request: 20,
       max_users_per_message: 5,
       max_channels_per_request: 10,
+      max_channels_per_message: 7,
       max_counts_per_request: 30,
       max_state_bytes: 200,
       max_history_size: 50,
@@ -65,6 +66,17 @@ describe('limits', { timeout: 90_000 }, () => {
         await refuses(line, [message(5), message(6)], '1')
       await refuses('DELETE /message', [deleted(6)], '0')
       expect((await backend.send('POST /message', { json: [message(5)] })).status).toBe(200)
+    }
+  })
+
+  it('max_channels_per_message holds, and each channel counts for max_messages_per_request', async () => {
+    const to = (count: number) => ({ uuid: UUID, channels: names(count) })
+    for (const line of ['POST /message', 'PATCH /message', 'DELETE /message']) {
+      const list = (...counts: number[]) =>
+        counts.map((count) => ({ ...to(count), ...(line === 'POST /message' && { user: 'a' }) }))
+      expect((await backend.send(line, { json: list(7, 7, 6) })).status, line).toBe(200)
+      await refuses(line, list(1, 8), '1')
+      await refuses(line, list(7, 7, 7), '_schema')
     }
   })
 

@@ -192,6 +192,46 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       'k0',
     ],
     [
+      'channels of a message',
+      'POST /message',
+      filled(name, '[{"user":"a","channels":[', ']}]'),
+      422,
+      '_schema',
+    ],
+    [
+      'channels of messages',
+      'POST /message',
+      filled(() => `{"user":"a","channels":[${times(100, name).join()}]}`, '[', ']'),
+      422,
+      '_schema',
+    ],
+    [
+      'copies of a message',
+      'POST /message',
+      `[{"user":"a","channels":[${times(100, name).join()}],"message":{"a":"${'x'.repeat(1_000_000)}"}}]`,
+      422,
+      '_schema',
+    ],
+    [
+      'copies of numbers that fit no double',
+      'POST /message',
+      filled(
+        (n) => (n < 10_000 ? '1e400' : '{"a":"a"}'),
+        `[{"user":"a","channels":[${times(4, name).join()}],"message":{"a":[`,
+        ']}}]',
+      ),
+      200,
+    ],
+    [
+      'channels that are no Unicode',
+      'POST /message',
+      JSON.stringify(
+        times(50, () => ({ user: 'a', channels: times(100, () => '\ud800'.repeat(30)) })),
+      ),
+      422,
+      '0',
+    ],
+    [
       'settings of channels',
       'POST /channel_config',
       filled(members('{}'), '{', '}'),
@@ -656,7 +696,19 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
     })
 
     describe('of many channels', () => {
+      const halls = times(100, (n) => `hall ${n}`)
+      const inHalls = (length: number) => ({
+        user: 'a',
+        channels: halls,
+        message: { text: 'x'.repeat(length) },
+      })
+
       beforeAll(async () => {
+        for (let n = 0; n < 200; n++) {
+          const channels = [halls[n % 100] ?? '', halls[(n + 1) % 100] ?? '']
+          const connId = await backend.connect(`h${n}`, channels, NO_DETAILS)
+          await openDeaf(server, connId, n % 2 === 0 ? 'ws' : 'sse')
+        }
         for (let from = 0; from < 10_000; from += 1_000)
           await backend.call(
             'POST /channel_config',
@@ -671,10 +723,34 @@ describe('no request holds the event loop', { timeout: 120_000 }, () => {
       })
 
       it.each([
+        ['short messages', times(50, () => inHalls(10))],
+        ['short messages with keys of their own', times(50, (n) => ({ ...inHalls(10), n }))],
+        ['a message that is long', [inHalls(40_000)]],
+        ['messages of half a kilobyte', times(50, () => inHalls(500))],
+        [
+          'a message without many users',
+          [{ ...inHalls(10), exclude_users: users('u').slice(0, 1_000) }],
+        ],
+        [
+          'messages to some',
+          times(50, () => ({ ...inHalls(10), pm_users: times(20, (n) => `h${n}`) })),
+        ],
+        [
+          'messages without some listeners',
+          times(50, () => ({ ...inHalls(10), exclude_users: times(20, (n) => `h${n}`) })),
+        ],
+      ])('%s', async (what, json) => {
+        await probe.expectShortTurns(what, async () => {
+          const answer = await backend.send('POST /message', { json })
+          expect(answer.status, answer.text.slice(0, 300)).toBe(200)
+        })
+      })
+
+      it.each([
         ['counts', { counts: true, channels: times(10_000, (n) => `m${n}`) }],
         ['counts of all', { counts: true }],
         ['users of whom nobody is there', { users: users('v').slice(0, 10_000) }],
-        ['users who are in many', { users: ['everywhere', ...users('u').slice(0, 9_999)] }],
+        ['users who are in many', { users: ['everywhere', ...users('h').slice(0, 9_999)] }],
         [
           'descriptions with counts',
           { info: { counts: true, channels: times(1_000, (n) => `m${n}`), include_users: false } },

@@ -141,6 +141,16 @@ describe('a client', () => {
     expect(brief.channels['lobby']?.history).toHaveLength(2)
   })
 
+  it('posts to several channels', async () => {
+    const { client } = await start()
+    const channels = ['lobby', 'news']
+    const posted = await client.message({ user: 'cem', channels })
+    expect(posted).toMatchObject([{ channels }])
+    const uuid = posted[0]?.uuid ?? ''
+    expect(await client.edit({ channels, uuid, message: {} })).toMatchObject([{ channels, uuid }])
+    expect(await client.delete({ channels, uuid })).toMatchObject([{ channels, uuid }])
+  })
+
   it('counts users without listing them, and finds those who are online', async () => {
     const { client } = await start()
     await client.connect({ username: 'ann', channels: ['lobby', 'news'] })

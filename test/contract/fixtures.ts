@@ -146,6 +146,16 @@ export const retraction = (channel: string, wishes: EventWishes = {}): Publicati
   delivery: deliveryOf(wishes),
 })
 
+/** The same for several channels. */
+export const inSeveral = (
+  channels: readonly string[],
+  { body, delivery }: Publication,
+): Publication => ({
+  body: { ...body, channel: null },
+  delivery,
+  channels: channelNames(...channels),
+})
+
 /** An event that is not a message. */
 export const notice = (channel: string, wishes: EventWishes = {}): Publication => ({
   body: bodyOf('presence', channel, wishes),

@@ -21,6 +21,7 @@ import { numbers } from './numbers.ts'
 import { parts } from './parts.ts'
 import { removals } from './removals.ts'
 import { scans } from './scans.ts'
+import { severalChannels } from './several-channels.ts'
 import { sweeping } from './sweeping.ts'
 import { userLimits } from './user-limits.ts'
 import { users } from './users.ts'
@@ -44,6 +45,7 @@ export function storeContract(name: string, open: OpenStore): void {
     sweeping(openBench)
     userLimits(openBench)
     figures(openBench)
+    severalChannels(openBench)
     countsOfStore(openBench)
     scans(openBench)
     names(openBench)

@@ -8,6 +8,7 @@ import {
   connIdOf,
   connect,
   edit,
+  inSeveral,
   message,
   retraction,
   settingsMap,
@@ -165,6 +166,25 @@ export function webhookContract(name: string, open: OpenWithQueue): void {
           pm_users: ['ann'],
         },
       ])
+      expect(facts).toHaveLength(4)
+    })
+
+    it('has a message to several channels once for each that is known', async () => {
+      const { store, queue } = await openQueue({ events: ['message'] })
+      await store.configure(settingsMap({ a: {}, '"b"': {} }))
+      const uuid = uuidOf(7)
+      await store.publish([
+        inSeveral(['a', 'unknown', '"b"'], message('a', { uuid, text: 'to all' })),
+        inSeveral(['"b"', 'a'], edit('a', { uuid, text: 'better' })),
+      ])
+      const facts = factsIn(await read(queue))
+      expect(facts).toMatchObject(
+        ['a', '"b"', '"b"', 'a'].map((channel, index) => ({
+          subject: `channel:${channel}`,
+          channel,
+          message: { uuid, channel, message: { text: index < 2 ? 'to all' : 'better' } },
+        })),
+      )
       expect(facts).toHaveLength(4)
     })
 

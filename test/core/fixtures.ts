@@ -36,6 +36,7 @@ export const HUB_OPTIONS: Omit<HubOptions, 'onFault'> = {
   maxMessagesPerRequest: 20,
   maxUsersPerMessage: 100,
   maxChannelsPerRequest: 5,
+  maxChannelsPerMessage: 4,
   maxCountsPerRequest: 200,
   maxHistorySize: 50,
   maxStateBytes: 1000,

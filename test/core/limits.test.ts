@@ -3,6 +3,7 @@ import {
   Bounds,
   checkCounts,
   checkList,
+  checkMessages,
   checkPublicKeys,
   checkSettings,
   stateTooLarge,
@@ -14,6 +15,7 @@ const LIMITS = {
   maxMessagesPerRequest: 3,
   maxUsersPerMessage: 2,
   maxChannelsPerRequest: 3,
+  maxChannelsPerMessage: 2,
   maxCountsPerRequest: 4,
   maxHistorySize: 50,
   maxStateBytes: 100,
@@ -65,6 +67,58 @@ describe('limits of a request', () => {
   it('tell how large a state may be', () => {
     expect(stateTooLarge(LIMITS).complaints).toEqual({
       user_state: ['State is larger than 100 bytes.'],
+    })
+  })
+})
+
+describe('channels of messages', () => {
+  const to = (...channels: string[]) => ({ channel: null, channels })
+  const one = { channel: 'room' }
+
+  it('count as a message each', () => {
+    const more = { _schema: ['More than 3 messages, counted in each channel.'] }
+    for (const fits of [[one, one, one], [to('a', 'b', 'c')], [one, to('a', 'a')], []])
+      expect(complaintsOf(() => checkMessages(fits, LIMITS))).toBeUndefined()
+    for (const list of [
+      [one, to('a', 'b', 'c')],
+      [to('a', 'b'), to('a', 'b')],
+    ])
+      expect(complaintsOf(() => checkMessages(list, LIMITS))).toEqual(more)
+    expect(complaintsOf(() => checkMessages([one, one, one, one], LIMITS))).toEqual({
+      _schema: ['Longer than maximum length 3.'],
+    })
+  })
+
+  it('are not too many together with the users who are looked up in each', () => {
+    const limits = { ...LIMITS, maxMessagesPerRequest: 200 }
+    const list = (users: number) => [
+      { ...to(...Array.from({ length: 90 }, () => 'a')), pm_users: Array(500).fill('u') },
+      { ...to(...Array.from({ length: 100 }, () => 'a')), exclude_users: Array(users).fill('u') },
+      { ...one, exclude_users: Array(1_000_000).fill('u') },
+    ]
+    expect(complaintsOf(() => checkMessages(list(550), limits))).toBeUndefined()
+    expect(complaintsOf(() => checkMessages(list(551), limits))).toEqual({
+      _schema: ['More than 100000 users, counted in each channel.'],
+    })
+  })
+
+  it('are not too many together with the length of the message, which each keeps', () => {
+    const limits = { ...LIMITS, maxMessagesPerRequest: 200 }
+    const channels = Array.from({ length: 100 }, () => 'a')
+    const list = (length: number) => [
+      { channel: null, channels, message: 'x'.repeat(length) },
+      { channel: 'room', message: 'x'.repeat(1_000_000) },
+    ]
+    expect(complaintsOf(() => checkMessages(list(41_000), limits))).toBeUndefined()
+    expect(complaintsOf(() => checkMessages(list(42_000), limits))).toEqual({
+      _schema: ['More than 4194304 characters, counted in each channel.'],
+    })
+  })
+
+  it('are not beside a channel', () => {
+    const both = { channel: 'room', channels: ['other'] }
+    expect(complaintsOf(() => checkMessages([one, both], LIMITS))).toEqual({
+      1: { channels: ['Not together with channel.'] },
     })
   })
 })
@@ -145,6 +199,8 @@ describe('bounds of bodies that nobody has looked into', () => {
     [[{}, { pm_users: list(3) }], { 1: { pm_users: longer(2) } }],
     [[{ exclude_users: list(3) }], { 0: { exclude_users: longer(2) } }],
     [[{}, {}, map(1_001)], { 2: { _schema: longer(1_000) } }],
+    [[{}, { channels: list(3) }], { _schema: ['More than 3 messages, counted in each channel.'] }],
+    [[{ channels: list(3) }], { 0: { channels: longer(2) } }],
   ])('of messages', (body, complaints) => {
     expect(complaintsOf(() => bounds.messages(body))).toEqual(complaints)
   })

@@ -105,11 +105,25 @@ describe('posting a message', () => {
     expect(post(given).publication.users).toEqual(['cem'])
   })
 
+  it('goes to several channels, each once, and says nothing of them', () => {
+    const channels = ['b', 'a', 'b']
+    for (const given of [{ channels }, { channels, mood: 'fine', message: { text: 'hello' } }]) {
+      const { answer, publication } = post({ channel: null, pm_users: ['bob'], ...given })
+      expect(answer).toMatchObject({ channel: null, channels, pm_users: ['bob'] })
+      expect(publication).toMatchObject({ channels: ['b', 'a'], delivery: { pmUsers: ['bob'] } })
+      expect(publication).not.toHaveProperty('users')
+      expect(publication.body.channel).toBeNull()
+      expect(JSON.parse(JSON.stringify(publication.body))).not.toHaveProperty('channels')
+    }
+    expect(post({}).answer).not.toHaveProperty('channels')
+  })
+
   it('has a target if it names a channel or a user', () => {
     const target = (given: object) => hasTarget(MessageRequest.parse({ user: 'ann', ...given }))
     expect(target({})).toBe(false)
     expect(target({ exclude_users: ['bob'] })).toBe(false)
     expect(target({ channel: 'room' })).toBe(true)
+    expect(target({ channels: ['room'] })).toBe(true)
     expect(target({ pm_users: ['bob'] })).toBe(true)
   })
 })
@@ -135,6 +149,21 @@ describe('posting an edit', () => {
     const { answer, publication } = change(given)
     expect(answer).toMatchObject(given)
     expect(publication.body).toMatchObject(given)
+  })
+})
+
+describe('posting a change in several channels', () => {
+  it('answers the channels, and says nothing of them in the event', () => {
+    const channels = ['b', 'a', 'b']
+    const given = { uuid: uuidOf(1), channels }
+    for (const { answer, publication } of [
+      postEdit(NOW, EditRequest.parse(given)),
+      postDelete(DeleteRequest.parse(given)),
+    ]) {
+      expect(answer).toMatchObject({ channel: null, channels })
+      expect(publication.channels).toEqual(['b', 'a'])
+      expect(JSON.parse(JSON.stringify(publication.body))).not.toHaveProperty('channels')
+    }
   })
 })
 

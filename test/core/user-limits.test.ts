@@ -135,6 +135,19 @@ describe('the rate of messages', () => {
     })
   })
 
+  it('counts a message to several channels in each of them, once', async () => {
+    const { at } = begin(RATE)
+    const channels = ['room', 'other', 'room']
+    await at.say(null, ['1', '2'], { channels })
+    await at.say('room', '3')
+    expect(await refusalOf(at.say(null, '4', { channels }))).toMatchObject({
+      code: 'TOO_MANY_MESSAGES',
+      complaints: { 0: { user: ['Too many messages. Wait 1 second.'] } },
+    })
+    await at.say('other', '3')
+    await at.say(null, ['1', '2', '3'], { pm_users: ['bob'] })
+  })
+
   it('does not count messages without a target, edits and deletes', async () => {
     const { at } = begin({ ...RATE, messageBurst: 1 })
     await at.say(null, ['1', '2', '3'])

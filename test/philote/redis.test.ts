@@ -242,6 +242,35 @@ describe('Redis beside the REST API', () => {
     listening.destroy()
   })
 
+  it('hears a message to several channels in each of them, once', async () => {
+    const { port, backend } = await start()
+    await backend.call('POST /channel_config', { a: {}, b: {} })
+    const reader = await enter(port, 'reader', ['a', 'b'])
+    const list = [
+      { user: 'ann', channels: ['a', 'b', 'a'], message: { text: 'to both' } },
+      { user: 'ann', channel: 'b', message: { text: 'last' } },
+    ]
+    const far = await redis.client()
+    const heard: string[] = []
+    await far.subscribe(['philote:channel:a', 'philote:channel:b'], (text, topic) => {
+      heard.push(`${topic} ${(JSON.parse(text) as { data: string }).data}`)
+    })
+    await backend.call('POST /message', list)
+    await until(() => heard.length === 3, 'what is published on Redis')
+    far.destroy()
+    expect(heard).toEqual([
+      'philote:channel:a {"text":"to both"}',
+      'philote:channel:b {"text":"to both"}',
+      'philote:channel:b {"text":"last"}',
+    ])
+    const told = [await reader.nextJson(), await reader.nextJson(), await reader.nextJson()]
+    expect(told.map(({ channel, data }) => [channel, data])).toEqual([
+      ['a', '{"text":"to both"}'],
+      ['b', '{"text":"to both"}'],
+      ['b', '{"text":"last"}'],
+    ])
+  })
+
   it('reaches WebSockets, which hear sockets and whoever publishes', async () => {
     const { server, port, backend } = await start()
     const listener = await Listener.open(server, await backend.connect('ann', ['a']))

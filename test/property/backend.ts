@@ -1,7 +1,7 @@
 /** Sends a backend's requests to the driver and to the model, and compares each answer. */
 import { expect } from 'vitest'
 import { expectedInfo, shownInfo } from './expected-info.ts'
-import { writtenOut } from './operations.ts'
+import { targetsOf, writtenOut } from './operations.ts'
 import { checkAddressee } from './transcript.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
 import type { Clients } from './clients.ts'
@@ -76,12 +76,15 @@ export class Backend {
   async post(short: OperationNamed<'post'>['request']): Promise<void> {
     const request = short.map((post) => ({ ...post, message: writtenOut(post.message) }))
     const posted = await this.#accepted(this.driver.post(request))
-    const sent = request.filter(({ channel, pm_users }) => channel !== null || pm_users.length > 0)
+    const sent = request.filter((post) => post.channel ?? post.channels ?? post.pm_users.length > 0)
     expect(posted.length).toBe(sent.length)
-    for (const [index, { channel, user, message, ...details }] of sent.entries()) {
+    for (const [index, { user, message, ...details }] of sent.entries()) {
       const uuid = details.uuid ?? posted[index]?.uuid
-      const view = { type: 'message', uuid, channel, user, message, edited: null }
-      this.model.publish(view, { channel, ...details })
+      this.model.messages++
+      for (const channel of targetsOf(details)) {
+        const view = { type: 'message', uuid, channel, user, message, edited: null }
+        this.model.publish(view, { ...details, channel })
+      }
     }
   }
 
@@ -89,10 +92,12 @@ export class Backend {
     const request = short.map((edit) => ({ ...edit, message: writtenOut(edit.message) }))
     const posted = await this.#accepted(this.driver.edit(request))
     expect(posted.length).toBe(request.length)
-    for (const [index, { uuid, channel, message, ...details }] of request.entries()) {
+    for (const [index, { uuid, message, ...details }] of request.entries()) {
       const edited = posted[index]?.edited
-      const view = { type: 'message:edit', uuid, channel, message, edited }
-      this.model.publish(view, { channel, ...details })
+      for (const channel of targetsOf(details)) {
+        const view = { type: 'message:edit', uuid, channel, message, edited }
+        this.model.publish(view, { ...details, channel })
+      }
     }
   }
 
@@ -100,7 +105,8 @@ export class Backend {
     const posted = await this.#accepted(this.driver.remove(request))
     expect(posted.length).toBe(request.length)
     for (const { uuid, ...details } of request)
-      this.model.publish({ type: 'message:delete', uuid, channel: details.channel }, details)
+      for (const channel of targetsOf(details))
+        this.model.publish({ type: 'message:delete', uuid, channel }, { ...details, channel })
   }
 
   async disconnect(connId: string): Promise<void> {

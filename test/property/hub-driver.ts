@@ -21,6 +21,7 @@ const LIMITS = {
   maxMessagesPerRequest: 100,
   maxUsersPerMessage: 100,
   maxChannelsPerRequest: 100,
+  maxChannelsPerMessage: 100,
   maxCountsPerRequest: 100,
   maxHistorySize: 100,
   maxStateBytes: 10_000,

@@ -70,10 +70,9 @@ export interface ModelChannel {
   dueAt: number | undefined
 }
 
-type Delivered = Pick<
-  OperationNamed<'post'>['request'][number],
-  'channel' | 'pm_users' | 'exclude_users'
->
+type Delivered = Pick<OperationNamed<'post'>['request'][number], 'pm_users' | 'exclude_users'> & {
+  readonly channel: string | null
+}
 type ConnectRequest = OperationNamed<'connect'>['request']
 type Configs = ConnectRequest['channel_configs']
 
@@ -244,7 +243,6 @@ export class Model {
       exclude_users: exclude,
       no_history: noHistory = false,
     } = delivered
-    if (view['type'] === 'message') this.messages++
     if (channel === null) return this.#announceToUsers(view, { pm, exclude })
     const filter = this.#filterOf(channel, view, { pm, exclude })
     this.#keepHistory(channel, { n: this.log.head + 1, filter, noHistory, view })

@@ -64,11 +64,24 @@ const info = fc.record(
   { requiredKeys: [] },
 )
 
-const delivery = {
-  channel: fc.option(channel, { freq: 4 }),
-  pm_users: users,
-  exclude_users: users,
+export interface Target {
+  readonly channel: (typeof CHANNELS)[number] | null
+  readonly channels?: (typeof CHANNELS)[number][]
 }
+const target = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.option(channel, { freq: 4 }).map((channel): Target => ({ channel })),
+  },
+  { weight: 1, arbitrary: channels.map((channels): Target => ({ channel: null, channels })) },
+)
+/** The channels of what is posted, each once; null for none. */
+export const targetsOf = ({ channel, channels }: Target): (string | null)[] =>
+  channels ? [...new Set(channels)] : [channel]
+const delivery = { pm_users: users, exclude_users: users }
+/** Adds a target to what is posted. */
+const addressed = <Post>(post: fc.Arbitrary<Post>) =>
+  fc.tuple(target, post).map(([where, what]) => ({ ...where, ...what }))
 const payload = fc.oneof(
   { weight: 5, arbitrary: fc.constant('short') },
   { weight: 1, arbitrary: fc.constant('long') },
@@ -80,23 +93,22 @@ export const writtenOut = <Payload extends { readonly text: string }>(payload: P
   payload.text === 'long' ? { ...payload, text: 'long '.repeat(400) } : payload
 
 /** The payload contains its audience, so that a test can check each receiver. */
-const message = fc
-  .record({
+const message = addressed(
+  fc.record({
     ...delivery,
     user,
     text: payload,
     uuid: fc.option(uuid, { nil: undefined }),
     no_history: fc.boolean(),
-  })
-  .map(({ text, uuid, ...rest }) => ({
-    ...rest,
-    ...(uuid && { uuid }),
-    message: { text, to: rest.pm_users, not: rest.exclude_users },
-  }))
-const edit = fc.record({ ...delivery, uuid, text: payload }).map(({ text, ...rest }) => ({
+  }),
+).map(({ text, uuid, ...rest }) => ({
   ...rest,
-  message: { text },
+  ...(uuid && { uuid }),
+  message: { text, to: rest.pm_users, not: rest.exclude_users },
 }))
+const edit = addressed(fc.record({ ...delivery, uuid, text: payload })).map(
+  ({ text, ...rest }) => ({ ...rest, message: { text } }),
+)
 
 const list = <Item>(item: fc.Arbitrary<Item>) => fc.array(item, { minLength: 1, maxLength: 4 })
 
@@ -143,7 +155,7 @@ const DETAILS = {
   }),
   post: fc.record({ request: list(message) }),
   edit: fc.record({ request: list(edit) }),
-  remove: fc.record({ request: list(fc.record({ ...delivery, uuid })) }),
+  remove: fc.record({ request: list(addressed(fc.record({ ...delivery, uuid }))) }),
   open: fc.record({ slot, cursor, back: fc.nat(20) }),
   /** Opens an event stream. */
   sse: fc.record({ slot, cursor, back: fc.nat(20) }),

@@ -187,6 +187,7 @@ const OPTIONS = {
     maxMessagesPerRequest: 100,
     maxUsersPerMessage: 100,
     maxChannelsPerRequest: 100,
+    maxChannelsPerMessage: 100,
     maxCountsPerRequest: 100,
     maxHistorySize: 100,
   },

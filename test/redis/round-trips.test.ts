@@ -29,6 +29,12 @@ const KINDS = [
     body: () => Array.from({ length: 100 }, (_, index) => message(`${index}`)),
   },
   {
+    what: '/message to ten channels',
+    trips: 1,
+    path: '/message',
+    body: () => [{ user: 'ann', channels: TEN }],
+  },
+  {
     what: '/info with counts of a thousand channels',
     trips: 1,
     path: '/info',

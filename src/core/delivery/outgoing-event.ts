@@ -26,7 +26,11 @@ export class OutgoingEvent {
 
   /** The event as clients get it: one JSON object. */
   get json(): string {
-    return (this.#json ??= writeJson(this.body))
+    return (this.#json ??= this.write())
+  }
+
+  protected write(): string {
+    return writeJson(this.body)
   }
 
   /** Length of the JSON in UTF-8 bytes. */
@@ -35,14 +39,42 @@ export class OutgoingEvent {
   }
 }
 
+/**
+ * An event of a publication in several channels. These events differ in channel and id only. The rest, with the payload,
+ * is written once for all of them.
+ */
+class EventOfSeveral extends OutgoingEvent {
+  constructor(
+    { n, id, delivery }: StoredEvent,
+    body: EventBody,
+    private readonly publication: object,
+  ) {
+    super(n, id, body, delivery.philote)
+  }
+
+  protected override write(): string {
+    const { channel, id } = this.body
+    let rest = SHARED.get(this.publication)
+    if (rest === undefined) {
+      rest = writeJson({ ...this.body, channel: undefined, id: undefined }).slice(1)
+      SHARED.set(this.publication, rest)
+    }
+    return `${JSON.stringify({ channel, id }).slice(0, -1)},${rest}`
+  }
+}
+const SHARED = new WeakMap<object, string>()
+
 /** Types whose live events have `catchup: false`. Live edits and deletes have no `catchup`. Source: recorded. */
 const SAYS_WHEN_LIVE = new Set<EventBody['type']>(['message', 'presence', 'user_state_change'])
 
 /** Returns the event for connections that are attached now. */
 export function liveEvent(event: StoredEvent): OutgoingEvent {
-  const { n, id, body, delivery } = event
+  const { n, id, body, delivery, publication } = event
   const catchup = SAYS_WHEN_LIVE.has(body.type) ? false : undefined
-  return new OutgoingEvent(n, id, clientView(event, catchup), delivery.philote)
+  const view = clientView(event, catchup)
+  return publication
+    ? new EventOfSeveral(event, view, publication)
+    : new OutgoingEvent(n, id, view, delivery.philote)
 }
 
 /** Returns the event for clients that catch up. It is cached: after a proxy restart, thousands reconnect at once. */

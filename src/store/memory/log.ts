@@ -38,10 +38,13 @@ export class EventLog {
   }
 
   /** Numbers an event in a channel. Edits and deletes get the audience of their message. */
-  numberIn(channel: Channel, { body, delivery }: Publication): StoredEvent {
+  numberIn(channel: Channel, { body, delivery, channels }: Publication): StoredEvent {
     const isChange = body.type === 'message:edit' || body.type === 'message:delete'
     const original = isChange ? originalIn(channel, body.uuid) : undefined
-    return this.number({ body, delivery: audienceOf(delivery, original?.delivery) })
+    const audience = audienceOf(delivery, original?.delivery)
+    // Assigned, not spread: see `clientView` in the core. The payload is shared by all channels.
+    const named = channels ? Object.assign({}, body, { channel: channel.name }) : body
+    return this.number({ body: named, delivery: audience })
   }
 
   /** `at`: now. */

@@ -37,9 +37,12 @@ export class Publishing {
     const { clock } = this.tables
     const [now, at] = [clock.wallTime(), clock.now()]
     for (const publication of publications) {
-      if (publication.body.type === 'message') this.messages++
-      if (publication.users) this.#toUsers(publication, publication.users)
-      else this.#inChannel(publication, { now, at })
+      const { body, users, channels = [body.channel] } = publication
+      if (body.type === 'message') this.messages++
+      if (users) this.#toUsers(publication, users)
+      else
+        for (const name of channels)
+          if (name !== null) this.#inChannel(publication, name, { now, at })
     }
   }
 
@@ -76,11 +79,12 @@ export class Publishing {
   /** `now` for people, `at` for deadlines. */
   #inChannel(
     publication: Contract.Publication,
+    name: ChannelName,
     { now, at }: { readonly now: number; readonly at: number },
   ): void {
     const { body, delivery } = publication
     const { channels, expiry, log, webhooks } = this.tables
-    const channel = body.channel === null ? undefined : channels.get(body.channel)
+    const channel = channels.get(name)
     if (!channel) return
     if (body.type === 'message') this.deliveries += countRecipients(channel, delivery)
     channel.lastActive = now
@@ -89,7 +93,8 @@ export class Publishing {
     webhooks?.tellMessage(event, channel)
     log.toChannel(channel, event, at)
     expiry.contentAdded(channel, at)
-    if (this.listenedTopics.has(channel.topic)) this.#announce(event, [channel.topic])
+    if (this.listenedTopics.has(channel.topic))
+      this.#announce(publication.channels ? { ...event, publication } : event, [channel.topic])
   }
 
   #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {

@@ -237,22 +237,35 @@ export function readPublished(reply: Reply): void {
 const NO_EDIT = ['0']
 
 /** Writes one publication as arguments of `publish.lua`. */
-export function writePublication({ body, delivery, users }: Publication): string[] {
+export function writePublication({ body, delivery, users, channels }: Publication): string[] {
   // The event is stored once per user. Without the list of all users, which the topics already say, it stays small.
   const kept = users ? { ...delivery, pmUsers: [] } : delivery
-  const target = users ? ['users', ...counted(users)] : writeTarget(body.channel)
+  const { text, target } = channels
+    ? writeForChannels(body, channels)
+    : {
+        text: writeForQuickReading(body),
+        target: users ? ['users', ...counted(users)] : writeTarget(body.channel),
+      }
   const edited =
     body.type === 'message:edit' ? counted(EDITABLE.map((key) => optionalJson(body[key]))) : NO_EDIT
   return [
     body.type,
     body.uuid,
     kept.noHistory ? '1' : '0',
-    `${writeForQuickReading(body)}\n${writeDelivery(kept)}`,
+    `${text}\n${writeDelivery(kept)}`,
     ...edited,
     ...counted(kept.pmUsers),
     ...counted(kept.excludeUsers),
     ...target,
   ]
+}
+
+/** The script puts each channel between the head of the target and the text, so that the body is written once. */
+function writeForChannels(body: EventBody, channels: readonly ChannelName[]) {
+  const text = writeForQuickReading({ ...body, channel: undefined })
+  const start = text.indexOf('{') + 1
+  const head = `${text.slice(0, start)}"channel":`
+  return { text: `,${text.slice(start)}`, target: ['channels', head, ...counted(channels)] }
 }
 
 const writeTarget = (channel: ChannelName | null): string[] =>

@@ -6,8 +6,10 @@ import {
   maySee,
 } from '../../../src/core/delivery/outgoing-event.ts'
 import {
+  channelName,
   deliveryOf,
   edit,
+  inSeveral,
   message,
   notice,
   retraction,
@@ -121,6 +123,25 @@ describe('an event on its way out', () => {
   it('has neither timestamp nor date if it was given none', () => {
     expect(live(retraction('room'))).not.toHaveProperty('date')
     expect(live(retraction('room'))).not.toHaveProperty('timestamp')
+  })
+
+  it('of a message in several channels is serialised once, but for channel and id', () => {
+    let serialised = 0
+    const said = { toJSON: () => ({ times: ++serialised }) }
+    const publication = inSeveral(['a', '"'], message('a', { more: { message: said, icon: 'x' } }))
+    const told = ['a', '"'].map((channel, index) => {
+      const body = { ...publication.body, channel: channelName(channel) }
+      const event = storedEvent(7 + index, { ...publication, body })
+      return parsed(liveEvent({ ...event, publication }))
+    })
+    const alone = live(message('a', { more: { message: { times: 1 }, icon: 'x' } })) as object
+    expect(told).toEqual([alone, { ...alone, channel: '"', id: 'epoch-8' }])
+    expect(serialised).toBe(1)
+    const next = { ...publication }
+    const event = storedEvent(9, message('a', { text: 'of the next publication' }))
+    expect(parsed(liveEvent({ ...event, publication: next }))).toMatchObject({
+      message: { text: 'of the next publication' },
+    })
   })
 
   it('is shared by all who get it late', () => {

@@ -22,29 +22,45 @@ take_tokens(full_at)
 if has_key then note_published() end
 
 local counts = {messages = 0, deliveries = 0}
+-- Arguments of one command. Lua allows some thousands.
+local USERS_AT_ONCE = 1000
 -- Channels that were read. Nothing but this script changes them while it runs.
 local channels = {}
 
-local function members_of(name, users)
-  if #users == 0 then return 0 end
-  local sum, seen = 0, {}
-  for _, user in ipairs(users) do
+-- Returns the users to look up in each channel, each once: those whom the message is for or, if it is for everybody,
+-- those whom it excludes.
+local function users_to_find(event)
+  local users, seen, names = {}, {}, event.excluded
+  if #event.pm > 0 then
+    for _, user in ipairs(event.excluded) do seen[user] = true end
+    names = event.pm
+  end
+  for _, user in ipairs(names) do
     if not seen[user] then
       seen[user] = true
-      sum = sum + tonumber(redis.call('HGET', P .. ':m:' .. name, user) or 0)
+      users[#users + 1] = user
     end
   end
-  return sum
+  return users
 end
 
-local function audience(name, connections, event)
-  if #event.pm == 0 then return connections - members_of(name, event.excluded) end
-  local excluded, users = {}, {}
-  for _, user in ipairs(event.excluded) do excluded[user] = true end
-  for _, user in ipairs(event.pm) do
-    if not excluded[user] then users[#users + 1] = user end
+-- Counts the connections of these users in the channel.
+local function connections_of(name, users)
+  local connections = 0
+  for first = 1, #users, USERS_AT_ONCE do
+    local last = math.min(first + USERS_AT_ONCE - 1, #users)
+    for _, count in ipairs(redis.call('HMGET', P .. ':m:' .. name, unpack(users, first, last))) do
+      if count then connections = connections + tonumber(count) end
+    end
   end
-  return members_of(name, users)
+  return connections
+end
+
+-- Returns for how many connections a message is.
+local function audience(name, connections, event)
+  event.to_find = event.to_find or users_to_find(event)
+  local found = connections_of(name, event.to_find)
+  return #event.pm > 0 and found or connections - found
 end
 
 local function to_channel(name, event)
@@ -67,6 +83,16 @@ local function to_channel(name, event)
   tell_message(name, event, event.pm, event.excluded)
   announce_in(name, known.settings, event)
   keep_history(name, known.settings, event)
+end
+
+-- Each channel gets an event of its own. Their bodies differ in the channel only, which stands between head and rest.
+-- Edits may have another audience in each.
+local function to_channels(head, names, event)
+  local rest, pm, excluded = event.rest, event.pm, event.excluded
+  for _, name in ipairs(names) do
+    event.rest, event.pm, event.excluded = head .. cjson.encode(name) .. rest, pm, excluded
+    to_channel(name, event)
+  end
 end
 
 -- Sends the event to each server once, with the users that the server listens to.
@@ -115,6 +141,7 @@ for index = 1, tonumber(arg()) do
   local target = arg()
   if event.type == 'message' then counts.messages = counts.messages + 1 end
   if target == 'channel' then to_channel(arg(), event)
+  elseif target == 'channels' then to_channels(arg(), list(), event)
   elseif target == 'users' then to_users(list(), event) end
 end
 if counts.messages > 0 then redis.call('HINCRBY', P, 'messages', counts.messages) end
