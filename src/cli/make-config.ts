@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { ConfigError, parseGiven } from '../config/load.ts'
-import { SETTINGS, type Config, type Setting, type SettingName } from '../config/schema.ts'
+import { SETTINGS, type Config, type PlainValue, type Setting } from '../config/schema.ts'
 import { givenByName, readEnvironment, type Given } from '../config/sources.ts'
 import type { ChannelSection } from '../config/channels.ts'
 import type { MakeConfigCommand } from './arguments.ts'
@@ -91,15 +91,12 @@ const HEADER = `\
 
 [channelstream]`
 
-function renderSetting(setting: Setting, value: Config[SettingName] | undefined): string {
+function renderSetting(setting: Setting, value: PlainValue | undefined): string {
   const { name, description, expected } = setting
-  const line = `${name} = ${iniText(setting, (value ?? setting.default) as PlainValue)}`.trimEnd()
+  const line = `${name} = ${iniText(setting, value ?? setting.default)}`.trimEnd()
   const comment = [...wrap(description), ...wrap(`Value: ${expected}.`)].map((part) => `# ${part}`)
   return [...comment, value === undefined ? `#${line}` : line].join('\n')
 }
-
-/** Sections of channels are written as sections. As a setting they are empty. */
-type PlainValue = Exclude<Config[SettingName], readonly ChannelSection[]>
 
 function iniText({ name, hasTextLines }: Setting, value: PlainValue): string {
   const parts: readonly unknown[] = Array.isArray(value) ? value : [value]

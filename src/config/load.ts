@@ -69,7 +69,12 @@ export function loadConfig(input: LoadInput): LoadedConfig {
   const config = withSafeHost(checked.config, values)
   return {
     config,
-    notes: [...notes, ...mistakeNotes(values), ...warnings(config, values)],
+    notes: [
+      ...notes,
+      ...mistakeNotes(values),
+      ...channelNotes(config),
+      ...warnings(config, values),
+    ],
     sources: sourcesOf(values),
   }
 }
@@ -149,6 +154,13 @@ function sizeFaults(config: Config, values: Values): Fault[] {
       where,
       problem: `[channel:${pattern}] history_size: larger than max_history_size, which is ${max}`,
     }))
+}
+
+function channelNotes({ allow_unlisted_channels: all, channel_settings }: Config): string[] {
+  if (all || channel_settings.length > 0) return []
+  return [
+    'allow_unlisted_channels is false without any section [channel:…]: all channels are refused.',
+  ]
 }
 
 function withLogLevel(config: Config): Config {

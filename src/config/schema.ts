@@ -1,6 +1,6 @@
 /** All settings: the schema that reads them, and the documentation of each. */
 import { z } from 'zod'
-import { CHANNELS } from './channels.ts'
+import { CHANNELS, type ChannelSection } from './channels.ts'
 import { LIMITS, TIMING } from './limits.ts'
 import { REQUESTS } from './requests.ts'
 import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
@@ -48,12 +48,15 @@ export const ConfigSchema = z.strictObject({
 /** Every setting with its value, by its name in the ini file. Frozen. */
 export type Config = Readonly<z.output<typeof ConfigSchema>>
 export type SettingName = keyof Config
+/** A value that is shown as one text. Sections of channels are shown as sections. */
+export type PlainValue = Exclude<Config[SettingName], readonly ChannelSection[]>
 
 /** The documentation of one setting. */
 export interface Setting extends SettingInfo {
   readonly name: SettingName
   readonly section: string
-  readonly default: Config[SettingName]
+  /** For sections of channels, an empty list. */
+  readonly default: PlainValue
   /** The environment variable, such as `CHANNELSTREAM_PORT`. */
   readonly variable: string
   /** The flag, such as `--heartbeat-interval`. */
@@ -84,7 +87,7 @@ function describeSetting(name: SettingName, section: string): Setting {
     ...info,
     name,
     section,
-    default: schema.parse(undefined),
+    default: schema.parse(undefined) as PlainValue,
     variable: `CHANNELSTREAM_${name.toUpperCase()}`,
     flag: `--${name.replaceAll('_', '-')}`,
   }

@@ -126,6 +126,14 @@ secret = hunter2
     )
   })
 
+  it('are missed at the start if only they may exist, and there are none', () => {
+    const note = expect.stringContaining('allow_unlisted_channels is false') as string
+    const ini = section('allow_unlisted_channels = no')
+    expect(load({ ini }).notes).toContainEqual(note)
+    expect(load({ ini: `${ini}[channel:a]\n` }).notes).not.toContainEqual(note)
+    expect(load({}).notes).not.toContainEqual(note)
+  })
+
   it('are written as sections by make-config, and read again', () => {
     const settings = { 'chat-*': { store_history: true, history_size: 7 }, 'a]b%(c)s': {} }
     let printed = ''

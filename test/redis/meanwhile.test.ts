@@ -241,6 +241,24 @@ describe('thousands of edits in one request', { timeout: TIMEOUT_MS }, () => {
   })
 })
 
+describe('thousands of edits of one message', { timeout: TIMEOUT_MS }, () => {
+  it('hold Redis up no longer than edits of as many messages', async () => {
+    const backend = new Backend(await start(redis.url, freshPrefix()))
+    const uuidOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+    await backend.connect('ann', ['room'])
+    const editsOf = (uuid: (index: number) => string) =>
+      Array.from({ length: 5_000 }, (_, index) => ({ channel: 'room', uuid: uuid(index) }))
+    const busyWith = async (edits: unknown): Promise<number> => {
+      await admin.sendCommand(['CONFIG', 'RESETSTAT'])
+      await backend.call('PATCH /message', edits)
+      const stats = (await admin.sendCommand(['INFO', 'commandstats'])) as unknown as string
+      return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1])
+    }
+    const others = await busyWith(editsOf(uuidOf))
+    expect(await busyWith(editsOf(() => uuidOf(1)))).toBeLessThan(8 * others)
+  })
+})
+
 describe('two databases of one Redis', { timeout: TIMEOUT_MS }, () => {
   it('are two installations, with the same prefix too', async () => {
     const prefix = freshPrefix()

@@ -6,8 +6,35 @@ const CHANGE_EVENTS = ['events', 'announce', 'change-events'] as const
 
 /** Included by scripts that change who is where. */
 const MEMBERS = ['common', 'floors', 'channel', 'webhooks', 'records'] as const
-/** Included by scripts that read or change histories. They need `channel`. */
-const HISTORY = ['events', 'positions', 'histories'] as const
+
+/** Included by scripts that read or remove parts of histories. They need `channel`. */
+const HISTORIES = ['events', 'positions', 'histories'] as const
+
+/** A function that returns other functions. It makes them when it is called first. */
+interface Lazy {
+  readonly name: string
+  readonly parts: readonly (keyof typeof LUA)[]
+  readonly functions: readonly string[]
+}
+
+/** Most runs of a script do not need these functions. To make them in each run would take time. */
+const POSITIONS: Lazy = {
+  name: 'positions',
+  parts: ['positions'],
+  functions: ['list_source', 'first_kept'],
+}
+const READ_HISTORIES: Lazy = {
+  name: 'histories',
+  parts: ['positions', 'histories'],
+  functions: ['history_source', 'first_kept', 'read_events'],
+}
+const LONG_HISTORIES: Lazy = {
+  name: 'long_histories',
+  parts: ['positions', 'histories', 'long-history'],
+  functions: ['is_sorted', 'find_in_long', 'edit_in_long', 'remove_from_long', 'add_to_long'],
+}
+/** Included by the script that publishes. */
+const KEPT_HISTORY = ['announce', LONG_HISTORIES, 'kept-history'] as const
 
 /** Included by the script that removes what has expired. */
 const EXPIRING = ['idempotency-cache', 'admin-sessions'] as const
@@ -23,22 +50,23 @@ const PARTS = {
   reclaim: ['common', 'channel', 'records', 'reclaim'],
   listen: ['common', 'listen'],
   publish: [
-    ...['common', 'channel', ...HISTORY, 'announce', 'kept-history', 'audience'],
-    ...['webhooks', 'webhook-messages', 'token-buckets', 'publish'],
+    ...['common', 'channel', 'events'],
+    ...KEPT_HISTORY,
+    ...['audience', 'webhooks', 'webhook-messages', 'token-buckets', 'publish'],
   ],
-  missed: ['common', 'channel', 'events', 'positions', 'missed'],
-  history: ['common', 'channel', ...HISTORY, 'history'],
-  configure: ['common', 'channel', 'webhooks', 'records', ...HISTORY, 'configure'],
+  missed: ['common', 'channel', 'events', POSITIONS, 'missed'],
+  history: ['common', 'channel', ...HISTORIES, 'history'],
+  configure: ['common', 'channel', 'webhooks', 'records', ...HISTORIES, 'configure'],
   ensure: ['common', 'channel', 'webhooks', 'records', 'ensure'],
   setState: ['common', 'channel', 'records', 'state', ...CHANGE_EVENTS, 'set-state'],
-  channels: ['common', 'channel', 'records', ...HISTORY, 'channels'],
+  channels: ['common', 'channel', 'records', 'events', READ_HISTORIES, 'channels'],
   users: ['common', 'channel', 'records', 'users'],
   summaries: ['common', 'channel-summaries'],
   figures: ['common', 'figures'],
   countChannels: ['common', 'count-channels'],
   connectionsOf: ['common', 'connections-of'],
   channelsOf: ['common', 'channels-of'],
-  sweep: ['common', 'channel', ...HISTORY, 'aging', ...EXPIRING, 'webhooks', 'lost', 'sweep'],
+  sweep: ['common', 'channel', ...HISTORIES, 'aging', ...EXPIRING, 'webhooks', 'lost', 'sweep'],
   audit: [
     ...['common', 'channel', 'webhooks', 'records'],
     ...CHANGE_EVENTS,
@@ -58,7 +86,7 @@ const PARTS = {
   webhookFigures: ['common', 'webhook-endpoints', 'webhook-figures'],
   addSlowClient: ['common', 'webhooks', 'add-slow-client'],
   enter: ['count-connections', 'enter'],
-} as const satisfies Record<string, readonly (keyof typeof LUA)[]>
+} as const satisfies Record<string, readonly (keyof typeof LUA | Lazy)[]>
 
 export type ScriptName = keyof typeof PARTS
 /** Scripts that announce their changes. Their first arguments are the time and a UUID, see `lua/change-events.lua`. */
@@ -82,8 +110,9 @@ export function loadScripts(
     ([name, value]) => `local ${name} = ${luaLiteral(value)}\n`,
   )
   const scripts = Object.entries(PARTS).map(([name, parts]) => {
-    const names: readonly (keyof typeof LUA)[] = ['root', ...parts]
-    const text = [...head, ...names.map((part) => LUA[part])].join('')
+    const all: readonly (keyof typeof LUA | Lazy)[] = ['root', ...parts]
+    const texts = all.map((part) => (typeof part === 'string' ? LUA[part] : writeLazy(part)))
+    const text = [...head, ...texts].join('')
     return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
   })
   return Object.fromEntries(scripts) as Record<ScriptName, Script>
@@ -99,3 +128,13 @@ function luaLiteral(value: Constant): string {
   })
   return `'${bytes.join('')}'`
 }
+
+const writeLazy = ({ name, parts, functions }: Lazy): string => `
+local made_${name}
+local function ${name}()
+if made_${name} then return made_${name} end
+${parts.map((part) => LUA[part]).join('')}
+made_${name} = {${functions.map((each) => `${each} = ${each}`).join(', ')}}
+return made_${name}
+end
+`

@@ -7,8 +7,10 @@ local function assign_number(event)
 end
 
 -- Returns the event with the time, see events.lua.
+local time_lines
 local function timed_text(event)
-  return event.text .. '\n\n\n\n\n' .. string.format('%.0f', now)
+  time_lines = time_lines or '\n\n\n\n\n' .. string.format('%.0f', now)
+  return event.text .. time_lines
 end
 
 -- The channel has to exist and have these settings. The history is kept separately: only posted events concern it.

@@ -16,16 +16,10 @@ end
 -- The stored message with this uuid, the oldest of several. If there is none, the last edit or delete of it.
 local function original_of(name, settings, uuid)
   local shown, frames = find_in_history(name, settings, uuid), list_at(P .. ':f:' .. name)
-  local kept = position_of(frames, uuid, 'message')
+  local kept = position_of(frames, uuid)
   kept = kept and frames.texts[kept]
   if shown and kept then return number_of(shown) < number_of(kept) and shown or kept end
-  if shown or kept then return shown or kept end
-  local announced = frames.at[uuid] or {}
-  for index = #announced, 1, -1 do
-    local position = announced[index]
-    local is_change = frames.types[position] == 'message:edit' or frames.types[position] == 'message:delete'
-    if position >= frames.first and frames.texts[position] and is_change then return frames.texts[position] end
-  end
+  return shown or kept or change_of(frames, uuid)
 end
 
 local function set_audience(name, settings, event)

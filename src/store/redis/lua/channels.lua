@@ -4,17 +4,27 @@ local with_users, newest, with_count, most_users = arg() == '1', tonumber(arg())
 -- Messages of each channel, and bytes of all messages. At least one message of the first channel that has any.
 local MOST_MESSAGES, MOST_BYTES = 200, 1048576
 local bytes_left = MOST_BYTES
+-- Histories of up to this size are read at once.
+local SHORT = math.min(16, LONG_HISTORY)
+
+-- The usual case: all messages are few, and none is too old.
+local function short_history_of(name)
+  local texts = redis.call('LRANGE', P .. ':h:' .. name, newest > 0 and -newest or 0, -1)
+  for _, text in ipairs(texts) do bytes_left = bytes_left - #text end
+  return texts
+end
 
 local function history_of(name, settings)
   local texts = {}
   if newest == 0 then return texts end
-  local source = history_source(name, settings)
-  local first = first_kept(source, ttl_of(settings))
+  if size_of(settings) <= SHORT and ttl_of(settings) == 0 and bytes_left > 0 then return short_history_of(name) end
+  local source = histories().history_source(name, settings)
+  local first = histories().first_kept(source, ttl_of(settings))
   if newest > 0 then first = math.max(first, source.length - newest) end
   if first >= source.length then return texts end
   local last, size = first - 1, 0
   if bytes_left > 0 then
-    last, size = read_events(texts, source, first, math.min(source.length, first + MOST_MESSAGES) - 1, bytes_left)
+    last, size = histories().read_events(texts, source, first, math.min(source.length, first + MOST_MESSAGES) - 1, bytes_left)
   end
   bytes_left = bytes_left - size
   if last == source.length - 1 then return texts end

@@ -13,38 +13,42 @@ local function number_of(text)
 end
 
 -- Lists that this script has read, with its changes: a request that edits thousands of messages reads each list once.
--- texts: by position; removed ones are false. first: the position of the oldest. at: positions by uuid.
+-- texts: by position; removed ones are false. first: the position of the oldest. messages: their positions by uuid, oldest
+-- first. changes: the position of the last edit or delete by uuid.
 local lists = {}
 
 local function add(list, text)
   local position = list.last + 1
   local type, uuid = string.match(text, '^%d+\n([^\n]*)\n([^\n]*)\n')
-  list.last, list.texts[position], list.types[position] = position, text, type
-  list.at[uuid] = list.at[uuid] or {}
-  table.insert(list.at[uuid], position)
+  list.last, list.texts[position] = position, text
+  if type == 'message' then
+    list.messages[uuid] = list.messages[uuid] or {}
+    table.insert(list.messages[uuid], position)
+  elseif type == 'message:edit' or type == 'message:delete' then
+    list.changes[uuid] = position
+  end
 end
 
 local function list_at(key)
   if not lists[key] then
-    local list = {first = 1, last = 0, texts = {}, types = {}, at = {}}
+    local list = {first = 1, last = 0, texts = {}, messages = {}, changes = {}}
     for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do add(list, text) end
     lists[key] = list
   end
   return lists[key]
 end
 
--- Returns the position of the first event with this uuid. type: nil for any.
-local function position_of(list, uuid, type)
-  local positions = list.at[uuid] or {}
-  -- Of a message that is edited thousands of times in one request, most edits have been dropped already.
-  local from = positions.from or 1
-  while positions[from] and positions[from] < list.first do from = from + 1 end
-  positions.from = from
-  for index = from, #positions do
-    local position = positions[index]
-    local is_there = position >= list.first and list.texts[position]
-    if is_there and (type == nil or list.types[position] == type) then return position end
+-- Returns the position of the oldest message with this uuid.
+local function position_of(list, uuid)
+  for _, position in ipairs(list.messages[uuid] or {}) do
+    if position >= list.first and list.texts[position] then return position end
   end
+end
+
+-- Returns the last edit or delete of a message.
+local function change_of(list, uuid)
+  local position = list.changes[uuid]
+  return position and position >= list.first and list.texts[position]
 end
 
 -- Notes that Redis has removed this number of the oldest events.
@@ -64,19 +68,19 @@ local function edited_text(text, edited)
   return table.concat(lines, '\n')
 end
 
-local function apply_edit(key, uuid, type, edited)
+local function apply_edit(key, uuid, edited)
   -- After a removal in the middle, positions do not match indices in Redis any more.
   if lists[key] and lists[key].has_holes then lists[key] = nil end
   local list = list_at(key)
-  local position = position_of(list, uuid, type)
+  local position = position_of(list, uuid)
   if not position then return end
   list.texts[position] = edited_text(list.texts[position], edited)
   redis.call('LSET', key, position - list.first, list.texts[position])
 end
 
-local function remove_event(key, uuid, type)
+local function remove_event(key, uuid)
   local list = list_at(key)
-  local position = position_of(list, uuid, type)
+  local position = position_of(list, uuid)
   if not position then return end
   redis.call('LREM', key, 1, list.texts[position])
   list.texts[position] = false
@@ -87,8 +91,8 @@ end
 -- Stores an event for connections that return. owner: the hash that stores how far back the frames reach (l), and that
 -- there are any (f). If f is set and the frames are missing, they are lost.
 local function keep_frame(key, owner, capacity, event)
-  if event.type == 'message:edit' then apply_edit(key, event.uuid, 'message', event.edited) end
-  local is_shorter = event.type == 'message:delete' and remove_event(key, event.uuid, 'message')
+  if event.type == 'message:edit' then apply_edit(key, event.uuid, event.edited) end
+  local is_shorter = event.type == 'message:delete' and remove_event(key, event.uuid)
   if capacity < 1 then
     redis.call('HSET', owner, 'l', event.n)
     if is_shorter and redis.call('EXISTS', key) == 0 then redis.call('HDEL', owner, 'f') end

@@ -37,6 +37,7 @@ import join from './join.lua'
 import keptHistory from './kept-history.lua'
 import leave from './leave.lua'
 import listen from './listen.lua'
+import longHistory from './long-history.lua'
 import lost from './lost.lua'
 import missed from './missed.lua'
 import noteWebhook from './note-webhook.lua'
@@ -97,6 +98,7 @@ export const LUA = {
   'kept-history': keptHistory,
   leave,
   listen,
+  'long-history': longHistory,
   lost,
   missed,
   'open-session': openSession,

@@ -6,11 +6,28 @@ local enough = tonumber(arg())
 -- Of the first read of a list. Each further one is twice as long.
 local FIRST_READ = 4
 
+-- Returns the index of the first frame after a number. There is one.
+local function index_after(key, length, after)
+  local low, high = 0, length - 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if number_of(redis.call('LINDEX', key, middle)) > after then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+-- Returns the number of the newest frame that is too old; 0 if there is none.
+local function newest_old(key, ttl)
+  if ttl == 0 then return 0 end
+  local source = positions().list_source(key)
+  local first = positions().first_kept(source, ttl)
+  return first > 0 and number_of(source.at(first - 1)) or 0
+end
+
 -- Appends the frames after a number, or as many of the oldest as are enough. Returns whether there are more.
 local function add_frames(events, key, after)
-  local source, size = list_source(key), 0
-  local length = source.length
-  local index, count = index_after(source, after), enough > 0 and FIRST_READ or length
+  local length, size = redis.call('LLEN', key), 0
+  local index, count = index_after(key, length, after), enough > 0 and FIRST_READ or length
   while index < length and (enough == 0 or size < enough) do
     for _, text in ipairs(redis.call('LRANGE', key, index, index + count - 1)) do
       events[#events + 1] = text
@@ -63,9 +80,7 @@ for index = 1, tonumber(arg()) do
     redis.call('HDEL', owner, 'f')
   end
   -- Frames that are too old count as lost. The next sweep removes them.
-  local ttl = kind == 'c' and facts[3] and ttl_of(facts[3]) or 0
-  local old = ttl > 0 and first_kept(list_source(key), ttl) or 0
-  local old_through = old > 0 and number_of(redis.call('LINDEX', key, old - 1)) or 0
+  local old_through = newest_old(key, kind == 'c' and facts[3] and ttl_of(facts[3]) or 0)
   lost = math.max(lost, old_through)
   if after < lost then
     gaps[#gaps + 1] = index - 1

@@ -28,20 +28,21 @@ local function index_after(source, n)
   return high
 end
 
--- Events that are read at once. They may be large.
-local READ_AT_ONCE = 16
+-- Events that are read at once, first, and then if they are small. The next ones may be large.
+local READ_AT_ONCE, MOST_READ_AT_ONCE = 16, 64
 
 -- Appends the events from one index to another, until there are enough bytes, but at least one event. Returns the index
 -- of the last one, and the bytes.
 local function read_events(texts, source, from, to, enough)
-  local size = 0
+  local size, count = 0, READ_AT_ONCE
   while from <= to and (size == 0 or size < enough) do
-    local page = source.range(from, math.min(from + READ_AT_ONCE - 1, to))
+    local page = source.range(from, math.min(from + count - 1, to))
     for _, text in ipairs(page) do
       texts[#texts + 1] = text
       size = size + #text
     end
     from = from + #page
+    count = math.min(math.max(math.floor((enough - size) / size * #texts / 2), 1), MOST_READ_AT_ONCE)
   end
   return from - 1, size
 end
