@@ -71,6 +71,7 @@ const REQUEST_KINDS = [
     '/message to ten channels',
     signed('/message', [{ ...message(), channel: null, channels: tenChannels }]),
   ],
+  ['message-recipients', '/message with recipients', signed('/message?recipients=1', [message()])],
   [
     'info-counts',
     '/info with counts of a hundred channels',

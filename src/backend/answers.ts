@@ -93,12 +93,20 @@ const delivery = {
   no_history: withDefault(bool, () => false),
 }
 
-const message = object<Types.MessageResponse>({
+const messageFields = {
   ...delivery,
   uuid: optional(text),
   timestamp: optional(text),
   user: text,
   message: optional(payload),
+}
+const message = object<Types.MessageResponse>(messageFields)
+
+const countedMessage = object<Types.CountedMessageResponse>({
+  ...messageFields,
+  recipients: nullable(
+    object<Types.Recipients>({ connections: number, users: number, unknown_channels: texts }),
+  ),
 })
 
 const edit = object<Types.EditResponse>({
@@ -139,6 +147,7 @@ const admin = object<Types.AdminResponse>({
 })
 
 const messages: Shape<Types.MessageResponse[]> = list(message)
+const countedMessages: Shape<Types.CountedMessageResponse[]> = list(countedMessage)
 const edits: Shape<Types.EditResponse[]> = list(edit)
 const deletes: Shape<Types.DeleteResponse[]> = list(
   object<Types.DeleteResponse>({ ...delivery, uuid: text }),
@@ -157,6 +166,7 @@ export const ANSWERS = {
   disconnect: bool,
   disconnectUser: object<Types.DisconnectUserResponse>({ username: text, conn_ids: texts }),
   messages,
+  countedMessages,
   edits,
   deletes,
   userState,

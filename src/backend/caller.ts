@@ -60,14 +60,14 @@ export class Caller {
     { number, timeoutMs }: Attempt,
   ): Promise<Answer> {
     const { http, signatures, prefix, maxAnswerBytes } = this.#options
-    const { method, path } = endpoint
+    const { method, path, query = '' } = endpoint
     const signature = await signatures.of(path)
     const headers = {
       [SIGNATURE_HEADER]: signature,
       ...(key !== undefined && { [IDEMPOTENCY_HEADER]: key }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     }
-    const outgoing = { method, path: prefix + path, headers, body }
+    const outgoing = { method, path: prefix + path + query, headers, body }
     const where = `${method} ${path}`
     let status: number | undefined
     try {

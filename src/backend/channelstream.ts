@@ -11,6 +11,11 @@ import type * as Types from './types.ts'
 
 type OneOrMore<Element> = Element | readonly Element[]
 
+export interface MessageOptions extends CallOptions {
+  /** Include in the response for whom each message was, and which of its channels are unknown. */
+  readonly recipients?: boolean
+}
+
 /**
  * A client for the backend API of a Channelstream server, with one method for each endpoint. One client is enough for a
  * process. It keeps connections open and does not need to be started.
@@ -88,16 +93,29 @@ export class Channelstream {
 
   // --- messages
 
-  /** Posts messages. Adds a `uuid` to messages without one, so that edits and deletes can refer to them. */
+  /**
+   * Posts messages. Adds a `uuid` to messages without one, so that edits and deletes can refer to them. With
+   * `recipients`, each message in the response says for how many connections and users it was.
+   */
+  message(
+    messages: OneOrMore<Types.MessageRequest>,
+    options: MessageOptions & { readonly recipients: true },
+  ): Promise<Types.CountedMessageResponse[]>
+  message(
+    messages: OneOrMore<Types.MessageRequest>,
+    options?: MessageOptions,
+  ): Promise<Types.MessageResponse[]>
   async message(
     messages: OneOrMore<Types.MessageRequest>,
-    options?: CallOptions,
+    { recipients = false, ...options }: MessageOptions = {},
   ): Promise<Types.MessageResponse[]> {
     const body = listOf(messages).map((each) => ({
       ...each,
       uuid: each.uuid ?? crypto.randomUUID(),
     }))
-    return this.#caller.call(ENDPOINTS.message, body, options)
+    return recipients
+      ? this.#caller.call(ENDPOINTS.countedMessage, body, options)
+      : this.#caller.call(ENDPOINTS.message, body, options)
   }
 
   /** Edits messages. */

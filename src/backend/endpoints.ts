@@ -5,6 +5,8 @@ import type { Shape } from './shape.ts'
 export interface Endpoint<Answer> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
+  /** The query. It is not signed. */
+  readonly query?: string
   readonly answer: Shape<Answer>
   /** The endpoint changes nothing, so retries need no key. */
   readonly isRead?: true
@@ -17,6 +19,12 @@ export const ENDPOINTS = {
   disconnect: { method: 'POST', path: '/disconnect', answer: ANSWERS.disconnect },
   disconnectUser: { method: 'POST', path: '/disconnect', answer: ANSWERS.disconnectUser },
   message: { method: 'POST', path: '/message', answer: ANSWERS.messages },
+  countedMessage: {
+    method: 'POST',
+    path: '/message',
+    query: '?recipients=1',
+    answer: ANSWERS.countedMessages,
+  },
   edit: { method: 'PATCH', path: '/message', answer: ANSWERS.edits },
   delete: { method: 'DELETE', path: '/message', answer: ANSWERS.deletes },
   userState: { method: 'POST', path: '/user_state', answer: ANSWERS.userState },

@@ -166,14 +166,11 @@ export class Hub {
     if (connected.outcome === 'state-too-large') throw stateTooLarge(this.options)
     if (connected.outcome !== 'connected')
       throw this.#userLimits.refusal(connected.outcome, request.username)
-    const { user } = connected
+    const { name, state, publicState } = connected.user
     return {
-      conn_id: connId,
-      username: user.name,
-      state: user.state,
-      public_state: user.publicState,
+      ...{ conn_id: connId, username: name, state, public_state: publicState },
       channels,
-      channels_info: await describeChannels(this.#queryDeps, channels, request.info, user.name),
+      channels_info: await describeChannels(this.#queryDeps, channels, request.info, name),
     }
   }
 
@@ -262,9 +259,13 @@ export class Hub {
 
   // --- messages
 
-  /** See {@link Poster} for these three. */
+  /** See {@link Poster} for these four. */
   postMessages(requests: readonly Protocol.MessageRequest[], once?: string) {
     return this.#poster.messages(requests, once)
+  }
+
+  postAndCount(requests: readonly Protocol.MessageRequest[], once?: string) {
+    return this.#poster.messagesAndCount(requests, once)
   }
 
   editMessages(requests: readonly Protocol.EditRequest[], once?: string) {

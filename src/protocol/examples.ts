@@ -124,6 +124,7 @@ export const EXAMPLES = {
   },
   message: said,
   posted: { ...said, ...delivery, timestamp: TIMESTAMP, edited: null },
+  recipients: { connections: 1, users: 1, unknown_channels: [] },
   edit: { channel: 'lobby', uuid: UUID, message: { text: 'hello, all' } },
   edited: {
     channel: 'lobby',

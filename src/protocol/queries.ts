@@ -1,6 +1,10 @@
-/** The queries of the endpoints for clients. For documentation: each transport reads and checks its own parameters. */
+/**
+ * The queries of endpoints. Those of endpoints for clients are for documentation: each transport reads and checks its
+ * own parameters.
+ */
 import { z } from 'zod'
 import { EXAMPLES } from './examples.ts'
+import { looseBoolean } from './fields.ts'
 
 const parameter = (description: string, example: string) =>
   z
@@ -21,4 +25,13 @@ export const StreamQuery = z.looseObject({
 })
 export const ListenQuery = StreamQuery.extend({
   callback: parameter('The name of a JavaScript function, for JSONP.', EXAMPLES.callback),
+})
+
+/** Other parameters, such as the signature, are read elsewhere. */
+export const MessageQuery = z.looseObject({
+  recipients: looseBoolean
+    .default(false)
+    .describe(
+      '1: the response says for how many connections and users each message was, and which of its channels are unknown.',
+    ),
 })

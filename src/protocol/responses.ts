@@ -160,6 +160,40 @@ export const MessagesResponse = z.array(MessageRequest).meta({
     'The messages, with the fields that the server added (uuid, timestamp, edited). Messages without a target are omitted.',
   examples: [[EXAMPLES.posted]],
 })
+
+export const Recipients = z
+  .object({
+    connections: z
+      .number()
+      .describe(
+        'Connections that the message was for. Those whose client is away count too. One that is in several of the channels counts in each.',
+      ),
+    users: z
+      .number()
+      .describe('The users of these connections. One in several of the channels counts in each.'),
+    unknown_channels: z
+      .array(ChannelNameSchema)
+      .describe('Channels of the message that do not exist, so that nobody got it there.'),
+  })
+  .meta({ id: 'Recipients', examples: [EXAMPLES.recipients] })
+export type Recipients = z.output<typeof Recipients>
+
+export const CountedMessagesResponse = z
+  .array(
+    MessageRequest.extend({
+      recipients: Recipients.nullable().describe(
+        'Only with recipients=1. null if an earlier attempt of this request published the message, and its answer was lost.',
+      ),
+    }).meta({ id: 'CountedMessage' }),
+  )
+  .meta({ examples: [[{ ...EXAMPLES.posted, recipients: EXAMPLES.recipients }]] })
+
+export const PostedResponse = MessagesResponse.or(CountedMessagesResponse).meta({
+  description:
+    'The messages, with the fields that the server added (uuid, timestamp, edited; with recipients=1 also recipients). Messages without a target are omitted.',
+  examples: [[EXAMPLES.posted]],
+})
+
 export const EditsResponse = z.array(EditRequest).meta({
   description: 'The edits, with the fields that the server added.',
   examples: [[EXAMPLES.edited]],

@@ -20,10 +20,11 @@ import type { EventType } from '../protocol/events.ts'
 import type { Scalar } from '../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
+import type { ChannelCounts, Recipients } from './counts.ts'
 import type { HistoryRange, NumberRange } from './history-range.ts'
 import type { ChannelLimit, MessageRate } from './user-limits.ts'
 
-export type { HistoryRange, NumberRange }
+export type { ChannelCounts, HistoryRange, NumberRange, Recipients }
 
 export type Awaitable<Value> = Value | Promise<Value>
 
@@ -174,12 +175,6 @@ export interface HistoryPart {
   readonly events: readonly StoredEvent[]
   /** Whether the range has more messages in this direction. */
   readonly isMore: boolean
-}
-
-export interface ChannelCounts {
-  readonly name: ChannelName
-  readonly connections: number
-  readonly users: number
 }
 
 /** Channels and the users in them, without duplicates. Without `users` if there are too many. */
@@ -359,6 +354,15 @@ export interface Broker {
    * the same `once` takes none.
    */
   publish(publications: readonly Publication[], once?: string, rate?: MessageRate): Awaitable<void>
+  /**
+   * Publishes messages like `publish`. Returns the recipients of each, at the moment of publishing. Guests do not count.
+   * Undefined if an earlier call with the same `once` has published the messages.
+   */
+  publishAndCount(
+    messages: readonly Publication[],
+    once?: string,
+    rate?: MessageRate,
+  ): Awaitable<readonly Recipients[] | undefined>
   /**
    * Returns the events on these topics, as far back as frames reach. `enough`: the store may stop once it has events of
    * about this many bytes, but not before it has one.

@@ -11,6 +11,7 @@ const SCHEMAS: Record<keyof typeof ENDPOINTS, z.ZodType> = {
   disconnect: Responses.DisconnectResponse,
   disconnectUser: Responses.DisconnectUserResponse,
   message: Responses.MessagesResponse,
+  countedMessage: Responses.CountedMessagesResponse,
   edit: Responses.EditsResponse,
   delete: Responses.DeletesResponse,
   userState: Responses.UserStateResponse,

@@ -141,14 +141,20 @@ describe('a client', () => {
     expect(brief.channels['lobby']?.history).toHaveLength(2)
   })
 
-  it('posts to several channels', async () => {
+  it('posts to several channels, and learns for whom each message was', async () => {
     const { client } = await start()
-    const channels = ['lobby', 'news']
-    const posted = await client.message({ user: 'cem', channels })
-    expect(posted).toMatchObject([{ channels }])
+    await client.connect({ username: 'ann', channels: ['lobby', 'news'] })
+    await client.connect({ username: 'bob', channels: ['news'] })
+    const channels = ['lobby', 'news', 'typo']
+    const posted = await client.message({ user: 'cem', channels }, { recipients: true })
+    expect(posted).toMatchObject([
+      { channels, recipients: { connections: 3, users: 3, unknown_channels: ['typo'] } },
+    ])
     const uuid = posted[0]?.uuid ?? ''
     expect(await client.edit({ channels, uuid, message: {} })).toMatchObject([{ channels, uuid }])
     expect(await client.delete({ channels, uuid })).toMatchObject([{ channels, uuid }])
+    const [plain] = await client.message({ user: 'cem', channel: 'lobby' }, { deadlineMs: 10_000 })
+    expect(plain).not.toHaveProperty('recipients')
   })
 
   it('counts users without listing them, and finds those who are online', async () => {
@@ -170,6 +176,8 @@ describe('a client', () => {
     const { client } = await start({ signature_scope: 'endpoint' })
     await client.connect({ username: 'ann' })
     expect((await client.admin()).total_connections).toBe(1)
+    const [posted] = await client.message({ user: 'ann', channel: 'a' }, { recipients: true })
+    expect(posted?.recipients?.unknown_channels).toEqual(['a'])
   })
 
   it('tells what is wrong with a call', async () => {
@@ -253,6 +261,7 @@ describe('methods', () => {
     'GET /metrics',
     'GET /admin/channels.json',
     'GET /admin/figures.json',
+    'GET /admin/webhooks.json',
     'GET /admin/live',
     'GET /admin/users.json',
     'GET /ws',
@@ -316,6 +325,9 @@ describe('methods', () => {
 
     expectTypeOf<Answers<'connect'>>().toEqualTypeOf<z.output<typeof Responses.ConnectResponse>>()
     expectTypeOf<Answers<'message'>>().toEqualTypeOf<z.output<typeof Responses.MessagesResponse>>()
+    expectTypeOf((client: Channelstream) =>
+      client.message([], { recipients: true }),
+    ).returns.resolves.toEqualTypeOf<z.output<typeof Responses.CountedMessagesResponse>>()
     expectTypeOf<Answers<'online'>>().toEqualTypeOf<Responses.OnlineUser[]>()
     expectTypeOf<Answers<'info'>>().toEqualTypeOf<Responses.ChannelsInfo>()
     expectTypeOf<Answers<'history'>>().toEqualTypeOf<Responses.HistoryResponse>()

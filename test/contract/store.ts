@@ -19,6 +19,7 @@ import { memberships } from './memberships.ts'
 import { names } from './names.ts'
 import { numbers } from './numbers.ts'
 import { parts } from './parts.ts'
+import { recipients } from './recipients.ts'
 import { removals } from './removals.ts'
 import { scans } from './scans.ts'
 import { severalChannels } from './several-channels.ts'
@@ -45,6 +46,7 @@ export function storeContract(name: string, open: OpenStore): void {
     sweeping(openBench)
     userLimits(openBench)
     figures(openBench)
+    recipients(openBench)
     severalChannels(openBench)
     countsOfStore(openBench)
     scans(openBench)

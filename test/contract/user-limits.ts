@@ -264,6 +264,15 @@ function messageRate(openBench: OpenBench): void {
       await publish(10)
     })
 
+    it('is the same for messages that are counted', async () => {
+      const bench = await openRoom()
+      const publish = async () =>
+        bench.store.publishAndCount([message('room')], undefined, { ...RATE, charges: [charge(3)] })
+      expect(await publish()).toHaveLength(1)
+      await expect(publish()).rejects.toThrow(RateExceeded)
+      expect(await bench.store.figures()).toMatchObject({ messages: 1 })
+    })
+
     it('never lets more through than the burst and what came since', async () => {
       const bench = await openRoom()
       let passed = 0

@@ -135,6 +135,15 @@ describe('the rate of messages', () => {
     })
   })
 
+  it('is the same for messages whose recipients are asked for', async () => {
+    const { at, reported } = begin({ ...RATE, messageBurst: 1 })
+    await at.connect('listener', ['room'])
+    const post = () => at.hub.postAndCount([messageOf('ann')])
+    expect(await post()).toMatchObject([{ recipients: { connections: 1, users: 1 } }])
+    expect(await refusalOf(post())).toMatchObject({ code: 'TOO_MANY_MESSAGES' })
+    expect(reported).toEqual(['ann: messages'])
+  })
+
   it('counts a message to several channels in each of them, once', async () => {
     const { at } = begin(RATE)
     const channels = ['room', 'other', 'room']

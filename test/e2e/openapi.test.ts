@@ -94,6 +94,7 @@ const ROUTES = [
   'get /admin/channels.json',
   'get /admin/users.json',
   'get /admin/figures.json',
+  'get /admin/webhooks.json',
   'get /admin/live',
 ]
 

@@ -1,6 +1,7 @@
 /** Sends a backend's requests to the driver and to the model, and compares each answer. */
 import { expect } from 'vitest'
 import { expectedInfo, shownInfo } from './expected-info.ts'
+import { expectedRecipients } from './expected-recipients.ts'
 import { targetsOf, writtenOut } from './operations.ts'
 import { checkAddressee } from './transcript.ts'
 import type { ChannelsInfo } from '../../src/protocol/responses.ts'
@@ -73,12 +74,14 @@ export class Backend {
     expect(answer.public_keys).toEqual(user.publicKeys)
   }
 
-  async post(short: OperationNamed<'post'>['request']): Promise<void> {
+  async post({ request: short, isCounted }: OperationNamed<'post'>): Promise<void> {
     const request = short.map((post) => ({ ...post, message: writtenOut(post.message) }))
-    const posted = await this.#accepted(this.driver.post(request))
+    const posted = await this.#accepted(this.driver.post(request, isCounted))
     const sent = request.filter((post) => post.channel ?? post.channels ?? post.pm_users.length > 0)
     expect(posted.length).toBe(sent.length)
     for (const [index, { user, message, ...details }] of sent.entries()) {
+      if (isCounted)
+        expect(posted[index]?.recipients).toEqual(expectedRecipients(this.model, details))
       const uuid = details.uuid ?? posted[index]?.uuid
       this.model.messages++
       for (const channel of targetsOf(details)) {

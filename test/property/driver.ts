@@ -48,7 +48,11 @@ export interface StateAnswer {
   readonly changed_state: readonly { readonly key: string; readonly value: unknown }[]
   readonly public_keys: readonly string[]
 }
-export type Posted = readonly { readonly uuid?: string | undefined; readonly edited?: unknown }[]
+export type Posted = readonly {
+  readonly uuid?: string | undefined
+  readonly edited?: unknown
+  readonly recipients?: unknown
+}[]
 
 export interface Driver {
   readonly hub: Pick<Hub, 'openConnections' | 'adminOverview' | 'hasUser' | 'hasConnection'>
@@ -64,7 +68,7 @@ export interface Driver {
   unsubscribe(request: RequestOf<'subscribe'>): Answer<MembershipAnswer>
   configure(request: RequestOf<'configure'>): Answer<ChannelsInfo>
   setState(request: RequestOf<'state'>): Answer<StateAnswer>
-  post(request: RequestOf<'post'>): Answer<Posted>
+  post(request: RequestOf<'post'>, isCounted: boolean): Answer<Posted>
   edit(request: RequestOf<'edit'>): Answer<Posted>
   remove(request: RequestOf<'remove'>): Answer<Posted>
   disconnect(connId: string): Promise<boolean>

@@ -13,7 +13,7 @@ import type { Ending } from '../../src/core/sessions/sessions.ts'
 import type { CloseReason } from '../../src/protocol/close-codes.ts'
 import type { ConnId } from '../../src/protocol/ids.ts'
 import type { Store, StoreLimits } from '../../src/store/store.ts'
-import type { Client, Driver, Notice, Transport } from './driver.ts'
+import type { Client, Driver, Notice, Posted, Transport } from './driver.ts'
 
 export type HubDriverOptions = Driver['options']
 
@@ -136,8 +136,12 @@ export class HubDriver implements Driver {
     )
   setState: Driver['setState'] = (request) =>
     unlessRefused(this.hub.setUserState(Requests.UserStateRequest.parse(request)))
-  post: Driver['post'] = (request) =>
-    unlessRefused(this.hub.postMessages(Requests.MessagesRequest.parse(request)))
+  post: Driver['post'] = (request, isCounted) => {
+    const messages = Requests.MessagesRequest.parse(request)
+    return unlessRefused<Posted>(
+      isCounted ? this.hub.postAndCount(messages) : this.hub.postMessages(messages),
+    )
+  }
   edit: Driver['edit'] = (request) =>
     unlessRefused(this.hub.editMessages(Requests.EditsRequest.parse(request)))
   remove: Driver['remove'] = (request) =>

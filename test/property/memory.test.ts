@@ -17,10 +17,10 @@ function watchedDriver(watched: Watched, options: HubDriver['options']): HubDriv
   const driver = new HubDriver(options)
   const watch = (what: string, thing: object) => watched.push([what, new WeakRef(thing)])
   const { post } = driver
-  driver.post = (request) => {
+  driver.post = (request, isCounted) => {
     const copy = structuredClone(request)
     for (const { message } of copy) watch('payload', message)
-    return post(copy)
+    return post(copy, isCounted)
   }
   const open = driver.open.bind(driver)
   driver.open = async (...args) => {
@@ -54,7 +54,7 @@ async function pushSomethingElse(options: HubDriver['options']): Promise<void> {
   await driver.open(connId, 'websocket', undefined)
   const message = { text: 'short' as const, to: [], not: [] }
   const everybody = { channel: 'a' as const, pm_users: [], exclude_users: [], no_history: true }
-  await driver.post([{ ...everybody, user: 'ann' as const, message }])
+  await driver.post([{ ...everybody, user: 'ann' as const, message }], false)
   await driver.settle()
 }
 

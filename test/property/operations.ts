@@ -153,7 +153,7 @@ const DETAILS = {
   state: fc.record({
     request: fc.record({ user, user_state: state, state_public_keys: fc.option(publicKeys) }),
   }),
-  post: fc.record({ request: list(message) }),
+  post: fc.record({ request: list(message), isCounted: fc.boolean() }),
   edit: fc.record({ request: list(edit) }),
   remove: fc.record({ request: list(addressed(fc.record({ ...delivery, uuid }))) }),
   open: fc.record({ slot, cursor, back: fc.nat(20) }),

@@ -134,7 +134,8 @@ export class ServerDriver implements Driver {
   unsubscribe: Driver['unsubscribe'] = (request) => this.#ask('POST', '/unsubscribe', request)
   configure: Driver['configure'] = (request) => this.#ask('POST', '/channel_config', request)
   setState: Driver['setState'] = (request) => this.#ask('POST', '/user_state', request)
-  post: Driver['post'] = (request) => this.#ask('POST', '/message', request)
+  post: Driver['post'] = (request, isCounted) =>
+    this.#ask('POST', isCounted ? '/message?recipients=1' : '/message', request)
   edit: Driver['edit'] = (request) => this.#ask('PATCH', '/message', request)
   remove: Driver['remove'] = (request) => this.#ask('DELETE', '/message', request)
   info: Driver['info'] = () => this.#accepted('GET', '/info')

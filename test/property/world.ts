@@ -86,7 +86,7 @@ export class World {
       case 'state':
         return backend.setState(operation.request)
       case 'post':
-        return backend.post(operation.request)
+        return backend.post(operation)
       case 'edit':
         return backend.edit(operation.request)
       case 'remove':

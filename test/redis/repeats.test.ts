@@ -86,6 +86,28 @@ describe('a request that is sent again', () => {
     },
   )
 
+  it('does not know the recipients of what Redis took before, when the answer was lost', async () => {
+    const { proxy, other, backends } = await startTwo()
+    const ann = await Listener.open(other, await backends[1].connect('ann', ['room']))
+    const sending = {
+      json: [message('first', { channel: null, channels: ['room', 'typo'] })],
+      headers: { 'idempotency-key': 'k1' },
+    }
+    proxy.cutAfter('"first"')
+    expect((await backends[0].send('POST /message?recipients=1', sending)).status).toBe(503)
+    await ann.heard('first')
+    for (const backend of [backends[1], ...backends])
+      await until(async () => {
+        const { status, body } = await backend.send('POST /message?recipients=1', sending)
+        if (status !== 200) return false
+        expect(body).toMatchObject([{ channels: ['room', 'typo'], recipients: null }])
+        return true
+      }, 'a repeat to be answered')
+    await backends[1].say('room', 'last')
+    await ann.heard('last')
+    expect(ann.texts).toEqual(['first', 'last'])
+  })
+
   it('tells of who came and went once, when Redis took it and the answer was lost', async () => {
     const { proxy, other, backends } = await startTwo()
     const [near, far] = backends

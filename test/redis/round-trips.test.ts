@@ -29,6 +29,12 @@ const KINDS = [
     body: () => Array.from({ length: 100 }, (_, index) => message(`${index}`)),
   },
   {
+    what: '/message with recipients',
+    trips: 1,
+    path: '/message?recipients=1',
+    body: () => [message('one'), message('two')],
+  },
+  {
     what: '/message to ten channels',
     trips: 1,
     path: '/message',

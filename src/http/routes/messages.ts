@@ -1,3 +1,4 @@
+import { MessageQuery } from '../../protocol/queries.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import {
@@ -9,6 +10,7 @@ import {
   withUserLimit,
 } from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { MessageRequest } from '../../protocol/requests.ts'
 import type { ApiOptions } from './common.ts'
 
 const TOO_MANY_MESSAGES = withUserLimit('A user posts more than message_rate_per_user.', {
@@ -26,11 +28,17 @@ export const messageRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { h
         'Post messages',
         'Sends messages to channels, to users, or to users within a channel. Messages to unknown channels are dropped.',
       ),
+      querystring: MessageQuery,
       body: Requests.MessagesRequest,
-      response: { 200: Responses.MessagesResponse, ...TOO_MANY_MESSAGES },
+      response: { 200: Responses.PostedResponse, ...TOO_MANY_MESSAGES },
     },
     handler: (request) =>
-      inLaterTurnIfLong(request, hub.postMessages(request.body, request.keyedId)),
+      inLaterTurnIfLong<MessageRequest[]>(
+        request,
+        request.query.recipients
+          ? hub.postAndCount(request.body, request.keyedId)
+          : hub.postMessages(request.body, request.keyedId),
+      ),
   })
 
   http.patch('/message', {

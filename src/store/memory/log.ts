@@ -3,7 +3,7 @@ import { formatCursor } from '../../protocol/ids.ts'
 import { EDITABLE, applyEdit } from '../apply-edit.ts'
 import { audienceOf } from '../audience.ts'
 import type { UserName } from '../../protocol/ids.ts'
-import type { Publication, StoreLimits, StoredEvent } from '../store.ts'
+import type { Publication, Recipients, StoreLimits, StoredEvent } from '../store.ts'
 import type { Channel, User } from './records.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
@@ -91,17 +91,33 @@ const editWith =
     return applyEdit(event, Object.fromEntries(given.map((key) => [key, edit.body[key]])))
   }
 
-/** Returns the number of connections that a message in a channel is for. */
-export function countRecipients(
+export type RecipientCounts = Pick<Recipients, 'connections' | 'users'>
+export const NOBODY: RecipientCounts = { connections: 0, users: 0 }
+
+/** Returns for how many connections and users a message in a channel is. */
+export function recipientsIn(
   channel: Channel,
   { pmUsers, excludeUsers }: Publication['delivery'],
-): number {
-  if (pmUsers.length === 0) return channel.connections - connectionsOf(excludeUsers, channel)
-  const users = pmUsers.filter((name) => !isListed(excludeUsers, name))
-  return connectionsOf(users, channel)
+): RecipientCounts {
+  if (pmUsers.length > 0) {
+    const users = pmUsers.filter((name) => !isListed(excludeUsers, name))
+    return membersAmong(users, channel)
+  }
+  const excluded = membersAmong(excludeUsers, channel)
+  return {
+    connections: channel.connections - excluded.connections,
+    users: channel.members.size - excluded.users,
+  }
 }
 
-function connectionsOf(names: readonly UserName[], channel: Channel): number {
-  if (names.length === 0) return 0
-  return [...new Set(names)].reduce((sum, name) => sum + channel.connectionsOf(name), 0)
+/** Counts those of the users who are members, and their connections. */
+function membersAmong(names: readonly UserName[], channel: Channel): RecipientCounts {
+  if (names.length === 0) return NOBODY
+  let [connections, users] = [0, 0]
+  for (const name of new Set(names)) {
+    const count = channel.connectionsOf(name)
+    connections += count
+    if (count > 0) users++
+  }
+  return { connections, users }
 }

@@ -1,10 +1,18 @@
 import { isChannelTopic, nameInTopic } from '../store.ts'
-import { countRecipients } from './log.ts'
+import { NOBODY, recipientsIn } from './log.ts'
 import type { PacedQueue } from '../../lib/paced-queue.ts'
 import type { ChannelName, UserName } from '../../protocol/ids.ts'
 import type * as Contract from '../store.ts'
+import type { RecipientCounts } from './log.ts'
 import type { Channel, User } from './records.ts'
 import type { Tables } from './tables.ts'
+
+interface When {
+  /** Wall time, for people. */
+  readonly now: number
+  /** By the clock, for deadlines. */
+  readonly at: number
+}
 
 /**
  * Numbers, stores and announces events. Implements calls of the contract, see `../store.ts`.
@@ -32,17 +40,32 @@ export class Publishing {
     return this.announcements.drained()
   }
 
-  /** Like `publish`, for callers that do not wait for the announcements. */
-  add(publications: readonly Contract.Publication[]): void {
+  publishAndCount(
+    messages: readonly Contract.Publication[],
+  ): Contract.Awaitable<readonly Contract.Recipients[]> {
+    const counted: Contract.Recipients[] = []
+    this.add(messages, (recipients) => void counted.push(recipients))
+    return this.announcements.drained()?.then(() => counted) ?? counted
+  }
+
+  /** Like `publish`, for callers that do not wait for the announcements. `onCounted`: called for each publication. */
+  add(
+    publications: readonly Contract.Publication[],
+    onCounted?: (recipients: Contract.Recipients) => void,
+  ): void {
     const { clock } = this.tables
-    const [now, at] = [clock.wallTime(), clock.now()]
+    const when = { now: clock.wallTime(), at: clock.now() }
     for (const publication of publications) {
-      const { body, users, channels = [body.channel] } = publication
+      const { body, users, channels } = publication
       if (body.type === 'message') this.messages++
-      if (users) this.#toUsers(publication, users)
-      else
-        for (const name of channels)
-          if (name !== null) this.#inChannel(publication, name, { now, at })
+      if (users) {
+        const counts = this.#toUsers(publication, users)
+        onCounted?.({ ...counts, unknownChannels: [] })
+      } else if (channels || onCounted) {
+        const names = channels ?? (body.channel === null ? [] : [body.channel])
+        const recipients = this.#inChannels(publication, names, when)
+        onCounted?.(recipients)
+      } else if (body.channel !== null) this.#inChannel(publication, body.channel, when)
     }
   }
 
@@ -76,17 +99,34 @@ export class Publishing {
     return { events: read, gaps: [...lost.keys()], lost, head, through }
   }
 
-  /** `now` for people, `at` for deadlines. */
+  #inChannels(
+    publication: Contract.Publication,
+    names: readonly ChannelName[],
+    when: When,
+  ): Contract.Recipients {
+    const unknownChannels: ChannelName[] = []
+    let [connections, users] = [0, 0]
+    for (const name of names) {
+      const counts = this.#inChannel(publication, name, when)
+      if (!counts) unknownChannels.push(name)
+      connections += counts?.connections ?? 0
+      users += counts?.users ?? 0
+    }
+    return { connections, users, unknownChannels }
+  }
+
+  /** Returns the recipients of a message. Undefined if there is no such channel. */
   #inChannel(
     publication: Contract.Publication,
     name: ChannelName,
-    { now, at }: { readonly now: number; readonly at: number },
-  ): void {
+    { now, at }: When,
+  ): RecipientCounts | undefined {
     const { body, delivery } = publication
     const { channels, expiry, log, webhooks } = this.tables
     const channel = channels.get(name)
-    if (!channel) return
-    if (body.type === 'message') this.deliveries += countRecipients(channel, delivery)
+    if (!channel) return undefined
+    const counts = body.type === 'message' ? recipientsIn(channel, delivery) : NOBODY
+    this.deliveries += counts.connections
     channel.lastActive = now
     if (channel.connections === 0) expiry.channelChanged(channel)
     const event = log.numberIn(channel, publication)
@@ -95,21 +135,26 @@ export class Publishing {
     expiry.contentAdded(channel, at)
     if (this.listenedTopics.has(channel.topic))
       this.#announce(publication.channels ? { ...event, publication } : event, [channel.topic])
+    return counts
   }
 
-  #toUsers(publication: Contract.Publication, names: readonly UserName[]): void {
+  #toUsers(publication: Contract.Publication, names: readonly UserName[]): RecipientCounts {
     const { expiry, log, webhooks } = this.tables
     const known = [...new Set(names)].flatMap((name) => this.tables.users.get(name) ?? [])
-    if (known.length === 0) return
+    if (known.length === 0) return NOBODY
     const event = log.number(publication)
     webhooks?.tellMessage(event)
+    let [connections, users] = [0, 0]
     for (const user of known) {
-      if (event.body.type === 'message') this.deliveries += user.connections.length
+      connections += user.connections.length
       if (user.connections.length === 0) expiry.userChanged(user)
+      else users++
       log.toUser(user, event)
     }
+    if (event.body.type === 'message') this.deliveries += connections
     const topics = known.map(({ topic }) => topic).filter((topic) => this.listenedTopics.has(topic))
     if (topics.length > 0) this.#announce(event, topics)
+    return { connections, users }
   }
 
   #announce(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {

@@ -149,6 +149,11 @@ export class MemoryStore implements Contract.Store {
     return this.#publishing.publish(publications)
   }
 
+  publishAndCount(messages: readonly Contract.Publication[], _once?: string, rate?: MessageRate) {
+    if (rate) this.#buckets.take(rate)
+    return this.#publishing.publishAndCount(messages)
+  }
+
   missed(since: readonly Contract.Since[], enough?: number) {
     return this.#publishing.missed(since, enough)
   }

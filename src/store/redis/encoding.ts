@@ -8,8 +8,7 @@ import {
 import { formatCursor } from '../../protocol/ids.ts'
 import { ChannelSettings } from '../../protocol/requests.ts'
 import { EDITABLE, applyEdit } from '../apply-edit.ts'
-import { bucketName } from '../token-bucket.ts'
-import { RateExceeded, TooManyChannels } from '../user-limits.ts'
+import { TooManyChannels } from '../user-limits.ts'
 import type { Scalar } from '../../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type {
@@ -28,7 +27,7 @@ import type {
   UserRecord,
   UserStateChange,
 } from '../store.ts'
-import type { ChannelLimit, MessageRate } from '../user-limits.ts'
+import type { ChannelLimit } from '../user-limits.ts'
 
 /** The reply of a script. */
 export type Reply = string | number | null | readonly Reply[]
@@ -210,27 +209,6 @@ function knownUser(reply: Reply): UserRecord {
 }
 
 // --- publications
-
-/** The arguments of the script `publish`. */
-export const writePublish = (
-  publications: readonly Publication[],
-  once: string,
-  rate: MessageRate | undefined,
-): (string | number)[] => [
-  ...[once, rate?.intervalMs ?? 0, rate?.burst ?? 0],
-  ...counted(
-    (rate?.charges ?? []).flatMap((charge) => [bucketName(charge), String(charge.tokens)]),
-  ),
-  publications.length,
-  ...publications.flatMap(writePublication),
-]
-
-/** Reads the reply of `publish`. Throws `RateExceeded` if users post too much. */
-export function readPublished(reply: Reply): void {
-  if (typeof reply !== 'object' || reply === null) return
-  const [, refused] = reply as [string, readonly (readonly [charge: number, waitMs: number])[]]
-  throw new RateExceeded(refused.map(([charge, waitMs]) => ({ charge, waitMs })))
-}
 
 // --- events
 

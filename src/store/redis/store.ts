@@ -7,19 +7,18 @@ import {
   readConnected,
   readJoined,
   readMembership,
-  readPublished,
   readStateChange,
   writeChannels,
   writeConnect,
   writeDrop,
   writeJoin,
-  writePublish,
   writeState,
 } from './encoding.ts'
 import { RedisIdempotencyCache } from './idempotency-cache.ts'
 import { Keys } from './keys.ts'
 import { Lease } from './lease.ts'
 import { Ownership } from './ownership.ts'
+import { RedisPublishing } from './publishing.ts'
 import { RedisQueries } from './queries.ts'
 import { RedisReads } from './reads.ts'
 import { ReconnectingConnection } from './reconnecting-connection.ts'
@@ -51,6 +50,7 @@ export class RedisStore extends RedisReads implements Contract.Store {
   readonly #ownership: Ownership
   readonly #lease: Lease
   protected override readonly queries: RedisQueries
+  readonly #publishing: RedisPublishing
   readonly #upkeep: Upkeep
   readonly webhookQueue: RedisWebhookQueue | undefined
   #idempotencyCache: RedisIdempotencyCache | undefined
@@ -101,6 +101,7 @@ export class RedisStore extends RedisReads implements Contract.Store {
       onFault: options.onFault,
     })
     this.queries = new RedisQueries(this.#runner, this.#redis)
+    this.#publishing = new RedisPublishing(this.#runner)
     const [redis, runner, lease] = [this.#redis, this.#runner, this.#lease]
     const runChange = this.#runChange.bind(this)
     this.#upkeep = new Upkeep({ redis, runner, lease, options, runChange })
@@ -195,13 +196,12 @@ export class RedisStore extends RedisReads implements Contract.Store {
     return Number(await this.#runner.run('ensure', ...writeChannels(channels, settings)))
   }
 
-  async publish(
-    publications: readonly Contract.Publication[],
-    once = '',
-    rate?: MessageRate,
-  ): Promise<void> {
-    if (publications.length === 0) return
-    readPublished(await this.#runner.run('publish', ...writePublish(publications, once, rate)))
+  publish(publications: readonly Contract.Publication[], once = '', rate?: MessageRate) {
+    return this.#publishing.publish(publications, once, rate)
+  }
+
+  publishAndCount(messages: readonly Contract.Publication[], once = '', rate?: MessageRate) {
+    return this.#publishing.publishAndCount(messages, once, rate)
   }
 
   missed(since: readonly Contract.Since[], enough?: number): Promise<Contract.Missed> {

@@ -1,6 +1,9 @@
 -- Numbers, stores and announces events, in order. once: an idempotency key (empty: none), with which it happens once.
--- interval, burst, charges: see token-buckets.lua.
-local once, interval, burst, charges = arg(), tonumber(arg()), tonumber(arg()), list()
+-- is_counted: returns the recipients of each message in a line: connections, users, then the positions (from 0) of
+-- unknown channels. Returns a number if the events were published before. interval, burst, charges: see
+-- token-buckets.lua.
+local once, is_counted = arg(), arg() == '1'
+local interval, burst, charges = tonumber(arg()), tonumber(arg()), list()
 
 -- The sorted set has the deadlines. The expiry of Redis is only a fallback, because the clock of Redis may jump.
 local function is_published()
@@ -44,25 +47,27 @@ local function users_to_find(event)
   return users
 end
 
--- Counts the connections of these users in the channel.
-local function connections_of(name, users)
-  local connections = 0
+-- Counts the connections of these users in the channel, and how many of them are members.
+local function members_among(name, users)
+  local connections, members = 0, 0
   for first = 1, #users, USERS_AT_ONCE do
     local last = math.min(first + USERS_AT_ONCE - 1, #users)
     for _, count in ipairs(redis.call('HMGET', P .. ':m:' .. name, unpack(users, first, last))) do
-      if count then connections = connections + tonumber(count) end
+      if count then connections, members = connections + tonumber(count), members + 1 end
     end
   end
-  return connections
+  return connections, members
 end
 
--- Returns for how many connections a message is.
-local function audience(name, connections, event)
+-- Returns for how many connections and users a message is. The users are only right if they are to be counted.
+local function recipients_in(name, connections, event)
   event.to_find = event.to_find or users_to_find(event)
-  local found = connections_of(name, event.to_find)
-  return #event.pm > 0 and found or connections - found
+  local found, members = members_among(name, event.to_find)
+  if #event.pm > 0 then return found, members end
+  return connections - found, (is_counted and redis.call('HLEN', P .. ':m:' .. name) or 0) - members
 end
 
+-- Returns the recipients of a message; nil for an unknown channel.
 local function to_channel(name, event)
   local known = channels[name]
   if not known then
@@ -76,23 +81,31 @@ local function to_channel(name, event)
     redis.call('HSET', P .. ':c:' .. name, 'a', wall())
     if known.connections == 0 then touch_channel(name) end
   end
-  if event.type == 'message' then
-    counts.deliveries = counts.deliveries + audience(name, known.connections, event)
-  end
+  local connections, users = 0, 0
+  if event.type == 'message' then connections, users = recipients_in(name, known.connections, event) end
+  counts.deliveries = counts.deliveries + connections
   set_audience(name, known.settings, event)
   tell_message(name, event, event.pm, event.excluded)
   announce_in(name, known.settings, event)
   keep_history(name, known.settings, event)
+  return connections, users
 end
 
 -- Each channel gets an event of its own. Their bodies differ in the channel only, which stands between head and rest.
 -- Edits may have another audience in each.
 local function to_channels(head, names, event)
   local rest, pm, excluded = event.rest, event.pm, event.excluded
-  for _, name in ipairs(names) do
+  local connections, users, unknown = 0, 0, {}
+  for position, name in ipairs(names) do
     event.rest, event.pm, event.excluded = head .. cjson.encode(name) .. rest, pm, excluded
-    to_channel(name, event)
+    local connections_there, users_there = to_channel(name, event)
+    if connections_there then
+      connections, users = connections + connections_there, users + users_there
+    else
+      unknown[#unknown + 1] = position - 1
+    end
   end
+  return connections, users, unknown
 end
 
 -- Sends the event to each server once, with the users that the server listens to.
@@ -115,6 +128,7 @@ local function announce_to(users, event)
   end
 end
 
+-- Returns the recipients of a message.
 local function to_users(names, event)
   local known, seen = {}, {}
   for _, name in ipairs(names) do
@@ -124,26 +138,46 @@ local function to_users(names, event)
     end
     seen[name] = true
   end
-  if #known == 0 then return end
+  if #known == 0 then return 0, 0 end
   assign_number(event)
   tell_message(nil, event, names, event.excluded)
+  local sum, users = 0, 0
   for _, name in ipairs(known) do
     local connections = tonumber(redis.call('HGET', P .. ':users', name) or 0)
-    if event.type == 'message' then counts.deliveries = counts.deliveries + connections end
-    if connections == 0 then redis.call('ZADD', P .. ':idle:u', now + GC_USERS, name) end
+    sum = sum + connections
+    if connections == 0 then redis.call('ZADD', P .. ':idle:u', now + GC_USERS, name) else users = users + 1 end
     keep_frame(P .. ':g:' .. name, P .. ':u:' .. name, USER_FRAMES, event)
   end
+  if event.type == 'message' then counts.deliveries = counts.deliveries + sum end
   announce_to(known, event)
+  return sum, users
 end
+
+-- Publishes an event to the target that the arguments name. Returns its recipients, and the unknown channels.
+local function publish_to(target, event)
+  if target == 'channel' then
+    local connections, users = to_channel(arg(), event)
+    if connections then return connections, users, {} end
+    return 0, 0, {0}
+  end
+  if target == 'channels' then return to_channels(arg(), list(), event) end
+  if target == 'users' then
+    local connections, users = to_users(list(), event)
+    return connections, users, {}
+  end
+  return 0, 0, {}
+end
+
+local recipients = {}
 
 for index = 1, tonumber(arg()) do
   local event = {type = arg(), uuid = arg(), no_history = arg() == '1', rest = arg(), edited = list(), pm = list(), excluded = list()}
-  local target = arg()
   if event.type == 'message' then counts.messages = counts.messages + 1 end
-  if target == 'channel' then to_channel(arg(), event)
-  elseif target == 'channels' then to_channels(arg(), list(), event)
-  elseif target == 'users' then to_users(list(), event) end
+  local connections, users, unknown = publish_to(arg(), event)
+  if is_counted then
+    recipients[index] = table.concat({connections, users, table.concat(unknown, ' ')}, ' ')
+  end
 end
 if counts.messages > 0 then redis.call('HINCRBY', P, 'messages', counts.messages) end
 if counts.deliveries ~= 0 then redis.call('HINCRBY', P, 'deliveries', counts.deliveries) end
-return 1
+return is_counted and table.concat(recipients, '\n') or 1
