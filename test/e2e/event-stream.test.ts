@@ -332,7 +332,11 @@ describe('a client on a slow line', () => {
       const connId = await backend.connect('ann', ['slow'])
       // More than systems buffer, and more than is read in the life of a stream and the time after it.
       const [count, seconds, filling] = [60, 6, 'x'.repeat(500_000)]
-      for (const text of textsTo(count)) await backend.say('slow', text, { filling })
+      for (const text of textsTo(count)) {
+        await backend.say('slow', text, { filling })
+        // So that the connection is not over before it is opened, on a machine on which this takes long.
+        await backend.connect('ann', ['slow'], { conn_id: connId })
+      }
       const stream = await EventStreamListener.open(server, connId)
       stream.slowDown((count * filling.length) / seconds)
       await within(stream.closed, 'the end')
