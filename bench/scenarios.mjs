@@ -199,9 +199,9 @@ export const SCENARIOS = [
   },
   ...[1000, 5000, 15_000].map(cost),
   {
-    ...fanout(1, 40),
+    ...fanout(1, 160),
     id: 'webhooks',
-    title: 'webhooks: 5,000 messages/s to 40 subscribers, told to a webhook or not',
+    title: 'webhooks: 5,000 messages/s to 160 subscribers, told to a webhook or not',
     messages: 100,
     rate: 50,
     peers: ['channelstream', 'channelstream-webhooks'],

@@ -13,27 +13,38 @@ interface WebhookEventHead {
   readonly seq: number
 }
 
+/**
+ * `members`: of this type of event. It runs for every message: writing one object with everything takes twice as long,
+ * and a template keeps its pieces in memory until the text is sent.
+ */
 export const webhookText = (
-  head: WebhookEventHead,
-  fields: Readonly<Record<string, unknown>>,
-): string => writeJson({ ...head, ...fields })
+  { id, type, time, subject, seq }: WebhookEventHead,
+  members: string,
+): string =>
+  [
+    `{"id":"${id}","type":"${type}","time":${time},"subject":`,
+    JSON.stringify(subject),
+    `,"seq":${seq},`,
+    members,
+    '}',
+  ].join('')
 
 export const webhookId = (epoch: string, n: number): string => `${epoch}-${n}`
 
-/** The fields of `message`. */
-export const messageFields = (body: EventBody, { pmUsers, excludeUsers }: Delivery) => ({
-  channel: body.channel,
-  message: body,
-  pm_users: pmUsers,
-  exclude_users: excludeUsers,
-})
+/** Of events about a user. */
+export const userMember = (name: string): string => `"user":${JSON.stringify(name)}`
 
-/** The fields of `slow_client`. */
-export const slowClientFields = ({ user, connId, waitingBytes }: SlowClientFacts) => ({
-  user,
-  conn_id: connId,
-  waiting_bytes: waitingBytes,
-})
+/** Of events about a channel. */
+export const channelMember = (name: string): string => `"channel":${JSON.stringify(name)}`
+
+/** Of `message`. */
+export const messageMembers = (body: EventBody, { pmUsers, excludeUsers }: Delivery): string =>
+  `"channel":${JSON.stringify(body.channel)},"message":${writeJson(body)},` +
+  `"pm_users":${JSON.stringify(pmUsers)},"exclude_users":${JSON.stringify(excludeUsers)}`
+
+/** Of `slow_client`. */
+export const slowClientMembers = ({ user, connId, waitingBytes }: SlowClientFacts): string =>
+  `${userMember(user)},"conn_id":${JSON.stringify(connId)},"waiting_bytes":${waitingBytes}`
 
 /** The subject of messages that are in no channel. */
 export const PRIVATE_SUBJECT = 'private'

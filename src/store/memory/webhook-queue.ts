@@ -1,9 +1,11 @@
 import {
   PRIVATE_SUBJECT,
+  channelMember,
   channelSubject,
   clientSubject,
-  messageFields,
-  slowClientFields,
+  messageMembers,
+  slowClientMembers,
+  userMember,
   userSubject,
   webhookId,
   webhookText,
@@ -64,7 +66,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
   }
 
   tellUser(type: 'user_online' | 'user_offline', user: User): void {
-    if (this.#types.has(type)) this.#add(type, userSubject(user.name), user, { user: user.name })
+    if (this.#types.has(type)) this.#add(type, userSubject(user.name), user, userMember(user.name))
   }
 
   tellChannel(
@@ -72,13 +74,14 @@ export class MemoryWebhookQueue implements WebhookQueue {
     channel: Channel,
   ): void {
     const { name } = channel
-    if (this.#isTold(type, name)) this.#add(type, channelSubject(name), channel, { channel: name })
+    if (this.#isTold(type, name))
+      this.#add(type, channelSubject(name), channel, channelMember(name))
   }
 
   tellMember(type: 'joined' | 'parted', channel: Channel, user: UserName): void {
     const { name } = channel
     if (this.#isTold(type, name))
-      this.#add(type, channelSubject(name), channel, { channel: name, user })
+      this.#add(type, channelSubject(name), channel, `${channelMember(name)},${userMember(user)}`)
   }
 
   /** Tells messages, edits and deletes; other events are ignored. */
@@ -87,12 +90,12 @@ export class MemoryWebhookQueue implements WebhookQueue {
       return
     if (!this.#isTold('message', channel?.name)) return
     const subject = channel ? channelSubject(channel.name) : PRIVATE_SUBJECT
-    this.#add('message', subject, channel, messageFields(body, delivery))
+    this.#add('message', subject, channel, messageMembers(body, delivery))
   }
 
   addSlowClient(facts: SlowClientFacts): void {
     if (this.#types.has('slow_client'))
-      this.#add('slow_client', clientSubject(facts), undefined, slowClientFields(facts))
+      this.#add('slow_client', clientSubject(facts), undefined, slowClientMembers(facts))
   }
 
   read(endpoint: string, { mostEvents, mostBytes }: ReadLimits): QueuePart {
@@ -155,7 +158,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
     type: WebhookEventType,
     subject: string,
     record: WebhookSubject | undefined,
-    fields: Readonly<Record<string, unknown>>,
+    members: string,
   ): void {
     const n = this.#events.newest + 1
     // Begins at the number of the event: it is larger than all that a forgotten record of the same name had.
@@ -168,7 +171,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
       subject,
       seq,
     }
-    this.#events.push({ n, subject, text: webhookText(head, fields) })
+    this.#events.push({ n, subject, text: webhookText(head, members) })
     this.#dropIfFull()
     this.#onAdded()
   }

@@ -1,5 +1,4 @@
-import { writeJson } from '../../protocol/exact-numbers.ts'
-import { clientSubject, slowClientFields } from '../webhook-text.ts'
+import { clientSubject, slowClientMembers } from '../webhook-text.ts'
 import type {
   EndpointFigures,
   EndpointStatus,
@@ -40,9 +39,8 @@ export class RedisWebhookQueue implements WebhookQueue {
   }
 
   async addSlowClient(facts: SlowClientFacts): Promise<void> {
-    // Without the braces: the script puts the fields behind others.
-    const fields = writeJson(slowClientFields(facts)).slice(1, -1)
-    await this.runner.run('addSlowClient', clientSubject(facts), `,${fields}`)
+    // After a comma: the script puts the members behind others.
+    await this.runner.run('addSlowClient', clientSubject(facts), `,${slowClientMembers(facts)}`)
   }
 
   async read(
