@@ -62,6 +62,13 @@ export async function start(
   return typeof address === 'object' && address ? address.port : config.port
 }
 
+/** Resolves after `shutdown_delay`, in which load balancers learn that no new clients are wanted here. */
+export async function leave({ config, clock, http }: LifecycleDeps): Promise<void> {
+  http.isLeaving = true
+  if (config.shutdown_delay === 0) return
+  await new Promise<void>((resolve) => void clock.after(config.shutdown_delay * 1000, resolve))
+}
+
 /**
  * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts the rest after `shutdown_grace`.
  */

@@ -31,7 +31,7 @@ import { Metrics } from '../telemetry/metrics.ts'
 import { Readings } from '../telemetry/readings.ts'
 import { acceptWebSockets } from '../transports/upgrades.ts'
 import { uptimeOf } from './deps.ts'
-import { start, stop } from './lifecycle.ts'
+import { leave, start, stop } from './lifecycle.ts'
 import {
   adminCredentials,
   authRules,
@@ -64,6 +64,8 @@ export interface App {
   readonly limits: SocketLimits
   /** Listens. Returns the port, which the system chooses if the setting is 0. */
   start(): Promise<number>
+  /** Tells load balancers to send no new clients, and goes on serving. Resolves after `shutdown_delay`. */
+  leave(): Promise<void>
   /** Stops accepting, answers waiting polls, closes WebSockets and event streams, and after `shutdown_grace` destroys the rest. */
   stop(): Promise<void>
 }
@@ -129,6 +131,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     faults,
     limits,
     start: () => start(deps, { bus, philote }),
+    leave: () => leave(deps),
     stop: () => stop(deps, { bus, philote }),
   }
 }

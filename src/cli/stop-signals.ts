@@ -1,11 +1,17 @@
 import { endProcess } from '../telemetry/standard-streams.ts'
 
+interface Stoppable {
+  /** Resolves when `stop` may be called. */
+  leave?(): Promise<void>
+  stop(): Promise<void>
+}
+
 /**
  * Handles SIGTERM and SIGINT in a server process, from its construction on. As process 1 of a container, the process
  * would ignore a signal without a handler.
  */
 export class StopSignals {
-  #stopApp: (() => Promise<void>) | undefined
+  #app: Stoppable | undefined
   #printError: (sentence: string) => void = () => {}
   /** Set when the process is ending. */
   #exitCode: number | undefined
@@ -16,8 +22,8 @@ export class StopSignals {
   }
 
   /** From now on, the first signal shuts `app` down gracefully, and a second signal ends the process immediately. */
-  stopGracefully(app: { stop(): Promise<void> }, printError: (sentence: string) => void): void {
-    this.#stopApp = () => app.stop()
+  stopGracefully(app: Stoppable, printError: (sentence: string) => void): void {
+    this.#app = app
     this.#printError = printError
   }
 
@@ -27,8 +33,8 @@ export class StopSignals {
     this.#exitCode = Math.max(this.#exitCode ?? 0, exitCode)
     if (isStopping) return
     // Before the server listens, there is nothing to shut down gracefully.
-    if (!this.#stopApp) return endProcess(this.#exitCode)
-    this.#stopApp().then(
+    if (!this.#app) return endProcess(this.#exitCode)
+    stopInOrder(this.#app, exitCode === 0).then(
       () => endProcess(this.#exitCode ?? 0),
       (error: unknown) => {
         this.#printError(
@@ -40,4 +46,10 @@ export class StopSignals {
   }
 
   readonly #onSignal = (): void => (this.#exitCode === undefined ? this.stop(0) : endProcess(1))
+}
+
+/** After a fault, the process ends as soon as it can. */
+async function stopInOrder(app: Stoppable, hasTime: boolean): Promise<void> {
+  if (hasTime) await app.leave?.()
+  await app.stop()
 }

@@ -56,6 +56,12 @@ export const TIMING = {
       'time gets the same answer, and the request does not run again. 0: only retries that arrive while the ' +
       'first request is being answered.',
   ),
+  shutdown_delay: setting(
+    seconds(0),
+    0,
+    'Seconds that the server goes on as before after SIGTERM, except that /health/ready answers 503. In this time ' +
+      'load balancers stop sending clients to it. Then the shutdown begins.',
+  ),
   shutdown_grace: setting(
     seconds(0),
     10,

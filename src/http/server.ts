@@ -24,6 +24,8 @@ import type { OriginRules } from './origins.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
+    /** The server has been told to stop. It still serves until `isStopping`. */
+    isLeaving: boolean
     /** True from the first `preClose` hooks on. */
     isStopping: boolean
   }
@@ -128,6 +130,7 @@ function withoutPrefix(request: IncomingMessage, forwarding: ForwardingRules): s
 
 /** Sets `isStopping` when the server begins to close. */
 function watchForStop(http: FastifyInstance): void {
+  http.decorate('isLeaving', false)
   http.decorate('isStopping', false)
   http.addHook('preClose', (done) => {
     http.isStopping = true

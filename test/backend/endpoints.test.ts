@@ -259,6 +259,8 @@ describe('methods', () => {
   /** Endpoints for browsers, and endpoints that do the same as one that has a method. */
   const WITHOUT_METHOD = [
     'GET /metrics',
+    'GET /health/live',
+    'GET /health/ready',
     'GET /admin/channels.json',
     'GET /admin/figures.json',
     'GET /admin/webhooks.json',

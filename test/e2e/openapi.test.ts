@@ -88,6 +88,8 @@ const ROUTES = [
   'get /sse',
   'get /ws',
   'get /health',
+  'get /health/live',
+  'get /health/ready',
   'get /metrics',
   'get /admin/admin.json',
   'post /admin/admin.json',

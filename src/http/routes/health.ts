@@ -1,19 +1,52 @@
+import { RequestError } from '../../protocol/errors.ts'
 import { HealthResponse } from '../../protocol/responses.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiOptions } from './common.ts'
 
-/** `GET /health`, for load balancers. Answers 503 while the server stops. Not in Channelstream. */
+const OK = { status: 'ok' } as const
+
+/** Requests of load balancers and supervisors. None needs a signature. Not in Channelstream. */
 export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hub }) => {
+  const checkStore = async (): Promise<typeof OK> => {
+    await hub.figures()
+    return OK
+  }
+  const common = { tags: ['Operations'], response: { 200: HealthResponse } }
+
   http.get('/health', {
+    exposeHeadRoute: true,
     schema: {
-      tags: ['Operations'],
+      ...common,
       summary: 'Check the health of the server',
       description: 'Checks that the store responds. Needs no signature and is cheap to call.',
-      response: { 200: HealthResponse },
+    },
+    handler: checkStore,
+  })
+
+  http.get('/health/live', {
+    exposeHeadRoute: true,
+    schema: {
+      ...common,
+      summary: 'Check that the process responds',
+      description:
+        'Does not ask the store: while Redis is away, a new process would help nobody. For the supervisor that ' +
+        'restarts a process that hangs.',
+    },
+    handler: async () => OK,
+  })
+
+  http.get('/health/ready', {
+    exposeHeadRoute: true,
+    schema: {
+      ...common,
+      summary: 'Check that the server wants new clients',
+      description:
+        'Checks that the store responds. Answers 503 from the moment the server is told to stop, also while it ' +
+        'still serves because of `shutdown_delay`. For load balancers.',
     },
     async handler() {
-      await hub.figures()
-      return { status: 'ok' as const }
+      if (http.isLeaving) throw new RequestError('STOPPING')
+      return checkStore()
     },
   })
 }
