@@ -113,11 +113,11 @@ describe.concurrent('long polling', () => {
     let isAnswered = false
     void answer.then(() => (isAnswered = true))
     let said = 0
-    while (!isAnswered && performance.now() - began < 5_000) {
+    while (!isAnswered && performance.now() - began < 20_000) {
       await backend.say('endless', String(said++))
       await pause(20)
     }
-    expect(performance.now() - began).toBeLessThan(GATHER_S * 4_000 + 500)
+    expect(isAnswered).toBe(true)
     await backend.say('endless', 'end')
     const texts = [...textsOf(await answer), ...textsOf(await poll(connId))]
     expect(texts).toEqual([...Array.from({ length: said }, (_, i) => String(i)), 'end'])

@@ -151,6 +151,15 @@ export class Backend {
     await this.call('POST /message', [{ user: 'backend', channel, message: { text }, ...more }])
   }
 
+  /** Posts one message for each text, in as few requests as their size allows. */
+  async sayAll(channel: string, texts: readonly string[], more: object = {}): Promise<void> {
+    const messages = texts.map((text) => ({ user: 'backend', channel, message: { text }, ...more }))
+    const length = JSON.stringify(messages[0] ?? '').length
+    const most = Math.min(100, Math.max(1, Math.floor(900_000 / length)))
+    for (let at = 0; at < messages.length; at += most)
+      await this.call('POST /message', messages.slice(at, at + most))
+  }
+
   info(): Promise<ChannelsInfo> {
     return this.call<ChannelsInfo>('POST /info')
   }

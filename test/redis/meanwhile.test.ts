@@ -211,7 +211,9 @@ describe('a Redis that has no room for a while', { timeout: TIMEOUT_MS }, () => 
 
 describe('thousands of edits in one request', { timeout: TIMEOUT_MS }, () => {
   it('hold Redis up no longer than as many messages', async () => {
-    const server = await start(redis.url, freshPrefix(), { max_history_size: 1000 })
+    const server = await start(redis.url, freshPrefix(), {
+      ...{ max_history_size: 1000, redis_timeout: 60 },
+    })
     const backend = new Backend(server)
     const uuidOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
     await backend.connect('ann', ['long'], {
@@ -243,19 +245,27 @@ describe('thousands of edits in one request', { timeout: TIMEOUT_MS }, () => {
 
 describe('thousands of edits of one message', { timeout: TIMEOUT_MS }, () => {
   it('hold Redis up no longer than edits of as many messages', async () => {
-    const backend = new Backend(await start(redis.url, freshPrefix()))
+    const backend = new Backend(await start(redis.url, freshPrefix(), { redis_timeout: 60 }))
     const uuidOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
     await backend.connect('ann', ['room'])
     const editsOf = (uuid: (index: number) => string) =>
       Array.from({ length: 5_000 }, (_, index) => ({ channel: 'room', uuid: uuid(index) }))
-    const busyWith = async (edits: unknown): Promise<number> => {
-      await admin.sendCommand(['CONFIG', 'RESETSTAT'])
-      await backend.call('PATCH /message', edits)
-      const stats = (await admin.sendCommand(['INFO', 'commandstats'])) as unknown as string
-      return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1])
+    // CPU time: other programs of the machine take no part of it.
+    const cpuSeconds = async (): Promise<number> => {
+      const info = (await admin.sendCommand(['INFO', 'cpu'])) as unknown as string
+      return Number(/used_cpu_user_main_thread:([\d.]+)/.exec(info)?.[1])
     }
-    const others = await busyWith(editsOf(uuidOf))
-    expect(await busyWith(editsOf(() => uuidOf(1)))).toBeLessThan(8 * others)
+    const busyWith = async (edits: unknown): Promise<number> => {
+      const before = await cpuSeconds()
+      await backend.call('PATCH /message', edits)
+      return (await cpuSeconds()) - before
+    }
+    const [others, same]: [number[], number[]] = [[], []]
+    for (let round = 0; round < 3; round++) {
+      others.push(await busyWith(editsOf(uuidOf)))
+      same.push(await busyWith(editsOf(() => uuidOf(1))))
+    }
+    expect(Math.min(...same)).toBeLessThan(8 * Math.min(...others))
   })
 })
 
