@@ -283,7 +283,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['*.js', '.*.mjs', 'scripts/*.mjs'],
+    files: ['*.js', '.*.mjs', 'scripts/*.mjs', 'deploy/*.mjs'],
     ...tseslint.configs.disableTypeChecked,
     languageOptions: {
       ...tseslint.configs.disableTypeChecked.languageOptions,

@@ -5,7 +5,8 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -37,6 +38,37 @@ export async function ensureDebianPackages(names) {
     )
   }
   await install(missing)
+}
+
+const EXTRACTED = fileURLToPath(new URL('../.cache/debian', import.meta.url))
+
+/**
+ * Resolves with a folder that has the files of a Debian package, without installing it: installing a server would start
+ * it. Needs no rights. Rejects with the command to run if the package cannot be downloaded.
+ *
+ * @param {string} name
+ * @returns {Promise<string>}
+ */
+export async function extractDebianPackage(name) {
+  const folder = join(EXTRACTED, name)
+  if (existsSync(folder)) return folder
+  const part = `${folder}.${process.pid}`
+  await mkdir(join(part, 'files'), { recursive: true })
+  try {
+    await run(APT_GET, ['download', name], { cwd: part })
+    const [archive] = (await readdir(part)).filter((file) => file.endsWith('.deb'))
+    await run('dpkg', ['-x', join(part, archive), join(part, 'files')])
+    // Another process may have been faster.
+    await rename(join(part, 'files'), folder).catch((error) => {
+      if (!existsSync(folder)) throw error
+    })
+  } catch (error) {
+    const help = `Try: apt-get update && apt-get download ${name}`
+    throw new Error(`The Debian package ${name} cannot be had. ${help}`, { cause: error })
+  } finally {
+    await rm(part, { recursive: true, force: true })
+  }
+  return folder
 }
 
 /** @param {readonly string[]} names */

@@ -37,8 +37,23 @@ interface PhiloteDeps {
   readonly philote: PhiloteServer | undefined
 }
 
-/** Listens and returns the port, which the system chooses if the setting is 0. Undoes the start if it fails. */
-export async function start(
+export interface Lifecycle {
+  /** Listens. Returns the port, which the system chooses if the setting is 0. */
+  start(): Promise<number>
+  /** Tells load balancers to send no new clients, and goes on serving. Resolves after `shutdown_delay`. */
+  leave(): Promise<void>
+  /** Stops accepting, answers waiting polls, closes WebSockets and event streams, and after `shutdown_grace` destroys the rest. */
+  stop(): Promise<void>
+}
+
+export const lifecycleOf = (server: LifecycleDeps, philote: PhiloteDeps): Lifecycle => ({
+  start: () => start(server, philote),
+  leave: () => leave(server),
+  stop: () => stop(server, philote),
+})
+
+/** Undoes the start if it fails. */
+async function start(
   { config, hub, http, limits, history, webhooks }: LifecycleDeps,
   { bus, philote }: PhiloteDeps,
 ): Promise<number> {
@@ -62,17 +77,13 @@ export async function start(
   return typeof address === 'object' && address ? address.port : config.port
 }
 
-/** Resolves after `shutdown_delay`, in which load balancers learn that no new clients are wanted here. */
-export async function leave({ config, clock, http }: LifecycleDeps): Promise<void> {
+async function leave({ config, clock, http }: LifecycleDeps): Promise<void> {
   http.isLeaving = true
   if (config.shutdown_delay === 0) return
   await new Promise<void>((resolve) => void clock.after(config.shutdown_delay * 1000, resolve))
 }
 
-/**
- * Shuts down gracefully: stops accepting, asks clients to reconnect later, and cuts the rest after `shutdown_grace`.
- */
-export async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promise<void> {
+async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promise<void> {
   const { config, clock, hub, http, limits, userRefusals, history, webhooks } = server
   const began = clock.now()
   const cancelTermination = clock.after(config.shutdown_grace * 1000, () => {

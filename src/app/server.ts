@@ -31,7 +31,7 @@ import { Metrics } from '../telemetry/metrics.ts'
 import { Readings } from '../telemetry/readings.ts'
 import { acceptWebSockets } from '../transports/upgrades.ts'
 import { uptimeOf } from './deps.ts'
-import { leave, start, stop } from './lifecycle.ts'
+import { lifecycleOf } from './lifecycle.ts'
 import {
   adminCredentials,
   authRules,
@@ -53,8 +53,9 @@ import type { Clock } from '../lib/clock.ts'
 import type { PhiloteServer } from '../philote/server.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
 import type { ServerDeps } from './deps.ts'
+import type { Lifecycle } from './lifecycle.ts'
 
-export interface App {
+export interface App extends Lifecycle {
   readonly http: FastifyInstance
   readonly hub: Hub
   /** Only with a `philote_port`. */
@@ -62,12 +63,6 @@ export interface App {
   readonly faults: Faults
   /** The limits on sockets, for both ports together. */
   readonly limits: SocketLimits
-  /** Listens. Returns the port, which the system chooses if the setting is 0. */
-  start(): Promise<number>
-  /** Tells load balancers to send no new clients, and goes on serving. Resolves after `shutdown_delay`. */
-  leave(): Promise<void>
-  /** Stops accepting, answers waiting polls, closes WebSockets and event streams, and after `shutdown_grace` destroys the rest. */
-  stop(): Promise<void>
 }
 
 /**
@@ -130,9 +125,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     philote,
     faults,
     limits,
-    start: () => start(deps, { bus, philote }),
-    leave: () => leave(deps),
-    stop: () => stop(deps, { bus, philote }),
+    ...lifecycleOf(deps, { bus, philote }),
   }
 }
 

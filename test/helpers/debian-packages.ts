@@ -13,6 +13,12 @@ export const INSTALL_TIMEOUT_MS = 300_000
 
 interface TestDependencies {
   readonly ensureDebianPackages: (names: readonly string[]) => Promise<void>
+  readonly extractDebianPackage: (name: string) => Promise<string>
+}
+
+const testDependencies = async (): Promise<TestDependencies> => {
+  const script = new URL('../../scripts/test-dependencies.mjs', import.meta.url).href
+  return (await import(script)) as TestDependencies
 }
 
 /** The browser for tests of the frontend. */
@@ -20,9 +26,14 @@ export const CHROMIUM = '/usr/bin/chromium'
 
 /** Installs missing packages. Rejects with the command to run if they cannot be installed from here. */
 export async function ensurePackages(...names: readonly string[]): Promise<void> {
-  const script = new URL('../../scripts/test-dependencies.mjs', import.meta.url).href
-  const { ensureDebianPackages } = (await import(script)) as TestDependencies
+  const { ensureDebianPackages } = await testDependencies()
   await ensureDebianPackages(names)
+}
+
+/** Returns a folder with the files of a package, which is not installed: installing a server would start it. */
+export async function filesOfPackage(name: string): Promise<string> {
+  const { extractDebianPackage } = await testDependencies()
+  return extractDebianPackage(name)
 }
 
 /** Installs the packages that tests with Python need. */

