@@ -10,7 +10,7 @@ import type { MakeConfigCommand } from './arguments.ts'
 /** What {@link makeConfig} needs from the process. */
 export interface MakeConfigContext {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Prints the configuration, for `-o -`. */
+  /** Prints the configuration for `-o -`, else what to do with the file. */
   readonly print: (text: string) => void
   /** Prints errors and notes. */
   readonly printError: (sentence: string) => void
@@ -32,13 +32,26 @@ export function makeConfig(command: MakeConfigCommand, context: MakeConfigContex
   try {
     const text = renderFresh(command, context)
     if (command.output === STANDARD_OUTPUT) context.print(text)
-    else writeNew(command.output, text)
+    else {
+      writeNew(command.output, text)
+      context.print(nextSteps(command.output))
+    }
     return 0
   } catch (error) {
     context.printError(error instanceof Error ? error.message : String(error))
     return 1
   }
 }
+
+const nextSteps = (file: string): string =>
+  [
+    `Wrote ${file}. Only you can read it.`,
+    '  secret        in it is what your backends sign with',
+    '  admin_secret  in it is the password for /admin',
+    'Start the server with it:',
+    `  channelstream --ini ${file}`,
+    `  npm start -- --ini ${file}   (in the folder of its source)`,
+  ].join('\n')
 
 /**
  * Returns the text of an ini file with every setting: those in `values` with these values, the others as comments

@@ -108,5 +108,13 @@ function failWithOutput(): void {
 
 const reasonOf = (error: unknown): string => {
   if (error instanceof ConfigError || error instanceof CommandError) return error.message
-  return `channelstream: ${error instanceof Error ? error.message : String(error)}`
+  return `channelstream: ${error instanceof Error ? error.message + adviceFor(error) : String(error)}`
+}
+
+function adviceFor({ code, syscall }: NodeJS.ErrnoException): string {
+  if (syscall !== 'listen') return ''
+  if (code === 'EADDRINUSE')
+    return '. Another program has this port: choose one with --port (or --philote-port)'
+  if (code === 'EACCES') return '. Ports below 1024 need rights: choose another one with --port'
+  return ''
 }

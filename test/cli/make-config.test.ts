@@ -58,12 +58,21 @@ describe('makeConfig', () => {
 
   it('writes a file that only its owner may read, and never over another', () => {
     const output = join(aDirectory(), 'a.ini')
-    expect(make({ output })).toEqual({ printed: '', told: [], code: 0 })
+    const { printed, told, code: first } = make({ output })
+    expect({ told, first }).toEqual({ told: [], first: 0 })
+    expect(printed).toContain(`Wrote ${output}. Only you can read it.`)
+    expect(printed).toContain(`channelstream --ini ${output}`)
+    for (const line of readFileSync(output, 'utf8').split('\n')) {
+      const value = /^(?:admin_|cookie_)?secret = (.+)/.exec(line)?.[1]
+      if (value !== undefined) expect(printed).not.toContain(value)
+    }
     expect(statSync(output).mode & 0o777).toBe(0o600)
     writeFileSync(output, 'precious')
-    const { code, told } = make({ output })
-    expect(code).toBe(1)
-    expect(told).toEqual([`${output} already exists and was not changed. Choose another name.`])
+    const second = make({ output })
+    expect(second.code).toBe(1)
+    expect(second.told).toEqual([
+      `${output} already exists and was not changed. Choose another name.`,
+    ])
     expect(readFileSync(output, 'utf8')).toBe('precious')
   })
 

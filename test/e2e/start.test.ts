@@ -35,14 +35,18 @@ const ini = (...lines: string[]) => ({
 afterAll(killProcesses)
 
 describe.concurrent('a server that starts', { timeout: 90_000 }, () => {
-  it('is run with the same flags by npm start, by the command and by the unit file', () => {
+  it('is run with the same flags by npm start, by the command, by the unit file and by the image', () => {
     const read = (path: string): string =>
       readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
     const flagsOf = (text: string, line: RegExp): string | undefined => line.exec(text)?.[1]
     const flags = flagsOf(read('dist/main.js'), /^#!\/usr\/bin\/env -S node (--\S+)\n/)
     expect(flags).toMatch(/^--/)
     expect(flagsOf(read('package.json'), /"start": "node (--\S+) dist\/main.js"/)).toBe(flags)
-    expect(flagsOf(read('docs/operations.md'), /^ExecStart=\S+ (--\S+) dist\/main.js/m)).toBe(flags)
+    const unit = read('deploy/systemd/channelstream.service')
+    expect(flagsOf(unit, /^ExecStart=\S+ (--\S+) dist\/main\.js/m)).toBe(flags)
+    expect(
+      flagsOf(read('Dockerfile'), /^ENTRYPOINT \["node", "(--\S+)", "dist\/main\.js"\]/m),
+    ).toBe(flags)
   })
 
   it('tells where it listens, and where its pages are', async () => {
@@ -175,6 +179,7 @@ describe.concurrent(
       const told = await refused({ args: ['--port', String(first.port)] })
       expect(told).toMatch(/EADDRINUSE/)
       expect(told).toContain(String(first.port))
+      expect(told).toContain('choose one with --port')
     })
 
     it('with a signature checker that is not there, or is none', async () => {
