@@ -43,11 +43,20 @@ export class Caller {
   async call<Answer>(
     endpoint: Endpoint<Answer>,
     body: unknown,
+    options?: CallOptions,
+  ): Promise<Answer> {
+    return this.callWith(endpoint, body === undefined ? undefined : JSON.stringify(body), options)
+  }
+
+  /** The same, with a body that is JSON already. */
+  async callWith<Answer>(
+    endpoint: Endpoint<Answer>,
+    body: string | undefined,
     { signal, deadlineMs = this.#options.deadlineMs }: CallOptions = {},
   ): Promise<Answer> {
     const call: Call<Answer> = {
       endpoint,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body,
       key: endpoint.isRead ? undefined : `"${crypto.randomUUID()}"`, // the IETF draft requires quotes
       signal,
     }

@@ -1,6 +1,7 @@
 import { Caller } from './caller.ts'
 import { ENDPOINTS } from './endpoints.ts'
 import { FetchClient } from './fetch-client.ts'
+import { MessageGatherer } from './message-gatherer.ts'
 import { NodeClient } from './node-client.ts'
 import { countOf, millisecondsOf, readBase, readSecret } from './options.ts'
 import { Signatures } from './signatures.ts'
@@ -16,6 +17,8 @@ export interface MessageOptions extends CallOptions {
   readonly recipients?: boolean
 }
 
+const DEADLINE_MS = 30_000
+
 /**
  * A client for the backend API of a Channelstream server, with one method for each endpoint. One client is enough for a
  * process. It keeps connections open and does not need to be started.
@@ -29,6 +32,7 @@ export interface MessageOptions extends CallOptions {
 export class Channelstream {
   readonly #caller: Caller
   readonly #http: HttpClient
+  readonly #gatherer: MessageGatherer | undefined
 
   /** Opens no connections. Throws a `TypeError` or `RangeError` for invalid options. */
   constructor(options: ChannelstreamOptions) {
@@ -41,11 +45,13 @@ export class Channelstream {
       http: this.#http,
       signatures: new Signatures(readSecret(options.secret)),
       prefix: base.pathname.replace(/\/+$/, ''),
-      deadlineMs: millisecondsOf('deadlineMs', options.deadlineMs ?? 30_000),
+      deadlineMs: millisecondsOf('deadlineMs', options.deadlineMs ?? DEADLINE_MS),
       timeoutMs: millisecondsOf('timeoutMs', options.timeoutMs ?? 10_000),
       maxAttempts: countOf('maxAttempts', options.maxAttempts ?? 10),
       maxAnswerBytes: countOf('maxAnswerBytes', options.maxAnswerBytes ?? 64 * 1024 ** 2),
     })
+    if (options.gatherMessages ?? true)
+      this.#gatherer = new MessageGatherer(this.#caller, options.deadlineMs ?? DEADLINE_MS)
   }
 
   // --- connections
@@ -113,9 +119,10 @@ export class Channelstream {
       ...each,
       uuid: each.uuid ?? crypto.randomUUID(),
     }))
-    return recipients
-      ? this.#caller.call(ENDPOINTS.countedMessage, body, options)
-      : this.#caller.call(ENDPOINTS.message, body, options)
+    if (recipients) return this.#caller.call(ENDPOINTS.countedMessage, body, options)
+    if (this.#gatherer && options.deadlineMs === undefined && body.length > 0)
+      return this.#gatherer.post(body, options.signal)
+    return this.#caller.call(ENDPOINTS.message, body, options)
   }
 
   /** Edits messages. */

@@ -16,6 +16,11 @@ export interface ChannelstreamOptions {
   readonly maxSockets?: number
   /** The largest answer that is read. Default: 64 MiB. A larger answer is a `BAD_ANSWER`. */
   readonly maxAnswerBytes?: number
+  /**
+   * Sends messages of calls that are made while a request with messages is under way together, in one request after it.
+   * Default: true. See docs/backend.md.
+   */
+  readonly gatherMessages?: boolean
   /** Options for https. */
   readonly tls?: TlsOptions
   /**

@@ -63,41 +63,49 @@ function closeTogether(one: Socket, other: Socket): void {
 const TOTAL = 150
 
 describe('through a proxy that cuts connections before, within and after requests', () => {
-  it('every message arrives exactly once, and every call is answered', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.constantFrom(...CUTS), { minLength: 400, maxLength: 400 }),
-        async (cuts) => {
-          const server = await startServer()
-          onTestFinished(() => server.close())
-          let at = 0
-          const proxy = await startCuttingProxy(server, () => cuts[at++ % cuts.length] ?? 'none')
-          const client = aClient(proxy.url, { maxSockets: 8, maxAttempts: 100 })
-          const { conn_id } = await client.connect({ username: 'ann', channels: ['lobby'] })
-          const ann = await Listener.open(server, conn_id)
-          const texts = Array.from({ length: TOTAL }, (_, n) => `text ${n}`)
-          const answers = await Promise.all(
-            texts.map((text) =>
-              client.message({ user: 'bob', channel: 'lobby', message: { text } }),
-            ),
-          )
-          expect(answers.map(([posted]) => posted?.message?.['text'])).toEqual(texts)
+  it.each([
+    { how: 'one by one', gatherMessages: false, atOnce: TOTAL, numRuns: 3 },
+    { how: 'gathered', gatherMessages: true, atOnce: 4, numRuns: 1 },
+  ])(
+    'every message arrives exactly once, and every call is answered ($how)',
+    async (given) => {
+      const { gatherMessages, atOnce, numRuns } = given
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.constantFrom(...CUTS), { minLength: 400, maxLength: 400 }),
+          async (cuts) => {
+            const server = await startServer()
+            onTestFinished(() => server.close())
+            let at = 0
+            const proxy = await startCuttingProxy(server, () => cuts[at++ % cuts.length] ?? 'none')
+            const client = aClient(proxy.url, { maxSockets: 8, maxAttempts: 100, gatherMessages })
+            const { conn_id } = await client.connect({ username: 'ann', channels: ['lobby'] })
+            const ann = await Listener.open(server, conn_id)
+            const texts = Array.from({ length: TOTAL }, (_, n) => `text ${n}`)
+            const post = (text: string) =>
+              client.message({ user: 'bob', channel: 'lobby', message: { text } })
+            const answers: Awaited<ReturnType<typeof post>>[] = []
+            for (let at = 0; at < TOTAL; at += atOnce)
+              answers.push(...(await Promise.all(texts.slice(at, at + atOnce).map(post))))
+            expect(answers.map(([posted]) => posted?.message?.['text'])).toEqual(texts)
 
-          const last = (await client.message({ user: 'bob', channel: 'lobby' }))[0]?.uuid
-          await until(() => ann.events.some((event) => event['uuid'] === last), 'the last one')
-          const got = ann.events.filter(({ message }) => message?.text !== undefined)
-          expect(got.map(({ message }) => message?.text).toSorted()).toEqual(texts.toSorted())
-          const posted = answers.map(([message]) => message?.uuid)
-          expect(got.map((event) => event['uuid']).toSorted()).toEqual(posted.toSorted())
-          // Otherwise the test has tested nothing.
-          expect(proxy.seen.cuts).toBeGreaterThan(TOTAL / 10)
-          expect(proxy.seen.answersLost).toBeGreaterThan(5)
-          await server.close()
-        },
-      ),
-      { numRuns: 3, endOnFailure: true }, // shrinking would take long and not help
-    )
-  }, 60_000)
+            const last = (await client.message({ user: 'bob', channel: 'lobby' }))[0]?.uuid
+            await until(() => ann.events.some((event) => event['uuid'] === last), 'the last one')
+            const got = ann.events.filter(({ message }) => message?.text !== undefined)
+            expect(got.map(({ message }) => message?.text).toSorted()).toEqual(texts.toSorted())
+            const posted = answers.map(([message]) => message?.uuid)
+            expect(got.map((event) => event['uuid']).toSorted()).toEqual(posted.toSorted())
+            // Otherwise the test has tested nothing.
+            expect(proxy.seen.cuts).toBeGreaterThan(TOTAL / 10)
+            expect(proxy.seen.answersLost).toBeGreaterThan(5)
+            await server.close()
+          },
+        ),
+        { numRuns, endOnFailure: true }, // shrinking would take long and not help
+      )
+    },
+    60_000,
+  )
 
   it('what would not bear a repeat is done once as well', async () => {
     const server = await startServer()
