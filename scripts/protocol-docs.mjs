@@ -126,13 +126,15 @@ const answerRow =
     field.description ?? '',
   ]
 
-/** Removes limits on lengths. What the server sends is always within them, so readers need not check. */
+/** Removes limits on lengths and numbers. What the server sends is always within them, so readers need not check. */
 function withoutLimits(schema) {
   if (Array.isArray(schema)) return schema.map(withoutLimits)
   if (typeof schema !== 'object' || schema === null) return schema
-  const kept = Object.entries(schema).filter(([key]) => key !== 'minLength' && key !== 'maxLength')
+  const kept = Object.entries(schema).filter(([key]) => !LIMITS.has(key))
   return Object.fromEntries(kept.map(([key, value]) => [key, withoutLimits(value)]))
 }
+
+const LIMITS = new Set(['minLength', 'maxLength', 'minimum', 'maximum'])
 
 /** Keeps the format of a text. It is part of the first schema of a pipe, and the brand after it does not have it. */
 function keepFormat({ zodSchema, jsonSchema }) {
@@ -183,14 +185,16 @@ function linkTo(schema) {
   return `[${name}](#${name.toLowerCase()})`
 }
 
-const integerType = ({ minimum, maximum }) =>
-  maximum < Number.MAX_SAFE_INTEGER
+function integerType({ minimum, maximum }) {
+  if (minimum === undefined) return 'integer'
+  return maximum < Number.MAX_SAFE_INTEGER
     ? `integer from ${minimum} to ${maximum}`
     : `integer from ${minimum}`
+}
 
-function textType({ format, minLength, maxLength }) {
+function textType({ format, pattern, minLength, maxLength }) {
   if (format === 'uuid') return 'UUID'
-  if (format === 'date-time') return 'ISO 8601 date and time'
+  if (pattern?.startsWith(START_OF_TIME)) return 'ISO 8601 date and time'
   return maxLength === undefined ? 'string' : `string of ${minLength} to ${maxLength} characters`
 }
 
@@ -204,6 +208,9 @@ function objectType({ properties, additionalProperties }) {
   const isMap = typeof additionalProperties === 'object'
   return isMap ? `map of name to ${typeOf(additionalProperties)}` : 'object'
 }
+
+/** Of `DATETIME_PATTERN`. The format `date-time` would require a zone. */
+const START_OF_TIME = '^[0-9]{4}-'
 
 const plural = (type) => type.replace(/^(string|number|object|UUID)\b/, '$1s')
 

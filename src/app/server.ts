@@ -8,7 +8,7 @@ import { AdminSessions } from '../http/admin/session.ts'
 import { Auth } from '../http/auth.ts'
 import { clientFiles } from '../http/client-files.ts'
 import { streamPagedAnswers } from '../http/json-stream.ts'
-import { collectOpenApi, serveOpenApi } from '../http/openapi.ts'
+import { collectOpenApi, serveOpenApi } from '../http/openapi/document.ts'
 import { OriginRules } from '../http/origins.ts'
 import { named } from '../http/plugin-name.ts'
 import { channelRoutes } from '../http/routes/channels.ts'
@@ -135,7 +135,7 @@ async function mountRoutes(
   adminLive: AdminLive,
 ): Promise<void> {
   const { config, clock, maybeYield, hub, http, sessions, history, onFault } = deps
-  await collectOpenApi(http)
+  await collectOpenApi(http, config)
   for (const routes of [
     connectionRoutes,
     channelRoutes,

@@ -86,19 +86,20 @@ const subscribe = object<Types.SubscribeResponse>({ ...membership, subscribed_to
 const unsubscribe = object<Types.UnsubscribeResponse>({ ...membership, unsubscribed_from: texts })
 
 const delivery = {
-  channel: withDefault(nullable(text), () => null),
+  channel: nullable(text),
   channels: optional(texts),
-  pm_users: withDefault(texts, () => []),
-  exclude_users: withDefault(texts, () => []),
-  no_history: withDefault(bool, () => false),
+  pm_users: texts,
+  exclude_users: texts,
+  no_history: bool,
 }
 
 const messageFields = {
   ...delivery,
-  uuid: optional(text),
-  timestamp: optional(text),
+  uuid: text,
+  timestamp: text,
   user: text,
   message: optional(payload),
+  edited: literal(null),
 }
 const message = object<Types.MessageResponse>(messageFields)
 
@@ -115,7 +116,7 @@ const edit = object<Types.EditResponse>({
   timestamp: optional(text),
   user: optional(text),
   message: optional(payload),
-  edited: optional(text),
+  edited: text,
 })
 
 const userState = object<Types.UserStateResponse>({

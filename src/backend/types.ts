@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type * as History from '../protocol/history.ts'
 import type * as InfoRequests from '../protocol/info-requests.ts'
+import type * as Posted from '../protocol/posted.ts'
 import type * as Requests from '../protocol/requests.ts'
 import type * as Responses from '../protocol/responses.ts'
 import type * as Webhooks from '../protocol/webhooks.ts'
@@ -33,11 +34,11 @@ export type DisconnectUserResponse = z.output<typeof Responses.DisconnectUserRes
 export type ChannelCounts = z.output<typeof Responses.ChannelCounts>
 export type OnlineUser = z.output<typeof Responses.OnlineUser>
 export type CountsResponse = z.output<typeof Responses.CountsResponse>
-export type MessageResponse = z.output<typeof Requests.MessageRequest>
+export type MessageResponse = z.output<typeof Posted.PostedMessage>
 export type Recipients = z.output<typeof Responses.Recipients>
 export type CountedMessageResponse = z.output<typeof Responses.CountedMessagesResponse>[number]
-export type EditResponse = z.output<typeof Requests.EditRequest>
-export type DeleteResponse = z.output<typeof Requests.DeleteRequest>
+export type EditResponse = z.output<typeof Posted.PostedEdit>
+export type DeleteResponse = z.output<typeof Posted.PostedDelete>
 export type UserStateResponse = z.output<typeof Responses.UserStateResponse>
 export type HistoryResponse = z.output<typeof Responses.HistoryResponse>
 export type AdminResponse = z.output<typeof Responses.AdminResponse>

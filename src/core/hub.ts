@@ -248,8 +248,8 @@ export class Hub {
     if (change === 'state-too-large') throw stateTooLarge(this.options)
     return {
       user_state: change.user.state,
-      changed_state: change.changed,
-      public_keys: change.user.publicKeys,
+      changed_state: [...change.changed],
+      public_keys: [...change.user.publicKeys],
     }
   }
 

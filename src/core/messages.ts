@@ -8,6 +8,7 @@ import { isListed } from '../lib/name-list.ts'
 import { isoTimestamp } from '../protocol/timestamps.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
+import type { PostedDelete, PostedEdit, PostedMessage } from '../protocol/posted.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
 import type { EventBody, PhiloteForm, Publication } from '../store/store.ts'
 
@@ -32,7 +33,7 @@ export function postMessages(
   clock: Clock,
   requests: readonly MessageRequest[],
   once: string | undefined,
-): Posting<MessageRequest>[] {
+): Posting<PostedMessage>[] {
   const now = isoTimestamp(clock.wallTime())
   const uuidAt = uuidsFor(once)
   return requests
@@ -64,7 +65,7 @@ export function postMessage(
   now: string,
   request: MessageRequest,
   uuid: string = crypto.randomUUID(),
-): Posting<MessageRequest> {
+): Posting<PostedMessage> {
   return hasExtraKeys(request)
     ? postWithExtraKeys(request, request.uuid ?? uuid, request.timestamp ?? now)
     : postPlain(request, request.uuid ?? uuid, request.timestamp ?? now)
@@ -74,7 +75,7 @@ export function postMessage(
 function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
   const { channel, channels, user, message, pm_users, exclude_users, no_history } = request
   const body = { type: 'message', uuid, channel, timestamp, user, message, edited: null } as const
-  const answer: MessageRequest = {
+  const answer: PostedMessage = {
     channel,
     user,
     message,
@@ -91,7 +92,7 @@ function postPlain(request: MessageRequest, uuid: string, timestamp: string) {
 
 /** Passes on the caller's extra keys. Assigned, not spread: see `clientView`. */
 function postWithExtraKeys(request: MessageRequest, uuid: string, timestamp: string) {
-  const answer = Object.assign({}, request, { uuid, timestamp, edited: null })
+  const answer = Object.assign({}, request, { uuid, timestamp, edited: null } as const)
   return { answer, publication: publicationOf('message', answer) }
 }
 
@@ -110,12 +111,12 @@ function hasExtraKeys(request: MessageRequest): boolean {
 /** channel, pm_users, exclude_users, no_history, user */
 const REQUIRED_KEYS = 5
 
-export function postEdits(clock: Clock, requests: readonly EditRequest[]): Posting<EditRequest>[] {
+export function postEdits(clock: Clock, requests: readonly EditRequest[]): Posting<PostedEdit>[] {
   const now = isoTimestamp(clock.wallTime())
   return requests.map((request) => postEdit(now, request))
 }
 
-export function postEdit(now: string, request: EditRequest): Posting<EditRequest> {
+export function postEdit(now: string, request: EditRequest): Posting<PostedEdit> {
   const answer = { ...request, edited: request.edited ?? now }
   return { answer, publication: publicationOf('message:edit', answer) }
 }
@@ -143,7 +144,7 @@ export function clientPublication(
   return { body, delivery: { ...delivery, philote } }
 }
 
-export const postDelete = (request: DeleteRequest): Posting<DeleteRequest> => ({
+export const postDelete = (request: DeleteRequest): Posting<PostedDelete> => ({
   answer: request,
   publication: publicationOf('message:delete', request),
 })

@@ -2,6 +2,7 @@ import { checkMessages } from './limits.ts'
 import { postDelete, postEdits, postMessages } from './messages.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ChannelName } from '../protocol/ids.ts'
+import type { PostedDelete, PostedEdit, PostedMessage } from '../protocol/posted.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
 import type { Recipients } from '../protocol/responses.ts'
 import type { Publication, Store, Recipients as StoredRecipients } from '../store/store.ts'
@@ -25,7 +26,7 @@ interface PosterDeps {
 }
 
 /** A message as it is answered, with its recipients. */
-export type CountedMessage = MessageRequest & { readonly recipients: Recipients | null }
+export type CountedMessage = PostedMessage & { readonly recipients: Recipients | null }
 
 /**
  * Publishes what backends post. Each method publishes a list in order. It resolves when the store has it, not when
@@ -36,7 +37,7 @@ export type CountedMessage = MessageRequest & { readonly recipients: Recipients 
 export class Poster {
   constructor(private readonly deps: PosterDeps) {}
 
-  async messages(requests: readonly MessageRequest[], once?: string): Promise<MessageRequest[]> {
+  async messages(requests: readonly MessageRequest[], once?: string): Promise<PostedMessage[]> {
     const { postings, rate } = this.#postingsOf(requests, once)
     return this.#post(postings, once, rate)
   }
@@ -60,12 +61,12 @@ export class Poster {
     })
   }
 
-  async edits(requests: readonly EditRequest[], once?: string): Promise<EditRequest[]> {
+  async edits(requests: readonly EditRequest[], once?: string): Promise<PostedEdit[]> {
     this.#check(requests)
     return this.#post(postEdits(this.deps.clock, requests), once)
   }
 
-  async deletes(requests: readonly DeleteRequest[], once?: string): Promise<DeleteRequest[]> {
+  async deletes(requests: readonly DeleteRequest[], once?: string): Promise<PostedDelete[]> {
     this.#check(requests)
     return this.#post(requests.map(postDelete), once)
   }

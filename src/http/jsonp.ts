@@ -1,8 +1,8 @@
 /** Long-poll answers for pages that load them as a script: `?callback=`. */
 import { unicodeEscape } from '../lib/escapes.ts'
+import { CALLBACK_PATTERN, MAX_CALLBACK_CHARACTERS } from '../protocol/queries.ts'
 
-const MAX_CALLBACK_CHARACTERS = 128
-const CALLBACK_FORM = /^[a-z_$][\w$]*(?:\.[a-z_$][\w$]*|\[\d+\])*$/i
+const CALLBACK_FORM = new RegExp(CALLBACK_PATTERN)
 // In JSON these characters occur only inside strings, where their escapes mean the same. `<` could end or open a script
 // in a page that embeds the answer. The separators ended a line of script before ES2019.
 const UNSAFE_IN_SCRIPT = /[<\u2028\u2029]/g

@@ -1,7 +1,7 @@
 /** Requests and answers of the admin panel, in addition to the API for backends. */
 import { z } from 'zod'
 import { EXAMPLES } from './examples.ts'
-import { COMPLAINT, looseInteger, scalar, text } from './fields.ts'
+import { looseInteger, scalar, text } from './fields.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 
 /** Maximum number of rows in one answer. */
@@ -22,8 +22,7 @@ const page = {
     .default('asc')
     .describe('`asc` or `desc`. Rows with equal values are sorted by name.'),
   offset: looseInteger(0).default(0).describe('Number of rows to skip.'),
-  limit: looseInteger(1)
-    .pipe(z.int().max(MAX_PAGE_ROWS, { error: COMPLAINT.atMost(MAX_PAGE_ROWS) }))
+  limit: looseInteger(1, MAX_PAGE_ROWS)
     .default(DEFAULT_PAGE_ROWS)
     .describe(`Number of rows to return, at most ${MAX_PAGE_ROWS}.`),
 }
@@ -58,15 +57,15 @@ export const UsersQuery = z.object({
 export type UsersQuery = z.output<typeof UsersQuery>
 
 const rowsOf = <Row extends z.ZodType>(row: Row) => ({
-  total: z.number().describe('Total number of rows, independent of limit and offset.'),
+  total: z.int().min(0).describe('Total number of rows, independent of limit and offset.'),
   rows: z.array(row),
 })
 
 export const ChannelRow = z.object({
   name: ChannelNameSchema,
-  total_connections: z.number(),
-  total_users: z.number(),
-  history_length: z.number().describe('Messages in the history.'),
+  total_connections: z.int().min(0),
+  total_users: z.int().min(0),
+  history_length: z.int().min(0).describe('Messages in the history.'),
   last_active: z.string().describe('ISO 8601, UTC.'),
 })
 export type ChannelRow = z.output<typeof ChannelRow>
@@ -77,10 +76,10 @@ export type ChannelsPage = z.output<typeof ChannelsPage>
 
 export const UserRow = z.object({
   user: UserNameSchema,
-  uuid: z.uuid(),
+  uuid: z.guid(),
   state: z.record(z.string(), scalar).describe('The whole state, private keys too.'),
   public_keys: z.array(z.string()).describe('Keys of the state that others may see.'),
-  total_connections: z.number(),
+  total_connections: z.int().min(0),
   connections: z
     .array(ConnIdSchema)
     .describe(`The first ${MAX_LISTED_CONNECTIONS} of the connections.`),

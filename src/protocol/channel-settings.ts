@@ -1,6 +1,7 @@
 /** Settings of channels. Source of names and defaults: recorded behaviour of Channelstream 0.7.1, except history_ttl. */
 import { EXAMPLES } from './examples.ts'
 import { looseBoolean, looseInteger, object } from './fields.ts'
+import { limitedBy } from './limited-by.ts'
 import type { z } from 'zod'
 
 /** About thirty years, like the longest ages in the configuration. */
@@ -13,9 +14,11 @@ const FIELDS = {
   store_history: looseBoolean.describe(
     'Store messages for users who join later. If turned off, stored messages are kept, but none are added.',
   ),
-  history_size: looseInteger(0).describe(
-    'Number of messages kept if store_history is on. 0: none. The limit is max_history_size.',
-  ),
+  history_size: looseInteger(0)
+    .meta(limitedBy('max_history_size'))
+    .describe(
+      'Number of messages kept if store_history is on. 0: none. The limit is max_history_size.',
+    ),
   broadcast_presence_with_user_lists: looseBoolean.describe(
     'Include the list of users, with their public state, in presence events.',
   ),

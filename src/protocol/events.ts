@@ -17,7 +17,7 @@ const timestamp = z
   .string()
   .describe('ISO 8601 with microseconds, in UTC and without a zone, unless the sender gave a zone.')
 const date = z.string().describe('The same as timestamp, under the name in older documentation.')
-const uuid = z.uuid()
+const uuid = z.guid()
 const channel = ChannelNameSchema.nullable().describe('null for a private message.')
 const catchup = z
   .boolean()
@@ -86,7 +86,8 @@ export const PresenceEvent = z
         'Users in the channel, if broadcast_presence_with_user_lists is on. Otherwise empty.',
       ),
     users_total: z
-      .number()
+      .int()
+      .min(0)
       .optional()
       .describe(
         'Number of users in the channel. Only with user lists. Larger than the list if presence_list_limit shortened it.',

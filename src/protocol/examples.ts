@@ -206,6 +206,21 @@ export const EXAMPLES = {
       },
     ],
   },
+  webhookRequest: {
+    installation: 'channelstream',
+    epoch: '776be6de04bd',
+    events: [
+      {
+        type: 'joined',
+        id: '776be6de04bd-17',
+        time: 1_795_226_488_384,
+        subject: 'channel:lobby',
+        seq: 4,
+        channel: 'lobby',
+        user: 'ann',
+      },
+    ],
+  },
   frame: [messageEvent],
   eventStream: `id: ${messageEvent.id}\ndata: ${JSON.stringify([messageEvent])}\n\n`,
   invalid: { username: ['Missing data for required field.'] },

@@ -234,13 +234,21 @@ export function canonicalUuid(value: string): string | undefined {
 const PLAIN_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const MAX_UUID_SPELLING = 128
 
+/**
+ * The form of a date and time in descriptions of the API. The format `date-time` would require a zone. The calendar is
+ * checked by `canonicalDatetime` only.
+ */
+export const DATETIME_PATTERN =
+  '^[0-9]{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12][0-9]|3[01])[T ]([01]?[0-9]|2[0-3]):[0-5]?[0-9]' +
+  '(:[0-5]?[0-9](\\.[0-9]{1,12})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$'
+
 /** An ISO 8601 date and time, converted to the form of Python's `isoformat()`. */
 export const datetime = normalized(
   (value) => (typeof value === 'string' ? (canonicalDatetime(value) ?? value) : value),
   z
     .string({ error: typeComplaint(COMPLAINT.datetime) })
     .refine((value) => canonicalDatetime(value) === value, { error: COMPLAINT.datetime })
-    .meta({ format: 'date-time' }),
+    .meta({ pattern: DATETIME_PATTERN }),
 )
 
 const ISO_DATETIME =

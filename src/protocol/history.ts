@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { EXAMPLES } from './examples.ts'
 import { COMPLAINT, looseBoolean, looseInteger, object, typeComplaint } from './fields.ts'
-import { ChannelNameSchema, UserNameSchema, parseCursor } from './ids.ts'
+import { CURSOR_PATTERN, ChannelNameSchema, UserNameSchema, parseCursor } from './ids.ts'
 
 const DEFAULT_PAGE_MESSAGES = 100
 const MAX_PAGE_MESSAGES = 1_000
@@ -17,6 +17,7 @@ export type HistoryChoice = z.output<typeof HistoryChoice>
 const eventId = z
   .string({ error: typeComplaint(COMPLAINT.string) })
   .refine((text) => parseCursor(text) !== undefined, { error: COMPLAINT.eventId })
+  .meta({ pattern: CURSOR_PATTERN })
 
 export const HistoryRequest = object({
   channel: ChannelNameSchema.describe('The channel. Unknown channels are an error.'),

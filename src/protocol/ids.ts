@@ -11,7 +11,7 @@ export const UserNameSchema = name(1, 512).brand<'UserName'>()
 export type UserName = z.infer<typeof UserNameSchema>
 
 /** The id of a connection: a UUID in lower case with dashes. The backend chooses it, or the server does. */
-export const ConnIdSchema = uuid.pipe(z.string().brand<'ConnId'>())
+export const ConnIdSchema = uuid.pipe(z.string().meta({ format: 'uuid' }).brand<'ConnId'>())
 export type ConnId = z.infer<typeof ConnIdSchema>
 
 /** Parses an id in any spelling of a UUID. Returns undefined if it is not a UUID. */
@@ -30,7 +30,8 @@ export interface Cursor {
   readonly n: number
 }
 
-const CURSOR = /^([0-9A-Za-z]{1,32})-(0|[1-9]\d{0,15})$/
+export const CURSOR_PATTERN = '^([0-9A-Za-z]{1,32})-(0|[1-9][0-9]{0,15})$'
+const CURSOR = new RegExp(CURSOR_PATTERN)
 
 /** Parses a cursor. Returns undefined if `text` is not a cursor. */
 export function parseCursor(text: string): Cursor | undefined {

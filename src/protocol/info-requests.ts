@@ -11,6 +11,7 @@ import {
 } from './fields.ts'
 import { ChannelNameSchema, UserNameSchema } from './ids.ts'
 import { isJsonObject } from './json-object.ts'
+import { limitedBy } from './limited-by.ts'
 import { InfoOptions } from './requests.ts'
 
 const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -48,13 +49,28 @@ function unknownKeys(object: Readonly<Record<string, unknown>>, known: readonly 
 export const CountsRequest = object({
   counts: looseBoolean.default(false).describe('Count the connections and users of channels.'),
   channels: listOf(ChannelNameSchema)
+    .meta(limitedBy('max_counts_per_request'))
     .optional()
     .describe('With counts: only these channels. Unknown channels are ignored. Default: all.'),
   users: listOf(UserNameSchema)
+    .meta(limitedBy('max_counts_per_request'))
     .optional()
     .describe('Tell which of these users are online, and in which channels.'),
-}).meta({ id: 'CountsRequest', examples: [EXAMPLES.counts] })
+}).meta({ examples: [EXAMPLES.counts] })
 export type CountsRequest = z.output<typeof CountsRequest>
+
+/** The bodies of `/info`, for documentation: which fields go together. */
+export const InfoBody = z
+  .union([
+    InfoRequest,
+    CountsRequest.extend({
+      counts: z.literal(true).describe('Count the connections and users of channels.'),
+    }).meta({ id: 'CountsRequest', examples: [EXAMPLES.counts] }),
+    CountsRequest.pick({ users: true })
+      .required()
+      .meta({ id: 'OnlineUsersRequest', examples: [{ users: EXAMPLES.counts.users }] }),
+  ])
+  .meta({ examples: [EXAMPLES.info] })
 
 /** Whether the body of `/info` is a `CountsRequest`, and not an `InfoRequest`. */
 export function isCountsRequest(body: unknown): body is Readonly<Record<string, unknown>> {

@@ -24,12 +24,15 @@ import {
 import { HistoryChoice } from './history.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
 import { isJsonObject } from './json-object.ts'
+import { limitedBy } from './limited-by.ts'
 
 export { ChannelConfig, ChannelSettings } from './channel-settings.ts'
 
-const ChannelConfigs = mapOf(ChannelConfig, isJsonObject)
+const atMostChannels = limitedBy('max_channels_per_request')
+const ChannelConfigs = mapOf(ChannelConfig, isJsonObject).meta(atMostChannels)
 
-const channelNames = listOf(ChannelNameSchema)
+const channelNames = listOf(ChannelNameSchema).meta(atMostChannels)
+const userNames = listOf(UserNameSchema).meta(limitedBy('max_users_per_message'))
 const publicKeys = listOf(text(1, 256))
 const state = scalarMap
 
@@ -92,7 +95,9 @@ export const SubscribeRequest = object({
   username: UserNameSchema.optional().describe(
     'Instead of conn_id: all connections that the user has now, on any server. There may be none.',
   ),
-  channels: listOf(ChannelNameSchema, 1).describe('Channels to join. Created if unknown.'),
+  channels: listOf(ChannelNameSchema, 1)
+    .meta(atMostChannels)
+    .describe('Channels to join. Created if unknown.'),
   channel_configs: ChannelConfigs.default({}).describe(
     'Settings for channels that this request creates.',
   ),
@@ -103,9 +108,9 @@ export const SubscribeRequest = object({
 export type SubscribeRequest = z.output<typeof SubscribeRequest>
 
 export const UnsubscribeRequest = SubscribeRequest.extend({
-  channels: listOf(ChannelNameSchema, 1).describe(
-    'Channels to leave. Unknown channels are ignored.',
-  ),
+  channels: listOf(ChannelNameSchema, 1)
+    .meta(atMostChannels)
+    .describe('Channels to leave. Unknown channels are ignored.'),
   channel_configs: ChannelConfigs.default({}).describe(
     'Accepted for compatibility; changes nothing.',
   ),
@@ -132,6 +137,7 @@ export const ChannelConfigRequest = z
   })
   .meta({
     id: 'ChannelConfigRequest',
+    ...atMostChannels,
     description: 'Settings by channel name. Unknown channels are created.',
     examples: [EXAMPLES.channelConfig],
   })
@@ -142,12 +148,13 @@ const delivery = {
     .default(null)
     .describe('The channel. null for a private message.'),
   channels: listOf(ChannelNameSchema, 1)
+    .meta(limitedBy('max_channels_per_message'))
     .optional()
     .describe('Instead of channel: several channels. A channel that is named twice counts once.'),
-  pm_users: listOf(UserNameSchema)
+  pm_users: userNames
     .default([])
     .describe('Deliver only to these users. With a channel: only to those who are in it.'),
-  exclude_users: listOf(UserNameSchema)
+  exclude_users: userNames
     .default([])
     .describe('Do not deliver to these users. Takes precedence over pm_users.'),
   no_history: looseBoolean
@@ -209,7 +216,7 @@ export const DeleteRequest = object({
 export type DeleteRequest = z.output<typeof DeleteRequest>
 
 const bodyList = <Element extends z.ZodType>(element: Element) =>
-  z.array(element, { error: COMPLAINT.type })
+  z.array(element, { error: COMPLAINT.type }).meta(limitedBy('max_messages_per_request'))
 export const MessagesRequest = bodyList(MessageRequest).meta({ examples: [[EXAMPLES.message]] })
 export const EditsRequest = bodyList(EditRequest).meta({ examples: [[EXAMPLES.edit]] })
 export const DeletesRequest = bodyList(DeleteRequest).meta({ examples: [[EXAMPLES.delete]] })

@@ -1,21 +1,22 @@
 /** The answers. Source of the shapes: recorded behaviour of Channelstream 0.7.1. */
 import { z } from 'zod'
-import { ERRORS } from './errors.ts'
 import { Event } from './events.ts'
 import { EXAMPLES } from './examples.ts'
 import { scalar } from './fields.ts'
 import { Hello } from './hello.ts'
 import { ChannelNameSchema, ConnIdSchema, UserNameSchema } from './ids.ts'
-import { ChannelSettings, DeleteRequest, EditRequest, MessageRequest } from './requests.ts'
-import type { ErrorCode } from './errors.ts'
+import { PostedDelete, PostedEdit, PostedMessage } from './posted.ts'
+import { ChannelSettings } from './requests.ts'
 
 const state = z.record(z.string(), scalar)
+/** A number of things. */
+const count = z.int().min(0)
 
 export const HistoryItem = z
   .looseObject({
     type: z.literal('message'),
     id: z.string(),
-    uuid: z.uuid(),
+    uuid: z.guid(),
     timestamp: z.string(),
     date: z.string(),
     user: UserNameSchema,
@@ -36,18 +37,16 @@ export type HistoryItem = z.output<typeof HistoryItem>
 
 export const ChannelInfo = z
   .object({
-    uuid: z.uuid(),
+    uuid: z.guid(),
     name: z.string(),
     long_name: z.null(),
     settings: ChannelSettings,
     history: z.array(HistoryItem),
     last_active: z.string().describe('ISO 8601, UTC. Changes with every event in the channel.'),
-    total_connections: z.number(),
-    total_users: z
-      .number()
-      .describe(
-        'The number of users. 0 if neither users nor counts were requested, as in the Python server.',
-      ),
+    total_connections: count,
+    total_users: count.describe(
+      'The number of users. 0 if neither users nor counts were requested, as in the Python server.',
+    ),
     users: z.array(UserNameSchema).describe('Sorted by code point.'),
   })
   .meta({ id: 'ChannelInfo', examples: [EXAMPLES.channelInfo] })
@@ -78,12 +77,12 @@ export const HistoryResponse = z
   .meta({ id: 'HistoryResponse', examples: [EXAMPLES.historyPage] })
 export type HistoryResponse = z.output<typeof HistoryResponse>
 
-export const ChannelCounts = z.object({ total_connections: z.number(), total_users: z.number() })
+export const ChannelCounts = z.object({ total_connections: count, total_users: count })
 export type ChannelCounts = z.output<typeof ChannelCounts>
 
 export const OnlineUser = z.object({
   user: UserNameSchema,
-  total_connections: z.number(),
+  total_connections: count,
   channels: z.array(ChannelNameSchema),
 })
 export type OnlineUser = z.output<typeof OnlineUser>
@@ -155,7 +154,7 @@ export const UserStateResponse = z
   })
   .meta({ id: 'UserStateResponse', examples: [EXAMPLES.userStateSet] })
 
-export const MessagesResponse = z.array(MessageRequest).meta({
+export const MessagesResponse = z.array(PostedMessage).meta({
   description:
     'The messages, with the fields that the server added (uuid, timestamp, edited). Messages without a target are omitted.',
   examples: [[EXAMPLES.posted]],
@@ -163,14 +162,12 @@ export const MessagesResponse = z.array(MessageRequest).meta({
 
 export const Recipients = z
   .object({
-    connections: z
-      .number()
-      .describe(
-        'Connections that the message was for. Those whose client is away count too. One that is in several of the channels counts in each.',
-      ),
-    users: z
-      .number()
-      .describe('The users of these connections. One in several of the channels counts in each.'),
+    connections: count.describe(
+      'Connections that the message was for. Those whose client is away count too. One that is in several of the channels counts in each.',
+    ),
+    users: count.describe(
+      'The users of these connections. One in several of the channels counts in each.',
+    ),
     unknown_channels: z
       .array(ChannelNameSchema)
       .describe('Channels of the message that do not exist, so that nobody got it there.'),
@@ -180,7 +177,7 @@ export type Recipients = z.output<typeof Recipients>
 
 export const CountedMessagesResponse = z
   .array(
-    MessageRequest.extend({
+    PostedMessage.extend({
       recipients: Recipients.nullable().describe(
         'Only with recipients=1. null if an earlier attempt of this request published the message, and its answer was lost.',
       ),
@@ -194,11 +191,11 @@ export const PostedResponse = MessagesResponse.or(CountedMessagesResponse).meta(
   examples: [[EXAMPLES.posted]],
 })
 
-export const EditsResponse = z.array(EditRequest).meta({
+export const EditsResponse = z.array(PostedEdit).meta({
   description: 'The edits, with the fields that the server added.',
   examples: [[EXAMPLES.edited]],
 })
-export const DeletesResponse = z.array(DeleteRequest).meta({
+export const DeletesResponse = z.array(PostedDelete).meta({
   description: 'The deletes, with the fields that the server added.',
   examples: [[EXAMPLES.deleted]],
 })
@@ -211,21 +208,21 @@ export const DisconnectUserResponse = z
 
 export const AdminResponse = z
   .object({
-    remembered_user_count: z.number().describe('Users known, connected or not.'),
-    unique_user_count: z.number().describe('Users with a connection.'),
-    total_connections: z.number(),
-    total_channels: z.number(),
-    total_messages: z
-      .number()
-      .describe('Deliveries: for each message, the number of its target connections.'),
-    total_unique_messages: z.number().describe('Messages posted.'),
+    remembered_user_count: count.describe('Users known, connected or not.'),
+    unique_user_count: count.describe('Users with a connection.'),
+    total_connections: count,
+    total_channels: count,
+    total_messages: count.describe(
+      'Deliveries: for each message, the number of its target connections.',
+    ),
+    total_unique_messages: count.describe('Messages posted.'),
     channels: z.record(z.string(), ChannelInfo),
     users: z
       .array(
         z.object({
           user: UserNameSchema,
           state: state.describe('Public keys only.'),
-          uuid: z.uuid(),
+          uuid: z.guid(),
           connections: z.array(ConnIdSchema),
         }),
       )
@@ -238,22 +235,6 @@ export const AdminResponse = z
 export const HealthResponse = z
   .object({ status: z.literal('ok') })
   .meta({ description: 'The server works.', examples: [{ status: 'ok' }] })
-
-export const ErrorResponse = z
-  .object({ request: z.string() })
-  .meta({ id: 'Error', description: 'An error of the request as a whole.' })
-export const InvalidResponse = z.record(z.string(), z.unknown()).meta({
-  id: 'Invalid',
-  description: 'Errors by field: a list of texts, or a nested object of the same form.',
-})
-
-/** Returns the schema of an error answer, with the text of the error as an example. */
-export const errorAnswer = (code: ErrorCode, description: string) =>
-  ErrorResponse.meta({ description, examples: [{ request: ERRORS[code].text }] })
-
-/** Returns the schema of an error answer with complaints by field. */
-export const invalidAnswer = (description: string, example: object = EXAMPLES.invalid) =>
-  InvalidResponse.meta({ description, examples: [example] })
 
 export const ListenResponse = z.array(z.union([Hello, Event])).meta({
   id: 'ListenResponse',

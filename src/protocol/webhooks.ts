@@ -1,5 +1,6 @@
 /** What the server posts to the urls of `webhook_url`. */
 import { z } from 'zod'
+import { EXAMPLES } from './examples.ts'
 
 /** The events that `webhook_events` may name. */
 export const WEBHOOK_EVENT_TYPES = [
@@ -26,7 +27,11 @@ const common = {
 }
 
 const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
-  z.object({ type: z.literal(type), ...common, ...shape })
+  z.object({ type: z.literal(type), ...common, ...shape }).meta({ id: nameOf(type) })
+
+/** The name in descriptions of the API: `WebhookUserOnline` for `user_online`. */
+const nameOf = (type: string): string =>
+  `Webhook${type.replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())}`
 
 const channel = z.string()
 const user = z.string()
@@ -63,9 +68,11 @@ export const WebhookEvent = z.discriminatedUnion('type', [
 export type WebhookEvent = z.output<typeof WebhookEvent>
 
 /** The body of a request to a webhook. */
-export const WebhookRequest = z.object({
-  installation: z.string().describe('The value of `redis_prefix`.'),
-  epoch: z.string().describe('Changes when the server forgets everything.'),
-  events: z.array(WebhookEvent),
-})
+export const WebhookRequest = z
+  .object({
+    installation: z.string().describe('The value of `redis_prefix`.'),
+    epoch: z.string().describe('Changes when the server forgets everything.'),
+    events: z.array(WebhookEvent),
+  })
+  .meta({ id: 'WebhookRequest', examples: [EXAMPLES.webhookRequest] })
 export type WebhookRequest = z.output<typeof WebhookRequest>

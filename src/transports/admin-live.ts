@@ -1,6 +1,6 @@
 import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { errorAnswer } from '../protocol/responses.ts'
+import { errorAnswer } from '../protocol/error-answers.ts'
 import { AdminLiveSocket } from './admin-live-socket.ts'
 import { addWebSocketRoute } from './upgrades.ts'
 import type { IncomingMessage } from 'node:http'
@@ -33,12 +33,13 @@ export interface AdminLiveOptions {
 }
 
 const SCHEMA = {
+  operationId: 'adminLive',
   tags: ['Admin API'],
   summary: 'Open the panel’s WebSocket',
   description:
     'Sends figures every second, and the events of a channel. For pages of this server only. ' +
-    'Needs a signature or the session of the admin pages.',
-  security: [{ signature: [] }],
+    'Needs the session of the admin pages.',
+  security: [{ session: [] }],
   response: {
     403: errorAnswer('FORBIDDEN', 'Not signed in, or a page of another site.'),
   },

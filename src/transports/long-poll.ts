@@ -1,11 +1,14 @@
+import { z } from 'zod'
 import { inBackground } from '../lib/in-background.ts'
 import { unsentBytes } from '../net/unsent.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { errorAnswer, errorAnswers } from '../protocol/error-answers.ts'
 import { RequestError, invalid } from '../protocol/errors.ts'
+import { EXAMPLES } from '../protocol/examples.ts'
 import { helloOf } from '../protocol/hello.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import { ListenQuery } from '../protocol/queries.ts'
-import { ListenResponse, errorAnswer, invalidAnswer } from '../protocol/responses.ts'
+import { ListenResponse } from '../protocol/responses.ts'
 import { asksForHello, checkOrigin, cursorOf } from './request-checks.ts'
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Batch } from '../core/delivery/batch.ts'
@@ -45,6 +48,31 @@ const MAX_GATHERS = 4
 /** How often, in `answerMs`, a poll looks if its answer makes progress. */
 const LOOKS = 4
 
+const LISTEN_RESPONSE = {
+  description: 'Events. With hello=1 the first element is a Hello.',
+  content: {
+    'application/json': { schema: ListenResponse },
+    'application/javascript': {
+      schema: z.string().meta({
+        description: 'With callback: a call of the function, with the list.',
+        examples: [`${EXAMPLES.callback}(${JSON.stringify(EXAMPLES.frame)})`],
+      }),
+    },
+  },
+}
+const INVALID_CONN_ID = {
+  code: 'INVALID',
+  description: 'conn_id is missing or not a UUID.',
+  form: 'ErrorList',
+  example: ['Wrong UUID format'],
+} as const
+const INVALID_PARAMETER = {
+  code: 'INVALID',
+  description: 'cursor or callback is invalid.',
+  form: 'Invalid',
+  example: { cursor: ['Not a valid cursor.'] },
+} as const
+
 /** `GET /listen`: returns the events of a connection, after `wakeMs` at the latest. `callback` makes it JSONP. */
 export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, options) => {
   const parked = new Set<Poll>()
@@ -55,17 +83,19 @@ export const longPoll: FastifyPluginAsync<LongPollOptions> = async (http, option
 
   http.get('/listen', {
     schema: {
+      operationId: 'listen',
       tags: ['Client API'],
+      security: [],
       summary: 'Listen by long polling',
       description:
         'Returns a list of events: missed events, or the next ones. The list is empty after wake_connections_after. ' +
         'Missed events come in answers of about 128 KB, one after the other.',
       querystring: ListenQuery,
       response: {
-        200: ListenResponse,
+        200: LISTEN_RESPONSE,
         401: errorAnswer('UNKNOWN_CONNECTION', 'The connection is unknown: connect again.'),
         403: errorAnswer('FOREIGN_ORIGIN', 'allow_cors does not allow the origin of the page.'),
-        422: invalidAnswer('A parameter is invalid.', { cursor: ['Not a valid cursor.'] }),
+        422: errorAnswers(INVALID_CONN_ID, INVALID_PARAMETER),
       },
     },
     handler(request, reply) {

@@ -3,6 +3,7 @@ import { inBackground } from '../lib/in-background.ts'
 import { announcedLength } from '../net/unread-rest.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { errorAnswer, invalidAnswer } from '../protocol/error-answers.ts'
 import { ERRORS, RequestError, invalid } from '../protocol/errors.ts'
 import { EventStreamHeaders, LAST_EVENT_ID_HEADER } from '../protocol/event-stream.ts'
 import { EXAMPLES } from '../protocol/examples.ts'
@@ -10,7 +11,6 @@ import { ERROR_HEADER } from '../protocol/headers.ts'
 import { helloOf } from '../protocol/hello.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import { StreamQuery } from '../protocol/queries.ts'
-import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { EventStream, STREAM_HEADERS, comeBack } from './event-stream.ts'
 import { checkOrigin, cursorOf } from './request-checks.ts'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
@@ -48,6 +48,7 @@ export const sseRoute: FastifyPluginAsync<SseOptions> = async (http, options) =>
   const streamOptions = { ...options, hello: helloOf(options.intervals) }
   http.get('/sse', {
     schema: SCHEMA,
+    config: { answersErrorsAsStream: true },
     handler(request, reply) {
       checkOrigin(options.origins, request.headers.origin)
       // It would stay unread as long as the stream is open.
@@ -70,7 +71,9 @@ export const sseRoute: FastifyPluginAsync<SseOptions> = async (http, options) =>
 }
 
 const SCHEMA = {
+  operationId: 'listenByEventStream',
   tags: ['Client API'],
+  security: [],
   summary: 'Listen by Server-Sent Events',
   description:
     'Each event has its id and a list with one element. Comments are heartbeats. The stream ends within ' +
@@ -79,11 +82,13 @@ const SCHEMA = {
   headers: EventStreamHeaders,
   response: {
     200: {
-      description: 'The stream.',
+      description:
+        'The stream. If the server cannot serve it now, it ends at once, and the client comes back.',
       content: {
         'text/event-stream': { schema: z.string().meta({ examples: [EXAMPLES.eventStream] }) },
       },
     },
+    400: errorAnswer('UNREADABLE', 'The request cannot be read, or has a body.'),
     401: errorAnswer('UNKNOWN_CONNECTION', 'The connection is unknown: connect again.'),
     403: errorAnswer('FOREIGN_ORIGIN', 'allow_cors does not allow the origin of the page.'),
     422: invalidAnswer('A parameter is invalid.', { cursor: ['Not a valid cursor.'] }),

@@ -1,9 +1,10 @@
 /** Makes WebSockets ordinary routes: hooks, query checks and error responses are those of every request. */
 import { EventEmitter } from 'node:events'
 import websocket from '@fastify/websocket'
+import { z } from 'zod'
 import { isWaiting } from '../net/pipelines.ts'
+import { errorAnswer } from '../protocol/error-answers.ts'
 import { RequestError } from '../protocol/errors.ts'
-import { errorAnswer } from '../protocol/responses.ts'
 import { readFrames, refuseUpgrade, webSocketSettings } from './frame-socket.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -70,7 +71,7 @@ export function terminateWebSockets(http: FastifyInstance): void {
 
 export interface WebSocketRoute {
   readonly url: string
-  /** Without the 426, which every such route has. */
+  /** Without the 101 and the 426, which every such route has. */
   readonly schema: FastifySchema & { readonly response: object }
   /** Runs for requests that are not upgrades, before they are answered with 426. */
   readonly onRequest?: onRequestAsyncHookHandler
@@ -80,6 +81,7 @@ export interface WebSocketRoute {
   readonly serve: (request: FastifyRequest, open: (sink: FrameSocket) => void) => void
 }
 
+const OPEN = z.null().meta({ description: 'The WebSocket is open.' })
 const NOT_AN_UPGRADE = errorAnswer('UPGRADE_REQUIRED', 'The request is not a WebSocket upgrade.')
 
 /** Adds a route for WebSockets. Other requests to it are answered with 426. */
@@ -90,7 +92,7 @@ export function addWebSocketRoute(
   http.route({
     method: 'GET',
     url,
-    schema: { ...schema, response: { ...schema.response, 426: NOT_AN_UPGRADE } },
+    schema: { ...schema, response: { 101: OPEN, ...schema.response, 426: NOT_AN_UPGRADE } },
     config: { acceptsWebSocket: true },
     ...(onRequest && {
       async onRequest(request, reply) {

@@ -1,11 +1,11 @@
 import { inBackground } from '../lib/in-background.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { complaint } from '../protocol/complaints.ts'
+import { errorAnswer, invalidAnswer } from '../protocol/error-answers.ts'
 import { invalid } from '../protocol/errors.ts'
 import { helloOf } from '../protocol/hello.ts'
 import { parseConnId } from '../protocol/ids.ts'
 import { StreamQuery } from '../protocol/queries.ts'
-import { errorAnswer, invalidAnswer } from '../protocol/responses.ts'
 import { BROKE_OFF, FrameSocket } from './frame-socket.ts'
 import { asksForHello, checkOrigin, cursorOf } from './request-checks.ts'
 import { addWebSocketRoute } from './upgrades.ts'
@@ -63,7 +63,9 @@ export const webSocketRoute: FastifyPluginAsync<WebSocketOptions> = async (http,
 }
 
 const SCHEMA = {
+  operationId: 'listenByWebSocket',
   tags: ['Client API'],
+  security: [],
   summary: 'Listen by WebSocket',
   description:
     'Each event is one frame: a list with one element. An empty list is a heartbeat. ' +

@@ -7,7 +7,11 @@ import { ServerProcess, killProcesses } from '../helpers/process.ts'
 
 /** The OpenAPI 3.1 objects that this server uses. Any other key is a mistake. */
 const Schema = z.union([z.boolean(), z.record(z.string(), z.unknown())])
-const MediaType = z.strictObject({ schema: Schema, example: z.unknown().optional() })
+const MediaType = z.strictObject({
+  schema: Schema,
+  example: z.unknown().optional(),
+  examples: z.record(z.string(), z.strictObject({ value: z.unknown() })).optional(),
+})
 const Content = z.record(z.string().regex(/^[\w.*+-]+\/[\w.*+-]+/), MediaType)
 const Parameter = z
   .strictObject({
@@ -20,12 +24,21 @@ const Parameter = z
     schema: Schema,
   })
   .refine((parameter) => parameter.in !== 'path' || parameter.required === true)
-const Response = z.strictObject({ description: z.string(), content: Content.optional() })
+const Header = z.strictObject({
+  description: z.string(),
+  required: z.boolean().optional(),
+  schema: Schema,
+})
+const Response = z.strictObject({
+  description: z.string().min(1),
+  headers: z.record(z.string(), Header).optional(),
+  content: Content.optional(),
+})
 const Operation = z.strictObject({
   tags: z.array(z.string()).min(1),
   summary: z.string().min(1),
   description: z.string().min(1),
-  operationId: z.string().optional(),
+  operationId: z.string().regex(/^[a-z][A-Za-z]+$/),
   parameters: z.array(Parameter).optional(),
   requestBody: z
     .strictObject({
@@ -34,8 +47,8 @@ const Operation = z.strictObject({
       description: z.string().optional(),
     })
     .optional(),
-  responses: z.record(z.string().regex(/^([1-5](\d\d|XX)|default)$/), Response),
-  security: z.array(z.record(z.string(), z.array(z.string()))).optional(),
+  responses: z.record(z.string().regex(/^[1-5](\d\d|XX)$/), Response),
+  security: z.array(z.record(z.string(), z.array(z.string()))),
 })
 const Document = z.strictObject({
   openapi: z.string().regex(/^3\.1\.\d+$/),
@@ -43,6 +56,7 @@ const Document = z.strictObject({
     title: z.string(),
     version: z.string(),
     description: z.string().optional(),
+    license: z.strictObject({ name: z.string(), identifier: z.string() }),
   }),
   servers: z.array(z.strictObject({ url: z.string() })).optional(),
   tags: z
@@ -55,6 +69,7 @@ const Document = z.strictObject({
       Operation,
     ),
   ),
+  webhooks: z.record(z.string(), z.strictObject({ post: Operation })),
   components: z.strictObject({
     schemas: z.record(z.string().regex(/^[\w.-]+$/), Schema),
     securitySchemes: z.record(
@@ -132,6 +147,78 @@ describe('the description of the API', () => {
     expect(lines.sort()).toEqual([...ROUTES].sort())
   })
 
+  it('names every operation once, and every tag', () => {
+    const webhooks = Object.values(document.webhooks).map(({ post }) => post)
+    const all = [...operations().map(({ operation }) => operation), ...webhooks]
+    const ids = all.map(({ operationId }) => operationId)
+    expect(ids.toSorted()).toEqual([...new Set(ids)].toSorted())
+    const tags = new Set(all.flatMap((operation) => operation.tags))
+    expect([...tags].toSorted()).toEqual(document.tags?.map(({ name }) => name).toSorted())
+  })
+
+  it('names schemas plainly, and leaves those of answers open for further fields', () => {
+    expect(Object.keys(document.components.schemas).filter((name) => /Input$/.test(name))).toEqual(
+      [],
+    )
+    for (const { line, operation } of operations())
+      expect(JSON.stringify(operation.responses), line).not.toContain(
+        '"additionalProperties":false',
+      )
+    expect(document.components.schemas['PostedMessage']).toMatchObject({
+      required: expect.arrayContaining(['uuid', 'timestamp', 'edited', 'no_history']) as unknown,
+    })
+  })
+
+  it('requires the conn_id where it has to be in the query', () => {
+    const required = operations().flatMap(({ line, operation }) => {
+      const parameter = operation.parameters?.find(({ name }) => name === 'conn_id')
+      return parameter ? [[line, parameter.required]] : []
+    })
+    expect(Object.fromEntries(required)).toEqual({
+      'post /subscribe': false,
+      'post /unsubscribe': false,
+      'post /disconnect': false,
+      'get /disconnect': true,
+      'get /listen': true,
+      'get /sse': true,
+      'get /ws': true,
+    })
+  })
+
+  it('has no format for times that may have no zone', () => {
+    expect(JSON.stringify(document)).not.toContain('"date-time"')
+  })
+
+  it('shows the limits of the running server', async () => {
+    const max_messages_per_request = 7
+    const max_history_size = 11
+    const small = await ServerProcess.start({
+      settings: { max_messages_per_request, max_history_size },
+    })
+    const { body } = await new Backend(small).send('GET /openapi.json')
+    expect(body).toMatchObject({
+      paths: {
+        '/message': {
+          post: {
+            requestBody: {
+              content: {
+                'application/json': {
+                  schema: {
+                    maxItems: max_messages_per_request,
+                    'x-setting': 'max_messages_per_request',
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+      components: {
+        schemas: { ChannelConfig: { properties: { history_size: { maximum: max_history_size } } } },
+      },
+    })
+  })
+
   it('refers only to what is there', () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)]
     expect(references.length).toBeGreaterThan(0)
@@ -175,12 +262,15 @@ describe('the description of the API', () => {
       })),
     ])
     for (const { where, body } of bodies)
-      for (const { schema, example } of Object.values(body?.content ?? {})) {
-        const shown = example ?? (schema as { examples?: unknown[] }).examples?.[0]
-        expect(shown, where).toBeDefined()
+      for (const { schema, example, examples } of Object.values(body?.content ?? {})) {
+        const [first] = (schema as { examples?: unknown[] }).examples ?? []
+        const several = examples && Object.values(examples).map(({ value }) => value)
         const text = JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components')
-        const isRight = ajv.validate(JSON.parse(text) as object, shown)
-        expect(isRight, `${where}: ${ajv.errorsText()}`).toBe(true)
+        for (const shown of several ?? [example ?? first]) {
+          expect(shown, where).toBeDefined()
+          const isRight = ajv.validate(JSON.parse(text) as object, shown)
+          expect(isRight, `${where}: ${ajv.errorsText()}`).toBe(true)
+        }
       }
   })
 
@@ -207,7 +297,9 @@ describe('the description of the API', () => {
     for (const { line, operation } of operations()) {
       const [method = '', path = ''] = line.split(' ')
       const { status } = await send(server, `${method.toUpperCase()} ${path}`)
-      const needs = operation.security !== undefined && operation.security.length > 0
+      // An empty requirement among others means that there is a way without.
+      const isOptional = operation.security.some((schemes) => Object.keys(schemes).length === 0)
+      const needs = operation.security.length > 0 && !isOptional
       expect([302, 403].includes(status), line).toBe(needs)
     }
   })

@@ -7,7 +7,7 @@ import {
   UsersQuery,
   WebhooksResponse,
 } from '../../protocol/admin.ts'
-import { errorAnswer, invalidAnswer } from '../../protocol/responses.ts'
+import { errorAnswer, invalidAnswer } from '../../protocol/error-answers.ts'
 import { VERSION } from '../../version.ts'
 import { allowAdmin } from './access.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
@@ -27,11 +27,12 @@ export interface ListOptions {
   readonly webhooks: () => Promise<readonly WebhookFigures[]> | undefined
 }
 
-const about = (summary: string, description: string) => ({
+const about = (operationId: string, summary: string, description: string) => ({
+  operationId,
   tags: ['Admin API'],
   summary,
   description: `${description} Needs a signature or a session of the admin pages.`,
-  security: [{ signature: [] }],
+  security: [{ signature: [] }, { session: [] }],
 })
 
 const FORBIDDEN = {
@@ -50,7 +51,11 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
 
   http.get('/admin/channels.json', {
     schema: {
-      ...about('List channels', 'Returns a page of the channels, searched by name and sorted.'),
+      ...about(
+        'listChannels',
+        'List channels',
+        'Returns a page of the channels, searched by name and sorted.',
+      ),
       querystring: ChannelsQuery,
       response: { 200: ChannelsPage, ...REFUSALS },
     },
@@ -59,6 +64,7 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
   http.get('/admin/users.json', {
     schema: {
       ...about(
+        'listUsers',
         'List users',
         'Returns a page of the users, or of the members of a channel, searched by name.',
       ),
@@ -70,6 +76,7 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
   http.get('/admin/figures.json', {
     schema: {
       ...about(
+        'figures',
         'Get the figures of the last hour',
         'Returns this server’s figures at intervals of five seconds.',
       ),
@@ -85,6 +92,7 @@ export const listRoutes: FastifyPluginAsyncZod<ListOptions> = async (http, optio
   http.get('/admin/webhooks.json', {
     schema: {
       ...about(
+        'webhooks',
         'Get the state of webhooks',
         'Returns the queue and the last failure of each url of `webhook_url`, from whichever server sends to it.',
       ),

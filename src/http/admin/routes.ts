@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { z } from 'zod'
 import { ERRORS, RequestError } from '../../protocol/errors.ts'
 import { ERROR_HEADER } from '../../protocol/headers.ts'
 import { AdminResponse } from '../../protocol/responses.ts'
@@ -36,6 +37,20 @@ export interface AdminOptions {
   readonly streamPagedAnswers: FastifySerializerCompiler<unknown>
 }
 
+const ADMIN_SCHEMA = {
+  tags: ['Admin API'],
+  summary: 'Get the state of the server',
+  description:
+    'Returns figures, channels and connected users. Needs a signature or a session of the admin pages.',
+  security: [{ signature: [] }, { session: [] }],
+  response: {
+    200: AdminResponse,
+    302: z.null().meta({
+      description: 'The request is not signed, and nobody is signed in: to the sign-in page.',
+    }),
+  },
+}
+
 /** The delay after a wrong password, to slow down guessing (recorded: admin-sign-in-bad). */
 const FAILURE_PAUSE_MS = 500
 
@@ -58,22 +73,17 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   http.setErrorHandler(onPageError)
   await servePanelAssets(http)
   http.get('/admin', { onRequest, ...hidden }, (_request, reply) => showPanel(reply))
-  http.route({
-    method: ['GET', 'POST'],
-    url: '/admin/admin.json',
-    config: { body: 'unread' },
-    onRequest,
-    serializerCompiler: options.streamPagedAnswers,
-    schema: {
-      tags: ['Admin API'],
-      summary: 'Get the state of the server',
-      description:
-        'Returns figures, channels and connected users. Needs a signature or a session of the admin pages.',
-      security: [{ signature: [] }],
-      response: { 200: AdminResponse },
-    },
-    handler: overview,
-  })
+  const ids = { GET: 'admin', POST: 'adminByPost' } as const
+  for (const method of ['GET', 'POST'] as const)
+    http.route({
+      method,
+      url: '/admin/admin.json',
+      config: { body: 'unread', answersPages: true },
+      onRequest,
+      serializerCompiler: options.streamPagedAnswers,
+      schema: { ...ADMIN_SCHEMA, operationId: ids[method] },
+      handler: overview,
+    })
   http.get('/admin/debug', { onRequest, ...hidden }, async (_request, reply) =>
     reply.type('text/plain').send(processState()),
   )

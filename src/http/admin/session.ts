@@ -15,10 +15,10 @@ export interface AdminCredentials {
 
 export const SESSION_SECONDS = 12 * 3600
 
-const COOKIE = 'channelstream_admin'
+export const ADMIN_COOKIE = 'channelstream_admin'
 const ID_BYTES = 32
 /** `channelstream_admin=<id>`. The name ends in `_<port>` if `Host` has a port. */
-const COOKIE_FORM = new RegExp(`^(${COOKIE}(?:_\\d{1,5})?)=([\\w-]{43})$`)
+const COOKIE_FORM = new RegExp(`^(${ADMIN_COOKIE}(?:_\\d{1,5})?)=([\\w-]{43})$`)
 /** A browser has one cookie for each server on the host that it is signed in to. Any further cookies are ignored. */
 const MAX_COOKIES = 8
 
@@ -123,7 +123,7 @@ const attributes = ({ isHttps, path }: CookieScope): string =>
  */
 function cookieName({ headers }: IncomingMessage): string {
   const [, port] = /:(\d{1,5})$/.exec(headers.host ?? '') ?? []
-  return port === undefined ? COOKIE : `${COOKIE}_${port}`
+  return port === undefined ? ADMIN_COOKIE : `${ADMIN_COOKIE}_${port}`
 }
 
 function isSame(given: string, wanted: string): boolean {

@@ -6,14 +6,7 @@ import { ChannelNameSchema } from '../../protocol/ids.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
-import {
-  ERROR_RESPONSES,
-  about,
-  backend,
-  throwInvalid,
-  checkLimit,
-  asSchemaType,
-} from './common.ts'
+import { about, backend, throwInvalid, checkLimit, asSchemaType } from './common.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Complaints, Fault } from '../../protocol/complaints.ts'
@@ -28,11 +21,12 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
     attachValidation: true,
     schema: {
       ...about(
+        'userState',
         'Set a user’s state',
         'Sends an event to the user’s channels that have notify_state.',
       ),
       body: Requests.UserStateRequest,
-      response: { 200: Responses.UserStateResponse, ...ERROR_RESPONSES },
+      response: { 200: Responses.UserStateResponse },
     },
     async handler(request) {
       await throwInvalid(request, async ({ user }, faults) => {
@@ -50,11 +44,12 @@ export const channelRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
     attachValidation: true,
     schema: {
       ...about(
+        'channelConfig',
         'Configure channels',
         'Replaces the settings of channels: missing settings get their defaults. Unknown channels are created.',
       ),
       body: Requests.ChannelConfigRequest,
-      response: { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES },
+      response: { 200: Responses.ChannelsInfo },
     },
     async handler(request) {
       throwFirstChannelErrors(request)

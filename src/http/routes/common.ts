@@ -2,11 +2,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RequestError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
-import * as Responses from '../../protocol/responses.ts'
 import { LONG_BYTES } from '../body.ts'
 import type { FastifyRequest, FastifySerializerCompiler, preValidationHookHandler } from 'fastify'
 import type { Hub } from '../../core/hub.ts'
 import type { Complaints } from '../../protocol/complaints.ts'
+import type { ErrorCode } from '../../protocol/errors.ts'
 import type { UnknownFields } from '../../protocol/unknown-fields.ts'
 
 export interface ApiOptions {
@@ -24,28 +24,19 @@ export interface ApiOptions {
  */
 export const asSchemaType = (answer: Promise<object>): Promise<never> => answer as Promise<never>
 
-export const ERROR_RESPONSES = {
-  400: Responses.invalidAnswer('The body is not JSON in UTF-8.', {
-    body: ['Not valid JSON. It is not UTF-8.'],
-  }),
-  401: Responses.errorAnswer('BAD_SIGNATURE', 'The signature is invalid or too old.'),
-  403: Responses.errorAnswer(
-    'FORBIDDEN',
-    'The signature is missing, or the address is not in allow_posting_from.',
-  ),
-  413: Responses.errorAnswer('TOO_LARGE', 'The body is larger than max_body_bytes.'),
-  422: Responses.invalidAnswer('Some fields are invalid. Nothing was changed.'),
-}
-
-/** Adds the refusals because of a limit on users. The example names the field. */
-export const withUserLimit = (description: string, example: object) => ({
-  ...ERROR_RESPONSES,
-  429: Responses.invalidAnswer(`${description} Nothing was changed. See Retry-After.`, example),
-})
+/** The refusal of what would exceed a limit on users. The example names the field. */
+export const userLimit = (code: ErrorCode, description: string, example: object) =>
+  ({
+    code,
+    description: `${description} Nothing was changed.`,
+    form: 'Invalid',
+    example,
+  }) as const
 
 export const backend = { access: 'backend', isKeyed: true } as const
-/** Describes a route in the API explorer. */
-export const about = (summary: string, description: string) => ({
+/** Describes a route. The id names its method in generated clients. */
+export const about = (operationId: string, summary: string, description: string) => ({
+  operationId,
   tags: ['API'],
   summary,
   description,

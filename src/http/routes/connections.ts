@@ -3,13 +3,13 @@
  * behaviour of Channelstream 0.7.1.
  */
 import { addComplaint } from '../../protocol/complaints.ts'
+import { errorAnswers } from '../../protocol/error-answers.ts'
 import { parseConnId } from '../../protocol/ids.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
 import { ConnIdQuery } from '../../protocol/queries.ts'
 import * as Requests from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import {
-  ERROR_RESPONSES,
   about,
   backend,
   isByUser,
@@ -17,7 +17,7 @@ import {
   throwInvalid,
   checkLimit,
   asSchemaType,
-  withUserLimit,
+  userLimit,
 } from './common.ts'
 import type { preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
@@ -26,14 +26,28 @@ import type { Complaints } from '../../protocol/complaints.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { ApiOptions } from './common.ts'
 
-const TOO_MANY_CONNECTIONS = withUserLimit(
-  'The user has max_connections_per_user already, or would be in more than max_channels_per_user.',
+const TOO_MANY_CONNECTIONS = userLimit(
+  'TOO_MANY_CONNECTIONS',
+  'The user has max_connections_per_user already.',
   { username: ['A user may have 5 connections.'] },
 )
-const TOO_MANY_CHANNELS = withUserLimit(
+const TOO_MANY_CHANNELS = userLimit(
+  'TOO_MANY_CHANNELS',
   'The user would be in more channels than max_channels_per_user.',
   { channels: ['A user may be in 100 channels.'] },
 )
+const OVER_CONNECT_LIMITS = errorAnswers(TOO_MANY_CONNECTIONS, TOO_MANY_CHANNELS)
+const OVER_CHANNEL_LIMIT = errorAnswers(TOO_MANY_CHANNELS)
+
+const CONNECT = {
+  ...about(
+    'connect',
+    'Connect a user',
+    'Creates a connection for a user and joins channels. The client then opens /ws or /listen with the conn_id.',
+  ),
+  body: Requests.ConnectRequest,
+  response: { 200: Responses.ConnectResponse, 429: OVER_CONNECT_LIMITS },
+}
 
 export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, options) => {
   const { hub, streamPagedAnswers: serializerCompiler, unknownFields } = options
@@ -42,14 +56,7 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     config: backend,
     preValidation: checkLimit(hub.bounds.channels),
     serializerCompiler,
-    schema: {
-      ...about(
-        'Connect a user',
-        'Creates a connection for a user and joins channels. The client then opens /ws or /listen with the conn_id.',
-      ),
-      body: Requests.ConnectRequest,
-      response: { 200: Responses.ConnectResponse, ...TOO_MANY_CONNECTIONS },
-    },
+    schema: CONNECT,
     handler({ body, keyedId }) {
       const connId = body.conn_id ?? (keyedId as ConnId | undefined)
       return asSchemaType(hub.connect({ ...body, conn_id: connId }))
@@ -63,12 +70,13 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     preValidation: [checkLimit(hub.bounds.channels), readConnId],
     schema: {
       ...about(
+        'subscribe',
         'Join channels',
         'Adds a connection, or all connections of a user, to channels. Channels that it is already in are ignored.',
       ),
       querystring: ConnIdQuery,
       body: Requests.SubscribeRequest,
-      response: { 200: Responses.SubscribeResponse, ...TOO_MANY_CHANNELS },
+      response: { 200: Responses.SubscribeResponse, 429: OVER_CHANNEL_LIMIT },
     },
     async handler(request) {
       await throwInvalid(request, (body, faults) => addUnknownConnection(hub, body, faults))
@@ -83,12 +91,13 @@ export const connectionRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     preValidation: [checkLimit(hub.bounds.channels), readConnId],
     schema: {
       ...about(
+        'unsubscribe',
         'Leave channels',
         'Removes a connection, or all connections of a user, from channels. Channels that it is not in are ignored.',
       ),
       querystring: ConnIdQuery,
       body: Requests.UnsubscribeRequest,
-      response: { 200: Responses.UnsubscribeResponse, ...ERROR_RESPONSES },
+      response: { 200: Responses.UnsubscribeResponse },
     },
     async handler(request) {
       await throwInvalid(request, (body, faults) => addUnknownConnection(hub, body, faults))

@@ -1,14 +1,10 @@
+import { errorAnswer, invalidAnswer } from '../../protocol/error-answers.ts'
 import { RequestError } from '../../protocol/errors.ts'
 import { EXAMPLES } from '../../protocol/examples.ts'
 import { isJsonObject } from '../../protocol/json-object.ts'
-import { ConnIdQuery } from '../../protocol/queries.ts'
+import { ConnIdQuery, RequiredConnIdQuery } from '../../protocol/queries.ts'
 import { DisconnectRequest, DisconnectUserRequest } from '../../protocol/requests.ts'
-import {
-  DisconnectResponse,
-  DisconnectUserResponse,
-  errorAnswer,
-  invalidAnswer,
-} from '../../protocol/responses.ts'
+import { DisconnectResponse, DisconnectUserResponse } from '../../protocol/responses.ts'
 import { parseAs, withUnknownFields } from '../validation.ts'
 import { isByUser, lastOf } from './common.ts'
 import type { FastifyRequest } from 'fastify'
@@ -20,6 +16,7 @@ type DisconnectAnswer = boolean | z.output<typeof DisconnectUserResponse>
 
 const about = {
   tags: ['Client API'],
+  security: [],
   summary: 'End a connection',
   description:
     'Anyone who knows the conn_id can end the connection. Returns false if the connection is unknown. ' +
@@ -43,7 +40,7 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
 
   http.get('/disconnect', {
     exposeHeadRoute: true,
-    schema: { ...about, querystring: ConnIdQuery },
+    schema: { ...about, operationId: 'disconnectByQuery', querystring: RequiredConnIdQuery },
     handler: byQuery,
   })
   http.route({
@@ -54,11 +51,14 @@ export const disconnectRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, 
     handler: byQuery,
   })
   http.post('/disconnect', {
-    config: { isKeyed: true },
+    config: { isKeyed: true, hasOptionalBody: true },
     // The schema is only for the documentation. Clients may send anything here; only the conn_id is validated.
     validatorCompiler: () => (value: unknown) => ({ value }),
     schema: {
       ...about,
+      operationId: 'disconnect',
+      security: [{}, { signature: [] }],
+      querystring: ConnIdQuery,
       body: DisconnectRequest.or(DisconnectUserRequest).meta({
         examples: [EXAMPLES.disconnect],
       }),

@@ -11,12 +11,13 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
     await hub.figures()
     return OK
   }
-  const common = { tags: ['Operations'], response: { 200: HealthResponse } }
+  const common = { tags: ['Operations'], security: [], response: { 200: HealthResponse } }
 
   http.get('/health', {
     exposeHeadRoute: true,
     schema: {
       ...common,
+      operationId: 'health',
       summary: 'Check the health of the server',
       description: 'Checks that the store responds. Needs no signature and is cheap to call.',
     },
@@ -27,6 +28,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
     exposeHeadRoute: true,
     schema: {
       ...common,
+      operationId: 'healthLive',
       summary: 'Check that the process responds',
       description:
         'Does not ask the store: while Redis is away, a new process would help nobody. For the supervisor that ' +
@@ -39,6 +41,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
     exposeHeadRoute: true,
     schema: {
       ...common,
+      operationId: 'healthReady',
       summary: 'Check that the server wants new clients',
       description:
         'Checks that the store responds. Answers 503 from the moment the server is told to stop, also while it ' +

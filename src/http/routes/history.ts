@@ -1,6 +1,7 @@
+import { errorAnswer } from '../../protocol/error-answers.ts'
 import { HistoryRequest } from '../../protocol/history.ts'
-import { HistoryResponse, errorAnswer } from '../../protocol/responses.ts'
-import { ERROR_RESPONSES, about, asSchemaType, backend } from './common.ts'
+import { HistoryResponse } from '../../protocol/responses.ts'
+import { about, asSchemaType, backend } from './common.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiOptions } from './common.ts'
 
@@ -12,13 +13,13 @@ export const historyRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, opt
     serializerCompiler,
     schema: {
       ...about(
+        'history',
         'Read a history',
         'Returns stored messages of a channel, page by page. Without a username it includes private messages: for backends only.',
       ),
       body: HistoryRequest,
       response: {
         200: HistoryResponse,
-        ...ERROR_RESPONSES,
         410: errorAnswer('OUTDATED_ID', 'The id is from before the server lost its data.'),
       },
     },

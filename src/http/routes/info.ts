@@ -1,9 +1,14 @@
 import { EXAMPLES } from '../../protocol/examples.ts'
-import { CountsRequest, InfoRequest, isCountsRequest } from '../../protocol/info-requests.ts'
+import {
+  CountsRequest,
+  InfoBody,
+  InfoRequest,
+  isCountsRequest,
+} from '../../protocol/info-requests.ts'
 import { INFO_DEFAULTS } from '../../protocol/requests.ts'
 import * as Responses from '../../protocol/responses.ts'
 import { parseAs, withUnknownFields } from '../validation.ts'
-import { ERROR_RESPONSES, about, asSchemaType, backend, checkLimit } from './common.ts'
+import { about, asSchemaType, backend, checkLimit } from './common.ts'
 import type { FastifyRequest, preValidationHookHandler } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiOptions } from './common.ts'
@@ -19,19 +24,20 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
   const Info = withUnknownFields(InfoRequest, unknownFields)
   const Counts = withUnknownFields(CountsRequest, unknownFields)
   const preValidation = [checkLimit(hub.bounds.info), defaultToEverything]
-  const info = about('Describe channels', DESCRIPTION)
-  const infoResponses = { 200: Responses.ChannelsInfo, ...ERROR_RESPONSES }
   http.get('/info', {
     config: backend,
     exposeHeadRoute: true,
-    schema: { ...info, response: infoResponses },
+    schema: {
+      ...about('describeChannels', 'Describe channels', DESCRIPTION),
+      response: { 200: Responses.ChannelsInfo },
+    },
     serializerCompiler,
     handler: () => asSchemaType(hub.info(INFO_DEFAULTS)),
   })
   const answer = (body: unknown): Promise<object> =>
     isCountsRequest(body) ? hub.counts(parseAs(Counts, body)) : hub.info(parseAs(Info, body).info)
   const forAnyBody = {
-    config: backend,
+    config: { ...backend, hasOptionalBody: true },
     preValidation,
     // The schema is only for the documentation: `answer` chooses the one to check.
     validatorCompiler: () => (value: unknown) => ({ value }),
@@ -41,10 +47,9 @@ export const infoRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, option
   http.post('/info', {
     ...forAnyBody,
     schema: {
-      ...about('Describe or count channels, find users', DESCRIPTION + OTHER_FORMS),
-      body: InfoRequest.or(CountsRequest).meta({ examples: [EXAMPLES.info] }),
+      ...about('info', 'Describe or count channels, find users', DESCRIPTION + OTHER_FORMS),
+      body: InfoBody,
       response: {
-        ...infoResponses,
         200: Responses.ChannelsInfo.or(Responses.CountsResponse).meta({
           description: 'Channels and their users; with counts or users, totals and online users.',
           examples: [EXAMPLES.channelsInfo],

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { errorAnswer } from '../../protocol/error-answers.ts'
 import { RequestError } from '../../protocol/errors.ts'
-import { errorAnswer } from '../../protocol/responses.ts'
 import { provenAddress } from '../forwarding.ts'
 import type { FastifyPluginAsync } from 'fastify'
 import type { AddressList } from '../addresses.ts'
@@ -23,10 +23,12 @@ export interface MetricsOptions {
 export const metricsRoutes: FastifyPluginAsync<MetricsOptions> = async (http, options) => {
   http.get('/metrics', {
     schema: {
+      operationId: 'metrics',
       tags: ['Operations'],
+      security: [{}, { signature: [] }],
       summary: 'Get metrics for Prometheus',
       description:
-        'Returns metrics in the Prometheus text format. Allowed from addresses in allow_metrics_from.',
+        'Returns metrics in the Prometheus text format. Allowed from addresses in allow_metrics_from, and with a signature.',
       response: {
         200: {
           description: 'Metrics, one per line.',
