@@ -223,7 +223,8 @@ export const DeletesRequest = bodyList(DeleteRequest).meta({ examples: [[EXAMPLE
 
 export const DisconnectRequest = z
   .looseObject({ conn_id: ConnIdSchema }, { error: typeComplaint(COMPLAINT.type) })
-  .meta({ id: 'DisconnectRequest', examples: [EXAMPLES.disconnect] })
+  // Of a pipe zod does not say so.
+  .meta({ id: 'DisconnectRequest', required: ['conn_id'], examples: [EXAMPLES.disconnect] })
 
 /** All connections of a user. Signed, unlike `DisconnectRequest`. */
 export const DisconnectUserRequest = object({

@@ -71,6 +71,10 @@ describe.each(['memory', 'Redis'])('what a server with its store in %s answers',
     await ask('POST /user_state', { user: 'ann', user_state: { color: 'blue', n: 1.5 } })
     await ask('POST /user_state', { user: 'ann', state_public_keys: [] })
     await ask('POST /channel_config', { [ROOM]: SETTINGS, made: { history_size: 3 } })
+    // Its names are not checked, so lists may have them.
+    await ask('POST /channel_config', { '': {}, ['x'.repeat(300)]: {} })
+    await ask('GET /admin/channels.json')
+    await ask('GET /info')
     await ask('POST /disconnect', { conn_id: crypto.randomUUID() })
     await ask('POST /disconnect', { username: 'bob' })
     await ask(`POST /disconnect?conn_id=${crypto.randomUUID()}`)
