@@ -232,7 +232,15 @@ const BROWSER_GLOBALS = Object.fromEntries(
 )
 
 export default tseslint.config(
-  { ignores: ['**/dist/', 'node_modules/', 'test/conformance/scenarios/', 'test-results/'] },
+  {
+    ignores: [
+      '**/dist/',
+      'node_modules/',
+      '.cache/',
+      'test/conformance/scenarios/',
+      'test-results/',
+    ],
+  },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

@@ -4,6 +4,7 @@ import type { TestSpecification } from 'vitest/node'
 
 /** The slowest files, which mostly wait. If they started last, the run would wait for them alone. In start order. */
 const LONGEST = [
+  'test/python/schemathesis.test.ts',
   'test/abuse/silent-sockets.test.ts',
   'test/chaos/chaos.test.ts',
   'test/redis/evictions.test.ts',
@@ -14,6 +15,7 @@ const LONGEST = [
   'test/redis/start.test.ts',
   'test/conformance/conformance.test.ts',
   'test/backend/package.test.ts',
+  'test/docs/generated-client.test.ts',
   'test/redis/clocks.test.ts',
   'test/abuse/unfinished-bodies.test.ts',
   'test/redis/coming-back.test.ts',
