@@ -144,7 +144,7 @@ describe.each(['memory', 'Redis'])('what a server with its store in %s answers',
   })
 
   it('to operators and administrators is as described', async () => {
-    await ask('GET /health')
+    for (const path of ['/health', '/health/live', '/health/ready']) await ask(`GET ${path}`)
     await ask('GET /metrics')
     await ask('GET /admin/admin.json')
     await ask('POST /admin/admin.json')

@@ -5,6 +5,7 @@ import { allowAdmin } from '../admin/access.ts'
 import { explorerRoutes } from '../explorer.ts'
 import { named } from '../plugin-name.ts'
 import { INFO, SECURITY_SCHEMES, TAGS } from './about.ts'
+import { forPeople } from './for-people.ts'
 import { withLimit } from './limits.ts'
 import { IDEMPOTENCY_KEY_HEADERS, describeOperation, factsOf } from './operations.ts'
 import { FORM_SCHEMAS } from './refusals.ts'
@@ -12,6 +13,7 @@ import { PlainNames, isOfRequest, mapObjects, opened, usedSchemas } from './sche
 import { WEBHOOKS } from './webhooks.ts'
 import type { FastifyInstance } from 'fastify'
 import type { AdminSessions } from '../admin/session.ts'
+import type { Described } from './for-people.ts'
 import type { DescribedLimits } from './limits.ts'
 import type { DescribedRoute, Finish } from './operations.ts'
 import type { OpenApi, Schema } from './types.ts'
@@ -78,11 +80,14 @@ const withIdempotencyKey: typeof jsonSchemaTransform = (route) => {
  * `/openapi.json` and `/api-explorer`, for users who are signed in to admin (recorded: others get 403 and the form).
  */
 export async function serveOpenApi(http: FastifyInstance, sessions: AdminSessions): Promise<void> {
-  const describe = (prefix: string): object => ({
-    ...http.swagger(),
+  const describe = (prefix: string) => ({
+    ...(http.swagger() as unknown as Described),
     servers: [{ url: prefix || '/' }],
   })
   const guarded = { onRequest: allowAdmin(sessions), schema: { hide: true } }
   http.get('/openapi.json', guarded, async (request) => describe(request.caller.view.prefix))
-  await http.register(named(explorerRoutes), { sessions, describe })
+  await http.register(named(explorerRoutes), {
+    sessions,
+    describe: (prefix: string) => forPeople(describe(prefix)),
+  })
 }
