@@ -11,9 +11,19 @@ export class MemoryAdminSessions implements AdminSessionStore {
     private readonly limits: AdminSessionLimits,
   ) {}
 
+  /** The end of each session, in the order of ends. */
+  get ends(): ReadonlyMap<string, number> {
+    return this.#ends
+  }
+
   open(name: string): void {
+    this.restore(name, this.limits.lifetimeMs)
+  }
+
+  /** Puts a session back, for as long as it would have been open. To be called in the order of ends. */
+  restore(name: string, timeLeft: number): void {
     this.#ends.delete(name)
-    this.#ends.set(name, this.clock.now() + this.limits.lifetimeMs)
+    this.#ends.set(name, this.clock.now() + timeLeft)
     this.#makeRoom()
   }
 

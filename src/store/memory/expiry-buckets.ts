@@ -31,6 +31,11 @@ export class ExpiryBuckets<Key> {
     return this.#at.has(key)
   }
 
+  /** Undefined: it has none. */
+  deadline(key: Key): number | undefined {
+    return this.#at.get(key)
+  }
+
   isDue(key: Key, now: number): boolean {
     return (this.#at.get(key) ?? Infinity) <= now
   }

@@ -1,8 +1,10 @@
 import { ExpiryBuckets } from './expiry-buckets.ts'
+import { User } from './records.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ConnId } from '../../protocol/ids.ts'
 import type { StoreLimits } from '../store.ts'
-import type { Channel, Connection, User } from './records.ts'
+import type { Changes } from './changes.ts'
+import type { Channel, Connection } from './records.ts'
 
 /**
  * Deadlines of connections without a client, users without connections, channels without members, and of what channels
@@ -17,6 +19,7 @@ export class Expiry {
   constructor(
     private readonly clock: Clock,
     private readonly limits: Pick<StoreLimits, 'gcUsersMs' | 'gcChannelsMs'>,
+    private readonly changes?: Changes,
   ) {
     const now = clock.now()
     this.#connections = new ExpiryBuckets(now)
@@ -40,14 +43,30 @@ export class Expiry {
 
   /** Must be called when a user's connections change, and on activity. */
   userChanged(user: User): void {
-    if (user.connections.length > 0) this.#users.clear(user)
-    else this.#users.set(user, this.clock.now() + this.limits.gcUsersMs)
+    if (user.connections.length > 0) return this.#users.clear(user)
+    this.#users.set(user, this.clock.now() + this.limits.gcUsersMs)
+    this.changes?.userActivity(user)
   }
 
   /** Must be called when a channel's members change, and on activity. */
   channelChanged(channel: Channel): void {
-    if (channel.connections > 0) this.#channels.clear(channel)
-    else this.#channels.set(channel, this.clock.now() + this.limits.gcChannelsMs)
+    if (channel.connections > 0) return this.#channels.clear(channel)
+    this.#channels.set(channel, this.clock.now() + this.limits.gcChannelsMs)
+    this.changes?.channelActivity(channel)
+  }
+
+  /** Returns how long a user without connections or a channel without members has left. Undefined: it has some. */
+  timeLeft(record: User | Channel): number | undefined {
+    const at =
+      record instanceof User ? this.#users.deadline(record) : this.#channels.deadline(record)
+    return at === undefined ? undefined : at - this.clock.now()
+  }
+
+  /** Sets the deadline of a user without connections or a channel without members. */
+  restore(record: User | Channel, timeLeft: number): void {
+    const at = this.clock.now() + timeLeft
+    if (record instanceof User) this.#users.set(record, at)
+    else this.#channels.set(record, at)
   }
 
   /** Must be called when something is published in a channel. */

@@ -9,6 +9,9 @@ export interface FloorLimits {
   readonly maxRemovals: number
 }
 
+/** Called with each key whose floor has changed or is forgotten. */
+export type FloorListener = ((who: string) => void) | undefined
+
 /**
  * Remembers who was removed from a channel by `leave`. After the next join, catching up starts at that join, whatever
  * connection and cursor the client sends. The number of the newest event at the join is the floor.
@@ -17,35 +20,57 @@ export class Floors {
   /** The oldest removal first. */
   #floors: Map<string, number> | undefined
 
-  userRemoved(user: UserName, limits: FloorLimits): void {
-    this.#remove(`u:${user}`, limits)
+  userRemoved(user: UserName, limits: FloorLimits, changed?: FloorListener): void {
+    this.#remove(`u:${user}`, limits, changed)
   }
 
-  connectionRemoved(id: ConnId, limits: FloorLimits): void {
-    this.#remove(`n:${id}`, limits)
+  connectionRemoved(id: ConnId, limits: FloorLimits, changed?: FloorListener): void {
+    this.#remove(`n:${id}`, limits, changed)
+  }
+
+  /** The floors by key, the oldest removal first. `Infinity`: removed, and not joined again since. */
+  entries(): Iterable<[who: string, floor: number]> {
+    return this.#floors ?? []
+  }
+
+  get(who: string): number | undefined {
+    return this.#floors?.get(who)
+  }
+
+  /** Puts a floor back, as the newest. */
+  restore(who: string, floor: number): void {
+    this.#floors ??= new Map()
+    this.#floors.delete(who)
+    this.#floors.set(who, floor)
   }
 
   /** Returns the event number after which catching up may start. `head`: the number of the newest event. */
-  floorOnJoin(user: UserName, id: ConnId, head: number): number {
+  floorOnJoin(user: UserName, id: ConnId, head: number, changed?: FloorListener): number {
     if (!this.#floors) return 0
-    return Math.max(this.#floorOf(`u:${user}`, head), this.#floorOf(`n:${id}`, head))
+    const floorOf = (who: string): number => this.#floorOf(who, head, changed)
+    return Math.max(floorOf(`u:${user}`), floorOf(`n:${id}`))
   }
 
-  #floorOf(who: string, head: number): number {
+  #floorOf(who: string, head: number, changed: FloorListener): number {
     const floor = this.#floors?.get(who)
     if (floor !== REMOVED) return floor ?? 0
     this.#floors?.set(who, head)
+    changed?.(who)
     return head
   }
 
-  #remove(who: string, { lostThrough, maxRemovals }: FloorLimits): void {
-    const floors = (this.#floors ??= new Map())
+  #remove(who: string, { lostThrough, maxRemovals }: FloorLimits, changed: FloorListener): void {
+    const floors = (this.#floors ??= new Map<string, number>())
     floors.delete(who)
     floors.set(who, REMOVED)
+    changed?.(who)
     if (floors.size <= maxRemovals) return
-    for (const [other, floor] of floors) if (floor <= lostThrough) floors.delete(other)
-    if (floors.size <= maxRemovals) return
-    for (const other of [...floors.keys()].slice(0, Math.ceil(maxRemovals / 10)))
+    const forget = (other: string): void => {
       floors.delete(other)
+      changed?.(other)
+    }
+    for (const [other, floor] of floors) if (floor <= lostThrough) forget(other)
+    if (floors.size <= maxRemovals) return
+    for (const other of [...floors.keys()].slice(0, Math.ceil(maxRemovals / 10))) forget(other)
   }
 }

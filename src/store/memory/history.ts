@@ -1,5 +1,11 @@
 import type { HistoryPart, HistoryRange, NumberRange, StoredEvent } from '../store.ts'
 
+/** A kept event, and when it was published, in milliseconds of the clock. */
+export interface KeptEvent {
+  readonly event: StoredEvent
+  readonly at: number
+}
+
 /** Messages per record of a channel. `part` reads more. */
 const RECORD_MESSAGES = 200
 
@@ -33,6 +39,19 @@ export class History {
     return this.#size === 0 ? undefined : this.#times[this.#first]
   }
 
+  /** The number of the oldest message. Undefined: there is none. */
+  get oldest(): number | undefined {
+    return this.#size === 0 ? undefined : this.#numberAt(this.#first)
+  }
+
+  /** Returns the message with this number, and when it was published. */
+  entry(n: number): KeptEvent | undefined {
+    const place = this.#placeAfter(n - 1)
+    const event = this.#entries[place]
+    if (typeof event !== 'object' || event.n !== n) return undefined
+    return { event, at: this.#times[place] ?? 0 }
+  }
+
   push(event: StoredEvent, at: number): void {
     if (this.#entries === NO_ENTRIES) [this.#entries, this.#times] = [[], []]
     const place = this.#entries.push(event) - 1
@@ -60,18 +79,23 @@ export class History {
     return typeof found === 'object' ? found : undefined
   }
 
-  /** Replaces the oldest message with this uuid. */
-  replace(uuid: string, change: (event: StoredEvent) => StoredEvent): void {
+  /** Replaces the oldest message with this uuid. Returns its number. */
+  replace(uuid: string, change: (event: StoredEvent) => StoredEvent): number | undefined {
     const place = this.#placeOf(uuid)
     const event = this.#entries[place]
-    if (typeof event === 'object') this.#entries[place] = change(event)
+    if (typeof event !== 'object') return undefined
+    this.#entries[place] = change(event)
+    return event.n
   }
 
-  /** Removes the oldest message with this uuid. */
-  remove(uuid: string): void {
+  /** Removes the oldest message with this uuid. Returns its number. */
+  remove(uuid: string): number | undefined {
     const place = this.#placeOf(uuid)
+    if (place < 0) return undefined
+    const n = this.#numberAt(place)
     if (place === this.#first) this.#dropOldest()
-    else if (place >= 0) this.#remove(place)
+    else this.#remove(place)
+    return n
   }
 
   /** Returns a part of the messages that were published after `expired`. */

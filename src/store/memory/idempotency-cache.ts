@@ -9,12 +9,15 @@ export interface MemoryIdempotencyCacheOptions {
   readonly maxBytes: number
 }
 
-interface Settled {
+export interface SettledAnswer {
   readonly fingerprint: string
   readonly answer: CachedAnswer
   readonly bytes: number
   readonly forgottenAt: number
 }
+
+/** An answer, and the request that it is for. */
+type Answered = Pick<SettledAnswer, 'fingerprint' | 'answer'>
 
 interface Pending {
   readonly fingerprint: string
@@ -26,7 +29,7 @@ export class MemoryIdempotencyCache implements IdempotencyCache {
   /** One for each request in progress. */
   readonly #pending = new Map<string, Pending>()
   /** In the order of expiry. */
-  readonly #settled = new Map<string, Settled>()
+  readonly #settled = new Map<string, SettledAnswer>()
   #bytes = 0
 
   constructor(
@@ -37,6 +40,16 @@ export class MemoryIdempotencyCache implements IdempotencyCache {
   /** Bytes used by answers, counted as for `maxBytes`. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** The answers that are kept, by key, in the order of expiry. */
+  get settled(): ReadonlyMap<string, SettledAnswer> {
+    return this.#settled
+  }
+
+  /** Puts an answer back, for as long as it would have been kept. To be called in the order of expiry. */
+  restore(key: string, { fingerprint, answer }: Answered, timeLeft: number): void {
+    this.#remember(key, { fingerprint, answer }, timeLeft)
   }
 
   claim(key: string, fingerprint: string): Claim {
@@ -52,16 +65,16 @@ export class MemoryIdempotencyCache implements IdempotencyCache {
     this.#pending.set(key, { fingerprint, answer: promise })
     const settle = (answer: CachedAnswer | undefined, keep: boolean): void => {
       this.#pending.delete(key)
-      if (keep && answer) this.#remember(key, fingerprint, answer)
+      if (keep && answer) this.#remember(key, { fingerprint, answer }, this.options.windowMs)
       resolve(answer)
     }
     return { outcome: 'first', settle }
   }
 
-  #remember(key: string, fingerprint: string, answer: CachedAnswer): void {
+  #remember(key: string, { fingerprint, answer }: Answered, timeLeft: number): void {
     const bytes = ANSWER_OVERHEAD_BYTES + Buffer.byteLength(answer.text)
     if (bytes > this.options.maxBytes) return // otherwise it would evict all others
-    const forgottenAt = this.clock.now() + this.options.windowMs
+    const forgottenAt = this.clock.now() + timeLeft
     this.#settled.set(key, { fingerprint, answer, bytes, forgottenAt })
     this.#bytes += bytes
     this.#forgetOld()

@@ -4,6 +4,7 @@ import { EDITABLE, applyEdit } from '../apply-edit.ts'
 import { audienceOf } from '../audience.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { Publication, Recipients, StoreLimits, StoredEvent } from '../store.ts'
+import type { Changes } from './changes.ts'
 import type { Channel, User } from './records.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
@@ -15,7 +16,14 @@ export class EventLog {
   constructor(
     private readonly epoch: string,
     private readonly limits: Pick<StoreLimits, 'channelFrames' | 'userFrames'>,
+    private readonly changes?: Changes,
   ) {}
+
+  /** Goes on with the numbers of an earlier life of the store. */
+  restore(head: number, forgottenThrough: number): void {
+    this.#head = head
+    this.#forgottenThrough = forgottenThrough
+  }
 
   /** The number of the newest event. */
   get head(): number {
@@ -55,19 +63,30 @@ export class EventLog {
         channel.keep(event, at)
         break
       case 'message:edit':
-        channel.history.replace(uuid, editWith(event))
+        this.#noteChange(channel, channel.history.replace(uuid, editWith(event)))
         break
       case 'message:delete':
-        channel.history.remove(uuid)
+        this.#noteChange(channel, channel.history.remove(uuid))
         break
       default: // presence and state changes are not history
     }
     const capacity = channel.settings.store_frames ? this.limits.channelFrames : 0
-    keepFrame(channel.frames, event, capacity, at)
+    this.#noteChange(channel, changeFrame(channel.frames, event))
+    channel.frames.push(event, capacity, at)
+    this.changes?.event(channel, event.n)
+    this.changes?.channelActivity(channel)
   }
 
   toUser(user: User, event: StoredEvent): void {
-    keepFrame(user.frames, event, this.limits.userFrames)
+    const { lostThrough } = user.frames
+    this.#noteChange(user, changeFrame(user.frames, event))
+    user.frames.push(event, this.limits.userFrames)
+    this.changes?.event(user, event.n)
+    if (user.frames.lostThrough > lostThrough) this.changes?.userActivity(user)
+  }
+
+  #noteChange(holder: Channel | User, n: number | undefined): void {
+    if (n !== undefined) this.changes?.event(holder, n)
   }
 }
 
@@ -78,10 +97,11 @@ function originalIn({ history, frames }: Channel, uuid: string): StoredEvent | u
   return shown && (kept?.body.type !== 'message' || shown.n < kept.n) ? shown : kept
 }
 
-function keepFrame(frames: ReplayBuffer, event: StoredEvent, capacity: number, at?: number): void {
-  if (event.body.type === 'message:edit') frames.replaceMessage(event.body.uuid, editWith(event))
-  if (event.body.type === 'message:delete') frames.removeMessage(event.body.uuid)
-  frames.push(event, capacity, at)
+/** Applies an edit or delete to the message that is kept. Returns the number of that message. */
+function changeFrame(frames: ReplayBuffer, event: StoredEvent): number | undefined {
+  const { type, uuid } = event.body
+  if (type === 'message:edit') return frames.replaceMessage(uuid, editWith(event))
+  return type === 'message:delete' ? frames.removeMessage(uuid) : undefined
 }
 
 const editWith =

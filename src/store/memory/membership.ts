@@ -8,6 +8,7 @@ import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { Present } from '../change-events.ts'
 import type * as Contract from '../store.ts'
 import type { ChannelLimit } from '../user-limits.ts'
+import type { FloorListener } from './floors.ts'
 import type { Publishing } from './publishing.ts'
 import type { Channel, Connection, User } from './records.ts'
 import type { Tables } from './tables.ts'
@@ -40,8 +41,9 @@ export class Membership {
     const user = before ?? tables.makeUser(facts.user)
     user.state = state
     user.publicKeys = facts.publicKeys.length > 0 ? facts.publicKeys : NO_KEYS
+    tables.changes?.user(user)
     const connection = known ?? tables.makeConnection(facts.connId, user)
-    if (!connection.attached) tables.expiry.connectionWaits(connection, facts.waitMs)
+    if (connection.attached === false) tables.expiry.connectionWaits(connection, facts.waitMs)
     this.#join(connection, facts.channels, facts.settings)
     return { outcome: 'connected', user: user.record() }
   }
@@ -68,6 +70,7 @@ export class Membership {
       .map((name) => this.tables.channels.get(name))
       .filter((channel) => channel !== undefined && connection.channels.has(channel)) as Channel[]
     const parted = channels.filter((channel) => this.#remove(connection, channel))
+    if (channels.length > 0) this.tables.changes?.connection(connection)
     this.#command(connection, channels, { type: 'left' })
     this.#announcePresence(connection.user, parted, 'parted')
     return membershipOf(connection, channels)
@@ -80,20 +83,21 @@ export class Membership {
     const channels = [...connection.channels.keys()].sort(byCreation)
     const parted = channels.filter((channel) => this.#leave(connection, channel))
     this.tables.removeConnection(connection)
-    if (connection.attached)
+    if (connection.attached !== false)
       this.command({ type: 'dropped', connId, ...(reason !== undefined && { reason }) })
     this.#announcePresence(connection.user, parted, 'parted')
     return true
   }
 
-  attach(connId: ConnId): Contract.Attachment | undefined {
+  attach(connId: ConnId, kind: Contract.SinkKind): Contract.Attachment | undefined {
     const connection = this.tables.connections.get(connId)
     if (!connection) return undefined
     this.tables.expiry.connectionServed(connection)
     const { returning, cursor, user } = connection
     const channels = [...connection.channels].map(([{ name }, since]) => ({ name, since }))
     connection.returning = true
-    connection.attached = true
+    connection.attached = kind
+    this.tables.changes?.position(connection)
     return { user: user.name, channels, cursor, returning }
   }
 
@@ -102,6 +106,7 @@ export class Membership {
     if (!connection) return
     connection.cursor = cursor
     connection.attached = false
+    this.tables.changes?.position(connection)
     this.tables.expiry.connectionWaits(connection, waitMs)
   }
 
@@ -121,11 +126,12 @@ export class Membership {
     const channels = [...wanted].filter((channel) => !connection.channels.has(channel))
     const { head } = this.tables.log
     const joined = channels.filter((channel) => {
-      const floor = channel.floors.floorOnJoin(connection.user.name, connection.id, head)
+      const { user, id } = connection
+      const floor = channel.floors.floorOnJoin(user.name, id, head, this.#floorListener(channel))
       connection.channels.set(channel, floor)
-      const isFirst = channel.add(connection.user)
-      if (isFirst) connection.user.channels++
-      this.#tellJoin(connection.user, channel, isFirst)
+      const isFirst = channel.add(user)
+      if (isFirst) user.channels++
+      this.#tellJoin(user, channel, isFirst)
       this.tables.expiry.channelChanged(channel)
       return isFirst
     })
@@ -134,6 +140,7 @@ export class Membership {
     // A connection that no client has opened yet catches up from its cursor in every channel, however late it joined.
     if (connection.returning)
       for (const channel of channels) connection.channels.set(channel, since)
+    if (channels.length > 0) this.tables.changes?.connection(connection)
     this.#command(connection, channels, { type: 'joined', since })
     this.#announcePresence(connection.user, joined, 'joined')
     return channels
@@ -146,10 +153,16 @@ export class Membership {
       lostThrough: channel.frames.lostThrough,
       maxRemovals: this.tables.options.maxRemovals,
     }
-    if (wasLast) channel.floors.userRemoved(connection.user.name, limits)
+    const changed = this.#floorListener(channel)
+    if (wasLast) channel.floors.userRemoved(connection.user.name, limits, changed)
     // A connection that a client has opened catches up from each join anyway.
-    else if (!connection.returning) channel.floors.connectionRemoved(connection.id, limits)
+    else if (!connection.returning) channel.floors.connectionRemoved(connection.id, limits, changed)
     return wasLast
+  }
+
+  #floorListener(channel: Channel): FloorListener {
+    const { changes } = this.tables
+    return changes && ((who) => changes.floor(channel, who))
   }
 
   /** Returns whether it was the user's last connection in the channel. */
@@ -201,7 +214,7 @@ export class Membership {
     changed: readonly Channel[],
     change: { readonly type: 'joined'; readonly since: number } | { readonly type: 'left' },
   ): void {
-    if (!attached || changed.length === 0) return
+    if (attached === false || changed.length === 0) return
     this.command({ ...change, connId, channels: changed.map(({ name }) => name) })
   }
 }

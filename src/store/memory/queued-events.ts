@@ -32,6 +32,12 @@ export class QueuedEvents {
     return this.#list.length - this.#start
   }
 
+  /** Goes on after this number, with these events, which are the last ones up to it. */
+  restore(newest: number, events: readonly QueuedEvent[]): void {
+    for (const event of events) this.push(event)
+    this.#newest = newest
+  }
+
   push(event: QueuedEvent): void {
     this.#newest = event.n
     this.#list.push(event)

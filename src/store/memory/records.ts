@@ -12,6 +12,7 @@ import type {
   ChannelRecord,
   ChannelSummary,
   Include,
+  SinkKind,
   State,
   StoredEvent,
   Topic,
@@ -21,7 +22,6 @@ import type {
 } from '../store.ts'
 
 export class User {
-  readonly uuid = crypto.randomUUID()
   #state: State = NO_STATE
   #publicKeys: readonly string[] = NO_KEYS
   /** Cached: a user may be listed in thousands of events. */
@@ -37,6 +37,7 @@ export class User {
   constructor(
     readonly name: UserName,
     lostThrough: number,
+    readonly uuid: string = crypto.randomUUID(),
   ) {
     this.topic = userTopic(name)
     this.frames = new ReplayBuffer(lostThrough)
@@ -108,8 +109,8 @@ export class Connection {
   readonly channels = new Map<Channel, number>()
   /** A client has opened it before. */
   returning = false
-  /** A client has it open. */
-  attached = false
+  /** What a client has it open with. */
+  attached: SinkKind | false = false
   /** Its index in the list of its user. */
   place = 0
 
@@ -131,10 +132,12 @@ export interface ChannelOrigin {
   readonly lostThrough: number
   /** See `StoreLimits`. */
   readonly longHistory: number | undefined
+  /** Of a channel that is put back. A new one gets a new one. */
+  readonly uuid?: string
 }
 
 export class Channel {
-  readonly uuid = crypto.randomUUID()
+  readonly uuid: string
   /** The number of connections of each user. */
   readonly members = new Map<UserName, { readonly user: User; count: number }>()
   connections = 0
@@ -151,6 +154,7 @@ export class Channel {
     public settings: ChannelSettings,
     readonly made: ChannelOrigin,
   ) {
+    this.uuid = made.uuid ?? crypto.randomUUID()
     this.topic = channelTopic(name)
     this.frames = new ReplayBuffer(made.lostThrough)
     this.history = new History(made.longHistory)

@@ -1,5 +1,6 @@
 import type { EventType } from '../../protocol/events.ts'
 import type { StoredEvent } from '../store.ts'
+import type { KeptEvent } from './history.ts'
 
 /**
  * The last events of a topic, oldest first, for clients that reconnect.
@@ -30,6 +31,13 @@ export class ReplayBuffer {
     return this.#times[0]
   }
 
+  /** Returns the event with this number, and when it was published. */
+  entry(n: number): KeptEvent | undefined {
+    const place = this.#placeAfter(n - 1)
+    const event = this.#events[place]
+    return event?.n === n ? { event, at: this.#times[place] ?? 0 } : undefined
+  }
+
   push(event: StoredEvent, capacity: number, at = 0): void {
     if (capacity < 1) return this.skip(event.n)
     if (this.#events === NONE) [this.#events, this.#times] = [[], []]
@@ -54,19 +62,20 @@ export class ReplayBuffer {
     this.#lostThrough = Math.max(this.#lostThrough, n)
   }
 
-  /** Replaces the first message with this uuid. */
-  replaceMessage(uuid: string, change: (event: StoredEvent) => StoredEvent): void {
+  /** Replaces the first message with this uuid. Returns its number. */
+  replaceMessage(uuid: string, change: (event: StoredEvent) => StoredEvent): number | undefined {
     const index = this.#indexOfMessage(uuid)
     const event = this.#events[index]
     if (event) this.#events[index] = change(event)
+    return event?.n
   }
 
-  /** Removes the first message with this uuid. A deleted message does not count as lost. */
-  removeMessage(uuid: string): void {
+  /** Removes the first message with this uuid. A deleted message does not count as lost. Returns its number. */
+  removeMessage(uuid: string): number | undefined {
     const index = this.#indexOfMessage(uuid)
-    if (index < 0) return
-    this.#events.splice(index, 1)
+    if (index < 0) return undefined
     this.#times.splice(index, 1)
+    return this.#events.splice(index, 1)[0]?.n
   }
 
   /** Returns the first message with this uuid, or else the newest edit or delete of one. */
@@ -83,6 +92,17 @@ export class ReplayBuffer {
     this.#times.shift()
   }
 
+  /** Returns the index of the first event with a number above `n`. */
+  #placeAfter(n: number): number {
+    let [low, high] = [0, this.#events.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#events[middle]?.n ?? 0) > n) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
   #indexOfMessage(uuid: string): number {
     return this.#events.findIndex(({ body }) => body.uuid === uuid && body.type === 'message')
   }
@@ -90,7 +110,7 @@ export class ReplayBuffer {
   /** Returns the oldest `most` events with a number above `n`. */
   after(n: number, most = Infinity): readonly StoredEvent[] {
     if (this.newest <= n) return []
-    const first = this.#events.findIndex((event) => event.n > n)
+    const first = this.#placeAfter(n)
     return this.#events.slice(first, first + most)
   }
 }

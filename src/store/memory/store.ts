@@ -15,10 +15,20 @@ import type { ChannelSettings } from '../../protocol/requests.ts'
 import type * as Contract from '../store.ts'
 import type { ChannelLimit, MessageRate } from '../user-limits.ts'
 import type { WebhookRules } from '../webhook-queue.ts'
+import type { Changes } from './changes.ts'
 import type { User } from './records.ts'
 
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
 type CommandListener = Parameters<Contract.Store['onCommand']>[0]
+
+export const newEpoch = (): string => crypto.randomUUID().replaceAll('-', '').slice(0, 12)
+
+/** What a store adds that keeps the records elsewhere as well. */
+export interface MemoryStoreDeps {
+  /** Of the data that it has kept. */
+  readonly epoch?: string
+  readonly changes?: Changes
+}
 
 /**
  * Keeps everything in this process. Calls are synchronous, and announce their events before they return. Announcements
@@ -26,11 +36,13 @@ type CommandListener = Parameters<Contract.Store['onCommand']>[0]
  * it.
  */
 export class MemoryStore implements Contract.Store {
-  readonly epoch = crypto.randomUUID().replaceAll('-', '').slice(0, 12)
+  readonly epoch: string
   readonly webhookQueue: MemoryWebhookQueue | undefined
-  readonly #tables: Tables
+  /** For a store that keeps the records elsewhere as well. */
+  readonly tables: Tables
+  /** The same. */
+  readonly publishing: Publishing
   readonly #membership: Membership
-  readonly #publishing: Publishing
   readonly #buckets: TokenBuckets
   #onEvent: EventListener = () => {}
   #onCommand: CommandListener = () => {}
@@ -40,16 +52,19 @@ export class MemoryStore implements Contract.Store {
     options: Contract.StoreLimits & { readonly webhooks?: WebhookRules | undefined },
     /** Measures event-loop turns. */
     turns: Pick<Clock, 'now' | 'soon'> = clock,
+    { epoch = newEpoch(), changes }: MemoryStoreDeps = {},
   ) {
     const { webhooks: rules } = options
-    this.webhookQueue = rules && new MemoryWebhookQueue(this.epoch, clock, rules)
-    this.#tables = new Tables(clock, options, this.epoch, this.webhookQueue)
+    this.epoch = epoch
+    const webhooks = rules && new MemoryWebhookQueue(epoch, clock, rules, changes)
+    this.webhookQueue = webhooks
+    this.tables = new Tables(clock, options, { epoch, webhooks, changes })
     this.#buckets = new TokenBuckets(clock)
-    const publishing = new Publishing(this.#tables, new PacedQueue(turns), (event, topics) =>
+    const publishing = new Publishing(this.tables, new PacedQueue(turns), (event, topics) =>
       this.#onEvent(event, topics),
     )
-    this.#publishing = publishing
-    this.#membership = new Membership(this.#tables, publishing, (command) =>
+    this.publishing = publishing
+    this.#membership = new Membership(this.tables, publishing, (command) =>
       this.#onCommand(command),
     )
   }
@@ -66,11 +81,11 @@ export class MemoryStore implements Contract.Store {
   }
 
   listen(topic: Contract.Topic): void {
-    this.#publishing.listenedTopics.add(topic)
+    this.publishing.listenedTopics.add(topic)
   }
 
   unlisten(topic: Contract.Topic): void {
-    this.#publishing.listenedTopics.delete(topic)
+    this.publishing.listenedTopics.delete(topic)
   }
 
   connect(facts: Contract.ConnectFacts) {
@@ -95,11 +110,11 @@ export class MemoryStore implements Contract.Store {
   }
 
   hasConnection(connId: ConnId): boolean {
-    return this.#tables.connections.has(connId)
+    return this.tables.connections.has(connId)
   }
 
-  attach(connId: ConnId) {
-    return this.#membership.attach(connId)
+  attach(connId: ConnId, kind: Contract.SinkKind = 'stream') {
+    return this.#membership.attach(connId, kind)
   }
 
   detach(connId: ConnId, cursor: number, waitMs: number): void {
@@ -111,25 +126,27 @@ export class MemoryStore implements Contract.Store {
     wanted: Contract.State,
     publicKeys: readonly string[] | undefined,
   ): Contract.UserStateChange | 'state-too-large' | undefined {
-    const user = this.#tables.users.get(name)
+    const user = this.tables.users.get(name)
     if (!user) return undefined
     const changed = changesOf(user.state, wanted)
     const state = withChanges(user.state, changed)
-    if (isTooLarge(state, this.#tables.options.maxStateBytes)) return 'state-too-large'
+    if (isTooLarge(state, this.tables.options.maxStateBytes)) return 'state-too-large'
     user.state = state
     if (publicKeys) user.publicKeys = publicKeys
-    this.#tables.expiry.userChanged(user)
+    this.tables.changes?.user(user)
+    this.tables.expiry.userChanged(user)
     if (changed.length > 0) this.#announceState(user, changed)
     return { user: user.record(), changed }
   }
 
   configure(settings: ReadonlyMap<ChannelName, ChannelSettings>): void {
     for (const [name, wanted] of settings) {
-      const channel = this.#tables.channel(name, wanted)
+      const channel = this.tables.channel(name, wanted)
       channel.settings = wanted
       channel.trimHistory()
-      this.#tables.expiry.channelChanged(channel)
-      this.#tables.expiry.contentChanged(channel)
+      this.tables.changes?.channel(channel)
+      this.tables.expiry.channelChanged(channel)
+      this.tables.expiry.contentChanged(channel)
     }
   }
 
@@ -138,32 +155,32 @@ export class MemoryStore implements Contract.Store {
     settings?: ReadonlyMap<ChannelName, ChannelSettings>,
   ): number {
     for (const name of channels) {
-      const channel = this.#tables.channel(name, settings?.get(name))
-      this.#tables.expiry.channelChanged(channel)
+      const channel = this.tables.channel(name, settings?.get(name))
+      this.tables.expiry.channelChanged(channel)
     }
-    return this.#tables.log.head
+    return this.tables.log.head
   }
 
   publish(publications: readonly Contract.Publication[], _once?: string, rate?: MessageRate) {
     if (rate) this.#buckets.take(rate)
-    return this.#publishing.publish(publications)
+    return this.publishing.publish(publications)
   }
 
   publishAndCount(messages: readonly Contract.Publication[], _once?: string, rate?: MessageRate) {
     if (rate) this.#buckets.take(rate)
-    return this.#publishing.publishAndCount(messages)
+    return this.publishing.publishAndCount(messages)
   }
 
   missed(since: readonly Contract.Since[], enough?: number) {
-    return this.#publishing.missed(since, enough)
+    return this.publishing.missed(since, enough)
   }
 
   channelNames(): ChannelName[] {
-    return [...this.#tables.channels.keys()]
+    return [...this.tables.channels.keys()]
   }
 
   channels(names: readonly ChannelName[], include: Contract.Include): Contract.ChannelRecord[] {
-    const { channels, clock } = this.#tables
+    const { channels, clock } = this.tables
     const now = clock.now()
     return [...new Set(names)].flatMap((name) => channels.get(name)?.record(include, now) ?? [])
   }
@@ -180,30 +197,30 @@ export class MemoryStore implements Contract.Store {
   }
 
   history(name: ChannelName, range: Contract.HistoryRange): Contract.HistoryPart | undefined {
-    const channel = this.#tables.channels.get(name)
-    return channel?.history.part(range, channel.expiredAt(this.#tables.clock.now()))
+    const channel = this.tables.channels.get(name)
+    return channel?.history.part(range, channel.expiredAt(this.tables.clock.now()))
   }
 
   users(
     names: Iterable<UserName>,
     { connections } = { connections: false },
   ): Contract.UserRecord[] {
-    const users = [...names].flatMap((name) => this.#tables.users.get(name) ?? [])
+    const users = [...names].flatMap((name) => this.tables.users.get(name) ?? [])
     return users.map((user) => (connections ? user.recordWithConnections() : user.record()))
   }
 
   countChannels(names: readonly ChannelName[]): Contract.ChannelCounts[] {
-    const { channels } = this.#tables
+    const { channels } = this.tables
     return [...new Set(names)].flatMap((name) => channels.get(name)?.counts() ?? [])
   }
 
   connectionsOf(names: readonly UserName[]): ConnId[][] {
-    const { users } = this.#tables
+    const { users } = this.tables
     return names.map((name) => users.get(name)?.connections.map(({ id }) => id) ?? [])
   }
 
   channelsOf(connIds: readonly ConnId[]): ChannelName[][] {
-    const { connections } = this.#tables
+    const { connections } = this.tables
     return connIds.map((connId) => {
       const channels = connections.get(connId)?.channels.keys() ?? []
       return [...channels].map(({ name }) => name)
@@ -211,25 +228,25 @@ export class MemoryStore implements Contract.Store {
   }
 
   connectedUserNames(): UserName[] {
-    const users = [...this.#tables.users.values()]
+    const users = [...this.tables.users.values()]
     return users.filter(({ connections }) => connections.length > 0).map(({ name }) => name)
   }
 
   hasUser(name: UserName): boolean {
-    return this.#tables.users.has(name)
+    return this.tables.users.has(name)
   }
 
   scanChannels(): Iterable<Contract.ChannelSummary[]> {
-    return inParts(this.#tables.channels.values())
+    return inParts(this.tables.channels.values())
   }
 
   scanUsers(): Iterable<Contract.UserSummary[]> {
-    return inParts(this.#tables.users.values())
+    return inParts(this.tables.users.values())
   }
 
   figures(): Contract.Figures {
-    const { users, connectedUsers, connections, channels } = this.#tables
-    const { messages, deliveries } = this.#publishing
+    const { users, connectedUsers, connections, channels } = this.tables
+    const { messages, deliveries } = this.publishing
     return {
       users: users.size,
       connectedUsers,
@@ -242,7 +259,7 @@ export class MemoryStore implements Contract.Store {
 
   sweep(): ConnId[] {
     this.#buckets.sweep()
-    return this.#tables.sweep()
+    return this.tables.sweep()
   }
 
   #announceState(user: User, changed: readonly Contract.Changed[]): void {
@@ -251,9 +268,9 @@ export class MemoryStore implements Contract.Store {
     )
     const announced = [...channels].filter(({ settings }) => settings.notify_state).sort(byCreation)
     if (announced.length === 0) return
-    const timestamp = isoTimestamp(this.#tables.clock.wallTime())
+    const timestamp = isoTimestamp(this.tables.clock.wallTime())
     const eventIn = userStateChange({ user: user.name, state: user.publicState, changed })
-    this.#publishing.add(announced.map(({ name }) => eventIn({ channel: name, timestamp })))
+    this.publishing.add(announced.map(({ name }) => eventIn({ channel: name, timestamp })))
   }
 
   stop(): void {

@@ -5,12 +5,19 @@ import { Channel, Connection, User } from './records.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { StoreLimits } from '../store.ts'
+import type { Changes } from './changes.ts'
 import type { MemoryWebhookQueue } from './webhook-queue.ts'
 
 const DEFAULT_SETTINGS: ChannelSettings = ChannelSettings.parse({})
 
 /** Old messages removed per channel and sweep. The rest is not shown, and is removed by the next ones. */
 const REMOVED_AT_ONCE = 5_000
+
+interface TablesDeps {
+  readonly epoch: string
+  readonly webhooks: MemoryWebhookQueue | undefined
+  readonly changes: Changes | undefined
+}
 
 /** All records of the memory store. Creates and removes them. */
 export class Tables {
@@ -19,22 +26,31 @@ export class Tables {
   readonly connections = new Map<ConnId, Connection>()
   readonly log: EventLog
   readonly expiry: Expiry
+  readonly webhooks: MemoryWebhookQueue | undefined
+  readonly changes: Changes | undefined
   connectedUsers = 0
   #channelsMade = 0
 
   constructor(
     readonly clock: Clock,
     readonly options: StoreLimits,
-    epoch: string,
-    readonly webhooks: MemoryWebhookQueue | undefined,
+    { epoch, webhooks, changes }: TablesDeps,
   ) {
-    this.log = new EventLog(epoch, options)
-    this.expiry = new Expiry(clock, options)
+    this.webhooks = webhooks
+    this.changes = changes
+    this.log = new EventLog(epoch, options, changes)
+    this.expiry = new Expiry(clock, options, changes)
+  }
+
+  /** The ordinal of the channel that was created last. */
+  get channelsMade(): number {
+    return this.#channelsMade
   }
 
   makeUser(name: UserName): User {
     const user = new User(name, this.log.forgottenThrough)
     this.users.set(name, user)
+    this.changes?.user(user)
     return user
   }
 
@@ -48,12 +64,14 @@ export class Tables {
       this.webhooks?.tellUser('user_online', user)
     }
     this.expiry.userChanged(user)
+    this.changes?.connection(connection)
     return connection
   }
 
   removeConnection(connection: Connection): void {
     const { id, user } = connection
     this.connections.delete(id)
+    this.changes?.connectionRemoved(connection)
     user.remove(connection)
     if (user.connections.length === 0) {
       this.connectedUsers--
@@ -61,6 +79,12 @@ export class Tables {
     }
     this.expiry.connectionServed(connection)
     this.expiry.userChanged(user)
+  }
+
+  /** Puts a channel back. */
+  restoreChannel(channel: Channel): void {
+    this.channels.set(channel.name, channel)
+    this.#channelsMade = Math.max(this.#channelsMade, channel.made.ordinal)
   }
 
   /** Returns the channel. Creates it with these settings if it is unknown. */
@@ -75,6 +99,7 @@ export class Tables {
     }
     const channel = new Channel(name, settings, made)
     this.channels.set(name, channel)
+    this.changes?.channel(channel)
     this.webhooks?.tellChannel('channel_created', channel)
     return channel
   }
@@ -85,13 +110,16 @@ export class Tables {
     for (const channel of due.contents) {
       channel.dropExpired(this.clock.now(), REMOVED_AT_ONCE)
       this.expiry.contentChanged(channel)
+      this.changes?.channelActivity(channel)
     }
     for (const user of due.users) {
       this.users.delete(user.name)
+      this.changes?.userRemoved(user)
       this.log.forget(user.frames)
     }
     for (const channel of due.channels) {
       this.channels.delete(channel.name)
+      this.changes?.channelRemoved(channel)
       this.webhooks?.tellChannel('channel_collected', channel)
       this.expiry.channelRemoved(channel)
       this.log.forget(channel.frames)

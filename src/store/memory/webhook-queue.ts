@@ -11,6 +11,7 @@ import {
   webhookText,
 } from '../webhook-text.ts'
 import { QueuedEvents } from './queued-events.ts'
+import { User } from './records.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { WebhookEventType } from '../../protocol/webhooks.ts'
@@ -19,18 +20,15 @@ import type {
   EndpointFigures,
   EndpointStatus,
   QueuePart,
+  QueuedEvent,
   ReadLimits,
   ResyncReason,
   SlowClientFacts,
   WebhookQueue,
   WebhookRules,
 } from '../webhook-queue.ts'
-import type { Channel, User } from './records.ts'
-
-/** Numbers its webhook events. 0: none yet. */
-export interface WebhookSubject {
-  webhookSeq: number
-}
+import type { Changes } from './changes.ts'
+import type { Channel } from './records.ts'
 
 interface Endpoint {
   /** It has got all events up to this number. */
@@ -44,6 +42,15 @@ interface Endpoint {
 
 const LIFE = 'memory'
 
+/** An endpoint as it is put back. */
+export interface KeptEndpoint {
+  readonly at: number
+  readonly resync: ResyncReason | undefined
+  readonly untoldDrops: number
+  readonly dropped: number
+  readonly status: EndpointStatus | undefined
+}
+
 /** The queue of a single server. */
 export class MemoryWebhookQueue implements WebhookQueue {
   readonly outlivesServer = false
@@ -56,6 +63,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
     readonly epoch: string,
     private readonly clock: Pick<Clock, 'wallTime'>,
     private readonly rules: WebhookRules,
+    private readonly changes?: Changes,
   ) {
     this.#events = new QueuedEvents(rules)
     this.#types = new Set(rules.events)
@@ -111,6 +119,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
 
   confirm(id: string, { through, resync }: QueuePart): boolean {
     const endpoint = this.#endpoint(id)
+    this.changes?.endpoint(id)
     endpoint.at = Math.max(endpoint.at, through)
     if (resync) {
       endpoint.untoldDrops -= resync.dropped
@@ -124,7 +133,42 @@ export class MemoryWebhookQueue implements WebhookQueue {
 
   note(id: string, status: EndpointStatus): boolean {
     this.#endpoint(id).status = status
+    this.changes?.endpoint(id)
     return true
+  }
+
+  /** The number of the newest event. */
+  get newest(): number {
+    return this.#events.newest
+  }
+
+  /** The number of the oldest event that an endpoint still has to get, or of the next one if there is none. */
+  get oldest(): number {
+    return this.#events.oldest
+  }
+
+  /** Returns at most `most` queued events after this number. */
+  queuedAfter(n: number, most: number): readonly QueuedEvent[] {
+    return this.#events.after(n, most, Infinity)
+  }
+
+  endpointIds(): Iterable<string> {
+    return this.#endpoints.keys()
+  }
+
+  keptEndpoint(id: string): KeptEndpoint | undefined {
+    return this.#endpoints.get(id)
+  }
+
+  /** Goes on with the queue of an earlier life of the store. */
+  restore(
+    newest: number,
+    events: readonly QueuedEvent[],
+    endpoints: Iterable<readonly [string, KeptEndpoint]>,
+  ): void {
+    this.#events.restore(newest, events)
+    for (const [id, endpoint] of endpoints) this.#endpoints.set(id, { ...endpoint })
+    this.#dropIfFull()
   }
 
   figures(endpoints: readonly string[]): Map<string, EndpointFigures> {
@@ -142,6 +186,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
     const at = this.#events.oldest - 1
     const endpoint = { at, resync: 'started', untoldDrops: 0, dropped: 0 } as Endpoint
     this.#endpoints.set(id, endpoint)
+    this.changes?.endpoint(id)
     return endpoint
   }
 
@@ -157,13 +202,14 @@ export class MemoryWebhookQueue implements WebhookQueue {
   #add(
     type: WebhookEventType,
     subject: string,
-    record: WebhookSubject | undefined,
+    record: User | Channel | undefined,
     members: string,
   ): void {
     const n = this.#events.newest + 1
     // Begins at the number of the event: it is larger than all that a forgotten record of the same name had.
     const seq = record && record.webhookSeq > 0 ? record.webhookSeq + 1 : n
     if (record) record.webhookSeq = seq
+    this.#noteSeq(record)
     const head = {
       id: webhookId(this.epoch, n),
       type,
@@ -171,18 +217,26 @@ export class MemoryWebhookQueue implements WebhookQueue {
       subject,
       seq,
     }
-    this.#events.push({ n, subject, text: webhookText(head, members) })
+    const event = { n, subject, text: webhookText(head, members) }
+    this.#events.push(event)
+    this.changes?.queued(event)
     this.#dropIfFull()
     this.#onAdded()
+  }
+
+  #noteSeq(record: User | Channel | undefined): void {
+    if (record instanceof User) this.changes?.userActivity(record)
+    else if (record) this.changes?.channelActivity(record)
   }
 
   #dropIfFull(): void {
     while (this.#events.isFull) {
       const first = this.#events.oldest
       const through = this.#events.dropTenth()
-      for (const endpoint of this.#endpoints.values()) {
+      for (const [id, endpoint] of this.#endpoints) {
         const lost = through - Math.max(endpoint.at, first - 1)
         if (lost <= 0) continue
+        this.changes?.endpoint(id)
         endpoint.at = through
         endpoint.untoldDrops += lost
         endpoint.dropped += lost
