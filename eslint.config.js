@@ -12,7 +12,7 @@ const outOfBounds = (files, pattern) => ({
 })
 
 /** Whoever uses a store knows the contract only. */
-const STORES = ['**/store/memory/**', '**/store/redis/**']
+const STORES = ['**/store/memory/**', '**/store/disk/**', '**/store/redis/**']
 
 const OUTSIDE_OF_STORES = [
   '**/core/**',
@@ -53,6 +53,10 @@ const arrows = [
   },
   {
     files: ['src/store/memory/**'],
+    patterns: ['**/redis/**', '**/disk/**', '@redis/*', ...OUTSIDE_OF_STORES],
+  },
+  {
+    files: ['src/store/disk/**'],
     patterns: ['**/redis/**', '@redis/*', ...OUTSIDE_OF_STORES],
   },
   {
@@ -61,6 +65,7 @@ const arrows = [
     patterns: [
       './*',
       '!./counts.ts',
+      '!./figures.ts',
       '!./history-range.ts',
       '!./user-limits.ts',
       ...OUTSIDE_OF_STORES,

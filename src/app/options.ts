@@ -1,4 +1,5 @@
 /** Converts settings to the options of the parts. */
+import { resolve } from 'node:path'
 import { AddressList, networkOf } from '../http/addresses.ts'
 import { SESSION_SECONDS } from '../http/admin/session.ts'
 import { parseRedisUrl } from '../lib/redis-url.ts'
@@ -62,6 +63,15 @@ export function redisOptions(config: Config) {
     onceMs: idempotencyCacheOptions(config).windowMs,
   }
 }
+
+/** Everything else waits at least as long as a client that polls. */
+export const diskOptions = (config: Config) => ({
+  directory: resolve(config.data_dir),
+  sync: config.data_sync,
+  streamWaitMs: config.resume_window * 1000,
+  pollWaitMs: Math.max(config.resume_window, config.gc_conns_after) * 1000,
+  idempotency: idempotencyCacheOptions(config),
+})
 
 export const hubOptions = (config: Config) => ({
   maxMessagesPerRequest: config.max_messages_per_request,

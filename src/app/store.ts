@@ -4,6 +4,7 @@ import { MemoryIdempotencyCache } from '../store/memory/idempotency-cache.ts'
 import { MemoryStore } from '../store/memory/store.ts'
 import {
   ADMIN_SESSION_LIMITS,
+  diskOptions,
   idempotencyCacheOptions,
   redisOptions,
   storeOptions,
@@ -25,13 +26,17 @@ export interface OpenedStore {
   readonly webhookQueue: WebhookQueue | undefined
 }
 
-/** Opens the store in Redis if `redis_url` is set, otherwise in memory. Rejects if Redis cannot be used. */
+/**
+ * Opens the store in Redis if `redis_url` is set, on disk if `data_dir` is, and otherwise in memory. Rejects if Redis or
+ * the directory cannot be used.
+ */
 export async function openStore(
   config: Config,
   clock: Clock,
   logger: FastifyBaseLogger,
   onFault: (error: unknown) => void,
 ): Promise<OpenedStore> {
+  if (config.data_dir !== '') return openDiskStore(config, { clock, logger, onFault })
   if (config.redis_url === '') {
     const store = new MemoryStore(clock, storeOptions(config))
     return {
@@ -64,6 +69,41 @@ export async function openStore(
   return {
     store,
     idempotencyCache: store.idempotencyCache(idempotencyCacheOptions(config)),
+    adminSessions: store.adminSessions(ADMIN_SESSION_LIMITS),
+    webhookQueue: store.webhookQueue,
+  }
+}
+
+interface DiskStoreDeps {
+  readonly clock: Clock
+  readonly logger: FastifyBaseLogger
+  readonly onFault: (error: unknown) => void
+}
+
+async function openDiskStore(
+  config: Config,
+  { clock, logger, onFault }: DiskStoreDeps,
+): Promise<OpenedStore> {
+  // Loaded on demand: servers without a data directory do not need it.
+  const { DiskStore } = await import('../store/disk/store.ts')
+  const store = await DiskStore.open({
+    ...storeOptions(config),
+    ...diskOptions(config),
+    clock,
+    onAway: (error, isFinal) =>
+      logger.error(
+        { err: error },
+        isFinal
+          ? 'the disk of data_dir has lost data: changes are refused until the server is restarted'
+          : 'changes cannot be written to data_dir: they are refused until that works again',
+      ),
+    onBack: () => logger.info('changes can be written to data_dir again'),
+    onFault,
+    onNote: (note) => logger.warn(note),
+  })
+  return {
+    store,
+    idempotencyCache: store.idempotencyCache(),
     adminSessions: store.adminSessions(ADMIN_SESSION_LIMITS),
     webhookQueue: store.webhookQueue,
   }

@@ -57,6 +57,7 @@ export const hostFaults = (values: Values): readonly Fault[] => [
   ...ownHostFaults(values),
   ...philoteHostFaults(values),
   ...twoRedisFaults(values),
+  ...twoStoresFaults(values),
 ]
 
 /** With both, every server would receive each message on Philote's channels, and store it again. */
@@ -73,6 +74,17 @@ function twoRedisFaults(values: Values): readonly Fault[] {
       'cannot be combined with redis_url: every server would store each message from there',
     ),
   ]
+}
+
+/** Servers that share a Redis keep everything there. */
+function twoStoresFaults(values: Values): readonly Fault[] {
+  const given = values.get('data_dir')
+  const read = ConfigSchema.pick({ redis_url: true, data_dir: true })
+    .strip()
+    .safeParse(rawValues(values))
+  if (given === undefined || !read.success) return []
+  if (read.data.redis_url === '' || read.data.data_dir === '') return []
+  return [faultIn(given, 'cannot be combined with redis_url: with it, all data is in Redis')]
 }
 
 function philoteHostFaults(values: Values): readonly Fault[] {

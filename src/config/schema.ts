@@ -3,7 +3,16 @@ import { z } from 'zod'
 import { CHANNELS, type ChannelSection } from './channels.ts'
 import { LIMITS, TIMING } from './limits.ts'
 import { REQUESTS } from './requests.ts'
-import { CALLERS, LINKS, LISTENING, LOGGING, PHILOTE, SCALING, SECRETS } from './settings.ts'
+import {
+  CALLERS,
+  LINKS,
+  LISTENING,
+  LOGGING,
+  PHILOTE,
+  SCALING,
+  SECRETS,
+  STORAGE,
+} from './settings.ts'
 import { USER_LIMITS } from './user-limits.ts'
 import { SETTING_INFO, type SettingInfo } from './values.ts'
 import { WEBHOOKS } from './webhooks.ts'
@@ -17,6 +26,7 @@ const SECTIONS = {
   Channels: CHANNELS,
   Webhooks: WEBHOOKS,
   Philote: PHILOTE,
+  'Data on disk': STORAGE,
   'More than one server': SCALING,
   Logging: LOGGING,
   Timing: TIMING,
@@ -37,6 +47,7 @@ export const ConfigSchema = z.strictObject({
   ...CHANNELS,
   ...WEBHOOKS,
   ...PHILOTE,
+  ...STORAGE,
   ...SCALING,
   ...LOGGING,
   ...TIMING,

@@ -22,6 +22,9 @@ import {
   trueOrFalse,
 } from './values.ts'
 
+/** See `data_sync`. */
+type SyncMode = 'commit' | 'interval' | 'off'
+
 const secret = (fallback: string, description: string) => setting(text, fallback, description, true)
 const fallbacks = (description: string) => setting(secretLines, [], description, true)
 
@@ -196,6 +199,23 @@ export const SCALING = {
     seconds(0.1),
     5,
     'How many seconds Redis may take to answer. After that, requests get a 503 until Redis is back.',
+  ),
+}
+
+export const STORAGE = {
+  data_dir: setting(
+    text,
+    '',
+    'A directory in which a single server keeps all its data, so that a restart or a crash loses nothing. It is created ' +
+      'if it does not exist, and belongs to this server alone. A relative path begins at the working directory. ' +
+      'Empty: data is kept in memory only. Cannot be combined with redis_url. See docs/durability.md.',
+  ),
+  data_sync: setting(
+    oneOf<SyncMode>({ commit: 'commit', interval: 'interval', off: 'off' }),
+    'interval',
+    'When changes in data_dir are forced onto the disk, for the case that the machine fails. commit: before each ' +
+      'answer. interval: every second, so a power failure loses at most the changes of about a second. off: when the system does it ' +
+      'by itself. A crash of the server alone loses nothing in any case.',
   ),
 }
 

@@ -21,10 +21,11 @@ import type { Scalar } from '../protocol/fields.ts'
 import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { ChannelSettings } from '../protocol/requests.ts'
 import type { ChannelCounts, Recipients } from './counts.ts'
+import type { DiskFigures, Eviction, Figures } from './figures.ts'
 import type { HistoryRange, NumberRange } from './history-range.ts'
 import type { ChannelLimit, MessageRate } from './user-limits.ts'
 
-export type { ChannelCounts, HistoryRange, NumberRange, Recipients }
+export type { ChannelCounts, DiskFigures, Eviction, Figures, HistoryRange, NumberRange, Recipients }
 
 export type Awaitable<Value> = Value | Promise<Value>
 
@@ -303,27 +304,6 @@ export type Command =
   | { readonly type: 'dropped'; readonly connId: ConnId; readonly reason?: string | undefined }
   /** A client has opened the connection on another server, which waits for a `detach`. */
   | { readonly type: 'moved'; readonly connId: ConnId }
-
-/** Data that the store's server evicts when its memory is full. */
-export interface Eviction {
-  /** Also false if the server does not report it. */
-  readonly mayEvict: boolean
-  /** Since the start of that server, including keys of other applications. */
-  readonly evictedKeys: number
-}
-
-export interface Figures {
-  readonly users: number
-  readonly connectedUsers: number
-  readonly connections: number
-  readonly channels: number
-  /** Messages posted. */
-  readonly messages: number
-  /** The sum of each message's receiving connections. */
-  readonly deliveries: number
-  /** The last known values. Only for a store on a server of its own. */
-  readonly eviction?: Eviction
-}
 
 /** Numbers events, keeps them, and delivers them to the servers that subscribe. */
 export interface Broker {

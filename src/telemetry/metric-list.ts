@@ -47,7 +47,7 @@ const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
   read: ({ traffic }) => traffic[key],
 })
 
-const ofStore = (key: Exclude<keyof Figures, 'eviction'>): Pick<Metric, 'of' | 'read'> => ({
+const ofStore = (key: Exclude<keyof Figures, 'eviction' | 'disk'>): Pick<Metric, 'of' | 'read'> => ({
   of: 'store',
   read: ({ figures }) => figures?.[key] ?? 0,
 })
@@ -121,6 +121,20 @@ export const METRICS: readonly Metric[] = [
     type: 'counter',
     of: 'store',
     read: ({ figures }) => figures?.eviction?.evictedKeys ?? 0,
+  },
+  {
+    name: 'store_disk_bytes',
+    help: 'Size of the files in data_dir. 0 without data_dir.',
+    type: 'gauge',
+    of: 'store',
+    read: ({ figures }) => figures?.disk?.bytes ?? 0,
+  },
+  {
+    name: 'store_refuses_changes',
+    help: '1 if changes cannot be written to data_dir, so that they are refused, otherwise 0.',
+    type: 'gauge',
+    of: 'store',
+    read: ({ figures }) => (figures?.disk?.isRefusing ? 1 : 0),
   },
   {
     name: 'users',

@@ -14,6 +14,7 @@ const TEXTS = [
   'cookie_secret',
   'webhook_secret',
   'philote_secret',
+  'data_dir',
 ]
 
 const notesOf = (sources: Sources): readonly string[] =>

@@ -1,15 +1,15 @@
-/** For stores on a network: the clock waits until all calls and announcements have arrived. */
+/** For stores on a network or a disk: the clock waits until all calls and announcements have arrived. */
 import { ManualClock } from '../helpers/clock.ts'
-import type { RedisStore } from '../../src/store/redis/store.ts'
+import type { Store } from '../../src/store/store.ts'
 
 /** Waits for all calls and announcements of stores. */
 export class Quiet {
-  readonly #stores = new Set<RedisStore>()
+  readonly #stores = new Set<Store>()
   readonly #running = new Set<Promise<unknown>>()
   #calls = 0
 
   /** Returns the same store. Its calls are waited for until it stops. */
-  watch(store: RedisStore): RedisStore {
+  watch<Watched extends Store>(store: Watched): Watched {
     this.#stores.add(store)
     return new Proxy(store, {
       get: (_target, key) => {
@@ -29,7 +29,7 @@ export class Quiet {
       before = this.#calls
       await Promise.allSettled(this.#running)
       // Its answer arrives after all earlier announcements.
-      await Promise.all([...this.#stores].map((store) => store.missed([])))
+      await Promise.all([...this.#stores].map(async (store) => store.missed([])))
     }
   }
 

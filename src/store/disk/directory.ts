@@ -1,0 +1,149 @@
+import { readdirSync, truncateSync } from 'node:fs'
+import { open, mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { VERSION } from '../../version.ts'
+import { bootId } from './boot.ts'
+import { DataDirError } from './data-dir-error.ts'
+import { DataFile } from './data-file.ts'
+import type { SyncMode } from './committer.ts'
+
+/** Of the data files. A newer version that cannot be read by this one has a larger number. */
+export const FORMAT = 1
+
+/** The first frame of a data file. */
+export interface FileHead {
+  readonly format: number
+  readonly version: string
+  readonly epoch: string
+  /** What the machine was started as, and when changes were synced: see `mayHaveLost`. */
+  readonly boot: string
+  readonly sync: SyncMode
+  /** Of a log: the length of the log before it, if that one has no end because its process was killed. */
+  readonly previousBytes?: number | undefined
+}
+
+type LogFacts = Pick<FileHead, 'epoch' | 'sync' | 'previousBytes'>
+
+export type FileKind = 'log' | 'state'
+const NAME = /^(log|state)-(\d{8})$/
+/** A file that operators create. */
+const RESTORED = 'restored'
+const UNFINISHED = /^state-\d{8}\.new$/
+
+export interface FoundFiles {
+  /** Numbers, ascending. */
+  readonly logs: readonly number[]
+  readonly states: readonly number[]
+}
+
+/**
+ * The files of a data directory. `state-<n>` has everything up to the beginning of `log-<n>`; the logs from there on
+ * have the changes since. Each start begins a new log.
+ */
+export class Directory {
+  constructor(readonly path: string) {}
+
+  async make(): Promise<void> {
+    try {
+      await mkdir(this.path, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw new DataDirError(`data_dir: ${this.path} cannot be used: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** Removes states whose writing was broken off. Only for who holds the directory. */
+  async removeUnfinished(): Promise<void> {
+    const unfinished = this.#names().filter((name) => UNFINISHED.test(name))
+    await removeFiles(unfinished.map((name) => join(this.path, name)))
+  }
+
+  /** An operator says that this is a copy: the server may have gone on after it was made. */
+  get isRestored(): boolean {
+    return this.#names().includes(RESTORED)
+  }
+
+  /** To be called when that is known to the log. */
+  async forgetRestored(): Promise<void> {
+    await removeFiles([join(this.path, RESTORED)])
+  }
+
+  files(): FoundFiles {
+    return { logs: this.#numbers('log'), states: this.#numbers('state') }
+  }
+
+  pathOf(kind: FileKind, number: number): string {
+    return join(this.path, `${kind}-${String(number).padStart(8, '0')}`)
+  }
+
+  /** Creates a file that is on the disk when this resolves. */
+  async createLog(number: number, { epoch, sync, previousBytes }: LogFacts): Promise<DataFile> {
+    const head = { ...headOf(epoch, sync), previousBytes }
+    const file = await DataFile.create(this.pathOf('log', number), head)
+    await file.sync()
+    await this.sync()
+    return file
+  }
+
+  createState(number: number, { epoch, sync }: LogFacts): Promise<DataFile> {
+    return DataFile.create(`${this.pathOf('state', number)}.new`, headOf(epoch, sync))
+  }
+
+  /** Puts a complete state in force, and removes the files that it replaces. */
+  async adopt(number: number): Promise<void> {
+    const path = this.pathOf('state', number)
+    await rename(`${path}.new`, path)
+    await this.sync()
+    await this.removeBefore(number)
+  }
+
+  async removeBefore(number: number): Promise<void> {
+    const { logs, states } = this.files()
+    const isOld = (other: number): boolean => other < number
+    await removeFiles([
+      ...logs.filter(isOld).map((other) => this.pathOf('log', other)),
+      ...states.filter(isOld).map((other) => this.pathOf('state', other)),
+    ])
+  }
+
+  /** Cuts off what follows the last good frame of a log. */
+  cut(number: number, bytes: number): void {
+    truncateSync(this.pathOf('log', number), bytes)
+  }
+
+  /** Resolves when the names of files are on the disk. */
+  async sync(): Promise<void> {
+    const handle = await open(this.path, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+
+  #names(): string[] {
+    return readdirSync(this.path)
+  }
+
+  #numbers(kind: FileKind): number[] {
+    return this.#names()
+      .flatMap((name) => {
+        const match = NAME.exec(name)
+        return match?.[1] === kind ? [Number(match[2])] : []
+      })
+      .sort((one, other) => one - other)
+  }
+}
+
+const headOf = (epoch: string, sync: SyncMode): FileHead => ({
+  format: FORMAT,
+  version: VERSION,
+  epoch,
+  boot: bootId(),
+  sync,
+})
+
+async function removeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await rm(path, { force: true })
+}

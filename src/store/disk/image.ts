@@ -1,0 +1,173 @@
+import { formatCursor } from '../../protocol/ids.ts'
+import { DIFFERS, IN_FRAMES, IN_HISTORY, deliveryOf } from './lines.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import type { ChannelSettings } from '../../protocol/requests.ts'
+import type { CachedAnswer } from '../idempotency-cache.ts'
+import type { KeptEvent } from '../memory/history.ts'
+import type { KeptEndpoint } from '../memory/webhook-queue.ts'
+import type { Delivery, EventBody, State, StoredEvent } from '../store.ts'
+import type { QueuedEvent } from '../webhook-queue.ts'
+import type { Line, LineOf, StoreFacts } from './lines.ts'
+
+export interface UserImage {
+  uuid: string
+  state: State
+  publicKeys: readonly string[]
+  lostThrough: number
+  webhookSeq: number
+  due: number | null
+  readonly frames: Map<number, StoredEvent>
+}
+
+export interface ConnectionImage {
+  readonly user: UserName
+  cursor: number
+  opened: number
+  readonly since: readonly (ChannelName | number)[]
+}
+
+export interface ChannelImage {
+  uuid: string
+  settings: ChannelSettings
+  readonly at: number
+  readonly ordinal: number
+  lastActive: number
+  lostThrough: number
+  oldest: number | null
+  webhookSeq: number
+  due: number | null
+  readonly floors: Map<string, number>
+  readonly history: Map<number, KeptEvent>
+  readonly frames: Map<number, KeptEvent>
+}
+
+export interface AnswerImage {
+  readonly fingerprint: string
+  readonly answer: CachedAnswer
+  readonly due: number
+}
+
+const NOTHING: StoreFacts = {
+  head: 0,
+  forgottenThrough: 0,
+  messages: 0,
+  deliveries: 0,
+  newestQueued: 0,
+  now: 0,
+  wallTime: 0,
+}
+
+/** What data files say, line by line. */
+export class Image {
+  facts = NOTHING
+  oldestQueued = 0
+  readonly users = new Map<UserName, UserImage>()
+  readonly connections = new Map<ConnId, ConnectionImage>()
+  readonly channels = new Map<ChannelName, ChannelImage>()
+  readonly queued = new Map<number, QueuedEvent>()
+  readonly endpoints = new Map<string, KeptEndpoint>()
+  readonly answers = new Map<string, AnswerImage>()
+  readonly onceKeys = new Map<string, number>()
+  readonly sessions = new Map<string, number>()
+
+  constructor(private readonly epoch: string) {}
+
+  read(lines: readonly Line[]): void {
+    for (const line of lines) READERS[line[0]](this, line as never)
+  }
+
+  stored(n: number, body: EventBody, delivery: Delivery): StoredEvent {
+    return { n, id: formatCursor({ epoch: this.epoch, n }), body, delivery }
+  }
+}
+
+type Readers = { readonly [Kind in Line[0]]: (image: Image, line: LineOf<Kind>) => void }
+
+const READERS: Readers = {
+  m: (image, [, facts]) => void (image.facts = facts),
+  u(image, [, name, uuid, state, publicKeys]) {
+    const known = image.users.get(name)
+    if (known) Object.assign(known, { uuid, state, publicKeys })
+    else {
+      const more = { ...activityOf(0, 0, null), frames: new Map<number, StoredEvent>() }
+      image.users.set(name, { uuid, state, publicKeys, ...more })
+    }
+  },
+  v: (image, [, name, ...activity]) =>
+    void Object.assign(image.users.get(name) ?? {}, activityOf(...activity)),
+  '-u': (image, [, name]) => void image.users.delete(name),
+  n: (image, [, id, user, cursor, opened, ...since]) =>
+    void image.connections.set(id, { user, cursor, opened, since }),
+  d: (image, [, id, cursor, opened]) =>
+    void Object.assign(image.connections.get(id) ?? {}, { cursor, opened }),
+  '-n': (image, [, id]) => void image.connections.delete(id),
+  c(image, [, name, uuid, settings, at, ordinal]) {
+    const known = image.channels.get(name)
+    if (known) Object.assign(known, { uuid, settings, at, ordinal })
+    else
+      image.channels.set(name, {
+        ...{ uuid, settings, at, ordinal, lastActive: at, oldest: null },
+        ...activityOf(0, 0, null),
+        floors: new Map(),
+        history: new Map(),
+        frames: new Map(),
+      })
+  },
+  t(image, [, name, lastActive, lostThrough, oldest, webhookSeq, due]) {
+    const activity = activityOf(lostThrough, webhookSeq, due)
+    Object.assign(image.channels.get(name) ?? {}, { lastActive, oldest, ...activity })
+  },
+  '-c': (image, [, name]) => void image.channels.delete(name),
+  f(image, [, name, who, floor]) {
+    const floors = image.channels.get(name)?.floors
+    if (floors) setLast(floors, who, floor ?? Infinity)
+  },
+  '-f': (image, [, name, who]) => void image.channels.get(name)?.floors.delete(who),
+  e: readEvent,
+  '-e'(image, [, name, n]) {
+    image.channels.get(name)?.history.delete(n)
+    image.channels.get(name)?.frames.delete(n)
+  },
+  p(image, [, n, users, body, kept]) {
+    const event = image.stored(n, body, { ...deliveryOf(kept), pmUsers: users })
+    for (const name of users) image.users.get(name)?.frames.set(n, event)
+  },
+  '-p'(image, [, n, users]) {
+    for (const name of users) image.users.get(name)?.frames.delete(n)
+  },
+  w: (image, [, n, subject, text]) => void image.queued.set(n, { n, subject, text }),
+  k: (image, [, oldest]) => void (image.oldestQueued = oldest),
+  W(image, [, id, at, resync, untoldDrops, dropped, status]) {
+    const [why, known] = [resync ?? undefined, status ?? undefined]
+    image.endpoints.set(id, { at, resync: why, untoldDrops, dropped, status: known })
+  },
+  i(image, [, key, fingerprint, status, text, error, due]) {
+    const answer = { status, text, ...(error !== null && { error }) }
+    setLast(image.answers, key, { fingerprint, answer, due })
+  },
+  o: (image, [, key, due]) => setLast(image.onceKeys, key, due),
+  s: (image, [, name, due]) => setLast(image.sessions, name, due),
+  '-s': (image, [, name]) => void image.sessions.delete(name),
+}
+
+function readEvent(image: Image, [, name, n, at, where, body, kept]: LineOf<'e'>): void {
+  const channel = image.channels.get(name)
+  if (!channel) return
+  const entry = { event: image.stored(n, body, deliveryOf(kept)), at }
+  if (where & IN_HISTORY) channel.history.set(n, entry)
+  else if (!(where & DIFFERS)) channel.history.delete(n)
+  if (where & IN_FRAMES) channel.frames.set(n, entry)
+  else if (!(where & DIFFERS)) channel.frames.delete(n)
+}
+
+const activityOf = (lostThrough: number, webhookSeq: number, due: number | null) => ({
+  lostThrough,
+  webhookSeq,
+  due,
+})
+
+/** Sets it as the newest entry. */
+function setLast<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key)
+  map.set(key, value)
+}

@@ -1,0 +1,128 @@
+import { inBackground } from '../../lib/in-background.ts'
+import { MemoryStore } from '../memory/store.ts'
+import { ChangeSet } from './change-set.ts'
+import { Committer } from './committer.ts'
+import { Compactor } from './compactor.ts'
+import { Directory } from './directory.ts'
+import { holdDirectory } from './holder.ts'
+import { load } from './load.ts'
+import { OnceKeys } from './once-keys.ts'
+import { RecordLines } from './record-lines.ts'
+import { restore } from './restore.ts'
+import { writeState } from './state-lines.ts'
+import { StoreTime } from './store-time.ts'
+import type { Hold } from './holder.ts'
+import type { Image } from './image.ts'
+import type { Loaded } from './load.ts'
+import type { DiskOptions } from './options.ts'
+import type { LineSource } from './state-lines.ts'
+
+/** How often changes are synced with `interval`. */
+const SYNC_INTERVAL_MS = 1000
+
+/** The parts of an open store. */
+export interface Parts {
+  readonly memory: MemoryStore
+  readonly changes: ChangeSet
+  readonly committer: Committer
+  readonly compactor: Compactor
+  readonly onceKeys: OnceKeys
+  readonly time: StoreTime
+  /** What was on the disk and is not in the memory store. */
+  readonly kept: Pick<Image, 'answers' | 'sessions'>
+  readonly downMs: number
+  /** What compaction writes beside the memory store. */
+  readonly sources: LineSource[]
+  close(): Promise<void>
+}
+
+/** Takes hold of the directory, reads it, and begins a new log. */
+export async function openParts(options: DiskOptions): Promise<Parts> {
+  const directory = new Directory(options.directory)
+  await directory.make()
+  const hold = await holdDirectory(options.directory)
+  try {
+    return await openHeld(directory, hold, options)
+  } catch (error) {
+    await hold.release()
+    throw error
+  }
+}
+
+async function openHeld(directory: Directory, hold: Hold, options: DiskOptions): Promise<Parts> {
+  await directory.removeUnfinished()
+  const loaded = load(directory)
+  const { image, epoch, next, previousBytes } = loaded
+  const { clock, sync } = options
+  if (previousBytes !== undefined) directory.cut(next - 1, previousBytes)
+  const file = await directory.createLog(next, { epoch, sync, previousBytes })
+  await directory.forgetRestored()
+  const time = new StoreTime(clock, image.facts.now)
+  const changes = new ChangeSet(() => committer.changed())
+  const memory = new MemoryStore(clock, options, clock, { epoch, changes })
+  const downMs = Math.max(0, clock.wallTime() - image.facts.wallTime)
+  restore(memory, image, { ...options, time, downMs, lostThrough: lostThroughOf(loaded) })
+  noteLosses(loaded, options)
+  const onceKeys = new OnceKeys(changes, time, options.idempotency.windowMs)
+  for (const [key, due] of image.onceKeys) onceKeys.restore(key, due)
+  const sources: LineSource[] = [onceKeys]
+  const records = new RecordLines(memory, time)
+  const { onAway, onBack, onFault } = options
+  const onCommit = (): void => compactor.runIfDue()
+  const committer = new Committer(
+    { changes, records, sync, onAway, onBack, onCommit, onFault },
+    file,
+  )
+  const writing = (lines: Parameters<typeof writeState>[3]) =>
+    writeState(memory, records, sources, lines)
+  const compactor = new Compactor(
+    { directory, committer, epoch, sync, now: () => clock.now(), writeState: writing, onFault },
+    next,
+    { stateBytes: loaded.stateBytes, logBytes: loaded.logBytes },
+  )
+  const cancelSync = sync === 'interval' ? syncRegularly(committer, onFault) : () => {}
+  const close = async (): Promise<void> => {
+    cancelSync()
+    compactor.stop()
+    try {
+      await committer.drain()
+      await compactor.stopped()
+      await committer.file.end()
+    } finally {
+      await hold.release()
+    }
+  }
+  const { answers, sessions } = image
+  const kept = { answers, sessions }
+  return { memory, changes, committer, compactor, onceKeys, time, kept, downMs, sources, close }
+}
+
+/** After a loss, everybody who comes back gets a gap: one number is skipped, and counts as lost. */
+const lostThroughOf = ({ mayHaveLost, image }: Loaded): number =>
+  mayHaveLost ? image.facts.head + 1 : 0
+
+function noteLosses({ mayHaveLost, cutBytes }: Loaded, { onNote }: DiskOptions): void {
+  if (mayHaveLost)
+    onNote(
+      'the last changes may be lost: the machine stopped without stopping the server, or the data was restored. Clients that come back get a gap.',
+    )
+  else if (cutBytes > 0)
+    onNote(
+      'the server was killed while it wrote a change. Nobody was told that this change was made; it was removed.',
+    )
+}
+
+/** Returns a function that ends it. */
+function syncRegularly(committer: Committer, onFault: (error: unknown) => void): () => void {
+  let isSyncing = false
+  const timer = setInterval(() => {
+    if (isSyncing || committer.file.isSynced) return
+    isSyncing = true
+    inBackground(
+      committer.sync().finally(() => (isSyncing = false)),
+      onFault,
+    )
+  }, SYNC_INTERVAL_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,134 @@
+/** Fills the tables of a memory store with what data files say. Announces nothing, and tells no webhooks. */
+import { Channel, Connection, User } from '../memory/records.ts'
+import { NEVER_OPENED, STREAMING } from './lines.ts'
+import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
+import type { MemoryStore } from '../memory/store.ts'
+import type { ChannelImage, ConnectionImage, Image, UserImage } from './image.ts'
+import type { StoreTime } from './store-time.ts'
+
+export interface RestoreRules {
+  readonly time: StoreTime
+  /** How long nobody was there, by the calendar. What is kept for a limited time has aged. */
+  readonly downMs: number
+  /** How long a connection waits for its client: one that had a stream open, and any other. */
+  readonly streamWaitMs: number
+  readonly pollWaitMs: number
+  /** Events up to this number may be lost: clients get a gap. 0: none. */
+  readonly lostThrough: number
+}
+
+type Inside = Pick<MemoryStore, 'tables' | 'publishing' | 'webhookQueue'>
+
+export function restore(memory: Inside, image: Image, rules: RestoreRules): void {
+  const { facts } = image
+  const { tables, publishing, webhookQueue } = memory
+  const head = Math.max(facts.head, rules.lostThrough)
+  tables.log.restore(head, Math.max(facts.forgottenThrough, rules.lostThrough))
+  publishing.messages = facts.messages
+  publishing.deliveries = facts.deliveries
+  const restoring = new Restoring(memory, rules, facts.head)
+  const inOrder = [...image.channels].sort(([, one], [, other]) => one.ordinal - other.ordinal)
+  for (const [name, channel] of inOrder) restoring.channel(name, channel)
+  for (const [name, user] of image.users) restoring.user(name, user)
+  for (const [id, connection] of image.connections) restoring.connection(id, connection)
+  restoring.deadlines(image)
+  const queued = [...image.queued.values()].filter(({ n }) => n >= image.oldestQueued)
+  queued.sort((one, other) => one.n - other.n)
+  webhookQueue?.restore(facts.newestQueued, queued, image.endpoints)
+}
+
+class Restoring {
+  constructor(
+    private readonly memory: Inside,
+    private readonly rules: RestoreRules,
+    /** The number of the newest event before the end. */
+    private readonly newest: number,
+  ) {}
+
+  channel(name: ChannelName, image: ChannelImage): void {
+    const { tables } = this.memory
+    const { uuid, at, ordinal, settings } = image
+    const lostThrough = Math.max(image.lostThrough, this.rules.lostThrough)
+    const { longHistory } = tables.options
+    const channel = new Channel(name, settings, { at, ordinal, lostThrough, longHistory, uuid })
+    channel.lastActive = image.lastActive
+    channel.webhookSeq = image.webhookSeq
+    for (const [who, floor] of image.floors) channel.floors.restore(who, floor)
+    const oldest = image.oldest ?? Infinity
+    for (const { event, at: published } of inOrder(image.history.values()))
+      if (event.n >= oldest) channel.history.push(event, this.#aged(published))
+    for (const { event, at: published } of inOrder(image.frames.values()))
+      if (event.n > lostThrough) channel.frames.push(event, Infinity, this.#aged(published))
+    tables.restoreChannel(channel)
+  }
+
+  user(name: UserName, image: UserImage): void {
+    const lostThrough = Math.max(image.lostThrough, this.rules.lostThrough)
+    const user = new User(name, lostThrough, image.uuid)
+    user.state = image.state
+    user.publicKeys = image.publicKeys
+    user.webhookSeq = image.webhookSeq
+    const events = [...image.frames.values()].sort((one, other) => one.n - other.n)
+    for (const event of events) if (event.n > lostThrough) user.frames.push(event, Infinity)
+    this.memory.tables.users.set(name, user)
+  }
+
+  connection(id: ConnId, { user: name, cursor, opened, since }: ConnectionImage): void {
+    const { tables } = this.memory
+    const user = tables.users.get(name)
+    if (!user) throw new Error('a connection has no user')
+    // What was written to a stream that broke off is not known. It is not repeated: see docs/decisions/0003.
+    const sent = opened === STREAMING ? Math.max(cursor, this.newest) : cursor
+    const connection = new Connection(id, user, sent)
+    connection.returning = opened !== NEVER_OPENED
+    if (user.connections.length === 0) tables.connectedUsers++
+    user.add(connection)
+    tables.connections.set(id, connection)
+    for (let place = 0; place + 1 < since.length; place += 2)
+      this.#join(connection, since[place] as ChannelName, since[place + 1] as number)
+    const { streamWaitMs, pollWaitMs } = this.rules
+    tables.expiry.connectionWaits(connection, opened === STREAMING ? streamWaitMs : pollWaitMs)
+  }
+
+  /** Deadlines of users without connections, of channels without members, and of content. */
+  deadlines(image: Image): void {
+    const { tables } = this.memory
+    for (const user of tables.users.values())
+      if (user.connections.length === 0)
+        tables.expiry.restore(user, this.#timeLeft(image.users.get(user.name)?.due))
+    for (const channel of tables.channels.values()) {
+      if (channel.connections === 0)
+        tables.expiry.restore(channel, this.#timeLeft(image.channels.get(channel.name)?.due))
+      tables.expiry.contentChanged(channel)
+    }
+  }
+
+  #join(connection: Connection, name: ChannelName, since: number): void {
+    const channel = this.memory.tables.channels.get(name)
+    if (!channel) throw new Error('a connection is in a channel that does not exist')
+    connection.channels.set(channel, since)
+    if (channel.add(connection.user)) connection.user.channels++
+  }
+
+  #timeLeft(due: number | null | undefined): number {
+    return (due ?? 0) - this.rules.time.now()
+  }
+
+  #aged(published: number): number {
+    return this.rules.time.toClock(published) - this.rules.downMs
+  }
+}
+
+/** Sorts only if they are not in order, which is rare. */
+function inOrder<Entry extends { readonly event: { readonly n: number } }>(
+  entries: Iterable<Entry>,
+): Entry[] {
+  const list = [...entries]
+  const isOrdered = list.every(
+    (entry, index) => index === 0 || numberAt(list, index - 1) < entry.event.n,
+  )
+  return isOrdered ? list : list.sort((one, other) => one.event.n - other.event.n)
+}
+
+const numberAt = (list: readonly { readonly event: { readonly n: number } }[], index: number) =>
+  list[index]?.event.n ?? 0

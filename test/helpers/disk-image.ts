@@ -1,0 +1,60 @@
+import { Directory } from '../../src/store/disk/directory.ts'
+import { OPENED, STREAMING } from '../../src/store/disk/lines.ts'
+import { load } from '../../src/store/disk/load.ts'
+import type { Image } from '../../src/store/disk/image.ts'
+
+/** What the files of a directory say, without what no longer counts, and in an order that does not depend on history. */
+export function factsOnDisk(directory: string): unknown {
+  return factsIn(load(new Directory(directory)).image)
+}
+
+function factsIn(image: Image): unknown {
+  const { facts, users, connections, channels, queued, oldestQueued } = image
+  return {
+    ...facts,
+    wallTime: 0,
+    // A message that reaches nobody is counted, and that alone is not worth a commit.
+    messages: 0,
+    users: sorted(users, ({ frames, lostThrough, ...user }) => ({
+      ...{ ...user, lostThrough },
+      frames: sorted(frames, (event) => event, lostThrough + 1),
+    })),
+    connections: sorted(connections, (connection) => connection),
+    channels: sorted(channels, ({ history, frames, floors, oldest, lostThrough, ...channel }) => ({
+      ...{ ...channel, oldest, lostThrough },
+      floors: [...floors],
+      history: sorted(history, (entry) => entry, oldest ?? Infinity),
+      frames: sorted(frames, (entry) => entry, lostThrough + 1),
+    })),
+    queued: sorted(queued, (event) => event, oldestQueued),
+    endpoints: sorted(image.endpoints, (endpoint) => endpoint),
+    answers: [...image.answers],
+    onceKeys: [...image.onceKeys],
+    sessions: [...image.sessions],
+  }
+}
+
+function sorted<Key extends string | number, Value>(
+  map: ReadonlyMap<Key, Value>,
+  show: (value: Value) => unknown,
+  least?: number,
+): [Key, unknown][] {
+  const isKept = ([key]: [Key, Value]): boolean => least === undefined || Number(key) >= least
+  return [...map]
+    .filter(isKept)
+    .map(([key, value]): [Key, unknown] => [key, show(value)])
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+}
+
+/** The same facts after a restart: nobody has a stream open, and nothing is known of what it was sent. */
+export function afterRestart(facts: unknown): unknown {
+  const { head, connections, ...rest } = facts as {
+    head: number
+    connections: [string, { opened: number; cursor: number }][]
+  }
+  const waiting = connections.map(([id, connection]) => {
+    const wasStreaming = connection.opened === STREAMING
+    return [id, wasStreaming ? { ...connection, opened: OPENED, cursor: head } : connection]
+  })
+  return { ...rest, head, connections: waiting }
+}
