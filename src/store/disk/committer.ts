@@ -125,7 +125,7 @@ export class Committer {
   switchTo(create: () => Promise<DataFile>): Promise<void> {
     return new Promise((resolve) => {
       this.#switch = { create, onSwitched: resolve }
-      if (!this.#frame && !this.#isScheduled) this.#next()
+      if (!this.#isScheduled) this.#next()
     })
   }
 
@@ -251,7 +251,9 @@ export class Committer {
     }
   }
 
+  /** Does what is next, unless something is being written. */
   #next(): void {
+    if (this.#frame) return
     const file = this.#file
     if (this.#switch && this.#lines.isEmpty)
       this.#begin({

@@ -5,8 +5,6 @@ import { LineWriter } from './lines.ts'
 import type { DataFile } from './data-file.ts'
 import type { Directory } from './directory.ts'
 
-/** Logs that are shorter are not worth it. */
-const MIN_LOG_BYTES = 16 * 1024 * 1024
 /** How long a step encodes before other work gets its turn. */
 const STEP_MS = 2
 /** After a compaction that failed. */
@@ -18,6 +16,8 @@ export interface CompactorDeps {
   readonly epoch: string
   readonly sync: SyncMode
   readonly now: () => number
+  /** Logs that are shorter are not worth it. */
+  readonly minLogBytes: number
   /** Writes everything. */
   readonly writeState: (lines: LineWriter) => Generator<void, void>
   readonly onFault: (error: unknown) => void
@@ -56,7 +56,7 @@ export class Compactor {
 
   /** To be called after each commit. */
   runIfDue(): void {
-    if (this.logBytes < Math.max(MIN_LOG_BYTES, this.sizes.stateBytes)) return
+    if (this.logBytes < Math.max(this.deps.minLogBytes, this.sizes.stateBytes)) return
     if (this.#running || this.#isStopping || this.deps.now() < this.#notBefore) return
     this.compact().catch((error: unknown) => {
       this.#notBefore = this.deps.now() + PAUSE_MS

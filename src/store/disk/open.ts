@@ -19,6 +19,7 @@ import type { LineSource } from './state-lines.ts'
 
 /** How often changes are synced with `interval`. */
 const SYNC_INTERVAL_MS = 1000
+const MIN_LOG_BYTES = 16 * 1024 * 1024
 
 /** The parts of an open store. */
 export interface Parts {
@@ -76,7 +77,12 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   const writing = (lines: Parameters<typeof writeState>[3]) =>
     writeState(memory, records, sources, lines)
   const compactor = new Compactor(
-    { directory, committer, epoch, sync, now: () => clock.now(), writeState: writing, onFault },
+    {
+      ...{ directory, committer, epoch, sync, onFault },
+      now: () => clock.now(),
+      minLogBytes: options.minLogBytes ?? MIN_LOG_BYTES,
+      writeState: writing,
+    },
     next,
     { stateBytes: loaded.stateBytes, logBytes: loaded.logBytes },
   )
