@@ -5,6 +5,7 @@ import { LongestFirst } from './test/helpers/longest-first.ts'
 const ALONE = [
   'test/abuse/turns.test.ts',
   'test/abuse/slow-readers.test.ts',
+  'test/disk/turns.test.ts',
   'test/e2e/leaving.test.ts',
   'test/e2e/size.test.ts',
   'test/bench/**/*.test.ts',

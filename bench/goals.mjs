@@ -92,6 +92,23 @@ export function checkGoals(outcomes) {
       coresFor('webhooks', 'channelstream-webhooks') - coresFor('webhooks', 'channelstream'),
       0.15,
     ),
+    atLeast(
+      'publishes with a data_dir: ≥ 0.8 of those in memory',
+      figure('disk-publish', 'channelstream-disk', 'messagesPerSecond') /
+        own('disk-publish', 'messagesPerSecond'),
+      0.8,
+    ),
+    atLeast(
+      '/connect with a data_dir: ≥ 0.8 of those in memory',
+      figure('disk-connect', 'channelstream-disk', 'requestsPerSecond') /
+        own('disk-connect', 'requestsPerSecond'),
+      0.8,
+    ),
+    atMost(
+      'p99 latency of deliveries with a data_dir: ≤ 2 ms above that in memory',
+      figure('disk-fanout', 'channelstream-disk', 'p99Ms') - own('disk-fanout', 'p99Ms'),
+      2,
+    ),
     atMost(
       '≤ 1,024 bytes in Redis per open connection, including its user',
       figure('redis-memory', 'redis', 'redisBytesPerConnection'),

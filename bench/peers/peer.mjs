@@ -28,6 +28,7 @@
  * @property {string} [ready] the prefix of the frame after which a client is ready
  */
 import * as channelstream from './channelstream.mjs'
+import { DISK } from './disk.mjs'
 import { ECHOES } from './echo.mjs'
 import { EVENT_STREAMS } from './event-streams.mjs'
 import * as nchan from './nchan.mjs'
@@ -44,5 +45,6 @@ export const PEERS = [
   ...[writeLoop, writeGather, channelstream, ...ON_REDIS, philote, nchan, wsBare, socketio],
   ...EVENT_STREAMS,
   WEBHOOKS,
+  DISK,
   ...ECHOES,
 ]

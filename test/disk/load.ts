@@ -13,7 +13,7 @@ export interface Current {
   answers: number
 }
 
-const RETRY_MS = 5
+const RETRY_MS = 20
 
 /** Calls until the server answers with 200, and then returns the answer. Undefined when everything is over. */
 async function insist(

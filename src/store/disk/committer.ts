@@ -9,8 +9,6 @@ export type SyncMode = 'commit' | 'interval' | 'off'
 
 /** How long changes are encoded in one event-loop turn. */
 const TURN_MS = 5
-/** So many lines between two looks at the time. */
-const LINES_PER_LOOK = 32
 /** After a failed write. */
 const RETRY_MS = 500
 
@@ -267,6 +265,5 @@ export class Committer {
 /** Tells when the turn is over. */
 export function turnTimer(turnMs = TURN_MS): () => boolean {
   const until = performance.now() + turnMs
-  let looks = 0
-  return () => ++looks % LINES_PER_LOOK === 0 && performance.now() > until
+  return () => performance.now() > until
 }
