@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Admin } from '../helpers/admin.ts'
 import { Backend, send, until } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
+import { WebhookReceiver } from '../helpers/webhook-receiver.ts'
 import { Listener, closeClients } from '../helpers/websocket.ts'
 import type { ReceivedEvent } from '../helpers/received.ts'
 
@@ -103,6 +104,25 @@ describe.each<End>(['SIGTERM', 'SIGKILL'])('a restart by %s', (end) => {
       channel: 'room',
     })
     expect(history).toHaveLength(1)
+  })
+
+  it('sends what is queued for a webhook, once', async () => {
+    const receiver = await WebhookReceiver.start()
+    let isUp = false
+    receiver.answerWith((_, response) => void response.writeHead(isUp ? 200 : 503).end())
+    const restarting = new Restarting({ webhook_url: receiver.url, shutdown_grace: 1 })
+    const { backend } = await restarting.start()
+    await backend.connect('ann', ['room'])
+    await until(() => receiver.requests.length > 0, 'a first attempt')
+    const again = await restarting.restart(end)
+    isUp = true
+    await until(() => receiver.lines.includes('user_online ann'), 'the event')
+    await again.backend.connect('bob')
+    await until(() => receiver.lines.includes('user_online bob'), 'a later event')
+    // Only events of requests that were answered with success.
+    expect(receiver.lines.filter((line) => line === 'user_online ann')).toHaveLength(1)
+    const resyncs = receiver.allEvents.filter(({ type }) => type === 'resync')
+    expect(resyncs).toMatchObject([{ reason: 'started' }])
   })
 
   it('keeps administrators signed in', async () => {

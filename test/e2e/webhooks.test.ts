@@ -32,6 +32,9 @@ async function startProcess(settings: Record<string, string | number>): Promise<
   return server
 }
 
+/** With a `data_dir`, what is queued waits for the next start. */
+const IN_MEMORY = { data_dir: '' }
+
 interface WebhookRow {
   readonly endpoint: string
   readonly queued: number
@@ -222,7 +225,7 @@ describe('a webhook', () => {
     const receiver = await WebhookReceiver.start()
     let isUp = false
     receiver.answerWith((_, response) => void response.writeHead(isUp ? 200 : 503).end())
-    const server = await startProcess({ webhook_url: receiver.url })
+    const server = await startProcess({ webhook_url: receiver.url, ...IN_MEMORY })
     const backend = new Backend(server)
     await backend.connect('ann')
     await until(() => receiver.requests.length > 0, 'a first attempt')
@@ -236,7 +239,11 @@ describe('a webhook', () => {
   it('does not keep the server from stopping, which says how many events are lost', async () => {
     const receiver = await WebhookReceiver.start()
     receiver.answerWith(() => {}) // never answers
-    const server = await startProcess({ webhook_url: receiver.url, shutdown_grace: 1 })
+    const server = await startProcess({
+      webhook_url: receiver.url,
+      shutdown_grace: 1,
+      ...IN_MEMORY,
+    })
     await new Backend(server).connect('ann')
     await until(() => receiver.requests.length > 0, 'a first attempt')
     server.signal('SIGTERM')

@@ -9,6 +9,12 @@ import type { ChildProcess } from 'node:child_process'
 export const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
 const START_PATIENCE_MS = 90_000
 
+/**
+ * With `TEST_STORE=disk` (`npm run test:disk`), servers without a Redis keep their data in a directory below their working
+ * directory.
+ */
+const STORE_SETTINGS = process.env['TEST_STORE'] === 'disk' ? { data_dir: 'data' } : {}
+
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -88,8 +94,10 @@ export class ServerProcess {
   /** Resolves once it listens, on a port chosen by the system. */
   static async start(options: StartOptions = {}): Promise<ServerProcess> {
     const args = ['--port', '0', ...(options.args ?? [])]
+    const isOnRedis = options.settings?.['redis_url'] !== undefined
+    const settings = { ...(isOnRedis ? {} : STORE_SETTINGS), ...options.settings }
     // The explorer is the last line on standard output; notes follow on standard error, in the same turn.
-    return ServerProcess.#startUntil(/API explorer .*\n/, { ...options, args })
+    return ServerProcess.#startUntil(/API explorer .*\n/, { ...options, args, settings })
   }
 
   /** Like `start`, for the plug-and-play Philote server. */

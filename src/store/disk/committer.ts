@@ -193,7 +193,8 @@ export class Committer {
   }
 
   async #toDisk(frame: Frame): Promise<void> {
-    if (!frame.isWritten) await frame.file.write(frame.buffers)
+    const { file, buffers } = frame
+    if (!frame.isWritten && !file.writeNow(buffers)) await file.write(buffers)
     frame.isWritten = true
     if (!frame.isEnd && this.deps.sync !== 'commit') return
     try {

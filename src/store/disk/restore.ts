@@ -3,6 +3,7 @@ import { Channel, Connection, User } from '../memory/records.ts'
 import { NEVER_OPENED, STREAMING } from './lines.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { MemoryStore } from '../memory/store.ts'
+import type { KeptEndpoint } from '../memory/webhook-queue.ts'
 import type { ChannelImage, ConnectionImage, Image, UserImage } from './image.ts'
 import type { StoreTime } from './store-time.ts'
 
@@ -34,7 +35,21 @@ export function restore(memory: Inside, image: Image, rules: RestoreRules): void
   restoring.deadlines(image)
   const queued = [...image.queued.values()].filter(({ n }) => n >= image.oldestQueued)
   queued.sort((one, other) => one.n - other.n)
-  webhookQueue?.restore(facts.newestQueued, queued, image.endpoints)
+  webhookQueue?.restore(facts.newestQueued, queued, endpointsIn(image, rules))
+}
+
+/** After a loss, each endpoint is told to read the current state. */
+function endpointsIn(
+  { endpoints }: Image,
+  { lostThrough }: RestoreRules,
+): Map<string, KeptEndpoint> {
+  if (lostThrough === 0) return endpoints
+  return new Map(
+    [...endpoints].map(([id, endpoint]) => [
+      id,
+      { ...endpoint, resync: endpoint.resync ?? 'restarted' },
+    ]),
+  )
 }
 
 class Restoring {
