@@ -47,7 +47,9 @@ const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
   read: ({ traffic }) => traffic[key],
 })
 
-const ofStore = (key: Exclude<keyof Figures, 'eviction' | 'disk'>): Pick<Metric, 'of' | 'read'> => ({
+const ofStore = (
+  key: Exclude<keyof Figures, 'eviction' | 'disk'>,
+): Pick<Metric, 'of' | 'read'> => ({
   of: 'store',
   read: ({ figures }) => figures?.[key] ?? 0,
 })
