@@ -31,6 +31,7 @@ async function run(word, rest) {
   switch (word) {
     case 'ARG':
     case 'EXPOSE':
+    case 'VOLUME':
       return
     case 'FROM':
       return open(rest)
@@ -86,7 +87,7 @@ function inside(path) {
 /** @param {readonly string[]} words */
 async function copy(words) {
   const from = /^--from=(\w+)$/.exec(words[0])?.[1]
-  const paths = words.slice(from ? 1 : 0)
+  const paths = words.filter((word) => !word.startsWith('--'))
   const to = paths.at(-1)
   const folder = from ? stages.get(from).root : ROOT
   for (const path of paths.slice(0, -1)) {

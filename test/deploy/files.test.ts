@@ -29,11 +29,13 @@ interface Service {
 }
 interface Compose {
   readonly services: Readonly<Record<string, Service>>
+  readonly volumes?: Readonly<Record<string, unknown>>
 }
 
 describe.each(['compose.yaml', 'deploy/compose/cluster.yaml'])('%s', (path) => {
+  const compose = async (): Promise<Compose> => parse(await read(path), { merge: true }) as Compose
   const services = async (): Promise<[string, Service][]> =>
-    Object.entries((parse(await read(path), { merge: true }) as Compose).services)
+    Object.entries((await compose()).services)
 
   it('sets only what there is, and waits for the servers to end', async () => {
     const servers = (await services()).filter(([, { image }]) => image === 'channelstream')
@@ -55,12 +57,18 @@ describe.each(['compose.yaml', 'deploy/compose/cluster.yaml'])('%s', (path) => {
   it('refers only to what is there', async () => {
     const all = await services()
     const names = all.map(([name]) => name)
+    const named = new Set(Object.keys((await compose()).volumes ?? {}))
     const folder = dirname(resolve(ROOT, path))
     for (const [name, { build, volumes = [], depends_on: needs = [] }] of all) {
       if (build !== undefined)
         expect(existsSync(resolve(folder, build, 'Dockerfile')), name).toBe(true)
-      for (const volume of volumes)
-        expect(existsSync(resolve(folder, volume.split(':')[0] ?? '')), volume).toBe(true)
+      for (const volume of volumes) {
+        const source = volume.split(':')[0] ?? ''
+        const isThere = source.includes('/')
+          ? existsSync(resolve(folder, source))
+          : named.has(source)
+        expect(isThere, volume).toBe(true)
+      }
       for (const need of Array.isArray(needs) ? needs : Object.keys(needs))
         expect(names).toContain(need)
     }

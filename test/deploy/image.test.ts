@@ -1,7 +1,7 @@
 /** The image, without Docker: its steps are run in an empty folder, and what they made is started as the image would be. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -45,6 +45,8 @@ describe('the image', { timeout: 60_000 }, () => {
       maxBuffer: 16_000_000,
     })
     image = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Image
+    expect(image.env['CHANNELSTREAM_DATA_DIR']).toBe('/data')
+    if (NOBODY.uid) await chown(join(image.root, 'data'), NOBODY.uid, NOBODY.gid)
   }, 600_000)
   afterAll(async () => {
     for (const child of children) child.kill('SIGKILL')
@@ -55,7 +57,7 @@ describe('the image', { timeout: 60_000 }, () => {
     const [program, ...args] = image.command
     const child = spawn(program === 'node' ? process.execPath : program, args, {
       cwd: image.workdir,
-      env: { ...image.env, ...env },
+      env: { ...image.env, CHANNELSTREAM_DATA_DIR: join(image.root, 'data'), ...env },
       ...NOBODY,
     })
     children.push(child)
@@ -82,13 +84,13 @@ describe('the image', { timeout: 60_000 }, () => {
     })
 
   it('has the program and what it serves, and nothing else', async () => {
-    expect((await readdir(image.root)).toSorted()).toEqual(['app'])
+    expect((await readdir(image.root)).toSorted()).toEqual(['app', 'data'])
     const files = await readdir(image.workdir)
     expect(files.toSorted()).toEqual(['LICENSE', 'dist', 'health.mjs', 'package.json'])
     expect(image.user).toBe('1000:1000')
   })
 
-  it('serves its backends, who are never on loopback, and writes no file', async () => {
+  it('serves its backends, who are never on loopback, and keeps their data in /data', async () => {
     const { port, child, ended } = await startOnPort()
     const server = { host: outside ?? '127.0.0.1', port }
     const backend = new Backend(server, SECRET)
@@ -101,6 +103,11 @@ describe('the image', { timeout: 60_000 }, () => {
     child.kill('SIGTERM')
     expect(await within(ended, 'the end', 15_000)).toEqual([0, null])
     expect((await readdir(image.workdir)).length).toBe(4)
+    const again = await startOnPort()
+    const { channels } = await new Backend({ ...server, port: again.port }, SECRET).info()
+    expect(Object.keys(channels)).toEqual(['room'])
+    again.child.kill('SIGTERM')
+    await again.ended
   })
 
   it('is healthy while its server responds', async () => {
