@@ -91,7 +91,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const origins = new OriginRules(config.allow_cors)
   const limits = new SocketLimits(socketRules(config, forwarding), clock, logger)
   const http = await buildHttp({
-    auth,
+    ...{ auth, clock },
     origins,
     forwarding,
     logger,

@@ -30,6 +30,8 @@ export interface Caller {
   readonly view: ForwardedView
   /** True for a valid signature from an address that may post, and for calls of the admin panel. */
   readonly isBackend: boolean
+  /** True for a request with a signature, which nobody looked at, from an address that may not post. */
+  readonly isUnlisted?: boolean
 }
 
 export const SIGNATURE_PARAMETER = 'secret'
@@ -60,8 +62,9 @@ export class Auth {
   identify(request: IncomingMessage): Awaitable<Caller> {
     const view = this.view(request)
     const signed = signatureOf(request)
-    if (!signed || !this.rules.allowPostingFrom.includes(view.address))
-      return this.#identifyPanel(request, view)
+    if (!signed) return this.#identifyPanel(request, { view, isBackend: false })
+    if (!this.rules.allowPostingFrom.includes(view.address))
+      return this.#identifyPanel(request, { view, isBackend: false, isUnlisted: true })
     const verified = this.rules.checker.verify(signed, this.clock.wallTime() / 1000)
     const covers =
       this.rules.signatureScope === 'any' ||
@@ -70,11 +73,12 @@ export class Auth {
     return { view, isBackend: true }
   }
 
-  #identifyPanel(request: IncomingMessage, view: ForwardedView): Awaitable<Caller> {
+  /** `stranger`: the caller, unless the panel calls. */
+  #identifyPanel(request: IncomingMessage, stranger: Caller): Awaitable<Caller> {
+    const { view } = stranger
     const isPanel = this.rules.isPanelCall(request)
-    return typeof isPanel === 'boolean'
-      ? { view, isBackend: isPanel }
-      : isPanel.then((isBackend) => ({ view, isBackend }))
+    if (typeof isPanel === 'boolean') return isPanel ? { view, isBackend: true } : stranger
+    return isPanel.then((isBackend) => (isBackend ? { view, isBackend } : stranger))
   }
 }
 

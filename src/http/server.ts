@@ -1,4 +1,5 @@
 import fastify, { LogController } from 'fastify'
+import { RefusalLog } from '../lib/refusal-log.ts'
 import { openServer } from '../net/server.ts'
 import { restOf } from '../net/unread-rest.ts'
 import { RequestError } from '../protocol/errors.ts'
@@ -13,6 +14,7 @@ import { validatorCompilerFor } from './validation.ts'
 import { WebSocketUpgradeFilter } from './websocket-upgrade-filter.ts'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../lib/clock.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UnreadRest } from '../net/unread-rest.ts'
 import type { UnknownFields } from '../protocol/unknown-fields.ts'
@@ -40,6 +42,7 @@ declare module 'fastify' {
 
 export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
+  readonly clock: Pick<Clock, 'after'>
   readonly idempotencyCache: IdempotencyCache
   /** The secret that ids of idempotent requests are derived from. All servers of an installation use the same. */
   readonly secret: string
@@ -139,7 +142,16 @@ function watchForStop(http: FastifyInstance): void {
 }
 
 /** Before the body is read: sets CORS headers (for errors too), identifies the caller and checks their rights. */
-function admit(http: FastifyInstance, { auth, origins }: HttpOptions): void {
+function admit(http: FastifyInstance, { auth, origins, clock, logger }: HttpOptions): void {
+  const unlisted = new RefusalLog(clock, logger, UNLISTED)
+  http.addHook('onClose', async () => unlisted.stop())
+  const letIn = (request: FastifyRequest, caller: Caller): void => {
+    request.caller = caller
+    if (request.routeOptions.config.access !== 'backend' || caller.isBackend) return
+    if (!caller.isUnlisted) throw new RequestError('FORBIDDEN')
+    unlisted.note('unlisted', { address: caller.view.address })
+    throw new RequestError('ADDRESS_NOT_ALLOWED')
+  }
   http.decorateRequest('caller')
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
     setFixedHeaders(request, reply, origins)
@@ -177,10 +189,9 @@ function callerOfUpgrade(request: FastifyRequest, auth: Auth): Caller {
   return { view, isBackend: false }
 }
 
-function letIn(request: FastifyRequest, caller: Caller): void {
-  request.caller = caller
-  if (request.routeOptions.config.access === 'backend' && !caller.isBackend)
-    throw new RequestError('FORBIDDEN')
+const UNLISTED = {
+  unlisted:
+    'a request with a signature was answered 403, because allow_posting_from does not have its address',
 }
 
 /**

@@ -16,6 +16,8 @@ export const ERRORS = {
   BAD_SIGNATURE: { status: 401, retry: false, text: 'Bad Signature' },
   UNKNOWN_CONNECTION: { status: 401, retry: false, text: 'Unknown connection' },
   FORBIDDEN: { status: 403, retry: false, text: 'Forbidden' },
+  /** The text is that of `FORBIDDEN`, as recorded. */
+  ADDRESS_NOT_ALLOWED: { status: 403, retry: false, text: 'Forbidden' },
   FOREIGN_ORIGIN: { status: 403, retry: false, text: 'This origin is not allowed.' },
   NOT_FOUND: { status: 404, retry: false, text: 'Not Found' },
   HTTPS_REQUIRED: { status: 406, retry: false, text: 'This server requires https.' },

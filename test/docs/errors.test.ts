@@ -56,6 +56,11 @@ const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
   BAD_SIGNATURE: { path: '/info', init: { headers: { 'x-channelstream-secret': 'a.b.c' } } },
   UNKNOWN_CONNECTION: { path: `/listen?conn_id=${UNKNOWN}` },
   FORBIDDEN: { path: '/info' },
+  ADDRESS_NOT_ALLOWED: {
+    path: '/info',
+    settings: { allow_posting_from: '192.0.2.1' },
+    isSigned: true,
+  },
   FOREIGN_ORIGIN: {
     path: `/listen?conn_id=${UNKNOWN}`,
     settings: { allow_cors: 'example.com' },

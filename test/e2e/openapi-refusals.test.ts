@@ -54,6 +54,7 @@ const isWebSocket = (line: string): boolean => line === 'GET /ws' || line === 'G
 let plain: TestServer
 let strict: TestServer
 let https: TestServer
+let elsewhere: TestServer
 let description: Description
 
 const STRICT: ConfigInput = {
@@ -70,10 +71,11 @@ beforeAll(async () => {
   plain = await startServer()
   strict = await startServer(STRICT)
   https = await startServer({ enforce_https: true })
+  elsewhere = await startServer({ allow_posting_from: '192.0.2.1' })
   description = await Description.of(plain)
 })
 afterAll(async () => {
-  await Promise.all([plain, strict, https].map((server) => server.close()))
+  await Promise.all([plain, strict, https, elsewhere].map((server) => server.close()))
   await stopRedisServers()
 })
 
@@ -146,6 +148,7 @@ const PROVOKED: Readonly<Record<string, (operation: Described) => Promise<Answer
     send(plain, lineOf(operation), asked(operation, { headers: signature({ secret: 'another' }) })),
   '401 UNKNOWN_CONNECTION': (operation) => signed(plain, lineOf(operation)),
   '403 FORBIDDEN': unsigned,
+  '403 ADDRESS_NOT_ALLOWED': (operation) => signed(elsewhere, lineOf(operation), asked(operation)),
   '403 FOREIGN_ORIGIN': foreign,
   '406 HTTPS_REQUIRED': (operation) => signed(https, lineOf(operation), asked(operation)),
   '410 OUTDATED_ID': async ({ line }) => {

@@ -35,6 +35,25 @@ describe('signatures', () => {
     await server.close()
   })
 
+  it('do not count from an address that may not post: the header says so, and the log the address', async () => {
+    const settings = { allow_posting_from: '192.0.2.1' }
+    const server = await ServerProcess.start({ settings })
+    const answers = [await send(server, 'POST /info')]
+    for (let n = 0; n < 5; n++) answers.push(await new Backend(server).send('POST /info'))
+    for (const [n, { status, body, headers }] of answers.entries()) {
+      expect({ status, body }).toEqual({ status: 403, body: { request: 'Forbidden' } })
+      const code = n === 0 ? 'FORBIDDEN' : 'ADDRESS_NOT_ALLOWED'
+      expect(headers['x-channelstream-error']).toBe(code)
+    }
+    server.signal('SIGTERM')
+    await server.exited
+    const told = server.stderr.split('\n').filter((line) => line.includes('allow_posting_from'))
+    expect(told.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: 40, refused: 1, address: '127.0.0.1' },
+      { level: 40, refused: 4, address: '127.0.0.1' },
+    ])
+  })
+
   it('are good for ever where their age does not matter, but never without the secret', async () => {
     const server = await startServer({ validate_requests: false })
     const status = async (headers: object) =>

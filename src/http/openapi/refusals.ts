@@ -62,7 +62,11 @@ const OF_ALL: readonly AnsweredRefusal[] = [
   refusal('STOPPING'),
 ]
 const OF_BACKENDS: readonly AnsweredRefusal[] = [
-  refusal('FORBIDDEN', 'The signature is missing, or the address is not in allow_posting_from.'),
+  refusal('FORBIDDEN', 'The signature is missing.'),
+  refusal(
+    'ADDRESS_NOT_ALLOWED',
+    'There is a signature, and the address is not in allow_posting_from.',
+  ),
 ]
 const OF_BODIES: readonly AnsweredRefusal[] = [
   refusal('NOT_JSON', undefined, {
