@@ -32,6 +32,7 @@ const SETTINGS = {
   max_history_size: 1_000_000,
   resume_window: 60,
   gc_conns_after: 60,
+  data_sync: process.env['DATA_SYNC'] ?? 'interval',
 }
 const start = () => ServerProcess.start({ settings: SETTINGS })
 
