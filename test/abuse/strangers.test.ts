@@ -24,7 +24,12 @@ const HIDDEN = [
 const OPEN = [
   'GET /admin/sign_in',
   'GET /health',
+  'GET /health/live',
+  'GET /health/ready',
   'HEAD /admin/sign_in',
+  'HEAD /health',
+  'HEAD /health/live',
+  'HEAD /health/ready',
   'POST /admin/sign_in',
   'POST /disconnect',
 ]

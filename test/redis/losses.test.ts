@@ -50,7 +50,7 @@ class Scene {
     const redis_prefix = freshPrefix()
     const servers = await Servers.start(redis, 2, {
       redis_prefix,
-      gc_conns_after: 1.5,
+      gc_conns_after: 3,
       resume_window: 1,
       heartbeat_interval: 0.5,
       wake_connections_after: 0.1,

@@ -106,6 +106,7 @@ describe.each(['react', 'vue'])('the example for %s', (framework) => {
     await show([one, two])
     await untilIn(lobby, late)
     await show([one, two, three])
+    for (const id of ['two', 'three']) await untilShown(id, { texts: [], status: 'connected' })
     await app.say(late, 'hi')
     for (const id of ['two', 'three']) await untilShown(id, { texts: ['hi'], status: 'connected' })
     await show([one, three])
