@@ -12,7 +12,7 @@ const MOST_CHARACTERS = 262_144
 /** Whether a whole request was refused because of some of its messages. Nothing of it was posted then. */
 const isOfSome = (error: unknown): boolean =>
   error instanceof ChannelstreamError &&
-  (error.status === 422 || error.status === 413 || error.code === 'TOO_MANY_MESSAGES')
+  ([400, 413, 422].includes(error.status ?? 0) || error.code === 'TOO_MANY_MESSAGES')
 
 /** The messages of one call of a user of the library. */
 interface Part {
@@ -78,7 +78,10 @@ export class MessageGatherer {
   }
 
   /** Resolves when each call has been told how it ended. */
-  async #send(parts: readonly Part[]): Promise<void> {
+  async #send(all: readonly Part[]): Promise<void> {
+    // Calls may have ended while a request with them was refused.
+    const parts = all.filter(({ isSettled }) => !isSettled)
+    if (parts.length === 0) return
     const deadlineMs = Math.max(...parts.map(({ endsAt }) => endsAt)) - performance.now()
     const [first] = parts
     const signal = parts.length === 1 ? first?.signal : undefined

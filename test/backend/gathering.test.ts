@@ -171,6 +171,43 @@ describe('a message that a server refuses', () => {
     expect(listener.texts).toEqual(['first', ...fine, 'end'])
   })
 
+  it('because it is nested too deeply fails no other call', async () => {
+    const { client, listener } = await start()
+    let deep: Record<string, unknown> = {}
+    for (let depth = 0; depth < 120; depth++) deep = { deep }
+    const first = client.message(message('first'))
+    const calls = [message('1'), { ...message('deep'), message: deep }, message('2')].map((one) =>
+      client.message(one),
+    )
+    const outcomes = await Promise.allSettled([first, ...calls])
+    expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual([true, true, false, true])
+    await listener.heard('2')
+    expect(listener.texts).toEqual(['first', '1', '2'])
+  })
+
+  it('is not sent again for calls that have ended meanwhile', async () => {
+    const bodies: string[][] = []
+    const fake = await startFake((socket, request) => {
+      const texts = textsOf(request)
+      bodies.push(texts)
+      if (texts.includes('bad') && texts.length > 1) leaving.abort(new Error('left'))
+      const answer = texts.includes('bad')
+        ? json({}, '422 Unprocessable Entity')
+        : json(bodyOf(request))
+      setTimeout(() => socket.write(answer), 50)
+    })
+    const client = aClient(fake.url)
+    const leaving = new AbortController()
+    const calls = [
+      client.message(message('first')),
+      client.message(message('left'), { signal: leaving.signal }),
+      client.message(message('bad')),
+    ]
+    const outcomes = await Promise.allSettled(calls)
+    expect(outcomes[1]).toMatchObject({ status: 'rejected', reason: { message: 'left' } })
+    expect(bodies).toEqual([['first'], ['left', 'bad'], ['bad']])
+  })
+
   it('because its user posts too much fails no other user’s call', async () => {
     const { client, listener } = await start({
       message_rate_per_user: 0.001,
