@@ -72,8 +72,8 @@ export function httpPost({
 
   return {
     async post(body) {
-      const late = AbortSignal.timeout(Math.ceil(timeoutMs))
-      const signal = AbortSignal.any([late, ended.signal])
+      const limit = limitOf(timeoutMs, ended.signal)
+      const { signal } = limit
       try {
         const answer = await request(body, signal)
         // The status is known. An answer that breaks off, or never ends, changes nothing about it.
@@ -82,8 +82,10 @@ export function httpPost({
           .catch(() => answer.body.destroy())
         return failureOf(answer, clock.wallTime())
       } catch (error) {
-        const reason = late.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(error)
+        const reason = limit.isLate ? `no answer within ${timeoutMs} ms` : reasonOf(error)
         return { reason, result: 'error', retryAfterMs: undefined }
+      } finally {
+        limit.release()
       }
     },
     async close() {
@@ -91,6 +93,30 @@ export function httpPost({
       await pool.destroy()
     },
   }
+}
+
+/**
+ * A signal for one request. Not `AbortSignal.any`: the signal `ended` lives as long as the server, and could remember one
+ * for each request.
+ */
+function limitOf(timeoutMs: number, ended: AbortSignal) {
+  const controller = new AbortController()
+  const stop = (): void => controller.abort()
+  const limit = {
+    signal: controller.signal,
+    isLate: false,
+    release(): void {
+      clearTimeout(timer)
+      ended.removeEventListener('abort', stop)
+    },
+  }
+  const timer = setTimeout(() => {
+    limit.isLate = true
+    stop()
+  }, timeoutMs)
+  if (ended.aborted) stop()
+  else ended.addEventListener('abort', stop)
+  return limit
 }
 
 function failureOf(

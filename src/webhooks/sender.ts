@@ -196,7 +196,9 @@ export class Sender {
       lastErrorAt: now,
     }
     if (!(await this.#note())) throw new Abandoned()
-    await this.#pause.wait(delay)
+    // A stop that came meanwhile has interrupted no wait.
+    if (this.#isFinished) throw new Abandoned()
+    await this.#pause.wait(this.#isStopping ? LAST_RETRY_MS : delay)
     if (this.#isFinished || !(await this.#note())) throw new Abandoned()
   }
 

@@ -12,9 +12,13 @@ export const HISTORY_PAGE = 20
 /** The bytes of what a stored message has beside its body: id, date, delivery. */
 const ITEM_OVERHEAD = 200
 
-/** The approximate size of a stored message in an answer. Stops counting at `limit`. */
-export const itemSize = ({ body }: StoredEvent, limit: number): number =>
-  ITEM_OVERHEAD + roughSize(body, limit)
+/** The approximate size of a stored message in an answer for the backend. Stops counting at `limit`. */
+export function itemSize({ body, delivery }: StoredEvent, limit: number): number {
+  const size = ITEM_OVERHEAD + roughSize(body, limit)
+  const { pmUsers, excludeUsers } = delivery
+  if (pmUsers.length + excludeUsers.length === 0) return size
+  return size + roughSize(pmUsers, limit) + roughSize(excludeUsers, limit)
+}
 
 /** Returns whether these messages together are smaller than `limit`. */
 export function areSmall(events: Iterable<StoredEvent>, limit: number): boolean {
