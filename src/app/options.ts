@@ -4,6 +4,7 @@ import { AddressList, networkOf } from '../http/addresses.ts'
 import { SESSION_SECONDS } from '../http/admin/session.ts'
 import { parseRedisUrl } from '../lib/redis-url.ts'
 import { secretsOf } from '../lib/secrets.ts'
+import { endpointOf } from '../webhooks/endpoint.ts'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { Secrets } from '../lib/secrets.ts'
@@ -35,6 +36,7 @@ export const webhookRules = (config: Config): WebhookRules | undefined =>
         channels: config.webhook_channels,
         maxEvents: config.max_webhook_events,
         maxBytes: config.max_webhook_bytes,
+        endpoints: config.webhook_url.map((url) => endpointOf(url).id),
       }
 
 /** The first signs the path as backends do, each signs the body. */

@@ -19,6 +19,8 @@ export interface WebhookRules {
   /** Above either limit, about a tenth of the queue is dropped, the oldest first. */
   readonly maxEvents: number
   readonly maxBytes: number
+  /** The ids of all endpoints, for a queue that outlives the server: it forgets others. Undefined: it forgets none. */
+  readonly endpoints?: readonly string[]
 }
 
 /** An event of the queue. */

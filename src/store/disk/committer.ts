@@ -131,7 +131,12 @@ export class Committer {
   async barrier(): Promise<void> {
     this.#checkError()
     await this.pending()
-    await this.#file.sync()
+    try {
+      await this.#file.sync()
+    } catch (error) {
+      this.#refuse(error, true)
+      throw error
+    }
   }
 
   /** Syncs what was written so far. Never rejects. */
@@ -167,6 +172,7 @@ export class Committer {
 
   readonly #turn = (): void => {
     this.#isScheduled = false
+    if (this.#frame) return // `#next` follows
     if (!this.deps.changes.write(this.deps.records, this.#lines, turnTimer()))
       return this.#schedule()
     const group = this.#group
@@ -217,9 +223,18 @@ export class Committer {
   #failed(frame: Frame, error: unknown): void {
     this.#refuse(error, false)
     frame.group.reject(error)
+    this.#rejectWaiting(error)
     if (this.#isFinal) return
     this.#retry = setTimeout(() => this.#begin(frame), RETRY_MS)
     this.#retry.unref()
+  }
+
+  /** Those who wait for the next frame learn of the failure too. What is to be announced after it stays. */
+  #rejectWaiting(error: unknown): void {
+    const { held, reject } = this.#group
+    this.#group = new Group()
+    this.#group.held.push(...held)
+    reject(error)
   }
 
   /** `isFinal`: after a failed sync nobody knows what is on the disk. Another one might succeed although data is lost. */
@@ -252,14 +267,15 @@ export class Committer {
 
   /** Does what is next, unless something is being written. */
   #next(): void {
-    if (this.#frame) return
+    // What is scheduled has to be in the file before the frame that ends it.
+    if (this.#frame || this.#isScheduled) return
     const file = this.#file
     if (this.#switch && this.#lines.isEmpty)
       this.#begin({
         ...{ file, group: new Group(), head: this.#head, isEnd: true },
         buffers: file.frame('e', []),
       })
-    else if (!this.deps.changes.isEmpty && !this.#isScheduled) this.#turn()
+    else if (!this.deps.changes.isEmpty) this.#turn()
   }
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, truncateSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { open, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VERSION } from '../../version.ts'
@@ -107,9 +107,18 @@ export class Directory {
     ])
   }
 
-  /** Cuts off what follows the last good frame of a log. */
-  cut(number: number, bytes: number): void {
-    truncateSync(this.pathOf('log', number), bytes)
+  /**
+   * Cuts off what follows the last good frame of a log. When it resolves, the rest is on the disk: a killed process may
+   * have left it in the memory of the system, and the next log says how long it is.
+   */
+  async cut(number: number, bytes: number): Promise<void> {
+    const handle = await open(this.pathOf('log', number), 'r+')
+    try {
+      await handle.truncate(bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   }
 
   /** Resolves when the names of files are on the disk. */

@@ -67,22 +67,26 @@ function listening(path: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     server.once('listening', () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+      error.code === 'EADDRINUSE'
+        ? resolve(undefined)
+        : reject(new DataDirError(`data_dir: ${path} cannot be made: ${error.message}`)),
     )
     server.listen(path)
   })
 }
+
+const GONE = new Set(['ECONNREFUSED', 'ENOENT'])
 
 /** Returns who listens. Undefined: nobody. */
 function holderAt(path: string): Promise<string | undefined> {
   const socket = connect(path)
   socket.setTimeout(ANSWER_MS, () => socket.destroy())
   return new Promise((resolve) => {
-    let [text, isOpen] = ['', false]
-    socket.on('connect', () => (isOpen = true))
+    let [text, isNobody] = ['', false]
     socket.on('data', (part) => (text += part.toString()))
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(isOpen ? describe(text) : undefined))
+    // Any other error, and none, may be a holder that is frozen, busy or somebody else's.
+    socket.on('error', ({ code = '' }: NodeJS.ErrnoException) => (isNobody = GONE.has(code)))
+    socket.on('close', () => resolve(isNobody ? undefined : describe(text)))
   })
 }
 

@@ -55,11 +55,13 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   const loaded = load(directory)
   const { image, epoch, next, previousBytes } = loaded
   const { clock, sync } = options
-  if (previousBytes !== undefined) directory.cut(next - 1, previousBytes)
+  if (previousBytes !== undefined) await directory.cut(next - 1, previousBytes)
   const file = await directory.createLog(next, { epoch, sync, previousBytes })
   await directory.forgetRestored()
   const time = new StoreTime(clock, image.facts.now)
-  const changes = new ChangeSet(() => committer.changed())
+  // Restoring may change something, before there is a committer.
+  let onChanged = (): void => {}
+  const changes = new ChangeSet(() => onChanged())
   const memory = new MemoryStore(clock, options, clock, { epoch, changes })
   const downMs = Math.max(0, clock.wallTime() - image.facts.wallTime)
   restore(memory, image, { ...options, time, downMs, lostThrough: lostThroughOf(loaded) })
@@ -67,13 +69,15 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   const onceKeys = new OnceKeys(changes, time, options.idempotency.windowMs)
   for (const [key, due] of image.onceKeys) onceKeys.restore(key, due)
   const sources: LineSource[] = [onceKeys]
-  const records = new RecordLines(memory, time)
+  const records = new RecordLines(memory, time, image.facts.newestQueued)
   const { onAway, onBack, onFault } = options
   const onCommit = (): void => compactor.runIfDue()
   const committer = new Committer(
     { changes, records, sync, onAway, onBack, onCommit, onFault },
     file,
   )
+  onChanged = () => committer.changed()
+  if (!changes.isEmpty) committer.changed()
   const writing = (lines: Parameters<typeof writeState>[3]) =>
     writeState(memory, records, sources, lines)
   const compactor = new Compactor(

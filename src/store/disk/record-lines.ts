@@ -21,6 +21,8 @@ export class RecordLines {
   constructor(
     private readonly memory: Pick<MemoryStore, 'tables' | 'publishing' | 'webhookQueue'>,
     readonly time: StoreTime,
+    /** The number of the newest webhook event of the life before. */
+    private readonly formerlyQueued: number,
   ) {}
 
   get tables(): Tables {
@@ -31,7 +33,8 @@ export class RecordLines {
     const { tables, publishing, webhookQueue } = this.memory
     const { head, forgottenThrough } = tables.log
     const { messages, deliveries } = publishing
-    const newestQueued = webhookQueue?.newest ?? 0
+    // Without webhooks, one number stands for all that endpoints miss: if they come back, they are told so.
+    const newestQueued = webhookQueue?.newest ?? this.formerlyQueued + 1
     const times = { now: this.time.now(), wallTime: tables.clock.wallTime() }
     return ['m', { head, forgottenThrough, messages, deliveries, newestQueued, ...times }]
   }

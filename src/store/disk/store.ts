@@ -172,22 +172,27 @@ export class DiskStore implements Contract.Store {
   }
 
   channels(names: readonly ChannelName[], include: Contract.Include) {
-    return this.#read(() => this.#shown(this.#memory.channels(names, include)))
+    return this.#readAs(
+      () => this.#memory.channels(names, include),
+      (channels) => this.#shown(channels),
+    )
   }
 
   describe(names: readonly ChannelName[], include: Contract.Include, mostUsers: number) {
-    return this.#read(() => {
-      const description = this.#memory.describe(names, include, mostUsers)
-      return { ...description, channels: this.#shown(description.channels) }
-    })
+    return this.#readAs(
+      () => this.#memory.describe(names, include, mostUsers),
+      (description) => ({ ...description, channels: this.#shown(description.channels) }),
+    )
   }
 
   history(name: ChannelName, range: Contract.HistoryRange) {
-    return this.#read(() => {
-      const part = this.#memory.history(name, range)
-      if (!part || !this.#isAway) return part
-      return { ...part, events: eventsUntil(part.events, this.#parts.committer.head) }
-    })
+    return this.#readAs(
+      () => this.#memory.history(name, range),
+      (part) => {
+        if (!part || !this.#isAway) return part
+        return { ...part, events: eventsUntil(part.events, this.#parts.committer.head) }
+      },
+    )
   }
 
   users(names: Iterable<UserName>, include?: { readonly connections: boolean }) {
@@ -277,19 +282,25 @@ export class DiskStore implements Contract.Store {
 
   /** Returns the result when everything that it shows is committed, unless the disk refuses writes. */
   #read<Result>(act: () => Awaitable<Result>): Awaitable<Result> {
-    const result = act()
+    return this.#readAs(act, (result) => result)
+  }
+
+  /** The same. `shown` removes what is not committed, if the disk refuses writes by then. */
+  #readAs<Found, Shown>(
+    act: () => Awaitable<Found>,
+    shown: (found: Found) => Shown,
+  ): Awaitable<Shown> {
+    const found = act()
     const pending = this.#parts.committer.pending()
-    if (!pending || this.#isAway) return result
-    return pending.then(
-      () => result,
-      () => result,
-    )
+    const show = async (): Promise<Shown> => shown(await found)
+    if (pending && !this.#isAway) return pending.then(show, show)
+    return found instanceof Promise ? show() : shown(found)
   }
 
   /** Returns the result when the change is committed. Rejects with `StoreUnavailable` if the disk refuses writes. */
   #change<Result>(act: () => Awaitable<Result>): Awaitable<Result> {
     const { committer } = this.#parts
-    if (this.#isAway) throw new StoreUnavailable()
+    if (this.#isAway) return Promise.reject(new StoreUnavailable())
     const result = act()
     return (
       committer.pending()?.then(

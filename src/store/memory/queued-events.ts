@@ -3,6 +3,8 @@ import type { QueuedEvent, WebhookRules } from '../webhook-queue.ts'
 /** Counted for each event in addition to its text. */
 const OVERHEAD_BYTES = 100
 
+const REMOVED: QueuedEvent = { n: 0, subject: '', text: '' }
+
 /** Events with consecutive numbers, the oldest first. */
 export class QueuedEvents {
   #list: QueuedEvent[] = []
@@ -32,9 +34,9 @@ export class QueuedEvents {
     return this.#list.length - this.#start
   }
 
-  /** Goes on after this number, with these events, which are the last ones up to it. */
+  /** Goes on after this number, with these events, unless they are not the last ones up to it. */
   restore(newest: number, events: readonly QueuedEvent[]): void {
-    for (const event of events) this.push(event)
+    if (events.at(-1)?.n === newest) for (const event of events) this.push(event)
     this.#newest = newest
   }
 
@@ -59,8 +61,11 @@ export class QueuedEvents {
 
   removeThrough(n: number): void {
     const count = Math.min(this.#length, n + 1 - this.oldest)
-    for (let index = 0; index < count; index++)
-      this.#bytes -= bytesOf(this.#list[this.#start + index] as QueuedEvent)
+    for (let index = this.#start; index < this.#start + count; index++) {
+      this.#bytes -= bytesOf(this.#list[index] as QueuedEvent)
+      // Its text must not outlive it until the list is cut.
+      this.#list[index] = REMOVED
+    }
     this.#start += Math.max(0, count)
     // An endpoint that keeps up leaves nothing here that grows old, which would cost more garbage collection than the rest.
     if (this.#start * 2 < this.#list.length) return

@@ -160,14 +160,20 @@ export class MemoryWebhookQueue implements WebhookQueue {
     return this.#endpoints.get(id)
   }
 
-  /** Goes on with the queue of an earlier life of the store. */
+  /**
+   * Goes on with the queue of an earlier life of the store. Endpoints that are not used any more are forgotten: the
+   * queue would keep everything for them. An endpoint that comes back later is told that it missed events.
+   */
   restore(
     newest: number,
     events: readonly QueuedEvent[],
     endpoints: Iterable<readonly [string, KeptEndpoint]>,
   ): void {
     this.#events.restore(newest, events)
-    for (const [id, endpoint] of endpoints) this.#endpoints.set(id, { ...endpoint })
+    const { endpoints: used } = this.rules
+    for (const [id, endpoint] of endpoints)
+      if (used?.includes(id) ?? true) this.#endpoints.set(id, { ...endpoint })
+    this.#noteLost(1, this.#events.oldest - 1)
     this.#dropIfFull()
   }
 
@@ -232,16 +238,20 @@ export class MemoryWebhookQueue implements WebhookQueue {
   #dropIfFull(): void {
     while (this.#events.isFull) {
       const first = this.#events.oldest
-      const through = this.#events.dropTenth()
-      for (const [id, endpoint] of this.#endpoints) {
-        const lost = through - Math.max(endpoint.at, first - 1)
-        if (lost <= 0) continue
-        this.changes?.endpoint(id)
-        endpoint.at = through
-        endpoint.untoldDrops += lost
-        endpoint.dropped += lost
-        endpoint.resync ??= 'dropped'
-      }
+      this.#noteLost(first, this.#events.dropTenth())
+    }
+  }
+
+  /** Endpoints will never get the events with these numbers, unless they have got them already. */
+  #noteLost(first: number, last: number): void {
+    for (const [id, endpoint] of this.#endpoints) {
+      const lost = last - Math.max(endpoint.at, first - 1)
+      if (lost <= 0) continue
+      this.changes?.endpoint(id)
+      endpoint.at = last
+      endpoint.untoldDrops += lost
+      endpoint.dropped += lost
+      endpoint.resync ??= 'dropped'
     }
   }
 }
