@@ -201,7 +201,7 @@ export const SCENARIOS = [
   {
     ...fanout(1, 160),
     id: 'webhooks',
-    title: 'webhooks: 5,000 messages/s to 160 subscribers, told to a webhook or not',
+    title: 'webhooks: 5,000 messages/s to 160 subscribers, with and without a webhook',
     messages: 100,
     rate: 50,
     peers: ['channelstream', 'channelstream-webhooks'],

@@ -94,13 +94,17 @@ async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promi
   history.stop()
   const closed = Promise.all([http.close(), philote?.stop()])
   hub.sendAway()
-  // Requests in progress still need the store.
-  await closed
-  const graceLeftMs = config.shutdown_grace * 1000 - (clock.now() - began)
-  await webhooks?.stop(Math.max(graceLeftMs, LAST_EVENTS_MS))
-  await hub.stop()
-  bus?.connection.stop()
-  limits.stop()
-  userRefusals.stop()
-  cancelTermination()
+  try {
+    // Requests in progress still need the store.
+    await closed
+    const graceLeftMs = config.shutdown_grace * 1000 - (clock.now() - began)
+    await webhooks?.stop(Math.max(graceLeftMs, LAST_EVENTS_MS))
+  } finally {
+    // Whatever failed, a store on disk has to write the end of its log.
+    await hub.stop()
+    bus?.connection.stop()
+    limits.stop()
+    userRefusals.stop()
+    cancelTermination()
+  }
 }

@@ -17,8 +17,6 @@ export interface MessageOptions extends CallOptions {
   readonly recipients?: boolean
 }
 
-const DEADLINE_MS = 30_000
-
 /**
  * A client for the backend API of a Channelstream server, with one method for each endpoint. One client is enough for a
  * process. It keeps connections open and does not need to be started.
@@ -38,6 +36,7 @@ export class Channelstream {
   constructor(options: ChannelstreamOptions) {
     const base = readBase(options.url)
     const maxSockets = countOf('maxSockets', options.maxSockets ?? 32)
+    const deadlineMs = millisecondsOf('deadlineMs', options.deadlineMs ?? 30_000)
     this.#http = options.fetch
       ? new FetchClient(base, options.fetch)
       : new NodeClient({ base, maxSockets, tls: options.tls ?? {} })
@@ -45,13 +44,13 @@ export class Channelstream {
       http: this.#http,
       signatures: new Signatures(readSecret(options.secret)),
       prefix: base.pathname.replace(/\/+$/, ''),
-      deadlineMs: millisecondsOf('deadlineMs', options.deadlineMs ?? DEADLINE_MS),
+      deadlineMs,
       timeoutMs: millisecondsOf('timeoutMs', options.timeoutMs ?? 10_000),
       maxAttempts: countOf('maxAttempts', options.maxAttempts ?? 10),
       maxAnswerBytes: countOf('maxAnswerBytes', options.maxAnswerBytes ?? 64 * 1024 ** 2),
     })
     if (options.gatherMessages ?? true)
-      this.#gatherer = new MessageGatherer(this.#caller, options.deadlineMs ?? DEADLINE_MS)
+      this.#gatherer = new MessageGatherer(this.#caller, deadlineMs)
   }
 
   // --- connections

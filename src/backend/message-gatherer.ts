@@ -77,7 +77,7 @@ export class MessageGatherer {
     return parts
   }
 
-  /** Resolves when each call has been told how it ended. */
+  /** Resolves when each call is settled. */
   async #send(all: readonly Part[]): Promise<void> {
     // Calls may have ended while a request with them was refused.
     const parts = all.filter(({ isSettled }) => !isSettled)

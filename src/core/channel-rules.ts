@@ -5,6 +5,7 @@ import { ChannelSettings } from '../protocol/requests.ts'
 import type { Fault } from '../protocol/complaints.ts'
 import type { ChannelName } from '../protocol/ids.ts'
 import type { ChannelConfig } from '../protocol/requests.ts'
+import type { Targets } from './messages.ts'
 
 /** Settings for the channels that a pattern matches. */
 export interface ChannelSection {
@@ -93,12 +94,7 @@ export class ChannelRules {
   }
 
   /** The same for a list of messages, edits or deletes. */
-  checkMessages(
-    messages: readonly {
-      readonly channel: string | null
-      readonly channels?: readonly string[] | undefined
-    }[],
-  ): void {
+  checkMessages(messages: readonly Targets<string>[]): void {
     if (this.#allowUnlisted) return
     this.#check(
       messages.flatMap(({ channel, channels = [] }, index): Named[] => [

@@ -8,6 +8,7 @@ import { isJsonObject } from '../protocol/json-object.ts'
 import type { Fault } from '../protocol/complaints.ts'
 import type { CountsRequest } from '../protocol/info-requests.ts'
 import type { ChannelConfig, InfoOptions } from '../protocol/requests.ts'
+import type { Targets } from './messages.ts'
 
 export interface RequestLimits {
   /** Messages, edits or deletes per request. */
@@ -45,13 +46,8 @@ export function checkList(list: readonly unknown[], max: number, ...path: string
   if (list.length > max) throw invalid(complaint(path, COMPLAINT.longer(max)))
 }
 
-interface Targets {
-  readonly channel: unknown
-  readonly channels?: readonly unknown[] | undefined
-}
-
 /** Checks messages, edits or deletes. Each channel of one of them counts as one. */
-export function checkMessages(list: readonly Targets[], limits: RequestLimits): void {
+export function checkMessages(list: readonly Targets<string>[], limits: RequestLimits): void {
   checkMessageCount(list, limits)
   let characters = 0
   for (const [index, message] of list.entries()) {

@@ -17,9 +17,13 @@ export interface Posting<Answer> {
   readonly publication: Publication
 }
 
-interface Addressed {
-  readonly channel: ChannelName | null
-  readonly channels?: readonly ChannelName[] | undefined
+/** The channels of a message, an edit or a delete. */
+export interface Targets<Name extends string = ChannelName> {
+  readonly channel: Name | null
+  readonly channels?: readonly Name[] | undefined
+}
+
+interface Addressed extends Targets {
   readonly pm_users: readonly UserName[]
   readonly exclude_users: readonly UserName[]
   readonly no_history: boolean
@@ -45,10 +49,7 @@ export const hasTarget = ({ channel, channels, pm_users }: Addressed): boolean =
   channel !== null || channels !== undefined || pm_users.length > 0
 
 /** Returns the channels of a message, each once; null for none. */
-export const targetsOf = ({
-  channel,
-  channels,
-}: Pick<Addressed, 'channel' | 'channels'>): readonly (ChannelName | null)[] =>
+export const targetsOf = ({ channel, channels }: Targets): readonly (ChannelName | null)[] =>
   channels ? [...new Set(channels)] : [channel]
 
 /** UUIDs by position in the request. A retry gets the same ones, so its answer matches the published events. */

@@ -1,21 +1,14 @@
 import { checkMessages } from './limits.ts'
 import { postDelete, postEdits, postMessages } from './messages.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { ChannelName } from '../protocol/ids.ts'
 import type { PostedDelete, PostedEdit, PostedMessage } from '../protocol/posted.ts'
 import type { DeleteRequest, EditRequest, MessageRequest } from '../protocol/requests.ts'
 import type { Recipients } from '../protocol/responses.ts'
 import type { Publication, Store, Recipients as StoredRecipients } from '../store/store.ts'
 import type { ChannelRules } from './channel-rules.ts'
 import type { HubOptions } from './hub-options.ts'
-import type { Posting } from './messages.ts'
+import type { Posting, Targets } from './messages.ts'
 import type { PostingRate, UserLimits } from './user-limits.ts'
-
-/** The channels of a message, an edit or a delete. */
-interface Targets {
-  readonly channel: ChannelName | null
-  readonly channels?: readonly ChannelName[] | undefined
-}
 
 interface PosterDeps {
   readonly store: Pick<Store, 'publish' | 'publishAndCount'>

@@ -30,7 +30,7 @@ export interface Caller {
   readonly view: ForwardedView
   /** True for a valid signature from an address that may post, and for calls of the admin panel. */
   readonly isBackend: boolean
-  /** True for a request with a signature, which nobody looked at, from an address that may not post. */
+  /** True for a request with a signature from an address that may not post. The signature is not checked. */
   readonly isUnlisted?: boolean
 }
 

@@ -26,7 +26,7 @@ import type { OriginRules } from './origins.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The server has been told to stop. It still serves until `isStopping`. */
+    /** True from the signal to stop on. The server still serves until `isStopping`. */
     isLeaving: boolean
     /** True from the first `preClose` hooks on. */
     isStopping: boolean

@@ -10,7 +10,7 @@ const delivery = {
   channels: z
     .array(ChannelNameSchema)
     .optional()
-    .describe('Only if the request has it: the channels in place of channel.'),
+    .describe('Only if the request has it: the channels, instead of channel.'),
   pm_users: z.array(UserNameSchema),
   exclude_users: z.array(UserNameSchema),
   no_history: z.boolean(),

@@ -1,4 +1,4 @@
-/** The part of the contract of stores that tells figures. */
+/** The figures, a part of the contract of stores. */
 
 /** Data that the store's server evicts when its memory is full. */
 export interface Eviction {

@@ -2,6 +2,7 @@ import { Directory } from '../../src/store/disk/directory.ts'
 import { OPENED, STREAMING } from '../../src/store/disk/lines.ts'
 import { load } from '../../src/store/disk/load.ts'
 import type { Image } from '../../src/store/disk/image.ts'
+import type { KeptEvent } from '../../src/store/memory/history.ts'
 
 /** What the files of a directory say, without what no longer counts, and in an order that does not depend on history. */
 export function factsOnDisk(directory: string): unknown {
@@ -9,7 +10,8 @@ export function factsOnDisk(directory: string): unknown {
 }
 
 function factsIn(image: Image): unknown {
-  const { facts, users, connections, channels, queued, oldestQueued } = image
+  const { facts, users, connections, channels, queued, oldestQueued, downMs } = image
+  const aged = ({ event, at }: KeptEvent) => ({ event, at: at - downMs })
   return {
     ...facts,
     wallTime: 0,
@@ -19,18 +21,23 @@ function factsIn(image: Image): unknown {
       ...{ ...user, lostThrough },
       frames: sorted(frames, (event) => event, lostThrough + 1),
     })),
-    connections: sorted(connections, (connection) => connection),
+    connections: sorted(connections, ({ user, cursor, opened, since }) => ({
+      user,
+      cursor,
+      opened,
+      since,
+    })),
     channels: sorted(channels, ({ history, frames, floors, oldest, lostThrough, ...channel }) => ({
       ...{ ...channel, oldest, lostThrough },
       floors: [...floors],
-      history: sorted(history, (entry) => entry, oldest ?? Infinity),
-      frames: sorted(frames, (entry) => entry, lostThrough + 1),
+      history: sorted(history, aged, oldest ?? Infinity),
+      frames: sorted(frames, aged, lostThrough + 1),
     })),
     queued: sorted(queued, (event) => event, oldestQueued),
     endpoints: sorted(image.endpoints, (endpoint) => endpoint),
     answers: [...image.answers],
     onceKeys: [...image.onceKeys],
-    sessions: [...image.sessions],
+    sessions: [...image.sessions].map(([name, due]) => [name, due - downMs]),
   }
 }
 

@@ -31,7 +31,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
       operationId: 'healthLive',
       summary: 'Check that the process responds',
       description:
-        'Does not ask the store: while Redis is away, a new process would help nobody. For the supervisor that ' +
+        'Does not ask the store: while Redis is unavailable, a restart would not help. For the supervisor that ' +
         'restarts a process that hangs.',
     },
     handler: async () => OK,
@@ -44,7 +44,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
       operationId: 'healthReady',
       summary: 'Check that the server wants new clients',
       description:
-        'Checks that the store responds. Answers 503 from the moment the server is told to stop, also while it ' +
+        'Checks that the store responds. Answers 503 from the signal to stop on, also while it ' +
         'still serves because of `shutdown_delay`. For load balancers.',
     },
     async handler() {

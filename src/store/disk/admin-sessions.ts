@@ -1,6 +1,7 @@
 import type { AdminSessionStore } from '../admin-sessions.ts'
 import type { MemoryAdminSessions } from '../memory/admin-sessions.ts'
 import type { Awaitable } from '../store.ts'
+import type { Image } from './image.ts'
 import type { Line } from './lines.ts'
 import type { StoreTime } from './store-time.ts'
 
@@ -10,6 +11,10 @@ export interface AdminSessionsDeps {
   readonly lifetimeMs: number
   /** Resolves when the line is committed, and rejects if that fails. */
   readonly write: (line: Line) => Awaitable<void>
+  /** Has the line committed, as soon as the disk takes writes. */
+  readonly note: (line: Line) => void
+  /** Resolves when everything so far is committed, and rejects if that fails. */
+  readonly committed: () => Awaitable<void>
 }
 
 /** Keeps sessions in memory and on disk. */
@@ -27,15 +32,16 @@ export class DiskAdminSessions implements AdminSessionStore {
   }
 
   async end(names: readonly string[]): Promise<void> {
-    const { memory, write } = this.deps
+    const { memory, note, committed } = this.deps
     // At once, whether or not it can be written: nobody may go on using them.
     const open = names.filter((name) => memory.isAnyOpen([name]))
     memory.end(names)
-    for (const name of open) await write(['-s', name])
+    for (const name of open) note(['-s', name])
+    await committed()
   }
 
-  /** `downMs`: how long nobody was there. Sessions end meanwhile. */
-  restore(sessions: ReadonlyMap<string, number>, downMs: number): void {
+  /** Sessions end by the calendar, also while the server is not running. */
+  restore({ sessions, downMs }: Pick<Image, 'sessions' | 'downMs'>): void {
     const { memory, time } = this.deps
     for (const [name, due] of sessions) {
       const timeLeft = due - time.now() - downMs

@@ -237,7 +237,7 @@ export class Committer {
     reject(error)
   }
 
-  /** `isFinal`: after a failed sync nobody knows what is on the disk. Another one might succeed although data is lost. */
+  /** `isFinal`: after a failed sync it is unknown what is on the disk. Another one might succeed although data is lost. */
   #refuse(error: unknown, isFinal: boolean): void {
     const isNew = this.#error === undefined
     this.#error = error

@@ -31,7 +31,7 @@ export interface FileSizes {
 }
 
 /**
- * Writes the state anew when the logs have become longer than it, so that the files stay within a multiple of what is
+ * Writes a new state when the logs have become longer than the last one, so that the files stay within a multiple of what is
  * kept. A new log begins first. The state is written while changes go on; the log has them as well.
  */
 export class Compactor {

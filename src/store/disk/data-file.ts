@@ -24,7 +24,7 @@ export class DataFile {
     private readonly handle: FileHandle,
   ) {}
 
-  /** Creates the file, in place of an older one. `head` says what it is. */
+  /** Creates the file, and replaces an older one. `head` says what it is. */
   static async create(path: string, head: object): Promise<DataFile> {
     const file = new DataFile(path, await open(path, 'w', ONLY_FOR_OWNER))
     try {

@@ -20,9 +20,19 @@ export interface FileHead {
   readonly sync: SyncMode
   /** Of a log: the length of the log before it, if that one has no end because its process was killed. */
   readonly previousBytes?: number | undefined
+  /** Of a log that begins with a start of the server. */
+  readonly start?: StartFacts | undefined
 }
 
-type LogFacts = Pick<FileHead, 'epoch' | 'sync' | 'previousBytes'>
+/** What the server knew at a start. */
+export interface StartFacts {
+  /** When it was, in milliseconds since 1970. */
+  readonly wallTime: number
+  /** Events up to this number may be lost, because the machine failed, or because the files are a copy. 0: none. */
+  readonly lostThrough: number
+}
+
+type LogFacts = Pick<FileHead, 'epoch' | 'sync' | 'previousBytes' | 'start'>
 
 export type FileKind = 'log' | 'state'
 const NAME = /^(log|state)-(\d{8})$/
@@ -78,8 +88,9 @@ export class Directory {
   }
 
   /** Creates a file that is on the disk when this resolves. */
-  async createLog(number: number, { epoch, sync, previousBytes }: LogFacts): Promise<DataFile> {
-    const head = { ...headOf(epoch, sync), previousBytes }
+  async createLog(number: number, facts: LogFacts): Promise<DataFile> {
+    const { epoch, sync, previousBytes, start } = facts
+    const head = { ...headOf(epoch, sync), previousBytes, start }
     const file = await DataFile.create(this.pathOf('log', number), head)
     await file.sync()
     await this.sync()

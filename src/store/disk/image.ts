@@ -1,5 +1,5 @@
 import { formatCursor } from '../../protocol/ids.ts'
-import { DIFFERS, IN_FRAMES, IN_HISTORY, deliveryOf } from './lines.ts'
+import { DIFFERS, IN_FRAMES, IN_HISTORY, OPENED, STREAMING, deliveryOf } from './lines.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { CachedAnswer } from '../idempotency-cache.ts'
@@ -7,6 +7,7 @@ import type { KeptEvent } from '../memory/history.ts'
 import type { KeptEndpoint } from '../memory/webhook-queue.ts'
 import type { Delivery, EventBody, State, StoredEvent } from '../store.ts'
 import type { QueuedEvent } from '../webhook-queue.ts'
+import type { StartFacts } from './directory.ts'
 import type { Line, LineOf, StoreFacts } from './lines.ts'
 
 export interface UserImage {
@@ -23,6 +24,8 @@ export interface ConnectionImage {
   readonly user: UserName
   cursor: number
   opened: number
+  /** A client had a stream open at the end of the life before. */
+  wasStreaming: boolean
   readonly since: readonly (ChannelName | number)[]
 }
 
@@ -61,6 +64,12 @@ const NOTHING: StoreFacts = {
 export class Image {
   facts = NOTHING
   oldestQueued = 0
+  /**
+   * How much time the store's clock has not counted so far, in milliseconds: between the last commit of each life and the
+   * next start. Times of events and ends of sessions are larger by what it was when they were read: they age by the
+   * calendar.
+   */
+  downMs = 0
   readonly users = new Map<UserName, UserImage>()
   readonly connections = new Map<ConnId, ConnectionImage>()
   readonly channels = new Map<ChannelName, ChannelImage>()
@@ -74,6 +83,36 @@ export class Image {
 
   read(lines: readonly Line[]): void {
     for (const line of lines) READERS[line[0]](this, line as never)
+  }
+
+  /** Reads that a process had ended, and the server was started again. */
+  restarted({ wallTime, lostThrough }: StartFacts): void {
+    const { wallTime: lastWritten } = this.facts
+    if (lastWritten > 0) this.downMs += Math.max(0, wallTime - lastWritten)
+    this.facts = { ...this.facts, wallTime }
+    for (const connection of this.connections.values()) {
+      connection.wasStreaming = connection.opened === STREAMING
+      if (!connection.wasStreaming) continue
+      connection.opened = OPENED
+      // What was written to the stream is not known. It is not repeated: see docs/decisions/0003.
+      connection.cursor = Math.max(connection.cursor, this.facts.head)
+    }
+    if (lostThrough > 0) this.#lose(lostThrough)
+  }
+
+  /** All clients that come back get a gap, and each endpoint of webhooks gets a `resync`. */
+  #lose(through: number): void {
+    const { head, forgottenThrough } = this.facts
+    this.facts = {
+      ...this.facts,
+      head: Math.max(head, through),
+      forgottenThrough: Math.max(forgottenThrough, through),
+    }
+    for (const records of [this.users, this.channels])
+      for (const record of records.values())
+        record.lostThrough = Math.max(record.lostThrough, through)
+    for (const [id, endpoint] of this.endpoints)
+      this.endpoints.set(id, { ...endpoint, resync: endpoint.resync ?? 'restarted' })
   }
 
   stored(n: number, body: EventBody, delivery: Delivery): StoredEvent {
@@ -97,7 +136,7 @@ const READERS: Readers = {
     void Object.assign(image.users.get(name) ?? {}, activityOf(...activity)),
   '-u': (image, [, name]) => void image.users.delete(name),
   n: (image, [, id, user, cursor, opened, ...since]) =>
-    void image.connections.set(id, { user, cursor, opened, since }),
+    void image.connections.set(id, { user, cursor, opened, wasStreaming: false, since }),
   d: (image, [, id, cursor, opened]) =>
     void Object.assign(image.connections.get(id) ?? {}, { cursor, opened }),
   '-n': (image, [, id]) => void image.connections.delete(id),
@@ -146,14 +185,14 @@ const READERS: Readers = {
     setLast(image.answers, key, { fingerprint, answer, due })
   },
   o: (image, [, key, due]) => setLast(image.onceKeys, key, due),
-  s: (image, [, name, due]) => setLast(image.sessions, name, due),
+  s: (image, [, name, due]) => setLast(image.sessions, name, due + image.downMs),
   '-s': (image, [, name]) => void image.sessions.delete(name),
 }
 
 function readEvent(image: Image, [, name, n, at, where, body, kept]: LineOf<'e'>): void {
   const channel = image.channels.get(name)
   if (!channel) return
-  const entry = { event: image.stored(n, body, deliveryOf(kept)), at }
+  const entry = { event: image.stored(n, body, deliveryOf(kept)), at: at + image.downMs }
   if (where & IN_HISTORY) channel.history.set(n, entry)
   else if (!(where & DIFFERS)) channel.history.delete(n)
   if (where & IN_FRAMES) channel.frames.set(n, entry)

@@ -24,7 +24,7 @@ export interface Loaded {
    */
   readonly mayHaveLost: boolean
   readonly epoch: string
-  /** Bytes of a commit that was being written at the end. Nobody was told that it was done. */
+  /** Bytes of a commit that was being written at the end. It was not answered. */
   readonly cutBytes: number
 }
 
@@ -46,7 +46,7 @@ export function load(directory: Directory): Loaded {
     const follower = headOf(directory.pathOf('log', number + 1))
     logBytes += readWhole(directory.pathOf('log', number), image, follower.previousBytes)
   }
-  readFrames(directory.pathOf('log', last), (frame) => readLines(frame, image))
+  readLines(directory.pathOf('log', last), image)
   const { goodBytes, bytes, isEnded } = end.file
   return {
     ...{ image, next, stateBytes, logBytes },
@@ -91,17 +91,22 @@ function endOf(
 
 /** Reads a file that must be complete. `bytes`: its length, if it has no end. Returns its length. */
 function readWhole(path: string, image: Image, bytes?: number): number {
-  headOf(path)
-  const file = readFrames(path, (frame) => readLines(frame, image))
+  const file = readLines(path, image)
   if (file.rest !== 'nothing' || !(file.isEnded || file.goodBytes === bytes))
     throw damaged(path, file)
   return file.goodBytes
 }
 
-function readLines({ kind, payload }: Frame, image: Image): void {
-  if (kind !== '-' && kind !== 'x') return
+function readLines(path: string, image: Image): ReadFile {
+  const { start } = headOf(path)
+  if (start) image.restarted(start)
+  return readFrames(path, (frame) => image.read(linesIn(frame)))
+}
+
+function linesIn({ kind, payload }: Frame): Line[] {
+  if (kind !== '-' && kind !== 'x') return []
   const text = `[${payload.toString()}]`
-  image.read((kind === 'x' ? readJson(text) : JSON.parse(text)) as Line[])
+  return (kind === 'x' ? readJson(text) : JSON.parse(text)) as Line[]
 }
 
 const RESTORE =

@@ -30,8 +30,7 @@ export interface Parts {
   readonly onceKeys: OnceKeys
   readonly time: StoreTime
   /** What was on the disk and is not in the memory store. */
-  readonly kept: Pick<Image, 'answers' | 'sessions'>
-  readonly downMs: number
+  readonly kept: Pick<Image, 'answers' | 'sessions' | 'downMs'>
   /** What compaction writes beside the memory store. */
   readonly sources: LineSource[]
   close(): Promise<void>
@@ -55,16 +54,17 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   const loaded = load(directory)
   const { image, epoch, next, previousBytes } = loaded
   const { clock, sync } = options
+  const start = { wallTime: clock.wallTime(), lostThrough: lostThroughOf(loaded) }
   if (previousBytes !== undefined) await directory.cut(next - 1, previousBytes)
-  const file = await directory.createLog(next, { epoch, sync, previousBytes })
+  const file = await directory.createLog(next, { epoch, sync, previousBytes, start })
   await directory.forgetRestored()
+  image.restarted(start)
   const time = new StoreTime(clock, image.facts.now)
   // Restoring may change something, before there is a committer.
   let onChanged = (): void => {}
   const changes = new ChangeSet(() => onChanged())
   const memory = new MemoryStore(clock, options, clock, { epoch, changes })
-  const downMs = Math.max(0, clock.wallTime() - image.facts.wallTime)
-  restore(memory, image, { ...options, time, downMs, lostThrough: lostThroughOf(loaded) })
+  restore(memory, image, { ...options, time })
   noteLosses(loaded, options)
   const onceKeys = new OnceKeys(changes, time, options.idempotency.windowMs)
   for (const [key, due] of image.onceKeys) onceKeys.restore(key, due)
@@ -102,12 +102,12 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
       await hold.release()
     }
   }
-  const { answers, sessions } = image
-  const kept = { answers, sessions }
-  return { memory, changes, committer, compactor, onceKeys, time, kept, downMs, sources, close }
+  const { answers, sessions, downMs } = image
+  const kept = { answers, sessions, downMs }
+  return { memory, changes, committer, compactor, onceKeys, time, kept, sources, close }
 }
 
-/** After a loss, everybody who comes back gets a gap: one number is skipped, and counts as lost. */
+/** One number is skipped after a loss, and counts as lost: so all clients that come back get a gap. */
 const lostThroughOf = ({ mayHaveLost, image }: Loaded): number =>
   mayHaveLost ? image.facts.head + 1 : 0
 
@@ -118,7 +118,7 @@ function noteLosses({ mayHaveLost, cutBytes }: Loaded, { onNote }: DiskOptions):
     )
   else if (cutBytes > 0)
     onNote(
-      'the server was killed while it wrote a change. Nobody was told that this change was made; it was removed.',
+      'the server was killed while it wrote a change. The change was not answered, and was removed.',
     )
 }
 

@@ -8,7 +8,7 @@ export interface DiskOptions extends StoreLimits {
   readonly clock: Clock
   readonly directory: string
   readonly sync: SyncMode
-  /** The state is not written anew for logs that are shorter. 16 MiB; fewer in tests. */
+  /** No new state is written while the logs are shorter. 16 MiB; less in tests. */
   readonly minLogBytes?: number
   readonly webhooks?: WebhookRules | undefined
   /** How long connections wait for their clients after a start: those that had a stream open, and others. */

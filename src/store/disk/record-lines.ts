@@ -33,7 +33,7 @@ export class RecordLines {
     const { tables, publishing, webhookQueue } = this.memory
     const { head, forgottenThrough } = tables.log
     const { messages, deliveries } = publishing
-    // Without webhooks, one number stands for all that endpoints miss: if they come back, they are told so.
+    // Without webhooks, one number represents all events that endpoints miss: if they come back, they get a `resync`.
     const newestQueued = webhookQueue?.newest ?? this.formerlyQueued + 1
     const times = { now: this.time.now(), wallTime: tables.clock.wallTime() }
     return ['m', { head, forgottenThrough, messages, deliveries, newestQueued, ...times }]

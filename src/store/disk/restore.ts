@@ -1,21 +1,16 @@
-/** Fills the tables of a memory store with what data files say. Announces nothing, and tells no webhooks. */
+/** Fills the tables of a memory store with what data files say. Publishes nothing, and appends nothing to the queue of webhooks. */
 import { Channel, Connection, User } from '../memory/records.ts'
-import { NEVER_OPENED, STREAMING } from './lines.ts'
+import { NEVER_OPENED } from './lines.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { MemoryStore } from '../memory/store.ts'
-import type { KeptEndpoint } from '../memory/webhook-queue.ts'
 import type { ChannelImage, ConnectionImage, Image, UserImage } from './image.ts'
 import type { StoreTime } from './store-time.ts'
 
 export interface RestoreRules {
   readonly time: StoreTime
-  /** How long nobody was there, by the calendar. What is kept for a limited time has aged. */
-  readonly downMs: number
   /** How long a connection waits for its client: one that had a stream open, and any other. */
   readonly streamWaitMs: number
   readonly pollWaitMs: number
-  /** Events up to this number may be lost: clients get a gap. 0: none. */
-  readonly lostThrough: number
 }
 
 type Inside = Pick<MemoryStore, 'tables' | 'publishing' | 'webhookQueue'>
@@ -23,11 +18,10 @@ type Inside = Pick<MemoryStore, 'tables' | 'publishing' | 'webhookQueue'>
 export function restore(memory: Inside, image: Image, rules: RestoreRules): void {
   const { facts } = image
   const { tables, publishing, webhookQueue } = memory
-  const head = Math.max(facts.head, rules.lostThrough)
-  tables.log.restore(head, Math.max(facts.forgottenThrough, rules.lostThrough))
+  tables.log.restore(facts.head, facts.forgottenThrough)
   publishing.messages = facts.messages
   publishing.deliveries = facts.deliveries
-  const restoring = new Restoring(memory, rules, facts.head)
+  const restoring = new Restoring(memory, rules, image.downMs)
   const inOrder = [...image.channels].sort(([, one], [, other]) => one.ordinal - other.ordinal)
   for (const [name, channel] of inOrder) restoring.channel(name, channel)
   for (const [name, user] of image.users) restoring.user(name, user)
@@ -35,35 +29,19 @@ export function restore(memory: Inside, image: Image, rules: RestoreRules): void
   restoring.deadlines(image)
   const queued = [...image.queued.values()].filter(({ n }) => n >= image.oldestQueued)
   queued.sort((one, other) => one.n - other.n)
-  webhookQueue?.restore(facts.newestQueued, queued, endpointsIn(image, rules))
-}
-
-/** After a loss, each endpoint is told to read the current state. */
-function endpointsIn(
-  { endpoints }: Image,
-  { lostThrough }: RestoreRules,
-): Map<string, KeptEndpoint> {
-  if (lostThrough === 0) return endpoints
-  return new Map(
-    [...endpoints].map(([id, endpoint]) => [
-      id,
-      { ...endpoint, resync: endpoint.resync ?? 'restarted' },
-    ]),
-  )
+  webhookQueue?.restore(facts.newestQueued, queued, image.endpoints)
 }
 
 class Restoring {
   constructor(
     private readonly memory: Inside,
     private readonly rules: RestoreRules,
-    /** The number of the newest event before the end. */
-    private readonly newest: number,
+    private readonly downMs: number,
   ) {}
 
   channel(name: ChannelName, image: ChannelImage): void {
     const { tables } = this.memory
-    const { uuid, at, ordinal, settings } = image
-    const lostThrough = Math.max(image.lostThrough, this.rules.lostThrough)
+    const { uuid, at, ordinal, settings, lostThrough } = image
     const { longHistory } = tables.options
     const channel = new Channel(name, settings, { at, ordinal, lostThrough, longHistory, uuid })
     channel.lastActive = image.lastActive
@@ -78,8 +56,8 @@ class Restoring {
   }
 
   user(name: UserName, image: UserImage): void {
-    const lostThrough = Math.max(image.lostThrough, this.rules.lostThrough)
-    const user = new User(name, lostThrough, image.uuid)
+    const { lostThrough, uuid } = image
+    const user = new User(name, lostThrough, uuid)
     user.state = image.state
     user.publicKeys = image.publicKeys
     user.webhookSeq = image.webhookSeq
@@ -88,13 +66,12 @@ class Restoring {
     this.memory.tables.users.set(name, user)
   }
 
-  connection(id: ConnId, { user: name, cursor, opened, since }: ConnectionImage): void {
+  connection(id: ConnId, image: ConnectionImage): void {
+    const { user: name, cursor, opened, wasStreaming, since } = image
     const { tables } = this.memory
     const user = tables.users.get(name)
     if (!user) throw new Error('a connection has no user')
-    // What was written to a stream that broke off is not known. It is not repeated: see docs/decisions/0003.
-    const sent = opened === STREAMING ? Math.max(cursor, this.newest) : cursor
-    const connection = new Connection(id, user, sent)
+    const connection = new Connection(id, user, cursor)
     connection.returning = opened !== NEVER_OPENED
     if (user.connections.length === 0) tables.connectedUsers++
     user.add(connection)
@@ -102,7 +79,7 @@ class Restoring {
     for (let place = 0; place + 1 < since.length; place += 2)
       this.#join(connection, since[place] as ChannelName, since[place + 1] as number)
     const { streamWaitMs, pollWaitMs } = this.rules
-    tables.expiry.connectionWaits(connection, opened === STREAMING ? streamWaitMs : pollWaitMs)
+    tables.expiry.connectionWaits(connection, wasStreaming ? streamWaitMs : pollWaitMs)
   }
 
   /** Deadlines of users without connections, of channels without members, and of content. */
@@ -130,7 +107,7 @@ class Restoring {
   }
 
   #aged(published: number): number {
-    return this.rules.time.toClock(published) - this.rules.downMs
+    return this.rules.time.toClock(published - this.downMs)
   }
 }
 

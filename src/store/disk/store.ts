@@ -23,7 +23,7 @@ type CommandListener = Parameters<Contract.Store['onCommand']>[0]
 
 /**
  * The memory store, with a copy on disk. Rules and reads are those of the memory store. Each change is committed before
- * the call that makes it returns, and before anybody hears of it: an event or an answer never shows what may be lost.
+ * the call that makes it returns, and before it is visible: an event or an answer never shows what may be lost.
  *
  * While the disk refuses writes, calls that change something reject with `StoreUnavailable`, without any effect; reads
  * go on, and so do clients that come and go.
@@ -76,12 +76,16 @@ export class DiskStore implements Contract.Store {
   }
 
   adminSessions(limits: AdminSessionLimits): DiskAdminSessions {
-    const { time, kept, downMs, sources } = this.#parts
+    const { time, kept, sources, changes } = this.#parts
     const memory = new MemoryAdminSessions(this.options.clock, limits)
-    const write = (line: Line) => this.#writeLine(line)
-    const { lifetimeMs } = limits
-    const sessions = new DiskAdminSessions({ memory, time, lifetimeMs, write })
-    sessions.restore(kept.sessions, downMs)
+    const sessions = new DiskAdminSessions({
+      ...{ memory, time },
+      lifetimeMs: limits.lifetimeMs,
+      write: (line) => this.#writeLine(line),
+      note: (line) => changes.line(line),
+      committed: () => this.#change(() => {}),
+    })
+    sessions.restore(kept)
     kept.sessions.clear()
     sources.push(sessions)
     return sessions
@@ -237,7 +241,7 @@ export class DiskStore implements Contract.Store {
     return this.#isAway ? [] : this.#memory.sweep()
   }
 
-  /** Writes the state anew, in place of the changes that led to it. Rejects if that fails. */
+  /** Writes a new state, which replaces the logs before it. Rejects if that fails. */
   async compact(): Promise<void> {
     await this.#parts.compactor.compact()
   }

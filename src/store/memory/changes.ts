@@ -2,10 +2,10 @@ import type { QueuedEvent } from '../webhook-queue.ts'
 import type { Channel, Connection, User } from './records.ts'
 
 /**
- * Is told what changes in the memory store, in the step that makes the change. It reads the records later: calls only
- * say which. A plain memory store has none.
+ * Listens to changes of the memory store, in the step that makes each. Calls only say which record has changed: the
+ * listener reads it later. A plain memory store has no listener.
  *
- * Not told: what falls out of a history or a replay buffer at its old end. `Channel.history.oldest` and
+ * Not reported: what falls out of a history or a replay buffer at its old end. `Channel.history.oldest` and
  * `ReplayBuffer.lostThrough` say so, and a call for the activity of the channel or user comes with it.
  */
 export interface Changes {

@@ -162,7 +162,7 @@ export class MemoryWebhookQueue implements WebhookQueue {
 
   /**
    * Goes on with the queue of an earlier life of the store. Endpoints that are not used any more are forgotten: the
-   * queue would keep everything for them. An endpoint that comes back later is told that it missed events.
+   * queue would keep everything for them. An endpoint that comes back later gets a `resync`.
    */
   restore(
     newest: number,
