@@ -1,6 +1,7 @@
 import { inBackground } from '../../lib/in-background.ts'
 import { MemoryStore } from '../memory/store.ts'
 import { ChangeSet } from './change-set.ts'
+import { CommittedAnnouncements } from './committed-announcements.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
 import { Directory } from './directory.ts'
@@ -24,6 +25,7 @@ const MIN_LOG_BYTES = 16 * 1024 * 1024
 /** The parts of an open store. */
 export interface Parts {
   readonly memory: MemoryStore
+  readonly announcements: CommittedAnnouncements
   readonly changes: ChangeSet
   readonly committer: Committer
   readonly compactor: Compactor
@@ -63,7 +65,8 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   // Restoring may change something, before there is a committer.
   let onChanged = (): void => {}
   const changes = new ChangeSet(() => onChanged())
-  const memory = new MemoryStore(clock, options, clock, { epoch, changes })
+  const announcements = new CommittedAnnouncements((task) => committer.afterCommit(task))
+  const memory = new MemoryStore(clock, options, clock, { epoch, changes, announcements })
   restore(memory, image, { ...options, time })
   noteLosses(loaded, options)
   const onceKeys = new OnceKeys(changes, time, options.idempotency.windowMs)
@@ -72,7 +75,7 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   const records = new RecordLines(memory, time, image.facts.newestQueued)
   const { onAway, onBack, onFault } = options
   const onCommit = (): void => compactor.runIfDue()
-  const committer = new Committer(
+  const committer: Committer = new Committer(
     { changes, records, sync, onAway, onBack, onCommit, onFault },
     file,
   )
@@ -104,7 +107,8 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   }
   const { answers, sessions, downMs } = image
   const kept = { answers, sessions, downMs }
-  return { memory, changes, committer, compactor, onceKeys, time, kept, sources, close }
+  const parts = { memory, announcements, changes, committer, compactor, onceKeys, time }
+  return { ...parts, kept, sources, close }
 }
 
 /** One number is skipped after a loss, and counts as lost: so all clients that come back get a gap. */

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks'
-import { PacedQueue } from '../../lib/paced-queue.ts'
 import { MemoryAdminSessions } from '../memory/admin-sessions.ts'
 import { MemoryIdempotencyCache } from '../memory/idempotency-cache.ts'
 import { StoreUnavailable } from '../store.ts'
@@ -32,7 +30,6 @@ export class DiskStore implements Contract.Store {
   readonly webhookQueue: DiskWebhookQueue | undefined
   readonly #memory: MemoryStore
   readonly #parts: Parts
-  readonly #announcements: PacedQueue
   #onEvent: EventListener = () => {}
   #onCommand: CommandListener = () => {}
 
@@ -42,15 +39,12 @@ export class DiskStore implements Contract.Store {
   ) {
     this.#parts = parts
     this.#memory = parts.memory
-    this.#announcements = new PacedQueue({
-      now: () => performance.now(),
-      soon: (task) => void setImmediate(task),
-    })
-    const { memory } = parts
+    const { memory, announcements } = parts
     const deps = { read: this.#read.bind(this), change: this.#change.bind(this) }
     this.webhookQueue = memory.webhookQueue && new DiskWebhookQueue(memory.webhookQueue, deps)
-    memory.onEvent((event, topics) => this.#announce(() => this.#onEvent(event, topics)))
-    memory.onCommand((command) => this.#announce(() => this.#onCommand(command)))
+    // The memory store runs its announcements of events by the same queue.
+    memory.onEvent((event, topics) => this.#onEvent(event, topics))
+    memory.onCommand((command) => announcements.run(() => this.#onCommand(command)))
   }
 
   /** Reads what the directory has. Rejects with `DataDirError` if it cannot be used. */
@@ -166,9 +160,14 @@ export class DiskStore implements Contract.Store {
   }
 
   async missed(since: readonly Contract.Since[], enough?: number): Promise<Contract.Missed> {
-    const missed = await this.#read(() => this.#memory.missed(since, enough))
-    await this.#announcements.drained()
-    return this.#isAway ? missedUntil(missed, this.#parts.committer.head) : missed
+    const { committer, announcements } = this.#parts
+    const missed = await this.#readAs(
+      () => this.#memory.missed(since, enough),
+      (found) => (this.#isAway ? missedUntil(found, committer.head) : found),
+    )
+    // Whatever is committed by now waits in this queue at most.
+    await announcements.allRun()
+    return missed
   }
 
   channelNames() {
@@ -276,7 +275,7 @@ export class DiskStore implements Contract.Store {
       onceKeys.add(once)
       return result
     })
-    await this.#announcements.drained()
+    await this.#parts.announcements.allRun()
     return published
   }
 
@@ -312,10 +311,6 @@ export class DiskStore implements Contract.Store {
         (cause: unknown) => Promise.reject(new StoreUnavailable({ cause })),
       ) ?? result
     )
-  }
-
-  #announce(task: () => void): void {
-    this.#parts.committer.afterCommit(() => this.#announcements.run(task))
   }
 }
 

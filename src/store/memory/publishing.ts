@@ -14,6 +14,9 @@ interface When {
   readonly at: number
 }
 
+/** When events are announced. */
+export type Announcements = Pick<PacedQueue, 'run' | 'drained'>
+
 /**
  * Numbers, stores and announces events. Implements calls of the contract, see `../store.ts`.
  *
@@ -27,7 +30,7 @@ export class Publishing {
 
   constructor(
     private readonly tables: Tables,
-    private readonly announcements: PacedQueue,
+    private readonly announcements: Announcements,
     private readonly announce: (
       event: Contract.StoredEvent,
       topics: readonly Contract.Topic[],

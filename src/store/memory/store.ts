@@ -16,6 +16,7 @@ import type * as Contract from '../store.ts'
 import type { ChannelLimit, MessageRate } from '../user-limits.ts'
 import type { WebhookRules } from '../webhook-queue.ts'
 import type { Changes } from './changes.ts'
+import type { Announcements } from './publishing.ts'
 import type { User } from './records.ts'
 
 type EventListener = Parameters<Contract.Store['onEvent']>[0]
@@ -28,6 +29,7 @@ export interface MemoryStoreDeps {
   /** Of the data that it has kept. */
   readonly epoch?: string
   readonly changes?: Changes
+  readonly announcements?: Announcements
 }
 
 /**
@@ -52,7 +54,7 @@ export class MemoryStore implements Contract.Store {
     options: Contract.StoreLimits & { readonly webhooks?: WebhookRules | undefined },
     /** Measures event-loop turns. */
     turns: Pick<Clock, 'now' | 'soon'> = clock,
-    { epoch = newEpoch(), changes }: MemoryStoreDeps = {},
+    { epoch = newEpoch(), changes, announcements }: MemoryStoreDeps = {},
   ) {
     const { webhooks: rules } = options
     this.epoch = epoch
@@ -60,11 +62,11 @@ export class MemoryStore implements Contract.Store {
     this.webhookQueue = webhooks
     this.tables = new Tables(clock, options, { epoch, webhooks, changes })
     this.#buckets = new TokenBuckets(clock)
-    const publishing = new Publishing(this.tables, new PacedQueue(turns), (event, topics) =>
+    const queue = announcements ?? new PacedQueue(turns)
+    this.publishing = new Publishing(this.tables, queue, (event, topics) =>
       this.#onEvent(event, topics),
     )
-    this.publishing = publishing
-    this.#membership = new Membership(this.tables, publishing, (command) =>
+    this.#membership = new Membership(this.tables, this.publishing, (command) =>
       this.#onCommand(command),
     )
   }

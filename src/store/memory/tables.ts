@@ -42,11 +42,6 @@ export class Tables {
     this.expiry = new Expiry(clock, options, changes)
   }
 
-  /** The ordinal of the channel that was created last. */
-  get channelsMade(): number {
-    return this.#channelsMade
-  }
-
   makeUser(name: UserName): User {
     const user = new User(name, this.log.forgottenThrough)
     this.users.set(name, user)

@@ -40,16 +40,9 @@ interface Endpoint {
   status: EndpointStatus | undefined
 }
 
-const LIFE = 'memory'
+export type KeptEndpoint = Readonly<Endpoint>
 
-/** An endpoint as it is put back. */
-export interface KeptEndpoint {
-  readonly at: number
-  readonly resync: ResyncReason | undefined
-  readonly untoldDrops: number
-  readonly dropped: number
-  readonly status: EndpointStatus | undefined
-}
+const LIFE = 'memory'
 
 /** The queue of a single server. */
 export class MemoryWebhookQueue implements WebhookQueue {
