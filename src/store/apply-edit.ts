@@ -7,13 +7,13 @@ export const EDITABLE = ['timestamp', 'user', 'message', 'edited'] as const
 
 /** Returns the message with these keys changed. */
 export function applyEdit(
-  { delivery, ...event }: StoredEvent,
+  { n, id, body, delivery }: StoredEvent,
   changes: Readonly<Partial<Record<(typeof EDITABLE)[number], unknown>>>,
 ): StoredEvent {
   // The Philote form has the original content, which is outdated after the edit.
   return {
-    ...event,
-    body: { ...event.body, ...changes } as StoredEvent['body'],
+    ...{ n, id },
+    body: { ...body, ...changes } as StoredEvent['body'],
     delivery: { ...delivery, philote: undefined },
   }
 }

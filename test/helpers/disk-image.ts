@@ -1,8 +1,9 @@
 import { Directory } from '../../src/store/disk/directory.ts'
 import { OPENED, STREAMING } from '../../src/store/disk/lines.ts'
 import { load } from '../../src/store/disk/load.ts'
+import type { EventList } from '../../src/store/disk/event-list.ts'
 import type { Image } from '../../src/store/disk/image.ts'
-import type { KeptEvent } from '../../src/store/memory/history.ts'
+import type { StoredEvent } from '../../src/store/store.ts'
 
 /** What the files of a directory say, without what no longer counts, and in an order that does not depend on history. */
 export function factsOnDisk(directory: string): unknown {
@@ -11,7 +12,6 @@ export function factsOnDisk(directory: string): unknown {
 
 function factsIn(image: Image): unknown {
   const { facts, users, connections, channels, queued, oldestQueued, downMs } = image
-  const aged = ({ event, at }: KeptEvent) => ({ event, at: at - downMs })
   return {
     ...facts,
     wallTime: 0,
@@ -19,7 +19,7 @@ function factsIn(image: Image): unknown {
     messages: 0,
     users: sorted(users, ({ frames, lostThrough, ...user }) => ({
       ...{ ...user, lostThrough },
-      frames: sorted(frames, (event) => event, lostThrough + 1),
+      frames: sorted(frames ?? new Map<number, StoredEvent>(), (event) => event, lostThrough + 1),
     })),
     connections: sorted(connections, ({ user, cursor, opened, since }) => ({
       user,
@@ -30,8 +30,8 @@ function factsIn(image: Image): unknown {
     channels: sorted(channels, ({ history, frames, floors, oldest, lostThrough, ...channel }) => ({
       ...{ ...channel, oldest, lostThrough },
       floors: [...floors],
-      history: sorted(history, aged, oldest ?? Infinity),
-      frames: sorted(frames, aged, lostThrough + 1),
+      history: eventsIn(history, oldest ?? Infinity, downMs),
+      frames: eventsIn(frames, lostThrough + 1, downMs),
     })),
     queued: sorted(queued, (event) => event, oldestQueued),
     endpoints: sorted(image.endpoints, (endpoint) => endpoint),
@@ -39,6 +39,14 @@ function factsIn(image: Image): unknown {
     onceKeys: [...image.onceKeys],
     sessions: [...image.sessions].map(([name, due]) => [name, due - downMs]),
   }
+}
+
+function eventsIn(list: EventList, first: number, downMs: number): unknown[] {
+  const found: unknown[] = []
+  list.each(first, ({ n, id, body, delivery }, at) => {
+    found.push({ n, id, body, delivery, at: at - downMs })
+  })
+  return found
 }
 
 function sorted<Key extends string | number, Value>(

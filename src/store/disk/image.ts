@@ -1,9 +1,9 @@
 import { formatCursor } from '../../protocol/ids.ts'
+import { EventList } from './event-list.ts'
 import { DIFFERS, IN_FRAMES, IN_HISTORY, OPENED, STREAMING, deliveryOf } from './lines.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { ChannelSettings } from '../../protocol/requests.ts'
 import type { CachedAnswer } from '../idempotency-cache.ts'
-import type { KeptEvent } from '../memory/history.ts'
 import type { KeptEndpoint } from '../memory/webhook-queue.ts'
 import type { Delivery, EventBody, State, StoredEvent } from '../store.ts'
 import type { QueuedEvent } from '../webhook-queue.ts'
@@ -17,7 +17,8 @@ export interface UserImage {
   lostThrough: number
   webhookSeq: number
   due: number | null
-  readonly frames: Map<number, StoredEvent>
+  /** Private messages. Undefined: none, as of most users. */
+  frames: Map<number, StoredEvent> | undefined
 }
 
 export interface ConnectionImage {
@@ -40,8 +41,8 @@ export interface ChannelImage {
   webhookSeq: number
   due: number | null
   readonly floors: Map<string, number>
-  readonly history: Map<number, KeptEvent>
-  readonly frames: Map<number, KeptEvent>
+  readonly history: EventList
+  readonly frames: EventList
 }
 
 export interface AnswerImage {
@@ -79,7 +80,7 @@ export class Image {
   readonly onceKeys = new Map<string, number>()
   readonly sessions = new Map<string, number>()
 
-  constructor(private readonly epoch: string) {}
+  constructor(readonly epoch: string) {}
 
   read(lines: readonly Line[]): void {
     for (const line of lines) READERS[line[0]](this, line as never)
@@ -115,6 +116,18 @@ export class Image {
       this.endpoints.set(id, { ...endpoint, resync: endpoint.resync ?? 'restarted' })
   }
 
+  /** Reads an event of a channel. `where`: history, replay buffer, or both. */
+  event(name: ChannelName, event: StoredEvent, at: number, where: number): void {
+    const channel = this.channels.get(name)
+    if (!channel) return
+    const { history, frames } = channel
+    const isElsewhere = (where & DIFFERS) > 0
+    if (where & IN_HISTORY) history.set(event, at + this.downMs)
+    else if (!isElsewhere) history.delete(event.n)
+    if (where & IN_FRAMES) frames.set(event, at + this.downMs)
+    else if (!isElsewhere) frames.delete(event.n)
+  }
+
   stored(n: number, body: EventBody, delivery: Delivery): StoredEvent {
     return { n, id: formatCursor({ epoch: this.epoch, n }), body, delivery }
   }
@@ -127,13 +140,12 @@ const READERS: Readers = {
   u(image, [, name, uuid, state, publicKeys]) {
     const known = image.users.get(name)
     if (known) Object.assign(known, { uuid, state, publicKeys })
-    else {
-      const more = { ...activityOf(0, 0, null), frames: new Map<number, StoredEvent>() }
-      image.users.set(name, { uuid, state, publicKeys, ...more })
-    }
+    else image.users.set(name, { uuid, state, publicKeys, ...NO_ACTIVITY, frames: undefined })
   },
-  v: (image, [, name, ...activity]) =>
-    void Object.assign(image.users.get(name) ?? {}, activityOf(...activity)),
+  v(image, [, name, lostThrough, webhookSeq, due]) {
+    const user = image.users.get(name)
+    if (user) setActivity(user, lostThrough, webhookSeq, due)
+  },
   '-u': (image, [, name]) => void image.users.delete(name),
   n: (image, [, id, user, cursor, opened, ...since]) =>
     void image.connections.set(id, { user, cursor, opened, wasStreaming: false, since }),
@@ -146,15 +158,18 @@ const READERS: Readers = {
     else
       image.channels.set(name, {
         ...{ uuid, settings, at, ordinal, lastActive: at, oldest: null },
-        ...activityOf(0, 0, null),
+        ...NO_ACTIVITY,
         floors: new Map(),
-        history: new Map(),
-        frames: new Map(),
+        history: new EventList(),
+        frames: new EventList(),
       })
   },
   t(image, [, name, lastActive, lostThrough, oldest, webhookSeq, due]) {
-    const activity = activityOf(lostThrough, webhookSeq, due)
-    Object.assign(image.channels.get(name) ?? {}, { lastActive, oldest, ...activity })
+    const channel = image.channels.get(name)
+    if (!channel) return
+    channel.lastActive = lastActive
+    channel.oldest = oldest
+    setActivity(channel, lostThrough, webhookSeq, due)
   },
   '-c': (image, [, name]) => void image.channels.delete(name),
   f(image, [, name, who, floor]) {
@@ -162,17 +177,21 @@ const READERS: Readers = {
     if (floors) setLast(floors, who, floor ?? Infinity)
   },
   '-f': (image, [, name, who]) => void image.channels.get(name)?.floors.delete(who),
-  e: readEvent,
+  e: (image, [, name, n, at, where, body, kept]) =>
+    image.event(name, image.stored(n, body, deliveryOf(kept)), at, where),
   '-e'(image, [, name, n]) {
     image.channels.get(name)?.history.delete(n)
     image.channels.get(name)?.frames.delete(n)
   },
   p(image, [, n, users, body, kept]) {
     const event = image.stored(n, body, { ...deliveryOf(kept), pmUsers: users })
-    for (const name of users) image.users.get(name)?.frames.set(n, event)
+    for (const name of users) {
+      const user = image.users.get(name)
+      if (user) (user.frames ??= new Map()).set(n, event)
+    }
   },
   '-p'(image, [, n, users]) {
-    for (const name of users) image.users.get(name)?.frames.delete(n)
+    for (const name of users) image.users.get(name)?.frames?.delete(n)
   },
   w: (image, [, n, subject, text]) => void image.queued.set(n, { n, subject, text }),
   k: (image, [, oldest]) => void (image.oldestQueued = oldest),
@@ -189,21 +208,23 @@ const READERS: Readers = {
   '-s': (image, [, name]) => void image.sessions.delete(name),
 }
 
-function readEvent(image: Image, [, name, n, at, where, body, kept]: LineOf<'e'>): void {
-  const channel = image.channels.get(name)
-  if (!channel) return
-  const entry = { event: image.stored(n, body, deliveryOf(kept)), at: at + image.downMs }
-  if (where & IN_HISTORY) channel.history.set(n, entry)
-  else if (!(where & DIFFERS)) channel.history.delete(n)
-  if (where & IN_FRAMES) channel.frames.set(n, entry)
-  else if (!(where & DIFFERS)) channel.frames.delete(n)
+interface Activity {
+  lostThrough: number
+  webhookSeq: number
+  due: number | null
 }
+const NO_ACTIVITY: Readonly<Activity> = { lostThrough: 0, webhookSeq: 0, due: null }
 
-const activityOf = (lostThrough: number, webhookSeq: number, due: number | null) => ({
-  lostThrough,
-  webhookSeq,
-  due,
-})
+function setActivity(
+  record: Activity,
+  lostThrough: number,
+  webhookSeq: number,
+  due: number | null,
+): void {
+  record.lostThrough = lostThrough
+  record.webhookSeq = webhookSeq
+  record.due = due
+}
 
 /** Sets it as the newest entry. */
 function setLast<Value>(map: Map<string, Value>, key: string, value: Value): void {

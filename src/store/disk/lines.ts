@@ -22,7 +22,7 @@ export const OPENED = 1
 export const STREAMING = 2
 
 /** 0: to everybody. */
-type KeptDelivery = Delivery | 0
+export type KeptDelivery = Delivery | 0
 
 /** Times are of the store's clock (`StoreTime`), except for wall times. */
 export interface StoreFacts {
@@ -123,6 +123,11 @@ export class LineWriter {
   add(line: Line): void {
     const text = writeForQuickReading(line)
     if (text.startsWith(' ')) this.#isExact = true
+    this.addText(text)
+  }
+
+  /** Adds a line that has no exact numbers. */
+  addText(text: string): void {
     this.#text += this.isEmpty ? text : `,\n${text}`
     if (this.#text.length > CHUNK_CHARACTERS) this.#toChunk()
   }

@@ -1,13 +1,12 @@
-import { readJson } from '../../protocol/exact-numbers.ts'
 import { newEpoch } from '../memory/store.ts'
 import { bootId } from './boot.ts'
 import { DataDirError } from './data-dir-error.ts'
 import { headOf, isUnused, readFrom } from './file-head.ts'
+import { readLines } from './frame-lines.ts'
 import { readFrames } from './frames.ts'
 import { Image } from './image.ts'
 import type { Directory } from './directory.ts'
-import type { Frame, ReadFile } from './frames.ts'
-import type { Line } from './lines.ts'
+import type { ReadFile } from './frames.ts'
 
 export interface Loaded {
   readonly image: Image
@@ -46,7 +45,7 @@ export function load(directory: Directory): Loaded {
     const follower = headOf(directory.pathOf('log', number + 1))
     logBytes += readWhole(directory.pathOf('log', number), image, follower.previousBytes)
   }
-  readLines(directory.pathOf('log', last), image)
+  readFile(directory.pathOf('log', last), image)
   const { goodBytes, bytes, isEnded } = end.file
   return {
     ...{ image, next, stateBytes, logBytes },
@@ -91,22 +90,16 @@ function endOf(
 
 /** Reads a file that must be complete. `bytes`: its length, if it has no end. Returns its length. */
 function readWhole(path: string, image: Image, bytes?: number): number {
-  const file = readLines(path, image)
+  const file = readFile(path, image)
   if (file.rest !== 'nothing' || !(file.isEnded || file.goodBytes === bytes))
     throw damaged(path, file)
   return file.goodBytes
 }
 
-function readLines(path: string, image: Image): ReadFile {
+function readFile(path: string, image: Image): ReadFile {
   const { start } = headOf(path)
   if (start) image.restarted(start)
-  return readFrames(path, (frame) => image.read(linesIn(frame)))
-}
-
-function linesIn({ kind, payload }: Frame): Line[] {
-  if (kind !== '-' && kind !== 'x') return []
-  const text = `[${payload.toString()}]`
-  return (kind === 'x' ? readJson(text) : JSON.parse(text)) as Line[]
+  return readFrames(path, (frame) => readLines(frame, image))
 }
 
 const RESTORE =

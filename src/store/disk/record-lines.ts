@@ -1,3 +1,5 @@
+import { EventInText } from './event-in-text.ts'
+import { eventLine } from './frame-lines.ts'
 import {
   DIFFERS,
   IN_FRAMES,
@@ -79,11 +81,11 @@ export class RecordLines {
     const replayed = channel.frames.entry(n)
     if (!shown && !replayed) lines.add(['-e', channel.name, n])
     else if (shown && shown.event === replayed?.event)
-      lines.add(this.#event(channel, shown, IN_HISTORY | IN_FRAMES))
+      this.#event(channel, shown, IN_HISTORY | IN_FRAMES, lines)
     else {
       const differs = shown && replayed ? DIFFERS : 0
-      if (shown) lines.add(this.#event(channel, shown, IN_HISTORY | differs))
-      if (replayed) lines.add(this.#event(channel, replayed, IN_FRAMES | differs))
+      if (shown) this.#event(channel, shown, IN_HISTORY | differs, lines)
+      if (replayed) this.#event(channel, replayed, IN_FRAMES | differs, lines)
     }
   }
 
@@ -114,9 +116,12 @@ export class RecordLines {
     return ['k', this.memory.webhookQueue?.oldest ?? 0]
   }
 
-  #event({ name }: Channel, { event, at }: KeptEvent, where: number): Line {
+  #event({ name }: Channel, { event, at }: KeptEvent, where: number, lines: LineWriter): void {
+    const time = this.time.of(at)
+    const text = event instanceof EventInText ? event.text : undefined
+    if (text !== undefined) return lines.addText(eventLine([name, event.n, time, where], text))
     const { n, body, delivery } = event
-    return ['e', name, n, this.time.of(at), where, body, keptDelivery(delivery)]
+    lines.add(['e', name, n, time, where, body, keptDelivery(delivery)])
   }
 
   #due(record: User | Channel): number | null {

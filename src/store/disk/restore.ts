@@ -47,11 +47,12 @@ class Restoring {
     channel.lastActive = image.lastActive
     channel.webhookSeq = image.webhookSeq
     for (const [who, floor] of image.floors) channel.floors.restore(who, floor)
-    const oldest = image.oldest ?? Infinity
-    for (const { event, at: published } of inOrder(image.history.values()))
-      if (event.n >= oldest) channel.history.push(event, this.#aged(published))
-    for (const { event, at: published } of inOrder(image.frames.values()))
-      if (event.n > lostThrough) channel.frames.push(event, Infinity, this.#aged(published))
+    image.history.each(image.oldest ?? Infinity, (event, published) => {
+      channel.history.push(event, this.#aged(published))
+    })
+    image.frames.each(lostThrough + 1, (event, published) => {
+      channel.frames.push(event, Infinity, this.#aged(published))
+    })
     tables.restoreChannel(channel)
   }
 
@@ -61,7 +62,7 @@ class Restoring {
     user.state = image.state
     user.publicKeys = image.publicKeys
     user.webhookSeq = image.webhookSeq
-    const events = [...image.frames.values()].sort((one, other) => one.n - other.n)
+    const events = [...(image.frames?.values() ?? [])].sort((one, other) => one.n - other.n)
     for (const event of events) if (event.n > lostThrough) user.frames.push(event, Infinity)
     this.memory.tables.users.set(name, user)
   }
@@ -110,17 +111,3 @@ class Restoring {
     return this.rules.time.toClock(published - this.downMs)
   }
 }
-
-/** Sorts only if they are not in order, which is rare. */
-function inOrder<Entry extends { readonly event: { readonly n: number } }>(
-  entries: Iterable<Entry>,
-): Entry[] {
-  const list = [...entries]
-  const isOrdered = list.every(
-    (entry, index) => index === 0 || numberAt(list, index - 1) < entry.event.n,
-  )
-  return isOrdered ? list : list.sort((one, other) => one.event.n - other.event.n)
-}
-
-const numberAt = (list: readonly { readonly event: { readonly n: number } }[], index: number) =>
-  list[index]?.event.n ?? 0

@@ -1,3 +1,4 @@
+import { uuidOf } from './uuid-of.ts'
 import type { HistoryPart, HistoryRange, NumberRange, StoredEvent } from '../store.ts'
 
 /** A kept event, and when it was published, in milliseconds of the clock. */
@@ -57,7 +58,7 @@ export class History {
     const place = this.#entries.push(event) - 1
     this.#times.push(at)
     this.#size++
-    if (this.#index) this.#index.add(event.body.uuid, place)
+    if (this.#index) this.#index.add(uuidOf(event), place)
     else if (this.#size > this.long) this.#index = new UuidIndex(this.#entries)
   }
 
@@ -138,7 +139,7 @@ export class History {
 
   #placeOf(uuid: string): number {
     if (this.#index) return this.#index.placeOf(uuid)
-    const isIt = (entry: Entry): boolean => typeof entry === 'object' && entry.body.uuid === uuid
+    const isIt = (entry: Entry): boolean => typeof entry === 'object' && uuidOf(entry) === uuid
     return this.#entries.findIndex(isIt)
   }
 
@@ -183,7 +184,7 @@ export class History {
     if (typeof event !== 'object') return
     this.#entries[place] = event.n
     this.#size--
-    this.#index?.remove(event.body.uuid, place)
+    this.#index?.remove(uuidOf(event), place)
     const holes = this.#entries.length - this.#first - this.#size
     if (holes > this.#size) this.#close()
   }
@@ -213,7 +214,7 @@ class UuidIndex {
 
   constructor(entries: readonly Entry[]) {
     for (const [place, entry] of entries.entries())
-      if (typeof entry === 'object') this.add(entry.body.uuid, place)
+      if (typeof entry === 'object') this.add(uuidOf(entry), place)
   }
 
   /** Returns the place of the oldest message with this uuid, or -1. */

@@ -1,3 +1,4 @@
+import { uuidOf } from './uuid-of.ts'
 import type { EventType } from '../../protocol/events.ts'
 import type { StoredEvent } from '../store.ts'
 import type { KeptEvent } from './history.ts'
@@ -83,7 +84,7 @@ export class ReplayBuffer {
     const changes = new Set<EventType>(['message:edit', 'message:delete'])
     return (
       this.#events[this.#indexOfMessage(uuid)] ??
-      this.#events.findLast(({ body }) => body.uuid === uuid && changes.has(body.type))
+      this.#events.findLast((event) => uuidOf(event) === uuid && changes.has(event.body.type))
     )
   }
 
@@ -104,7 +105,9 @@ export class ReplayBuffer {
   }
 
   #indexOfMessage(uuid: string): number {
-    return this.#events.findIndex(({ body }) => body.uuid === uuid && body.type === 'message')
+    return this.#events.findIndex(
+      (event) => uuidOf(event) === uuid && event.body.type === 'message',
+    )
   }
 
   /** Returns the oldest `most` events with a number above `n`. */

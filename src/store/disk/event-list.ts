@@ -1,0 +1,47 @@
+import type { StoredEvent } from '../store.ts'
+
+/** The events of a channel as data files tell them, by number. Most come in order; an array is the fastest for that. */
+export class EventList {
+  readonly #events: StoredEvent[] = []
+  /** When each was published. */
+  readonly #times: number[] = []
+
+  /** Adds the event, or replaces the one with its number. */
+  set(event: StoredEvent, at: number): void {
+    const newest = this.#events.at(-1)
+    if (newest && newest.n >= event.n) return this.#replace(event, at)
+    this.#events.push(event)
+    this.#times.push(at)
+  }
+
+  delete(n: number): void {
+    const place = this.#placeOf(n)
+    if (this.#events[place]?.n !== n) return
+    this.#events.splice(place, 1)
+    this.#times.splice(place, 1)
+  }
+
+  /** Calls `visit` for each event from number `first` on, in order. */
+  each(first: number, visit: (event: StoredEvent, at: number) => void): void {
+    for (let place = this.#placeOf(first); place < this.#events.length; place++)
+      visit(this.#events[place] as StoredEvent, this.#times[place] as number)
+  }
+
+  #replace(event: StoredEvent, at: number): void {
+    const place = this.#placeOf(event.n)
+    const replaced = this.#events[place]?.n === event.n ? 1 : 0
+    this.#events.splice(place, replaced, event)
+    this.#times.splice(place, replaced, at)
+  }
+
+  /** Returns the place of the first event with this number or a larger one. */
+  #placeOf(n: number): number {
+    let [low, high] = [0, this.#events.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#events[middle]?.n ?? 0) >= n) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+}
