@@ -270,9 +270,9 @@ export class Session {
   }
 
   /** Waits until the next attempt is due. While the browser is offline, waits for the longest delay. */
-  async #pause({ next, error }: Ending, signal: AbortSignal): Promise<void> {
-    const { increaseBounceIv } = this.settings
-    const retryInMs = retryDelayMs(++this.#failures, increaseBounceIv, { later: next === 'later' })
+  async #pause({ next, error, retryInMs: asked }: Ending, signal: AbortSignal): Promise<void> {
+    const { increaseBounceIv: step } = this.settings
+    const retryInMs = asked ?? retryDelayMs(++this.#failures, step, { later: next === 'later' })
     const reason = error ?? new ChannelstreamError('closed', 'the connection ended')
     const status = isOffline() ? 'offline' : 'waiting'
     this.#setStatus({ status, transport: null, retryInMs, reason })

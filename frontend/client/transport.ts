@@ -1,4 +1,5 @@
 /** The interface between the session and its transports. To add one, implement `Transport`. */
+import { MAX_DELAY_MS } from './backoff.ts'
 import { ChannelstreamError } from './errors.ts'
 import type { TransportName } from './events.ts'
 
@@ -87,6 +88,8 @@ export type Next = 'resume' | 'later' | 'fallback' | 'switch' | 'renew' | 'stay-
 export interface Ending {
   readonly next: Next
   readonly error?: ChannelstreamError
+  /** With `later`: when, if the server has said so. */
+  readonly retryInMs?: number
   /** For the page's callback. */
   readonly detail?: unknown
 }
@@ -134,8 +137,14 @@ export const cannotOpen = (cause: unknown): Ending => ({
 /** The result of a transport that the server, or the network, has closed (docs/protocol.md, close codes). */
 export function endingOf(status: number, answer: string, detail: unknown): Ending {
   const error = new ChannelstreamError('closed', `closed: ${status} ${answer}`, { status, answer })
-  return { next: nextAfter(status), error, detail }
+  const next = nextAfter(status)
+  const [, seconds] = (next === 'later' && RETRY_AFTER.exec(answer)) || []
+  return { next, error, detail, ...(seconds && { retryInMs: askedMs(seconds) }) }
 }
+
+const askedMs = (seconds: string): number => Math.min(Number(seconds) * 1000, MAX_DELAY_MS)
+/** The server gives each client a time of its own, and will be back: waiting for it is no failure. */
+const RETRY_AFTER = /; retry-after=(\d+(?:\.\d+)?)$/
 
 function nextAfter(code: number): Next {
   if (code === 1000) return 'renew'

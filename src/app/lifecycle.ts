@@ -16,6 +16,9 @@ import type { UserRefusalLog } from './user-limits.ts'
 /** How long the start waits for the Redis of Philote. After that the server starts without it. */
 const PHILOTE_REDIS_WAIT_MS = 1000
 
+/** The part of `shutdown_grace` over which clients are sent to other servers. */
+const SEND_AWAY_SHARE = 0.5
+
 /** How long webhooks have for the last events, if clients needed all of `shutdown_grace`. */
 const LAST_EVENTS_MS = 1000
 
@@ -93,7 +96,9 @@ async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promi
   })
   history.stop()
   const closed = Promise.all([http.close(), philote?.stop()])
-  hub.sendAway()
+  // Without other servers, all clients wait until this one is back, and the sooner the better.
+  const sendAwayMs = config.redis_url === '' ? 0 : config.shutdown_grace * SEND_AWAY_SHARE * 1000
+  hub.sendAway(sendAwayMs)
   try {
     // Requests in progress still need the store.
     await closed

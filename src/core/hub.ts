@@ -29,6 +29,7 @@ import { readHistory } from './queries/history.ts'
 import { describeMembership } from './queries/membership.ts'
 import { overviewOf } from './queries/overview.ts'
 import { gapEvent } from './sessions/catch-up.ts'
+import { sendAway } from './sessions/departure.ts'
 import { Guests } from './sessions/guests.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { Sweeper } from './sweeper.ts'
@@ -106,10 +107,10 @@ export class Hub {
     )
   }
 
-  /** Closes the sinks of all clients, which may reconnect to any server. Requests are still answered. */
-  sendAway(): void {
-    this.sessions.closeAll(CLOSE.stopping)
-    this.guests.closeAll(CLOSE.stopping)
+  /** Closes the sinks of all clients: see `sendAway`. Requests are still answered. */
+  sendAway(overMs: number): void {
+    const { clock, sessions, guests } = this
+    sendAway({ clock, sessions, guests, registry: this.#registry }, overMs)
   }
 
   /** Stops everything, the store included. */
@@ -118,7 +119,8 @@ export class Hub {
     this.#cancelSweep = undefined
     this.sessions.heartbeats.stop()
     this.guests.stop()
-    this.sendAway()
+    this.sessions.closeAll(CLOSE.stopping)
+    this.guests.closeAll(CLOSE.stopping)
     await this.store.stop()
   }
 

@@ -7,6 +7,8 @@
 export interface CloseReason {
   readonly code: number
   readonly text: string
+  /** In how many milliseconds the client should come back. The text says so too. */
+  readonly retryAfterMs?: number
 }
 
 export const CLOSE = {
@@ -25,6 +27,13 @@ export const CLOSE = {
 
 /** The longest reason of a close frame, in bytes of UTF-8 (RFC 6455, 5.5.1). */
 export const MAX_REASON_BYTES = 123
+
+/** The client should come back after this time. Programs may read it from the end of the text, in seconds. */
+export const comingBackAfter = (reason: CloseReason, retryAfterMs: number): CloseReason => ({
+  code: reason.code,
+  text: `${reason.text}; retry-after=${(retryAfterMs / 1000).toFixed(2)}`,
+  retryAfterMs,
+})
 
 /** `reason`: what the backend gave. */
 export const endedBecause = (reason: string | undefined): CloseReason =>

@@ -49,7 +49,9 @@ export const comeBack = (why: string): string => `: ${why}\n${retry(AFTER_CLOSE)
 
 /** `EventSource` ignores the event unless the page listens for it. It keeps the time to come back. */
 function farewell(reason: CloseReason): string {
-  const wait = retry(reason === CLOSE.replaced ? AFTER_REPLACED : AFTER_CLOSE)
+  const { retryAfterMs } = reason
+  const inAll = reason === CLOSE.replaced ? AFTER_REPLACED : AFTER_CLOSE
+  const wait = retry(retryAfterMs === undefined ? inAll : [retryAfterMs, retryAfterMs])
   return `${wait}event: close\ndata: ${streamClosed(reason)}\n\n`
 }
 

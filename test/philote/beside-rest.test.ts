@@ -236,7 +236,10 @@ describe('a Philote reader', () => {
     const token = signToken({ claims: { read: ['a'] } }, '')
     const client = await Client.dial('client', `ws://127.0.0.1:${ownPort}/?auth=${token}`)
     await own.close()
-    expect(await client.closed()).toEqual({ code: 1012, reason: 'server is restarting' })
+    expect(await client.closed()).toEqual({
+      code: 1012,
+      reason: 'server is restarting; retry-after=0.50',
+    })
     const late = await Client.dial('late', `ws://127.0.0.1:${ownPort}/?auth=${token}`)
     expect(late.isOpen).toBe(false)
   })

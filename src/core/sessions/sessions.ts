@@ -53,7 +53,8 @@ export class Sessions {
   readonly heartbeats: Heartbeats
   readonly #pendingAttaches = new PendingAttaches()
   readonly #lateJoins: LateJoins
-  #closing: CloseReason | undefined
+  /** Why connections are closed as soon as they attach. Undefined: they are not. */
+  closing: CloseReason | undefined
 
   constructor(
     private readonly deps: SessionsDeps,
@@ -70,8 +71,7 @@ export class Sessions {
     const pending = this.#pendingAttaches.begin(connId, sink, cursor)
     try {
       const result = await this.#attachUpToDate(pending)
-      if (this.#closing && result.outcome === 'attached')
-        this.expel(result.connection, this.#closing)
+      if (this.closing && result.outcome === 'attached') this.expel(result.connection, this.closing)
       return result
     } catch (error) {
       const connection = this.deps.registry.get(connId)
@@ -222,7 +222,7 @@ export class Sessions {
 
   /** Closes all connections, also those that are being attached and those that attach later. */
   closeAll(reason: CloseReason): void {
-    this.#closing = reason
+    this.closing = reason
     for (const connection of [...this.deps.registry.all()]) this.expel(connection, reason)
   }
 

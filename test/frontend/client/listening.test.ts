@@ -241,6 +241,22 @@ describe('coming back', () => {
     page.connection.closeConnection()
   })
 
+  it('is when a server that restarts has said, and then as after a first failure', async () => {
+    const page = await openPage()
+    FakeSocket.last.deliver(newMessage('hi', 'epoch-7'))
+    FakeSocket.last.end(1012, 'server is restarting; retry-after=4.27')
+    await pass(4269)
+    expect(FakeSocket.all).toHaveLength(1)
+    await pass(1)
+    expect(FakeSocket.all).toHaveLength(2)
+    FakeSocket.last.open().end(1006)
+    await pass(1000)
+    FakeSocket.last.open().end(1012, 'server is restarting; retry-after=900')
+    await settled()
+    expect(delays(page.statuses)).toEqual([4270, 1000, 60_000])
+    page.connection.closeConnection()
+  })
+
   it('does not happen if the page does not want it', async () => {
     const page = await openPage({ shouldReconnect: false })
     FakeSocket.last.end(1006)

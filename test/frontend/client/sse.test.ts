@@ -159,28 +159,33 @@ describe('a page that WebSockets do not reach', () => {
   })
 
   it.each([
-    [1012, 'conn-1', 1_500],
-    [4013, 'conn-1', 1_500],
-    [4008, 'conn-1', 1_000],
-    [1000, 'conn-2', 1_000],
-    [4509, undefined, undefined],
-  ])('takes the close code %i like that of a WebSocket', async (code, expected, delay) => {
-    const { connection, streams, last } = streamingPage()
-    const delays: unknown[] = []
-    connection.on('status', ({ retryInMs }) => retryInMs !== undefined && delays.push(retryInMs))
-    void connection.connect()
-    await settled()
-    const close = JSON.stringify({ type: 'close', code, reason: 'why' })
-    last().write(`${HELLO}retry: 3000\nevent: close\ndata: ${close}\n\n`).end()
-    await settled()
-    expect(connection.status).toBe(expected === undefined ? 'disconnected' : 'waiting')
-    expect(delays).toEqual(delay === undefined ? [] : [delay])
-    await pass(2_000)
-    expect(streams).toHaveLength(expected === undefined ? 1 : 2)
-    if (expected !== undefined)
-      expect(new URL(last().url).searchParams.get('conn_id')).toBe(expected)
-    connection.closeConnection()
-  })
+    [1012, 'why', 'conn-1', 1_500],
+    [1012, 'why; retry-after=1.75', 'conn-1', 1_750],
+    [4013, 'why', 'conn-1', 1_500],
+    [4008, 'why', 'conn-1', 1_000],
+    [1000, 'why', 'conn-2', 1_000],
+    [1000, 'why; retry-after=1.75', 'conn-2', 1_000],
+    [4509, 'why', undefined, undefined],
+  ])(
+    'takes the close code %i (%s) like that of a WebSocket',
+    async (code, reason, expected, delay) => {
+      const { connection, streams, last } = streamingPage()
+      const delays: unknown[] = []
+      connection.on('status', ({ retryInMs }) => retryInMs !== undefined && delays.push(retryInMs))
+      void connection.connect()
+      await settled()
+      const close = JSON.stringify({ type: 'close', code, reason })
+      last().write(`${HELLO}retry: 3000\nevent: close\ndata: ${close}\n\n`).end()
+      await settled()
+      expect(connection.status).toBe(expected === undefined ? 'disconnected' : 'waiting')
+      expect(delays).toEqual(delay === undefined ? [] : [delay])
+      await pass(2_000)
+      expect(streams).toHaveLength(expected === undefined ? 1 : 2)
+      if (expected !== undefined)
+        expect(new URL(last().url).searchParams.get('conn_id')).toBe(expected)
+      connection.closeConnection()
+    },
+  )
 
   it('waits if the server only says when to come back', async () => {
     const { connection, streams, polls, last } = streamingPage()

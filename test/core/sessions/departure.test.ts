@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { ScriptRunner } from '../fixtures.ts'
+import type { Client } from '../fixtures.ts'
+
+async function crowd(count: number) {
+  const at = new ScriptRunner()
+  const clients: Client[] = []
+  for (let index = 0; index < count; index++)
+    clients.push(await at.enter(`user-${index}`, ['room'], { channel_configs: QUIET }))
+  const closed = () => clients.filter(({ sink }) => sink.closed)
+  const returns = () => closed().map(({ sink }) => sink.closed?.retryAfterMs ?? Number.NaN)
+  return { at, clients, closed, returns }
+}
+const QUIET = { room: { notify_presence: false } }
+
+/** How many clients come back in the second in which most do. */
+const mostInASecond = (times: readonly number[]): number =>
+  Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1000).length))
+
+describe('clients of a server that stops', () => {
+  it('are closed at once if there is no other server, and told when to come back, one after the other', async () => {
+    const { at, closed, returns } = await crowd(300)
+    at.hub.sendAway(0)
+    expect(closed()).toHaveLength(300)
+    expect(returns()).toEqual(Array.from({ length: 300 }, (_, index) => 500 + (index * 1000) / 300))
+    const [, second] = closed()
+    expect(second?.sink.closed).toMatchObject({
+      code: 1012,
+      text: 'server is restarting; retry-after=0.50',
+    })
+  })
+
+  it('come back over six seconds if they are many', async () => {
+    const { at, returns } = await crowd(10_000)
+    at.hub.sendAway(0)
+    expect(mostInASecond(returns())).toBeLessThanOrEqual(10_000 / 5)
+    expect(Math.min(...returns())).toBe(500)
+    expect(Math.max(...returns())).toBeLessThan(6_500)
+  })
+
+  it('are closed over some time if there are other servers, and hear what is said until then', async () => {
+    const { at, clients, closed } = await crowd(200)
+    at.hub.sendAway(5000)
+    const counts = [closed().length]
+    await at.saySoon('room', 'still here')
+    for (let tick = 1; tick < 10; tick++) {
+      await at.clock.advance(20)
+      counts.push(closed().length)
+    }
+    // A millisecond for each: 200 clients do not need all of the time.
+    expect(counts).toEqual([20, 40, 60, 80, 100, 120, 140, 160, 180, 200])
+    expect(clients.map((client) => client.heard().join()).join('|')).toBe(
+      clients.map((_, index) => (index < 20 ? '' : 'still here')).join('|'),
+    )
+  })
+
+  it('take no longer than there is time', async () => {
+    const { at, closed } = await crowd(200)
+    at.hub.sendAway(100)
+    await at.clock.advance(80)
+    expect(closed()).toHaveLength(200)
+  })
+
+  it('that come meanwhile are closed at once, and those that have gone are left alone', async () => {
+    const { at, clients, closed } = await crowd(50)
+    at.hub.sendAway(5000)
+    const last = clients.at(-1) as Client
+    await last.lose('broke-off')
+    const other = last.sink
+    const late = await at.enter('late', ['room'])
+    expect(late.sink.closed?.code).toBe(1012)
+    await at.clock.advance(1000)
+    expect(other.closed).toBeUndefined()
+    expect(closed()).toHaveLength(49)
+    expect(at.faults).toEqual([])
+  })
+
+  it('are all closed when the server has stopped, whatever time there was', async () => {
+    const { at, closed } = await crowd(50)
+    at.hub.sendAway(5000)
+    expect(closed().length).toBeLessThan(50)
+    await at.hub.stop()
+    expect(closed()).toHaveLength(50)
+  })
+})
