@@ -836,20 +836,15 @@ describe('limits on users, and fields that are ignored', { timeout: 120_000 }, (
   })
   afterAll(killProcesses)
 
-  const message = (n: number) => ({ user: `u${n}`, channel: 'room' })
+  /** Users who have said nothing yet, also when the work is measured again. */
+  let newUsers = 0
+  const messages = times(5_000, (n) => ({ user: `u${n}`, channel: 'room' }))
   const cases: readonly (readonly [what: string, line: string, json: unknown, status: number])[] = [
-    ['messages of a user each', 'POST /message', times(5_000, message), 200],
-    ['the same again, which is refused', 'POST /message', times(5_000, message), 429],
+    ['messages of users who have used up their burst', 'POST /message', messages, 429],
     [
       'messages in a channel each',
       'POST /message',
       times(5_000, (n) => ({ user: 'ann', channel: `${'x'.repeat(100)}${n}` })),
-      200,
-    ],
-    [
-      'messages of users with long names',
-      'POST /message',
-      times(1_700, (n) => ({ user: `${'x'.repeat(500)}${n}`, channel: 'room' })),
       200,
     ],
     ['channels of a user with many', 'POST /connect', connectTo('c'), 200],
@@ -867,7 +862,18 @@ describe('limits on users, and fields that are ignored', { timeout: 120_000 }, (
       422,
     ],
   ]
+  it.each([
+    ['messages of a user each', 5_000, 'u'],
+    ['messages of users with long names', 1_700, 'x'.repeat(500)],
+  ])('%s hold it no longer', async (what, count, name) => {
+    await probe.expectShortTurns(what, async () => {
+      const json = times(count, () => ({ user: `${name} ${newUsers++}`, channel: 'room' }))
+      expect((await backend.send('POST /message', { json })).status).toBe(200)
+    })
+  })
+
   it.each(cases)('%s hold it no longer', async (what, line, json, status) => {
+    if (status === 429) expect((await backend.send(line, { json })).status).toBe(200)
     await probe.expectShortTurns(what, async () => {
       const answer = await backend.send(line, { json })
       expect(answer.status, answer.text.slice(0, 300)).toBe(status)
@@ -1036,7 +1042,9 @@ describe('event streams', { timeout: 120_000 }, () => {
     )
     await probe.expectShortTurns('streams that open, end and come back', async () => {
       let ends = 0
-      const listen = async (connId: string): Promise<void> => {
+      const listen = async (connId: string, n: number): Promise<void> => {
+        // On a slow machine it may not have been opened for longer than connections wait.
+        await backend.connect(`u${n}`, ['hall'], { ...NO_DETAILS, conn_id: connId })
         const socket = await openDeaf(server, connId, 'sse')
         socket.on('data', (part: Buffer) => {
           // The last chunk of a response.

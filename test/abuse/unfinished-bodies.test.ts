@@ -8,6 +8,8 @@ import type { TestServer } from '../helpers/server.ts'
 
 const MEGABYTE = 1_048_576
 const SOCKETS = 64
+/** How long the server waits for the head of a request. */
+const HEADERS_TIMEOUT_MS = 10_000
 /** What each socket sends: chunks of one byte, which take six bytes each. */
 const CHUNKS = Buffer.from('1\r\nx\r\n'.repeat(60_000))
 const CHUNKED = { 'Transfer-Encoding': 'chunked' }
@@ -32,8 +34,12 @@ describe('bodies in chunks of a byte, of which none ends', { timeout: 120_000 },
   afterEach(closeClients)
   afterAll(killProcesses)
 
-  /** Sends the chunks on many sockets. Returns the statuses of those that were answered. */
+  /**
+   * Sends the chunks on many sockets. Returns the statuses of those that were answered. On a machine so slow that heads
+   * wait for longer than the server waits for them, without those that it gave up.
+   */
   async function flood(text: string, port = server.port): Promise<number[]> {
+    const began = performance.now()
     const clients = await Promise.all(
       Array.from({ length: SOCKETS }, () => RawClient.connect({ host: server.host, port })),
     )
@@ -47,7 +53,10 @@ describe('bodies in chunks of a byte, of which none ends', { timeout: 120_000 },
       expect((await server.residentBytes()) - before).toBeLessThan(100 * MEGABYTE)
     }
     expect(server.exit, server.output).toBeUndefined()
-    return clients.map(({ status }) => status).filter((status) => status !== 0)
+    const isSlow = performance.now() - began > HEADERS_TIMEOUT_MS
+    return clients
+      .map(({ status }) => status)
+      .filter((status) => status !== 0 && !(isSlow && status === 408))
   }
 
   it.each([

@@ -119,8 +119,13 @@ describe.each(['memory', 'Redis'])('what a server with its store in %s answers',
     const uuid = crypto.randomUUID()
     const types = new Set<string>()
     const change = async (line: string, json: unknown): Promise<void> => {
+      const before = types.size
       await backend.call(line, json)
-      for (const { type } of (await ask(listen)).body as { type: string }[]) types.add(type)
+      // A slow server answers a poll before it has heard of the change.
+      await until(async () => {
+        for (const { type } of (await ask(listen)).body as { type: string }[]) types.add(type)
+        return types.size > before
+      }, `an event for ${line}`)
     }
     const message = { user: 'bob', channel: ROOM, uuid, message: { text: 'hello' }, extra: [1] }
     await change('POST /message', [message])

@@ -50,7 +50,8 @@ class Scene {
     const redis_prefix = freshPrefix()
     const servers = await Servers.start(redis, 2, {
       redis_prefix,
-      gc_conns_after: 3,
+      // Connections without a client must last as long as a slow machine takes to make them and to lose a key.
+      gc_conns_after: 6,
       resume_window: 1,
       heartbeat_interval: 0.5,
       wake_connections_after: 0.1,

@@ -30,7 +30,7 @@ import type {
 import type { Changes } from './changes.ts'
 import type { Channel } from './records.ts'
 
-interface Endpoint {
+export interface Endpoint {
   /** It has got all events up to this number. */
   at: number
   resync: ResyncReason | undefined
