@@ -26,6 +26,8 @@ const LAST_EVENTS_MS = 1000
 export interface LifecycleDeps {
   readonly config: Config
   readonly clock: Clock
+  /** When the start of the server began, by the clock. */
+  readonly begunAt: number
   readonly hub: Hub
   readonly http: FastifyInstance
   readonly limits: SocketLimits
@@ -49,11 +51,19 @@ export interface Lifecycle {
   stop(): Promise<void>
 }
 
-export const lifecycleOf = (server: LifecycleDeps, philote: PhiloteDeps): Lifecycle => ({
-  start: () => start(server, philote),
-  leave: () => leave(server),
-  stop: () => stop(server, philote),
-})
+export function lifecycleOf(server: LifecycleDeps, philote: PhiloteDeps): Lifecycle {
+  /** How long the start took. The next one will take about as long. */
+  let startMs = 0
+  return {
+    async start() {
+      const port = await start(server, philote)
+      startMs = server.clock.now() - server.begunAt
+      return port
+    },
+    leave: () => leave(server),
+    stop: () => stop(server, philote, startMs),
+  }
+}
 
 /** Undoes the start if it fails. */
 async function start(
@@ -86,7 +96,11 @@ async function leave({ config, clock, http }: LifecycleDeps): Promise<void> {
   await new Promise<void>((resolve) => void clock.after(config.shutdown_delay * 1000, resolve))
 }
 
-async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promise<void> {
+async function stop(
+  server: LifecycleDeps,
+  { bus, philote }: PhiloteDeps,
+  startMs: number,
+): Promise<void> {
   const { config, clock, hub, http, limits, userRefusals, history, webhooks } = server
   const began = clock.now()
   const cancelTermination = clock.after(config.shutdown_grace * 1000, () => {
@@ -96,9 +110,10 @@ async function stop(server: LifecycleDeps, { bus, philote }: PhiloteDeps): Promi
   })
   history.stop()
   const closed = Promise.all([http.close(), philote?.stop()])
+  const isAlone = config.redis_url === ''
   // Without other servers, all clients wait until this one is back, and the sooner the better.
-  const sendAwayMs = config.redis_url === '' ? 0 : config.shutdown_grace * SEND_AWAY_SHARE * 1000
-  hub.sendAway(sendAwayMs)
+  const overMs = isAlone ? 0 : config.shutdown_grace * SEND_AWAY_SHARE * 1000
+  hub.sendAway({ overMs, startMs: isAlone ? startMs : 0 })
   try {
     // Requests in progress still need the store.
     await closed

@@ -69,6 +69,7 @@ export interface App extends Lifecycle {
  * Creates all parts of a server and connects them. Only this folder names concrete classes. It has no rules of its own.
  */
 export async function buildApp(config: Config, clock: Clock = systemClock): Promise<App> {
+  const begunAt = clock.now()
   const logger = openLog(config.log_level)
   const faults = new Faults(logger)
   const onFault = faults.note
@@ -104,7 +105,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const history = new FiguresHistory(openReadings, clock, onFault)
   const deps: ServerDeps = {
     config,
-    clock,
+    ...{ clock, begunAt },
     maybeYield,
     hub,
     http,

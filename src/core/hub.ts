@@ -29,7 +29,7 @@ import { readHistory } from './queries/history.ts'
 import { describeMembership } from './queries/membership.ts'
 import { overviewOf } from './queries/overview.ts'
 import { gapEvent } from './sessions/catch-up.ts'
-import { sendAway } from './sessions/departure.ts'
+import { closeAll, sendAway } from './sessions/departure.ts'
 import { Guests } from './sessions/guests.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { Sweeper } from './sweeper.ts'
@@ -44,6 +44,7 @@ import type { Awaitable, Figures, Store } from '../store/store.ts'
 import type { LiveConnection } from './delivery/connection.ts'
 import type { HubOptions, Traffic } from './hub-options.ts'
 import type { ClientMessage } from './messages.ts'
+import type { Absence } from './sessions/departure.ts'
 
 const SWEEP_INTERVAL_MS = 500
 
@@ -108,9 +109,9 @@ export class Hub {
   }
 
   /** Closes the sinks of all clients: see `sendAway`. Requests are still answered. */
-  sendAway(overMs: number): void {
+  sendAway(absence: Absence): void {
     const { clock, sessions, guests } = this
-    sendAway({ clock, sessions, guests, registry: this.#registry }, overMs)
+    sendAway({ clock, sessions, guests, registry: this.#registry }, absence)
   }
 
   /** Stops everything, the store included. */
@@ -119,8 +120,7 @@ export class Hub {
     this.#cancelSweep = undefined
     this.sessions.heartbeats.stop()
     this.guests.stop()
-    this.sessions.closeAll(CLOSE.stopping)
-    this.guests.closeAll(CLOSE.stopping)
+    closeAll(this)
     await this.store.stop()
   }
 

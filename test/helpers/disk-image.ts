@@ -42,11 +42,10 @@ function factsIn(image: Image): unknown {
 }
 
 function eventsIn(list: EventList, first: number, downMs: number): unknown[] {
-  const found: unknown[] = []
-  list.each(first, ({ n, id, body, delivery }, at) => {
-    found.push({ n, id, body, delivery, at: at - downMs })
+  const { events, times } = list.from(first)
+  return events.map(({ n, id, body, delivery }, index) => {
+    return { n, id, body, delivery, at: (times[index] as number) - downMs }
   })
-  return found
 }
 
 function sorted<Key extends string | number, Value>(

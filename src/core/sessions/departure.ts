@@ -6,10 +6,13 @@ import type { Registry } from '../delivery/registry.ts'
 import type { Guests } from './guests.ts'
 import type { Sessions } from './sessions.ts'
 
-/** A server that starts again needs some time. */
+/** Before this time nobody comes back. A new process takes about as long to load the program. */
 const EARLIEST_RETURN_MS = 500
 /** Clients come back over so long: at least this, a millisecond for each client, and at most this. */
-const RETURNS = { leastMs: 1_000, perClientMs: 1, mostMs: 6_000 }
+const RETURNS = { leastMs: 1_000, perClientMs: 1, mostMs: 8_000 }
+/** How long the server waits for clients to close, about and at most. */
+const CLOSING = { perClientMs: 0.2, mostMs: 2_000 }
+const LONGEST_START_MS = 10_000
 /** Closing one takes less than this on a slow machine. */
 const PER_CLOSE_MS = 1
 const TICK_MS = 20
@@ -21,27 +24,37 @@ interface DepartureDeps {
   readonly guests: Guests
 }
 
+export interface Absence {
+  /**
+   * Closes them over this time at most, because clients that come back to another server at once, whatever this one says,
+   * should not all do so at the same moment.
+   */
+  readonly overMs: number
+  /** How long this server takes to start, if clients have to wait for it. 0: others serve them. */
+  readonly startMs: number
+}
+
 /**
  * Closes the sinks of all clients because the server stops. Tells each client when to come back, evenly spread, so that
- * the server that they come back to does not have all of them at once.
- *
- * `overMs`: closes them over this time at most, because clients that come back to another server at once, whatever this
- * one says, should not all do so at the same moment.
+ * the server that they come back to does not have all of them at once. A client that comes too early for a server that is
+ * about to start would come back in a crowd of its like.
  */
 export function sendAway(
   { clock, registry, sessions, guests }: DepartureDeps,
-  overMs: number,
+  { overMs, startMs }: Absence,
 ): void {
   sessions.closing = CLOSE.stopping
   const leaving = [...registry.all(), ...registry.guests.values()]
   const { leastMs, perClientMs, mostMs } = RETURNS
   const spreadMs = Math.min(Math.max(leaving.length * perClientMs, leastMs), mostMs)
+  const closingMs = Math.min(leaving.length * CLOSING.perClientMs, CLOSING.mostMs)
+  const absentMs = startMs === 0 ? 0 : closingMs + Math.min(startMs, LONGEST_START_MS)
   let done = 0
   const closeNext = (): void => {
     const connection = leaving[done] as LiveConnection
     const reason = comingBackAfter(
       CLOSE.stopping,
-      EARLIEST_RETURN_MS + (spreadMs * done++) / leaving.length,
+      EARLIEST_RETURN_MS + absentMs + (spreadMs * done++) / leaving.length,
     )
     if (connection instanceof Guest) guests.expel(connection, reason)
     else if (registry.get(connection.id) === connection) sessions.expel(connection, reason)
@@ -54,4 +67,10 @@ export function sendAway(
     if (done < leaving.length) clock.after(TICK_MS, tick)
   }
   tick()
+}
+
+/** Closes all at once, those too that have not been closed by `sendAway` yet. */
+export function closeAll({ sessions, guests }: Pick<DepartureDeps, 'sessions' | 'guests'>): void {
+  sessions.closeAll(CLOSE.stopping)
+  guests.closeAll(CLOSE.stopping)
 }

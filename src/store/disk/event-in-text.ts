@@ -6,20 +6,31 @@ import type { KeptDelivery } from './lines.ts'
 
 const UUID = '"uuid":"'
 
+/** Where body and delivery are, as they are in a line. Without exact numbers. */
+export interface Place {
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+}
+
 /**
  * An event that was read from the disk. Its text is parsed when somebody reads the event: most of a million events are
  * never read, and parsing all of them would take most of the time of a start.
  */
 export class EventInText implements UnreadEvent {
-  #content: string | Parsed
+  #content: Buffer | Parsed
 
-  /** `text`: body and delivery, as they are in a line. Without exact numbers. */
+  readonly #start: number
+  readonly #end: number
+
   constructor(
     readonly n: number,
     private readonly epoch: string,
-    text: string,
+    { bytes, start, end }: Place,
   ) {
-    this.#content = text
+    this.#content = bytes
+    this.#start = start
+    this.#end = end
   }
 
   get id(): string {
@@ -28,7 +39,8 @@ export class EventInText implements UnreadEvent {
 
   /** Undefined: it was parsed. */
   get text(): string | undefined {
-    return typeof this.#content === 'string' ? this.#content : undefined
+    const bytes = this.#content
+    return Buffer.isBuffer(bytes) ? bytes.toString('utf8', this.#start, this.#end) : undefined
   }
 
   get uuid(): string {
@@ -45,8 +57,9 @@ export class EventInText implements UnreadEvent {
   }
 
   #parsed(): Parsed {
-    if (typeof this.#content !== 'string') return this.#content
-    const [body, kept] = JSON.parse(`[${this.#content}]`) as [EventBody, KeptDelivery]
+    const { text } = this
+    if (text === undefined) return this.#content as Parsed
+    const [body, kept] = JSON.parse(`[${text}]`) as [EventBody, KeptDelivery]
     return (this.#content = { body, delivery: deliveryOf(kept) })
   }
 }

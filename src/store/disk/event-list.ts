@@ -21,10 +21,10 @@ export class EventList {
     this.#times.splice(place, 1)
   }
 
-  /** Calls `visit` for each event from number `first` on, in order. */
-  each(first: number, visit: (event: StoredEvent, at: number) => void): void {
-    for (let place = this.#placeOf(first); place < this.#events.length; place++)
-      visit(this.#events[place] as StoredEvent, this.#times[place] as number)
+  /** Returns the events from number `first` on, in order, and when each was published. */
+  from(first: number): { readonly events: StoredEvent[]; readonly times: number[] } {
+    const place = this.#placeOf(first)
+    return { events: this.#events.slice(place), times: this.#times.slice(place) }
   }
 
   #replace(event: StoredEvent, at: number): void {

@@ -5,12 +5,12 @@ import type { Frame } from './frames.ts'
 import type { Image } from './image.ts'
 import type { Line } from './lines.ts'
 
+/** How the line of an event begins. */
 const EVENT = '["e",'
-/** The channel in the line of an event. */
-const QUOTED = /"(?:[^"\\]|\\.)*",/y
+const [, , LETTER, AFTER_LETTER] = Buffer.from(EVENT)
 const SEPARATOR = ',\n'
-const COMMA = ','.charCodeAt(0)
-const ZERO = '0'.charCodeAt(0)
+const [COMMA, LINE_FEED] = Buffer.from(SEPARATOR) as unknown as [number, number]
+const [QUOTE, BACKSLASH, ZERO] = Buffer.from('"\\0') as unknown as [number, number, number]
 
 /** Writes the line of an event whose body and delivery are text. */
 export const eventLine = (
@@ -25,34 +25,35 @@ export function readLines({ kind, payload }: Frame, image: Image): void {
 }
 
 /**
- * Lines without exact numbers. Those of events are not parsed as a whole: see `EventInText`. No text has a line feed in
- * it, so only lines are separated by one.
+ * Lines without exact numbers. Those of events are not parsed as a whole: see `EventInText`. No line has a line feed in
+ * it. Works on bytes and makes no intermediate texts, because a data directory may have millions of events.
  */
 class PlainLines {
-  /** One character for each byte, so that places in the text are places in the payload. */
-  readonly #text: string
+  /** The events need it for as long as they are not read. So it should not keep a larger block alive. */
+  readonly #bytes: Buffer
   /** Where the lines begin that were passed, but not read. */
   #unread = 0
-  /** How the last line of an event began, and its channel. Events of a channel often follow each other. */
-  #beginning = ' '
+  /** The line of the last event up to its channel. Events of a channel often follow each other. */
+  #beginning: Buffer = Buffer.alloc(0)
   #channel = '' as ChannelName
 
   constructor(
-    private readonly payload: Buffer,
+    payload: Buffer,
     private readonly image: Image,
   ) {
-    this.#text = payload.toString('latin1')
+    const isMost = payload.length * 2 > payload.buffer.byteLength
+    this.#bytes = isMost ? payload : Buffer.from(payload)
   }
 
   read(): void {
-    const { length } = this.#text
+    const bytes = this.#bytes
+    const { length } = bytes
     for (let start = 0; start < length;) {
-      const found = this.#text.indexOf('\n', start)
+      const found = bytes.indexOf(LINE_FEED, start)
       const next = found < 0 ? length + SEPARATOR.length : found + 1
-      const end = next - SEPARATOR.length
-      if (this.#text.startsWith(EVENT, start)) {
+      if (bytes[start + 2] === LETTER && bytes[start + 3] === AFTER_LETTER) {
         this.#readOthers(start)
-        this.#readEvent(start, end)
+        this.#readEvent(start, next - SEPARATOR.length)
         this.#unread = next
       }
       start = next
@@ -63,32 +64,44 @@ class PlainLines {
   /** Reads the lines before this place that are not of events. */
   #readOthers(start: number): void {
     const end = start - SEPARATOR.length
-    if (this.#unread < end) this.image.read(this.#parsed(this.#unread, end))
+    if (this.#unread >= end) return
+    const text = this.#bytes.toString('utf8', this.#unread, end)
+    this.image.read(JSON.parse(`[${text}]`) as Line[])
   }
 
-  /** Digit by digit and without intermediate texts: a data directory may have millions of events. */
   #readEvent(start: number, end: number): void {
-    const text = this.#text
-    if (!text.startsWith(this.#beginning, start)) this.#readChannel(start)
+    const bytes = this.#bytes
+    if (!this.#beginsAlike(start)) this.#readChannel(start)
     let place = start + this.#beginning.length
     let n = 0
-    for (let code = text.charCodeAt(place); code !== COMMA; code = text.charCodeAt(++place))
-      n = n * 10 + code - ZERO
-    const afterTime = text.indexOf(',', ++place)
-    const at = Number(text.slice(place, afterTime))
-    const where = text.charCodeAt(afterTime + 1) - ZERO
-    const rest = this.payload.toString('utf8', afterTime + ',0,'.length, end - 1)
-    this.image.event(this.#channel, new EventInText(n, this.image.epoch, rest), at, where)
+    for (let byte = bytes[place]; byte !== COMMA; byte = bytes[++place])
+      n = n * 10 + (byte as number) - ZERO
+    const afterTime = bytes.indexOf(COMMA, ++place)
+    const at = Number(bytes.toString('latin1', place, afterTime))
+    const where = (bytes[afterTime + 1] as number) - ZERO
+    const event = new EventInText(n, this.image.epoch, {
+      bytes,
+      start: afterTime + ',0,'.length,
+      end: end - 1,
+    })
+    this.image.event(this.#channel, event, at, where)
+  }
+
+  #beginsAlike(start: number): boolean {
+    const beginning = this.#beginning
+    const { length } = beginning
+    for (let place = length - 1; place >= 0; place--)
+      if (this.#bytes[start + place] !== beginning[place]) return false
+    return length > 0
   }
 
   #readChannel(start: number): void {
-    QUOTED.lastIndex = start + EVENT.length
-    const [quoted = ''] = QUOTED.exec(this.#text) ?? []
-    this.#beginning = EVENT + quoted
-    this.#channel = JSON.parse(Buffer.from(quoted.slice(0, -1), 'latin1').toString()) as ChannelName
-  }
-
-  #parsed(start: number, end: number): Line[] {
-    return JSON.parse(`[${this.payload.toString('utf8', start, end)}]`) as Line[]
+    const bytes = this.#bytes
+    const first = start + EVENT.length
+    let end = first + 1
+    while (bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1
+    end++
+    this.#channel = JSON.parse(bytes.toString('utf8', first, end)) as ChannelName
+    this.#beginning = bytes.subarray(start, end + 1)
   }
 }

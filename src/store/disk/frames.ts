@@ -85,7 +85,9 @@ function nextFrame(input: Input, before: number): Rest | { frame: Frame; checksu
   return isGood ? { frame: { kind, payload }, checksum } : 'damaged'
 }
 
-const BLOCK_BYTES = 4 * 1024 * 1024
+const BLOCK_BYTES = 1024 * 1024
+/** A part of this size or more is read into memory of its own, and not copied again by those who keep it. */
+const LARGE_BYTES = 65_536
 
 /** Reads a file in blocks. */
 class Input {
@@ -110,7 +112,7 @@ class Input {
   }
 
   take(length: number): Buffer {
-    const taken = this.peek(length)
+    const taken = length < LARGE_BYTES ? this.peek(length) : this.#read(length)
     this.#buffer = this.#buffer.subarray(length)
     this.position += length
     return taken
@@ -122,11 +124,20 @@ class Input {
 
   #fill(length: number): void {
     const block = Buffer.allocUnsafe(Math.max(BLOCK_BYTES, length))
-    this.#buffer.copy(block)
-    const have = this.#buffer.length
-    const at = this.position + have
-    const read = readSync(this.#fd, block, have, block.length - have, at)
+    const have = this.#buffer.copy(block)
+    this.#buffer = block.subarray(0, have + this.#readInto(block, have))
+  }
+
+  #read(length: number): Buffer {
+    const block = Buffer.allocUnsafe(length)
+    for (let have = this.#buffer.copy(block); have < length;) have += this.#readInto(block, have)
+    return block
+  }
+
+  /** Reads what follows the `have` bytes that the block has. Returns how many bytes came. */
+  #readInto(block: Buffer, have: number): number {
+    const read = readSync(this.#fd, block, have, block.length - have, this.position + have)
     if (read === 0) throw new Error('a data file became shorter while it was read')
-    this.#buffer = block.subarray(0, have + read)
+    return read
   }
 }

@@ -47,12 +47,11 @@ class Restoring {
     channel.lastActive = image.lastActive
     channel.webhookSeq = image.webhookSeq
     for (const [who, floor] of image.floors) channel.floors.restore(who, floor)
-    image.history.each(image.oldest ?? Infinity, (event, published) => {
-      channel.history.push(event, this.#aged(published))
-    })
-    image.frames.each(lostThrough + 1, (event, published) => {
-      channel.frames.push(event, Infinity, this.#aged(published))
-    })
+    const shown = image.history.from(image.oldest ?? Infinity)
+    if (shown.events.length > 0) channel.history.restore(shown.events, this.#aged(shown.times))
+    const replayed = image.frames.from(lostThrough + 1)
+    if (replayed.events.length > 0)
+      channel.frames.restore(replayed.events, this.#aged(replayed.times))
     tables.restoreChannel(channel)
   }
 
@@ -107,7 +106,7 @@ class Restoring {
     return (due ?? 0) - this.rules.time.now()
   }
 
-  #aged(published: number): number {
-    return this.rules.time.toClock(published - this.downMs)
+  #aged(published: readonly number[]): number[] {
+    return published.map((at) => this.rules.time.toClock(at - this.downMs))
   }
 }

@@ -62,6 +62,14 @@ export class History {
     else if (this.#size > this.long) this.#index = new UuidIndex(this.#entries)
   }
 
+  /** Sets the messages of an empty history, and when each was published. Keeps the lists. */
+  restore(events: StoredEvent[], times: number[]): void {
+    this.#entries = events
+    this.#times = times
+    this.#size = events.length
+    if (this.#size > this.long) this.#index = new UuidIndex(events)
+  }
+
   /** Removes the oldest messages, so that `size` remain. */
   trimTo(size: number): void {
     if (size <= this.long / 2) this.#index = undefined

@@ -47,6 +47,12 @@ export class ReplayBuffer {
     while (this.#events.length > capacity) this.#dropOldest()
   }
 
+  /** Sets the events of an empty buffer, and when each was published. Keeps the lists. */
+  restore(events: StoredEvent[], times: number[]): void {
+    this.#events = events
+    this.#times = times
+  }
+
   /** Removes the events that were published at this time or before. They count as lost. */
   dropUntil(time: number): void {
     while ((this.oldestAt ?? Infinity) <= time) this.#dropOldest()

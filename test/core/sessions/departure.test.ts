@@ -20,7 +20,7 @@ const mostInASecond = (times: readonly number[]): number =>
 describe('clients of a server that stops', () => {
   it('are closed at once if there is no other server, and told when to come back, one after the other', async () => {
     const { at, closed, returns } = await crowd(300)
-    at.hub.sendAway(0)
+    at.hub.sendAway({ overMs: 0, startMs: 0 })
     expect(closed()).toHaveLength(300)
     expect(returns()).toEqual(Array.from({ length: 300 }, (_, index) => 500 + (index * 1000) / 300))
     const [, second] = closed()
@@ -30,17 +30,27 @@ describe('clients of a server that stops', () => {
     })
   })
 
-  it('come back over six seconds if they are many', async () => {
+  it('come back over eight seconds if they are many', async () => {
     const { at, returns } = await crowd(10_000)
-    at.hub.sendAway(0)
+    at.hub.sendAway({ overMs: 0, startMs: 0 })
     expect(mostInASecond(returns())).toBeLessThanOrEqual(10_000 / 5)
     expect(Math.min(...returns())).toBe(500)
-    expect(Math.max(...returns())).toBeLessThan(6_500)
+    expect(Math.max(...returns())).toBeLessThan(8_500)
+  })
+
+  it.each([
+    [300, 400, 500 + 60 + 400],
+    [10_000, 400, 500 + 2000 + 400],
+    [300, 100_000, 500 + 60 + 10_000],
+  ])('come back when the next start is over (%i clients, %i ms)', async (count, startMs, first) => {
+    const { at, returns } = await crowd(count)
+    at.hub.sendAway({ overMs: 0, startMs })
+    expect(Math.min(...returns())).toBe(first)
   })
 
   it('are closed over some time if there are other servers, and hear what is said until then', async () => {
     const { at, clients, closed } = await crowd(200)
-    at.hub.sendAway(5000)
+    at.hub.sendAway({ overMs: 5000, startMs: 0 })
     const counts = [closed().length]
     await at.saySoon('room', 'still here')
     for (let tick = 1; tick < 10; tick++) {
@@ -56,14 +66,14 @@ describe('clients of a server that stops', () => {
 
   it('take no longer than there is time', async () => {
     const { at, closed } = await crowd(200)
-    at.hub.sendAway(100)
+    at.hub.sendAway({ overMs: 100, startMs: 0 })
     await at.clock.advance(80)
     expect(closed()).toHaveLength(200)
   })
 
   it('that come meanwhile are closed at once, and those that have gone are left alone', async () => {
     const { at, clients, closed } = await crowd(50)
-    at.hub.sendAway(5000)
+    at.hub.sendAway({ overMs: 5000, startMs: 0 })
     const last = clients.at(-1) as Client
     await last.lose('broke-off')
     const other = last.sink
@@ -77,7 +87,7 @@ describe('clients of a server that stops', () => {
 
   it('are all closed when the server has stopped, whatever time there was', async () => {
     const { at, closed } = await crowd(50)
-    at.hub.sendAway(5000)
+    at.hub.sendAway({ overMs: 5000, startMs: 0 })
     expect(closed().length).toBeLessThan(50)
     await at.hub.stop()
     expect(closed()).toHaveLength(50)

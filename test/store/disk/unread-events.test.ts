@@ -51,11 +51,11 @@ const missedIn = async (store: DiskStore, name: string) =>
 
 /** Events of the directory that were not parsed. */
 function unread(name: string): (string | undefined)[] {
-  const texts: (string | undefined)[] = []
-  load(new Directory(directory))
-    .image.channels.get(channelName(name))
-    ?.history.each(0, (event) => texts.push(event instanceof EventInText ? event.text : undefined))
-  return texts
+  const list = load(new Directory(directory)).image.channels.get(channelName(name))?.history
+  return (
+    list?.from(0).events.map((event) => (event instanceof EventInText ? event.text : undefined)) ??
+    []
+  )
 }
 
 it('are the same as before, whatever their channel and content', async () => {
