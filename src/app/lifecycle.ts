@@ -1,11 +1,14 @@
 /** Starts and stops the parts of a server in the right order. */
-import { listen } from '../http/bind-port.ts'
+import { listen, listenOnPassed } from '../http/bind-port.ts'
 import { openPort } from '../http/server.ts'
 import { terminateWebSockets } from '../transports/upgrades.ts'
+import type { RequestListener } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
 import type { Hub } from '../core/hub.ts'
+import type { ListenAddress } from '../http/bind-port.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { PassedSockets } from '../net/passed-sockets.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { RedisBus } from '../philote/redis-bus.ts'
 import type { PhiloteServer } from '../philote/server.ts'
@@ -43,8 +46,11 @@ interface PhiloteDeps {
 }
 
 export interface Lifecycle {
-  /** Listens. Returns the port, which the system chooses if the setting is 0. */
-  start(): Promise<number>
+  /**
+   * Listens, on sockets that are open already or on the ports of the settings. Returns the address. The system chooses a
+   * port if the setting is 0.
+   */
+  start(passed?: PassedSockets): Promise<ListenAddress>
   /** Tells load balancers to send no new clients, and goes on serving. Resolves after `shutdown_delay`. */
   leave(): Promise<void>
   /** Stops accepting, answers waiting polls, closes WebSockets and event streams, and after `shutdown_grace` destroys the rest. */
@@ -55,10 +61,10 @@ export function lifecycleOf(server: LifecycleDeps, philote: PhiloteDeps): Lifecy
   /** How long the start took. The next one will take about as long. */
   let startMs = 0
   return {
-    async start() {
-      const port = await start(server, philote)
+    async start(passed = {}) {
+      const address = await start(server, philote, passed)
       startMs = server.clock.now() - server.begunAt
-      return port
+      return address
     },
     leave: () => leave(server),
     stop: () => stop(server, philote, startMs),
@@ -69,15 +75,23 @@ export function lifecycleOf(server: LifecycleDeps, philote: PhiloteDeps): Lifecy
 async function start(
   { config, hub, http, limits, history, webhooks }: LifecycleDeps,
   { bus, philote }: PhiloteDeps,
-): Promise<number> {
+  passed: PassedSockets,
+): Promise<ListenAddress> {
   limits.start()
   hub.start()
   history.start()
   try {
     await bus?.connection.startOptional(PHILOTE_REDIS_WAIT_MS)
-    await listen(http, config, (handler) => openPort({ limits, logger: http.log }, handler))
-    await philote?.start()
+    const openOther = (handler: RequestListener) => openPort({ limits, logger: http.log }, handler)
+    const address =
+      passed.http === undefined
+        ? await listen(http, config, openOther)
+        : await listenOnPassed(http, passed.http)
+    if (!philote && passed.philote !== undefined)
+      throw new Error('the supervisor passed a socket for Philote, which needs a philote_port')
+    await philote?.start(passed.philote)
     webhooks?.start()
+    return address
   } catch (error) {
     limits.stop()
     history.stop()
@@ -86,8 +100,6 @@ async function start(
     bus?.connection.stop()
     throw error
   }
-  const address = http.server.address()
-  return typeof address === 'object' && address ? address.port : config.port
 }
 
 async function leave({ config, clock, http }: LifecycleDeps): Promise<void> {

@@ -1,4 +1,6 @@
 import { buildApp } from '../app/server.ts'
+import { checkSecretsOnPassed } from '../config/safety.ts'
+import { passedSockets } from '../net/passed-sockets.ts'
 import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
 import { shownAddress } from './running.ts'
@@ -13,12 +15,14 @@ export async function serve(
   { config, notes }: LoadedConfig,
   { print, printError, signals }: ServeContext,
 ): Promise<void> {
+  const passed = passedSockets(process.env, process.pid)
+  checkSecretsOnPassed(config, passed)
   const app = await buildApp(config)
   const graceMs = config.shutdown_grace * 1000
   catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
-  const port = await app.start()
+  const { host, port } = await app.start(passed)
   signals.stopGracefully(app, printError)
-  const { authority, remark } = shownAddress(config.host, port)
+  const { authority, remark } = shownAddress(host, port)
   const url = `http://${authority}`
   print(`Channelstream ${VERSION} listens on ${url}${remark}`)
   print(`  admin         ${url}/admin`)

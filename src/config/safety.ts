@@ -48,6 +48,23 @@ const hasPublicSecret = (config: CheckedSecrets): boolean =>
   defaultSecrets(config).length > 0 || defaultFallbacks(config).length > 0
 
 /**
+ * Throws if a secret has its default value while a supervisor has opened the sockets: other machines may reach them, and
+ * the server knows only when it already listens.
+ */
+export function checkSecretsOnPassed(
+  config: Config,
+  { http, philote }: { readonly http?: number; readonly philote?: number },
+): void {
+  const open = http === undefined ? [] : [...defaultSecrets(config), ...defaultFallbacks(config)]
+  const hasPhilote = philote !== undefined && config.philote_port !== 0
+  if (hasPhilote && canAnyoneSignTokens(config)) open.push('philote_secret')
+  if (open.length > 0)
+    throw new Error(
+      `a supervisor passed a socket, which other machines may reach, and these are not set: ${open.join(', ')}; ${MAKE_SECRETS}`,
+    )
+}
+
+/**
  * Finds hosts that other machines can reach while secrets have their default values, and settings that exclude each
  * other.
  *

@@ -14,6 +14,20 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** Listens on a socket that a supervisor has opened. Returns its address. Rejects unless it is a listening socket of TCP. */
+export async function listenOnPassed(http: FastifyInstance, fd: number): Promise<ListenAddress> {
+  try {
+    // Fastify passes the options on to Node, which uses `fd` alone. With a host it does not look for those of `localhost`.
+    await http.listen({ fd, host: '127.0.0.1' } as object)
+  } catch (error) {
+    throw new Error(NOT_TCP, { cause: error })
+  }
+  const address = http.server.address()
+  if (typeof address === 'object' && address) return { host: address.address, port: address.port }
+  throw new Error(NOT_TCP)
+}
+const NOT_TCP = 'the supervisor passed something that is not a listening socket of TCP'
+
 /**
  * Listens. The name `localhost` means all of its addresses; those that cannot be listened on are logged. Fastify does
  * the same by itself, but only for servers that it creates.
@@ -23,10 +37,12 @@ export async function listen(
   { host: wanted, port }: ListenAddress,
   openPort: (handler: RequestListener) => Server,
   lookup: Lookup = systemLookup,
-): Promise<void> {
+): Promise<ListenAddress> {
   await http.listen({ host: wanted, port })
   const own = http.server.address()
-  if (wanted !== EVERY_LOOPBACK || own === null || typeof own === 'string') return
+  if (own === null || typeof own === 'string') return { host: wanted, port }
+  const shown = { host: wanted, port: own.port }
+  if (wanted !== EVERY_LOOPBACK) return shown
   const found = await lookup(EVERY_LOOPBACK)
   const others = new Set(found.map(({ address }) => address).filter((host) => host !== own.address))
   for (const host of others) {
@@ -39,4 +55,5 @@ export async function listen(
       http.log.warn({ err: error }, `localhost is also ${host}, which cannot be listened on`)
     }
   }
+  return shown
 }

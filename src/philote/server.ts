@@ -99,12 +99,13 @@ export class PhiloteServer {
     return typeof address === 'object' && address ? address.port : this.options.port
   }
 
-  /** Starts to listen. Resolves with the port. */
-  async start(): Promise<number> {
+  /** Starts to listen, on a port or on a socket that is open already. Resolves with the port. */
+  async start(passed?: number): Promise<number> {
     const { host, port } = this.options
+    const own = { port, ...(host !== undefined && { host }) }
     await new Promise<void>((resolve, reject) => {
       this.#http.once('error', reject)
-      this.#http.listen({ port, ...(host !== undefined && { host }) }, () => {
+      this.#http.listen(passed === undefined ? own : { fd: passed }, () => {
         this.#http.off('error', reject)
         resolve()
       })

@@ -141,13 +141,18 @@ describe('files that other programs read', { timeout: 300_000 }, () => {
       console.log('not checked by systemd-analyze: it is not here (it comes with systemd)')
       return
     }
-    const unit = await read('deploy/systemd/channelstream.service')
     const folder = await mkdtemp(join(tmpdir(), 'channelstream-unit-'))
     onTestFinished(() => rm(folder, { recursive: true }))
-    const file = join(folder, 'channelstream.service')
-    // Node may be elsewhere on this machine.
-    await writeFile(file, unit.replace('/usr/bin/node', process.execPath))
-    expect(await run('systemd-analyze', ['verify', file])).toMatchObject({ stdout: '', stderr: '' })
+    const files: string[] = []
+    for (const name of await readdir(resolve(ROOT, 'deploy/systemd'))) {
+      const unit = await read(`deploy/systemd/${name}`)
+      files.push(join(folder, name))
+      // Node may be elsewhere on this machine.
+      await writeFile(join(folder, name), unit.replace('/usr/bin/node', process.execPath))
+    }
+    expect(files).toHaveLength(2)
+    const verified = run('systemd-analyze', ['verify', ...files])
+    expect(await verified).toMatchObject({ stdout: '', stderr: '' })
   })
 
   it('are YAML', async () => {

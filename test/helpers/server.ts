@@ -23,6 +23,6 @@ export async function startServer(
     parseConfig({ host, port: 0, log_level: 'fatal', shutdown_grace: 0.5, ...settings }),
     clock,
   )
-  const port = await app.start()
+  const { port } = await app.start()
   return { app, host, port, url: `http://${host}:${port}`, close: () => app.stop() }
 }

@@ -1,22 +1,15 @@
 import { readJson } from '../../protocol/exact-numbers.ts'
 import { EventInText } from './event-in-text.ts'
+import { EVENT } from './lines.ts'
 import type { ChannelName } from '../../protocol/ids.ts'
 import type { Frame } from './frames.ts'
 import type { Image } from './image.ts'
 import type { Line } from './lines.ts'
 
-/** How the line of an event begins. */
-const EVENT = '["e",'
 const [, , LETTER, AFTER_LETTER] = Buffer.from(EVENT)
 const SEPARATOR = ',\n'
 const [COMMA, LINE_FEED] = Buffer.from(SEPARATOR) as unknown as [number, number]
 const [QUOTE, BACKSLASH, ZERO] = Buffer.from('"\\0') as unknown as [number, number, number]
-
-/** Writes the line of an event whose body and delivery are text. */
-export const eventLine = (
-  [channel, n, at, where]: readonly [ChannelName, number, number, number],
-  text: string,
-): string => `${EVENT}${JSON.stringify(channel)},${n},${at},${where},${text}]`
 
 /** Reads the lines of a frame. */
 export function readLines({ kind, payload }: Frame, image: Image): void {

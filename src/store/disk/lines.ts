@@ -94,6 +94,15 @@ export const keptDelivery = (delivery: Delivery): KeptDelivery => {
 const PLAIN: Delivery = { pmUsers: [], excludeUsers: [], noHistory: false }
 export const deliveryOf = (kept: KeptDelivery): Delivery => (kept === 0 ? PLAIN : kept)
 
+/** How the line of an event begins. */
+export const EVENT = '["e",'
+
+/** Writes the line of an event whose body and delivery are text. */
+export const eventLine = (
+  [channel, n, at, where]: readonly [ChannelName, number, number, number],
+  text: string,
+): string => `${EVENT}${JSON.stringify(channel)},${n},${at},${where},${text}]`
+
 /** Joined to buffers of about this size. */
 const CHUNK_CHARACTERS = 65_536
 

@@ -1,5 +1,4 @@
 import { EventInText } from './event-in-text.ts'
-import { eventLine } from './frame-lines.ts'
 import {
   DIFFERS,
   IN_FRAMES,
@@ -7,6 +6,7 @@ import {
   NEVER_OPENED,
   OPENED,
   STREAMING,
+  eventLine,
   keptDelivery,
 } from './lines.ts'
 import type { UserName } from '../../protocol/ids.ts'
