@@ -8,6 +8,7 @@ export type Command =
   /** Start the server. `argv` is for `loadConfig`, which checks it. */
   | { readonly command: 'serve'; readonly argv: readonly string[] }
   | MakeConfigCommand
+  | RecoverDataCommand
   /** Start the plug-and-play Philote server. `argv` is for `loadPhilote`. */
   | { readonly command: 'philote'; readonly argv: readonly string[] }
   /** A tool for Philote. It reads `argv` itself, including `--help`. */
@@ -23,6 +24,11 @@ export interface MakeConfigCommand {
   readonly json?: string
 }
 
+export interface RecoverDataCommand {
+  readonly command: 'recover-data'
+  readonly directory: string
+}
+
 /** The program arguments are wrong. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
@@ -32,7 +38,7 @@ export class CommandError extends Error {
 const OLD_TOOL = 'channelstream_utils'
 const PHILOTE_TOOLS = ['jane', 'philote-admin'] as const
 type PhiloteTool = (typeof PHILOTE_TOOLS)[number]
-const COMMANDS = ['serve', 'make-config', 'philote', ...PHILOTE_TOOLS] as const
+const COMMANDS = ['serve', 'make-config', 'recover-data', 'philote', ...PHILOTE_TOOLS] as const
 const MAKE_CONFIG_OPTIONS = {
   output: { type: 'string', short: 'o' },
   json: { type: 'string', short: 'j' },
@@ -40,12 +46,12 @@ const MAKE_CONFIG_OPTIONS = {
 
 /**
  * Reads `channelstream [serve] [options]`, `channelstream make-config -o FILE [-j JSON]`,
- * `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`,
+ * `channelstream recover-data DIRECTORY`, `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`,
  * `channelstream philote-admin COMMAND [flags]` and, for scripts of Channelstream 0.7,
  * `channelstream_utils make_config -o FILE [-j JSON]`.
  *
  * `program` is the path of the program (`process.argv[1]`), `argv` the arguments after it. Throws a
- * {@link CommandError} for an unknown command and for wrong arguments of `make-config`.
+ * {@link CommandError} for an unknown command and for wrong arguments of `make-config` and `recover-data`.
  */
 export function readCommand(program: string, argv: readonly string[]): Command {
   const isOldTool = basename(program).replace(/\.[^.]*$/, '') === OLD_TOOL
@@ -59,6 +65,7 @@ export function readCommand(program: string, argv: readonly string[]): Command {
   const command = word.replaceAll('_', '-')
   if (command === 'serve' || command === 'philote') return { command, argv: argv.slice(1) }
   if (command === 'make-config') return readMakeConfig(argv)
+  if (command === 'recover-data') return readRecoverData(argv.slice(1))
   throw new CommandError(`Unknown command "${word}".${suggestion(command)} Try --help.`)
 }
 
@@ -67,6 +74,7 @@ export function helpText(): string {
   return [
     'channelstream [serve] [-i FILE] [options]    start the server',
     'channelstream make-config -o FILE [-j JSON]  write a configuration with fresh secrets; -o - prints it',
+    'channelstream recover-data DIRECTORY         make a damaged data_dir usable: keep what was there before the damage',
     'channelstream philote [--host ADDRESS]       start a Philote server, configured by environment variables',
     'channelstream jane [flags]                   chat in the terminal over Philote; --help lists the flags',
     'channelstream philote-admin COMMAND [flags]  create access keys, messages and tokens for Philote; see --help',
@@ -83,6 +91,13 @@ export function helpText(): string {
     ...SETTINGS.flatMap((setting) => helpLine(flagWithValue(setting), helpOf(setting))),
     '',
   ].join('\n')
+}
+
+function readRecoverData(words: readonly string[]): RecoverDataCommand {
+  const [directory = ''] = words
+  if (words.length !== 1 || directory === '' || directory.startsWith('-'))
+    throw new CommandError('Usage: channelstream recover-data DIRECTORY')
+  return { command: 'recover-data', directory }
 }
 
 /** The command may be before or after the options, as with the old tool. */

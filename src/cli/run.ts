@@ -15,6 +15,7 @@ const SIMPLE_TOOLS: ReadonlySet<string> = new Set([
   'help',
   'version',
   'make-config',
+  'recover-data',
   'philote-admin',
 ])
 
@@ -54,6 +55,10 @@ async function runCommand(
       return 0
     case 'make-config':
       return makeConfig(command, { env: process.env, print, printError })
+    case 'recover-data': {
+      const { recoverData } = await import('./recover-data.ts')
+      return recoverData(command, { print })
+    }
     case 'serve': {
       const readFile = (path: string): string => readFileSync(path, 'utf8')
       return startServer(signals, async (context) => {

@@ -118,7 +118,7 @@ describe('damaged data', () => {
       rmSync(path)
       const result = await opened(directory)
       expect(result, name).toBeInstanceOf(DataDirError)
-      expect((result as Error).message).toMatch(/is missing\. Move the directory away/)
+      expect((result as Error).message).toMatch(/is missing\. Restore a backup/)
       writeFileSync(path, good)
     }
   })

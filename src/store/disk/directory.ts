@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { open, mkdir, rename, rm } from 'node:fs/promises'
+import { open, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VERSION } from '../../version.ts'
 import { bootId } from './boot.ts'
@@ -72,6 +72,12 @@ export class Directory {
   /** An operator says that this is a copy: the server may have gone on after it was made. */
   get isRestored(): boolean {
     return this.#names().includes(RESTORED)
+  }
+
+  /** Says so, as an operator does. When it resolves, that is on the disk. */
+  async markRestored(): Promise<void> {
+    await writeFile(join(this.path, RESTORED), '')
+    await this.sync()
   }
 
   /** To be called when that is known to the log. */

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { DataDirError } from './data-dir-error.ts'
+import { DataDirError, NewerFormatError } from './data-dir-error.ts'
 import { FORMAT } from './directory.ts'
 import type { FileHead } from './directory.ts'
 
@@ -21,7 +21,7 @@ export function headOf(path: string): FileHead {
         'Use another directory, or move the file away',
     )
   if (head.format > FORMAT)
-    throw new DataDirError(
+    throw new NewerFormatError(
       `data_dir: ${path} was written by version ${head.version}, in the newer format ${head.format}. ` +
         `This version reads formats up to ${FORMAT}. Start that version again, or use another directory`,
     )

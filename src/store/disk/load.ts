@@ -103,7 +103,7 @@ function readFile(path: string, image: Image): ReadFile {
 }
 
 const RESTORE =
-  'Move the directory away and restore a backup, or start with an empty directory. See docs/durability.md'
+  'Restore a backup, or keep what was there before the damage with `channelstream recover-data`. See docs/durability.md'
 
 const damaged = (path: string, { goodBytes, bytes }: ReadFile): DataDirError =>
   new DataDirError(`data_dir: ${path} is damaged at byte ${goodBytes} of ${bytes}. ${RESTORE}`)
