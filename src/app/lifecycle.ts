@@ -77,6 +77,8 @@ async function start(
   { bus, philote }: PhiloteDeps,
   passed: PassedSockets,
 ): Promise<ListenAddress> {
+  if (!philote && passed.philote !== undefined)
+    throw new Error('the supervisor passed a socket for Philote, which needs a philote_port')
   limits.start()
   hub.start()
   history.start()
@@ -87,14 +89,15 @@ async function start(
       passed.http === undefined
         ? await listen(http, config, openOther)
         : await listenOnPassed(http, passed.http)
-    if (!philote && passed.philote !== undefined)
-      throw new Error('the supervisor passed a socket for Philote, which needs a philote_port')
     await philote?.start(passed.philote)
     webhooks?.start()
     return address
   } catch (error) {
     limits.stop()
     history.stop()
+    // Clients may have come already.
+    terminateWebSockets(http)
+    http.server.closeAllConnections()
     await http.close()
     await hub.stop()
     bus?.connection.stop()
@@ -125,7 +128,8 @@ async function stop(
   const isAlone = config.redis_url === ''
   // Without other servers, all clients wait until this one is back, and the sooner the better.
   const overMs = isAlone ? 0 : config.shutdown_grace * SEND_AWAY_SHARE * 1000
-  hub.sendAway({ overMs, startMs: isAlone ? startMs : 0 })
+  const resumeWindowMs = config.resume_window * 1000
+  hub.sendAway({ overMs, startMs: isAlone ? startMs : 0, resumeWindowMs })
   try {
     // Requests in progress still need the store.
     await closed

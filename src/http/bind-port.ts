@@ -1,5 +1,6 @@
 import { lookup as askSystem } from 'node:dns/promises'
 import { once } from 'node:events'
+import { NOT_TCP } from '../net/passed-sockets.ts'
 import type { RequestListener, Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
@@ -26,7 +27,6 @@ export async function listenOnPassed(http: FastifyInstance, fd: number): Promise
   if (typeof address === 'object' && address) return { host: address.address, port: address.port }
   throw new Error(NOT_TCP)
 }
-const NOT_TCP = 'the supervisor passed something that is not a listening socket of TCP'
 
 /**
  * Listens. The name `localhost` means all of its addresses; those that cannot be listened on are logged. Fastify does

@@ -2,6 +2,8 @@
 const FIRST = 3
 const PHILOTE = 'philote'
 
+export const NOT_TCP = 'the supervisor passed something that is not a listening socket of TCP'
+
 /** File descriptors of listening sockets. */
 export interface PassedSockets {
   readonly http?: number

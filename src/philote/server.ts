@@ -4,6 +4,7 @@ import { queryOf } from '../lib/urls.ts'
 import { bytesOf } from '../net/answers.ts'
 import { destroyOnError } from '../net/destroy-on-error.ts'
 import { requestsWithUpgrades } from '../net/messages.ts'
+import { NOT_TCP } from '../net/passed-sockets.ts'
 import { isWaiting } from '../net/pipelines.ts'
 import { openServer } from '../net/server.ts'
 import { REFUSAL_STATUS, REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
@@ -103,11 +104,15 @@ export class PhiloteServer {
   async start(passed?: number): Promise<number> {
     const { host, port } = this.options
     const own = { port, ...(host !== undefined && { host }) }
-    await new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, fail) => {
+      const reject = (cause: Error): void =>
+        fail(passed === undefined ? cause : new Error(NOT_TCP, { cause }))
       this.#http.once('error', reject)
       this.#http.listen(passed === undefined ? own : { fd: passed }, () => {
         this.#http.off('error', reject)
-        resolve()
+        if (typeof this.#http.address() !== 'string') return resolve()
+        this.#http.close()
+        reject(new Error('it has a path'))
       })
     })
     return this.port

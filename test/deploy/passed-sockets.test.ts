@@ -171,20 +171,22 @@ describe('a server that is passed what it cannot use', () => {
   const PASS = [
     'import os, socket, sys',
     'kind, *command = sys.argv[1:]',
-    's = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)',
-    's.bind("a-socket" if kind == "unix" else ("127.0.0.1", 0))',
+    's = socket.socket(socket.AF_UNIX if "unix" in kind else socket.AF_INET)',
+    's.bind("a-socket" if "unix" in kind else ("127.0.0.1", 0))',
     's.listen()',
     'os.dup2(s.fileno(), 3)',
-    'name = "philote" if kind == "philote" else "http"',
+    'name = "philote" if "philote" in kind else "http"',
     'os.environ.update(LISTEN_FDS="1", LISTEN_FDNAMES=name, LISTEN_PID=str(os.getpid()))',
     'os.execv(command[0], command)',
   ].join('\n')
 
   it.each([
     ['unix', 'the supervisor passed something that is not a listening socket of TCP'],
+    ['philote by unix', 'the supervisor passed something that is not a listening socket of TCP'],
     ['philote', 'the supervisor passed a socket for Philote, which needs a philote_port'],
   ])('says so, and ends (%s)', async (kind, sentence) => {
-    const server = await started(kind, SECRETS)
+    const philote = { philote_port: 1, philote_secret: 'a long secret of Philote' }
+    const server = await started(kind, { ...SECRETS, ...(kind.includes('by unix') && philote) })
     expect(server.exit).toEqual({ code: 1, signal: null })
     expect(server.stderr).toContain(sentence)
   })

@@ -114,6 +114,21 @@ describe('data that is damaged', { timeout: 120_000 }, () => {
     expect((await started(directory)).texts).toEqual(countedTo(count))
   })
 
+  it('again keeps what was set aside before, and marks the directory first of all', async () => {
+    const directory = await aDirectory()
+    flip(join(directory, LOGS[1]), 600)
+    const first = contentsOf(directory)
+    await recoverDirectory(directory)
+    expect(readdirSync(directory)).toContain('restored')
+    await started(directory)
+    flip(join(directory, LOGS[2]), 600)
+    const second = contentsOf(directory)
+    await recoverDirectory(directory)
+    const kept = [...contentsOf(directory).values()]
+    for (const text of [first.get(LOGS[1]), first.get(LOGS[2]), second.get(LOGS[2])])
+      expect(kept).toContain(text)
+  })
+
   it('in its state cannot be recovered, and nothing is changed', async () => {
     const directory = await aDirectory()
     flip(join(directory, STATE), 500)

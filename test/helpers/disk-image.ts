@@ -1,6 +1,7 @@
 import { Directory } from '../../src/store/disk/directory.ts'
 import { OPENED, STREAMING } from '../../src/store/disk/lines.ts'
 import { load } from '../../src/store/disk/load.ts'
+import type { UserName } from '../../src/protocol/ids.ts'
 import type { EventList } from '../../src/store/disk/event-list.ts'
 import type { Image } from '../../src/store/disk/image.ts'
 import type { StoredEvent } from '../../src/store/store.ts'
@@ -19,7 +20,7 @@ function factsIn(image: Image): unknown {
     messages: 0,
     users: sorted(users, ({ frames, lostThrough, ...user }) => ({
       ...{ ...user, lostThrough },
-      frames: sorted(frames ?? new Map<number, StoredEvent>(), (event) => event, lostThrough + 1),
+      frames: sorted(frames ?? NOTHING, (event) => forThose(users, event), lostThrough + 1),
     })),
     connections: sorted(connections, ({ user, cursor, opened, since }) => ({
       user,
@@ -39,6 +40,14 @@ function factsIn(image: Image): unknown {
     onceKeys: [...image.onceKeys],
     sessions: [...image.sessions].map(([name, due]) => [name, due - downMs]),
   }
+}
+
+const NOTHING = new Map<number, StoredEvent>()
+
+/** A private message with those of its users who still have it. A state does not know the others any more. */
+function forThose(users: Image['users'], { n, delivery, ...event }: StoredEvent): unknown {
+  const has = (name: UserName): boolean => users.get(name)?.frames?.has(n) === true
+  return { ...event, n, delivery: { ...delivery, pmUsers: delivery.pmUsers.filter(has) } }
 }
 
 function eventsIn(list: EventList, first: number, downMs: number): unknown[] {

@@ -13,6 +13,8 @@ const RETURNS = { leastMs: 1_000, perClientMs: 1, mostMs: 8_000 }
 /** How long the server waits for clients to close, about and at most. */
 const CLOSING = { perClientMs: 0.2, mostMs: 2_000 }
 const LONGEST_START_MS = 10_000
+/** The part of `resume_window` after which the last client has been told to come back to another server. */
+const RESUME_SHARE = 0.5
 /** Closing one takes less than this on a slow machine. */
 const PER_CLOSE_MS = 1
 const TICK_MS = 20
@@ -32,6 +34,8 @@ export interface Absence {
   readonly overMs: number
   /** How long this server takes to start, if clients have to wait for it. 0: others serve them. */
   readonly startMs: number
+  /** How long other servers keep the connections for their clients. */
+  readonly resumeWindowMs: number
 }
 
 /**
@@ -41,12 +45,14 @@ export interface Absence {
  */
 export function sendAway(
   { clock, registry, sessions, guests }: DepartureDeps,
-  { overMs, startMs }: Absence,
+  { overMs, startMs, resumeWindowMs }: Absence,
 ): void {
   sessions.closing = CLOSE.stopping
   const leaving = [...registry.all(), ...registry.guests.values()]
   const { leastMs, perClientMs, mostMs } = RETURNS
-  const spreadMs = Math.min(Math.max(leaving.length * perClientMs, leastMs), mostMs)
+  // A single server counts the window from its next start.
+  const latestMs = startMs === 0 ? resumeWindowMs * RESUME_SHARE : Infinity
+  const spreadMs = Math.min(Math.max(leaving.length * perClientMs, leastMs), mostMs, latestMs)
   const closingMs = Math.min(leaving.length * CLOSING.perClientMs, CLOSING.mostMs)
   const absentMs = startMs === 0 ? 0 : closingMs + Math.min(startMs, LONGEST_START_MS)
   let done = 0

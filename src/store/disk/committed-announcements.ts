@@ -7,6 +7,7 @@ import type { Announcements } from '../memory/publishing.ts'
  * return that wait for it, unless that takes long.
  */
 export class CommittedAnnouncements implements Announcements {
+  readonly haveCommands = true
   readonly #paced = new PacedQueue({
     now: () => performance.now(),
     soon: (task) => void setImmediate(task),

@@ -1,4 +1,5 @@
-import { copyFile, rename } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chown, copyFile, open, rename, stat } from 'node:fs/promises'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { DataDirError, NewerFormatError } from './data-dir-error.ts'
 import { Directory } from './directory.ts'
@@ -31,7 +32,6 @@ export async function recoverDirectory(path: string): Promise<readonly string[]>
     const damage = damageIn(directory)
     if (damage === undefined) return ['Nothing is damaged, and nothing was changed.']
     const setAside = await reduce(directory, damage)
-    await directory.markRestored()
     const { head, wallTime } = load(directory).image.facts
     return [
       `Recovered what there was before the damage: everything up to ${isoTimestamp(wallTime)} UTC (event ${head}).`,
@@ -61,23 +61,52 @@ async function reduce(directory: Directory, damage: DataDirError): Promise<strin
   const since = logs.filter((number) => number >= first)
   const { last, bytes } = usableOf(directory, first, since)
   if (last === undefined && state === 0) throw beyondRecovery(damage)
+  // First of all: what is left looks like that of a killed server, if this is interrupted.
+  await directory.markRestored()
   const aside: string[] = []
   for (const number of since.filter((one) => last === undefined || one > last)) {
     const path = directory.pathOf('log', number)
-    await rename(path, path + SET_ASIDE)
-    aside.push(path + SET_ASIDE)
+    aside.push(freeName(path))
+    await rename(path, freeName(path))
   }
   if (last === undefined) {
     const { epoch, sync } = headOf(directory.pathOf('state', state))
     await (await directory.createLog(state, { epoch, sync })).close()
+    await giveToOwner(directory, directory.pathOf('log', state))
   } else if (bytes !== undefined) {
     const path = directory.pathOf('log', last)
-    await copyFile(path, path + SET_ASIDE)
+    const copy = freeName(path)
+    await copyFile(path, copy)
+    await syncFile(copy)
+    await directory.sync()
     await directory.cut(last, bytes)
-    aside.push(path + SET_ASIDE)
+    aside.push(copy)
   }
   await directory.sync()
   return aside
+}
+
+/** Files of earlier damage stay. */
+function freeName(path: string): string {
+  let [name, count] = [path + SET_ASIDE, 1]
+  while (existsSync(name)) name = `${path}${SET_ASIDE}-${++count}`
+  return name
+}
+
+/** An administrator may repair what belongs to the user of the server. */
+async function giveToOwner({ path: folder }: Directory, path: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = await stat(folder)
+  await chown(path, uid, gid)
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 const beyondRecovery = ({ message }: DataDirError): DataDirError =>

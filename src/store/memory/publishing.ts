@@ -15,7 +15,13 @@ interface When {
 }
 
 /** When events are announced. */
-export type Announcements = Pick<PacedQueue, 'run' | 'drained'>
+export interface Announcements extends Pick<PacedQueue, 'run' | 'drained'> {
+  /**
+   * Commands, which make somebody listen, wait in the same queue. Then it counts which topics are listened to when an event
+   * is announced. Otherwise commands are carried out at once, and it counts when the event is published.
+   */
+  readonly haveCommands?: boolean
+}
 
 /**
  * Numbers, stores and announces events. Implements calls of the contract, see `../store.ts`.
@@ -136,8 +142,7 @@ export class Publishing {
     webhooks?.tellMessage(event, channel)
     log.toChannel(channel, event, at)
     expiry.contentAdded(channel, at)
-    if (this.listenedTopics.has(channel.topic))
-      this.#announce(publication.channels ? { ...event, publication } : event, [channel.topic])
+    this.#announce(publication.channels ? { ...event, publication } : event, [channel.topic])
     return counts
   }
 
@@ -155,13 +160,27 @@ export class Publishing {
       log.toUser(user, event)
     }
     if (event.body.type === 'message') this.deliveries += connections
-    const topics = known.map(({ topic }) => topic).filter((topic) => this.listenedTopics.has(topic))
-    if (topics.length > 0) this.#announce(event, topics)
+    this.#announce(
+      event,
+      known.map(({ topic }) => topic),
+    )
     return { connections, users }
   }
 
   #announce(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {
-    this.announcements.run(() => this.announce(event, topics))
+    const { announcements } = this
+    if (announcements.haveCommands)
+      return announcements.run(() => this.#announceNow(event, this.#listened(topics)))
+    const listened = this.#listened(topics)
+    if (listened.length > 0) announcements.run(() => this.#announceNow(event, listened))
+  }
+
+  #announceNow(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {
+    if (topics.length > 0) this.announce(event, topics)
+  }
+
+  #listened(topics: readonly Contract.Topic[]): readonly Contract.Topic[] {
+    return topics.filter((topic) => this.listenedTopics.has(topic))
   }
 
   #holderOf(topic: Contract.Topic): Channel | User | undefined {

@@ -20,7 +20,7 @@ const mostInASecond = (times: readonly number[]): number =>
 describe('clients of a server that stops', () => {
   it('are closed at once if there is no other server, and told when to come back, one after the other', async () => {
     const { at, closed, returns } = await crowd(300)
-    at.hub.sendAway({ overMs: 0, startMs: 0 })
+    at.hub.sendAway({ overMs: 0, startMs: 0, resumeWindowMs: 15_000 })
     expect(closed()).toHaveLength(300)
     expect(returns()).toEqual(Array.from({ length: 300 }, (_, index) => 500 + (index * 1000) / 300))
     const [, second] = closed()
@@ -30,9 +30,15 @@ describe('clients of a server that stops', () => {
     })
   })
 
+  it('come back before other servers give them up', async () => {
+    const { at, returns } = await crowd(3_000)
+    at.hub.sendAway({ overMs: 0, startMs: 0, resumeWindowMs: 2_000 })
+    expect(Math.max(...returns())).toBeLessThan(500 + 1_000)
+  })
+
   it('come back over eight seconds if they are many', async () => {
     const { at, returns } = await crowd(10_000)
-    at.hub.sendAway({ overMs: 0, startMs: 0 })
+    at.hub.sendAway({ overMs: 0, startMs: 0, resumeWindowMs: 60_000 })
     expect(mostInASecond(returns())).toBeLessThanOrEqual(10_000 / 5)
     expect(Math.min(...returns())).toBe(500)
     expect(Math.max(...returns())).toBeLessThan(8_500)
@@ -44,13 +50,13 @@ describe('clients of a server that stops', () => {
     [300, 100_000, 500 + 60 + 10_000],
   ])('come back when the next start is over (%i clients, %i ms)', async (count, startMs, first) => {
     const { at, returns } = await crowd(count)
-    at.hub.sendAway({ overMs: 0, startMs })
+    at.hub.sendAway({ overMs: 0, startMs, resumeWindowMs: 15_000 })
     expect(Math.min(...returns())).toBe(first)
   })
 
   it('are closed over some time if there are other servers, and hear what is said until then', async () => {
     const { at, clients, closed } = await crowd(200)
-    at.hub.sendAway({ overMs: 5000, startMs: 0 })
+    at.hub.sendAway({ overMs: 5000, startMs: 0, resumeWindowMs: 15_000 })
     const counts = [closed().length]
     await at.saySoon('room', 'still here')
     for (let tick = 1; tick < 10; tick++) {
@@ -66,14 +72,14 @@ describe('clients of a server that stops', () => {
 
   it('take no longer than there is time', async () => {
     const { at, closed } = await crowd(200)
-    at.hub.sendAway({ overMs: 100, startMs: 0 })
+    at.hub.sendAway({ overMs: 100, startMs: 0, resumeWindowMs: 15_000 })
     await at.clock.advance(80)
     expect(closed()).toHaveLength(200)
   })
 
   it('that come meanwhile are closed at once, and those that have gone are left alone', async () => {
     const { at, clients, closed } = await crowd(50)
-    at.hub.sendAway({ overMs: 5000, startMs: 0 })
+    at.hub.sendAway({ overMs: 5000, startMs: 0, resumeWindowMs: 15_000 })
     const last = clients.at(-1) as Client
     await last.lose('broke-off')
     const other = last.sink
@@ -87,7 +93,7 @@ describe('clients of a server that stops', () => {
 
   it('are all closed when the server has stopped, whatever time there was', async () => {
     const { at, closed } = await crowd(50)
-    at.hub.sendAway({ overMs: 5000, startMs: 0 })
+    at.hub.sendAway({ overMs: 5000, startMs: 0, resumeWindowMs: 15_000 })
     expect(closed().length).toBeLessThan(50)
     await at.hub.stop()
     expect(closed()).toHaveLength(50)

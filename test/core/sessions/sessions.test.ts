@@ -664,7 +664,7 @@ describe('a server that stops', () => {
   it('sends first what was said before, though the turn has not ended', async () => {
     const { at, ann, bob } = await gather()
     await at.say('room', 'goodbye')
-    at.hub.sendAway({ overMs: 0, startMs: 0 })
+    at.hub.sendAway({ overMs: 0, startMs: 0, resumeWindowMs: 15_000 })
     for (const client of [ann, bob]) {
       expect(client.sink.closed?.code).toBe(CLOSE.stopping.code)
       expect(client.heard()).toEqual(['goodbye'])

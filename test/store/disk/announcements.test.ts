@@ -2,7 +2,17 @@ import { performance } from 'node:perf_hooks'
 import { expect, it, onTestFinished } from 'vitest'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { channelTopic } from '../../../src/store/store.ts'
-import { channelName, message, settingsMap, textOf, textsOf } from '../../contract/fixtures.ts'
+import {
+  attach,
+  channelName,
+  channelNames,
+  connIdOf,
+  connect,
+  message,
+  settingsMap,
+  textOf,
+  textsOf,
+} from '../../contract/fixtures.ts'
 import { openDiskStore } from '../../helpers/disk-store.ts'
 
 const ROOM = channelTopic(channelName('room'))
@@ -33,4 +43,20 @@ it('are made of every event that a client catches up with, before it gets them',
   expect(heard.slice(0, 2)).toEqual(['first', 'second'])
   await Promise.all(posts)
   expect(heard).toEqual(['first', 'second', 'third'])
+})
+
+it('are made to somebody who joins with the same commit', async () => {
+  const store = await openDiskStore()
+  onTestFinished(() => store.stop())
+  await connect(store, 'ann')
+  await attach(store, connIdOf(1))
+  const heard: unknown[] = []
+  store.onEvent((event) => void heard.push(textOf(event)))
+  store.onCommand((command) => {
+    if (command.type === 'joined') store.listen(ROOM)
+  })
+  const joined = store.join(connIdOf(1), channelNames('room'), settingsMap({ room: {} }))
+  const posted = store.publish([message('room', { text: 'to those who are in' })])
+  await Promise.all([joined, posted])
+  expect(heard).toEqual(['to those who are in'])
 })
