@@ -1,6 +1,6 @@
 import { lookup as askSystem } from 'node:dns/promises'
 import { once } from 'node:events'
-import { NOT_TCP } from '../net/passed-sockets.ts'
+import { bindPassed } from '../net/passed-sockets.ts'
 import type { RequestListener, Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
@@ -15,22 +15,14 @@ export interface ListenAddress {
   readonly port: number
 }
 
-/** Listens on a socket that a supervisor has opened. Returns its address. Rejects unless it is a listening socket of TCP. */
-export async function listenOnPassed(http: FastifyInstance, fd: number): Promise<ListenAddress> {
-  try {
-    // Fastify passes the options on to Node, which uses `fd` alone. With a host it does not look for those of `localhost`.
-    await http.listen({ fd, host: '127.0.0.1' } as object)
-  } catch (error) {
-    throw new Error(NOT_TCP, { cause: error })
-  }
-  const address = http.server.address()
-  if (typeof address === 'object' && address) return { host: address.address, port: address.port }
-  throw new Error(NOT_TCP)
-}
+/** Listens on a socket that a supervisor has opened. See `bindPassed`. */
+export const listenOnPassed = (http: FastifyInstance, fd: number): Promise<ListenAddress> =>
+  // Fastify passes the options on to Node, which uses `fd` alone. With a host it does not look for those of `localhost`.
+  bindPassed(http.server, () => http.listen({ fd, host: '127.0.0.1' } as object))
 
 /**
  * Listens. The name `localhost` means all of its addresses; those that cannot be listened on are logged. Fastify does
- * the same by itself, but only for servers that it creates.
+ * the same by itself, but only for servers that it creates. Resolves with the name or address and the port.
  */
 export async function listen(
   http: FastifyInstance,

@@ -1,3 +1,5 @@
+import type { Server } from 'node:net'
+
 /** The number of the first file descriptor that a supervisor passes on. */
 const FIRST = 3
 const PHILOTE = 'philote'
@@ -35,4 +37,21 @@ export function passedSockets(
     ...(http[0] !== undefined && { http: FIRST + http[0] }),
     ...(philote[0] !== undefined && { philote: FIRST + philote[0] }),
   }
+}
+
+/**
+ * Lets the server listen on a passed socket. Resolves with its address. Rejects unless it is a listening socket of TCP:
+ * clients would have no address, which limits and rules are about.
+ */
+export async function bindPassed(
+  server: Server,
+  listen: () => Promise<unknown>,
+): Promise<{ readonly host: string; readonly port: number }> {
+  await listen().catch((cause: unknown) => {
+    throw new Error(NOT_TCP, { cause })
+  })
+  const address = server.address()
+  if (typeof address === 'object' && address) return { host: address.address, port: address.port }
+  server.close()
+  throw new Error(NOT_TCP)
 }

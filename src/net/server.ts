@@ -23,7 +23,7 @@ export interface ServerDeps {
 }
 
 /** Headers and bodies that arrive too slowly are cut off, so that idle clients cannot use up the server's sockets. */
-const HEADERS_TIMEOUT_MS = 10_000
+export const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const TIMEOUT_CHECK_MS = 2_000
 

@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { STATUS_CODES } from 'node:http'
 import { inBackground } from '../lib/in-background.ts'
 import { queryOf } from '../lib/urls.ts'
 import { bytesOf } from '../net/answers.ts'
 import { destroyOnError } from '../net/destroy-on-error.ts'
 import { requestsWithUpgrades } from '../net/messages.ts'
-import { NOT_TCP } from '../net/passed-sockets.ts'
+import { bindPassed } from '../net/passed-sockets.ts'
 import { isWaiting } from '../net/pipelines.ts'
 import { openServer } from '../net/server.ts'
 import { REFUSAL_STATUS, REFUSED_RETRY_SECONDS } from '../net/socket-limits.ts'
@@ -102,19 +103,11 @@ export class PhiloteServer {
 
   /** Starts to listen, on a port or on a socket that is open already. Resolves with the port. */
   async start(passed?: number): Promise<number> {
+    const http = this.#http
+    const bind = (options: object) => once(http.listen(options), 'listening')
+    if (passed !== undefined) return (await bindPassed(http, () => bind({ fd: passed }))).port
     const { host, port } = this.options
-    const own = { port, ...(host !== undefined && { host }) }
-    await new Promise<void>((resolve, fail) => {
-      const reject = (cause: Error): void =>
-        fail(passed === undefined ? cause : new Error(NOT_TCP, { cause }))
-      this.#http.once('error', reject)
-      this.#http.listen(passed === undefined ? own : { fd: passed }, () => {
-        this.#http.off('error', reject)
-        if (typeof this.#http.address() !== 'string') return resolve()
-        this.#http.close()
-        reject(new Error('it has a path'))
-      })
-    })
+    await bind({ port, ...(host !== undefined && { host }) })
     return this.port
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { HEADERS_TIMEOUT_MS } from '../../src/net/server.ts'
 import { Backend, send, signedHead, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { ServerProcess, killProcesses, refuseCrashes } from '../helpers/process.ts'
@@ -8,8 +9,6 @@ import type { TestServer } from '../helpers/server.ts'
 
 const MEGABYTE = 1_048_576
 const SOCKETS = 64
-/** How long the server waits for the head of a request. */
-const HEADERS_TIMEOUT_MS = 10_000
 /** What each socket sends: chunks of one byte, which take six bytes each. */
 const CHUNKS = Buffer.from('1\r\nx\r\n'.repeat(60_000))
 const CHUNKED = { 'Transfer-Encoding': 'chunked' }

@@ -47,7 +47,7 @@ const contentsOf = (directory: string): Map<string, string> =>
       .map((name) => [name, readFileSync(join(directory, name), 'latin1')]),
   )
 
-/** Starts with it. Returns the messages, how the epoch has changed, and what an operator is told. */
+/** Starts with it. Returns the messages, the epoch, and the notes for operators. */
 async function started(directory: string) {
   const notes: string[] = []
   const store = await openDiskStore({ directory, onNote: (note) => void notes.push(note) })

@@ -8,12 +8,12 @@ import type { Sessions } from './sessions.ts'
 
 /** Before this time nobody comes back. A new process takes about as long to load the program. */
 const EARLIEST_RETURN_MS = 500
-/** Clients come back over so long: at least this, a millisecond for each client, and at most this. */
+/** Over how long clients come back: a millisecond for each, within these limits. */
 const RETURNS = { leastMs: 1_000, perClientMs: 1, mostMs: 8_000 }
 /** How long the server waits for clients to close, about and at most. */
 const CLOSING = { perClientMs: 0.2, mostMs: 2_000 }
 const LONGEST_START_MS = 10_000
-/** The part of `resume_window` after which the last client has been told to come back to another server. */
+/** By this part of `resume_window` the last client should be back, if it comes back to another server. */
 const RESUME_SHARE = 0.5
 /** Closing one takes less than this on a slow machine. */
 const PER_CLOSE_MS = 1
@@ -40,8 +40,8 @@ export interface Absence {
 
 /**
  * Closes the sinks of all clients because the server stops. Tells each client when to come back, evenly spread, so that
- * the server that they come back to does not have all of them at once. A client that comes too early for a server that is
- * about to start would come back in a crowd of its like.
+ * the server that they come back to does not have all of them at once. Clients that come before it listens are refused, and
+ * then come back at about the same time.
  */
 export function sendAway(
   { clock, registry, sessions, guests }: DepartureDeps,
@@ -75,7 +75,7 @@ export function sendAway(
   tick()
 }
 
-/** Closes all at once, those too that have not been closed by `sendAway` yet. */
+/** Closes all clients that `sendAway` has not closed yet. */
 export function closeAll({ sessions, guests }: Pick<DepartureDeps, 'sessions' | 'guests'>): void {
   sessions.closeAll(CLOSE.stopping)
   guests.closeAll(CLOSE.stopping)

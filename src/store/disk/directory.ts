@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
-import { open, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync } from 'node:fs'
+import { copyFile, open, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VERSION } from '../../version.ts'
 import { bootId } from './boot.ts'
@@ -138,14 +138,33 @@ export class Directory {
     }
   }
 
+  /** Gives a log a name that the server ignores. Returns the new path. */
+  async moveAside(number: number): Promise<string> {
+    const aside = this.#nameAside(number)
+    await rename(this.pathOf('log', number), aside)
+    return aside
+  }
+
+  /** Copies a log to a name that the server ignores. When it resolves, the copy is on the disk. Returns its path. */
+  async copyAside(number: number): Promise<string> {
+    const aside = this.#nameAside(number)
+    await copyFile(this.pathOf('log', number), aside)
+    await syncPath(aside)
+    await this.sync()
+    return aside
+  }
+
   /** Resolves when the names of files are on the disk. */
-  async sync(): Promise<void> {
-    const handle = await open(this.path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+  sync(): Promise<void> {
+    return syncPath(this.path)
+  }
+
+  /** One that is free: files of earlier damage stay. */
+  #nameAside(number: number): string {
+    const first = `${this.pathOf('log', number)}.damaged`
+    let name = first
+    for (let count = 2; existsSync(name); count++) name = `${first}-${count}`
+    return name
   }
 
   #names(): string[] {
@@ -169,6 +188,15 @@ const headOf = (epoch: string, sync: SyncMode): FileHead => ({
   boot: bootId(),
   sync,
 })
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
 
 async function removeFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) await rm(path, { force: true })

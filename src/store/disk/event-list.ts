@@ -1,3 +1,4 @@
+import { firstPlace } from '../../lib/first-place.ts'
 import type { StoredEvent } from '../store.ts'
 
 /** The events of a channel as data files tell them, by number. Most come in order; an array is the fastest for that. */
@@ -36,12 +37,7 @@ export class EventList {
 
   /** Returns the place of the first event with this number or a larger one. */
   #placeOf(n: number): number {
-    let [low, high] = [0, this.#events.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#events[middle]?.n ?? 0) >= n) high = middle
-      else low = middle + 1
-    }
-    return low
+    const events = this.#events
+    return firstPlace(0, events.length, (place) => (events[place]?.n ?? 0) >= n)
   }
 }

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { chown, copyFile, open, rename, stat } from 'node:fs/promises'
+import { chown, stat } from 'node:fs/promises'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { DataDirError, NewerFormatError } from './data-dir-error.ts'
 import { Directory } from './directory.ts'
@@ -7,8 +6,6 @@ import { headOf } from './file-head.ts'
 import { readFrames } from './frames.ts'
 import { holdDirectory } from './holder.ts'
 import { load } from './load.ts'
-
-const SET_ASIDE = '.damaged'
 
 /** What can be used of the logs since the state. */
 interface Usable {
@@ -20,7 +17,7 @@ interface Usable {
 
 /**
  * Reduces a damaged directory to what it said before the damage, so that the server can start. What follows the damage is
- * kept in files that end with `.damaged`. The next start treats the directory as a restored copy: clients get a gap.
+ * kept in files with `.damaged` in their names. The next start treats the directory as a restored copy: clients get a gap.
  *
  * Changes nothing if nothing is damaged. Rejects with `DataDirError` if a server uses the directory, if its state is
  * damaged, or if a newer version has written it. Returns what was done, as sentences.
@@ -29,7 +26,7 @@ export async function recoverDirectory(path: string): Promise<readonly string[]>
   const directory = new Directory(path)
   const hold = await holdDirectory(path)
   try {
-    const damage = damageIn(directory)
+    const damage = damageFoundBy(() => load(directory))
     if (damage === undefined) return ['Nothing is damaged, and nothing was changed.']
     const setAside = await reduce(directory, damage)
     const { head, wallTime } = load(directory).image.facts
@@ -39,16 +36,6 @@ export async function recoverDirectory(path: string): Promise<readonly string[]>
     ]
   } finally {
     await hold.release()
-  }
-}
-
-function damageIn(directory: Directory): DataDirError | undefined {
-  try {
-    load(directory)
-    return undefined
-  } catch (error) {
-    if (error instanceof DataDirError && !(error instanceof NewerFormatError)) return error
-    throw error
   }
 }
 
@@ -64,33 +51,19 @@ async function reduce(directory: Directory, damage: DataDirError): Promise<strin
   // First of all: what is left looks like that of a killed server, if this is interrupted.
   await directory.markRestored()
   const aside: string[] = []
-  for (const number of since.filter((one) => last === undefined || one > last)) {
-    const path = directory.pathOf('log', number)
-    aside.push(freeName(path))
-    await rename(path, freeName(path))
-  }
+  for (const number of since.filter((one) => last === undefined || one > last))
+    aside.push(await directory.moveAside(number))
   if (last === undefined) {
     const { epoch, sync } = headOf(directory.pathOf('state', state))
-    await (await directory.createLog(state, { epoch, sync })).close()
-    await giveToOwner(directory, directory.pathOf('log', state))
+    const log = await directory.createLog(state, { epoch, sync })
+    await log.close()
+    await giveToOwner(directory, log.path)
   } else if (bytes !== undefined) {
-    const path = directory.pathOf('log', last)
-    const copy = freeName(path)
-    await copyFile(path, copy)
-    await syncFile(copy)
-    await directory.sync()
+    aside.push(await directory.copyAside(last))
     await directory.cut(last, bytes)
-    aside.push(copy)
   }
   await directory.sync()
   return aside
-}
-
-/** Files of earlier damage stay. */
-function freeName(path: string): string {
-  let [name, count] = [path + SET_ASIDE, 1]
-  while (existsSync(name)) name = `${path}${SET_ASIDE}-${++count}`
-  return name
 }
 
 /** An administrator may repair what belongs to the user of the server. */
@@ -98,15 +71,6 @@ async function giveToOwner({ path: folder }: Directory, path: string): Promise<v
   if (process.getuid?.() !== 0) return
   const { uid, gid } = await stat(folder)
   await chown(path, uid, gid)
-}
-
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r+')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 const beyondRecovery = ({ message }: DataDirError): DataDirError =>
@@ -129,21 +93,24 @@ function usableOf(directory: Directory, first: number, logs: readonly number[]):
     // The head can be read, but it is not what was written.
     if (goodBytes === 0) return { last }
     last = number
-    const follower = directory.pathOf('log', number + 1)
-    const isCut = logs.includes(number + 1) && hasHead(follower) && !isEnded
-    const isComplete = !isCut || headOf(follower).previousBytes === goodBytes
     if (rest !== 'nothing') return { last, bytes: goodBytes }
-    if (!isComplete) return { last }
+    const follower = directory.pathOf('log', number + 1)
+    const isFollowed = logs.includes(number + 1) && hasHead(follower)
+    // Something was cut off between two changes.
+    if (isFollowed && !isEnded && headOf(follower).previousBytes !== goodBytes) return { last }
   }
   return { last }
 }
 
-function hasHead(path: string): boolean {
+const hasHead = (path: string): boolean => damageFoundBy(() => headOf(path)) === undefined
+
+/** Undefined: there is none. Throws if there is something else that keeps the data from being read. */
+function damageFoundBy(read: () => unknown): DataDirError | undefined {
   try {
-    headOf(path)
-    return true
+    read()
+    return undefined
   } catch (error) {
-    if (error instanceof DataDirError && !(error instanceof NewerFormatError)) return false
+    if (error instanceof DataDirError && !(error instanceof NewerFormatError)) return error
     throw error
   }
 }

@@ -43,7 +43,10 @@ export class DiskStore implements Contract.Store {
     const deps = { read: this.#read.bind(this), change: this.#change.bind(this) }
     this.webhookQueue = memory.webhookQueue && new DiskWebhookQueue(memory.webhookQueue, deps)
     // The memory store runs its announcements of events by the same queue.
-    memory.onEvent((event, topics) => this.#onEvent(event, topics))
+    memory.onEvent((event, topics) => {
+      const listened = topics.filter((topic) => memory.publishing.listenedTopics.has(topic))
+      if (listened.length > 0) this.#onEvent(event, listened)
+    })
     memory.onCommand((command) => announcements.run(() => this.#onCommand(command)))
   }
 

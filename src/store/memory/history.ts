@@ -1,3 +1,4 @@
+import { firstPlace } from '../../lib/first-place.ts'
 import { uuidOf } from './uuid-of.ts'
 import type { HistoryPart, HistoryRange, NumberRange, StoredEvent } from '../store.ts'
 
@@ -162,13 +163,7 @@ export class History {
 
   /** Returns the first place that is right. All places after it are right too. */
   #search(isRight: (place: number) => boolean): number {
-    let [low, high] = [this.#first, this.#entries.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (isRight(middle)) high = middle
-      else low = middle + 1
-    }
-    return low
+    return firstPlace(this.#first, this.#entries.length, isRight)
   }
 
   #numberAt(place: number): number {

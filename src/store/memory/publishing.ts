@@ -17,8 +17,8 @@ interface When {
 /** When events are announced. */
 export interface Announcements extends Pick<PacedQueue, 'run' | 'drained'> {
   /**
-   * Commands, which make somebody listen, wait in the same queue. Then it counts which topics are listened to when an event
-   * is announced. Otherwise commands are carried out at once, and it counts when the event is published.
+   * Commands, which make somebody listen, wait in the same queue. So it is not known before whether an event has listeners:
+   * who is announced to has to check that.
    */
   readonly haveCommands?: boolean
 }
@@ -142,7 +142,8 @@ export class Publishing {
     webhooks?.tellMessage(event, channel)
     log.toChannel(channel, event, at)
     expiry.contentAdded(channel, at)
-    this.#announce(publication.channels ? { ...event, publication } : event, [channel.topic])
+    if (this.#mayBeHeard(channel.topic))
+      this.#announce(publication.channels ? { ...event, publication } : event, [channel.topic])
     return counts
   }
 
@@ -160,27 +161,18 @@ export class Publishing {
       log.toUser(user, event)
     }
     if (event.body.type === 'message') this.deliveries += connections
-    this.#announce(
-      event,
-      known.map(({ topic }) => topic),
-    )
+    const topics = known.map(({ topic }) => topic).filter((topic) => this.#mayBeHeard(topic))
+    if (topics.length > 0) this.#announce(event, topics)
     return { connections, users }
   }
 
   #announce(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {
-    const { announcements } = this
-    if (announcements.haveCommands)
-      return announcements.run(() => this.#announceNow(event, this.#listened(topics)))
-    const listened = this.#listened(topics)
-    if (listened.length > 0) announcements.run(() => this.#announceNow(event, listened))
+    this.announcements.run(() => this.announce(event, topics))
   }
 
-  #announceNow(event: Contract.StoredEvent, topics: readonly Contract.Topic[]): void {
-    if (topics.length > 0) this.announce(event, topics)
-  }
-
-  #listened(topics: readonly Contract.Topic[]): readonly Contract.Topic[] {
-    return topics.filter((topic) => this.listenedTopics.has(topic))
+  /** Whether somebody may listen to the topic when the event is announced. */
+  #mayBeHeard(topic: Contract.Topic): boolean {
+    return this.announcements.haveCommands === true || this.listenedTopics.has(topic)
   }
 
   #holderOf(topic: Contract.Topic): Channel | User | undefined {

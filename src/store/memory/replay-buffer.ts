@@ -1,3 +1,4 @@
+import { firstPlace } from '../../lib/first-place.ts'
 import { uuidOf } from './uuid-of.ts'
 import type { EventType } from '../../protocol/events.ts'
 import type { StoredEvent } from '../store.ts'
@@ -101,13 +102,8 @@ export class ReplayBuffer {
 
   /** Returns the index of the first event with a number above `n`. */
   #placeAfter(n: number): number {
-    let [low, high] = [0, this.#events.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#events[middle]?.n ?? 0) > n) high = middle
-      else low = middle + 1
-    }
-    return low
+    const events = this.#events
+    return firstPlace(0, events.length, (place) => (events[place]?.n ?? 0) > n)
   }
 
   #indexOfMessage(uuid: string): number {

@@ -18,7 +18,7 @@ const mostInASecond = (times: readonly number[]): number =>
   Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1000).length))
 
 describe('clients of a server that stops', () => {
-  it('are closed at once if there is no other server, and told when to come back, one after the other', async () => {
+  it('are closed at once if there is no other server, each with a later time to come back', async () => {
     const { at, closed, returns } = await crowd(300)
     at.hub.sendAway({ overMs: 0, startMs: 0, resumeWindowMs: 15_000 })
     expect(closed()).toHaveLength(300)

@@ -10,7 +10,7 @@ import { freePort } from '../../helpers/ports.ts'
 import { ServerProcess, killProcesses } from '../../helpers/process.ts'
 
 const CLIENTS = Number(process.env['RUSH'] ?? 300)
-/** Only then are the clients so many that they need more than a moment. Smaller numbers say nothing of a rush. */
+/** The server spreads fewer clients over less time. */
 const IS_MEASURED = CLIENTS >= 6000
 /** Clients that connect at the same time before the test. */
 const AT_ONCE = 50
@@ -26,6 +26,8 @@ afterAll(async () => {
 
 class Page {
   readonly texts: unknown[] = []
+  /** How often it has waited for a retry. More than once: it was refused. */
+  waits = 0
   /** When it was connected. */
   readonly times: number[] = []
   readonly connection: ChannelstreamConnection
@@ -44,6 +46,7 @@ class Page {
       this.texts.push((message as { text: string }).text),
     )
     this.connection.on('status', ({ status }) => {
+      if (status === 'waiting') this.waits++
       if (status === 'connected') this.times.push(performance.now())
     })
   }
@@ -111,8 +114,9 @@ it(
     const most = mostInASecond(returns)
     const last = Math.max(...returns)
     if (!IS_MEASURED) return
+    const refused = pages.filter(({ waits }) => waits > 1).length
     console.log(
-      `stop ${Math.round(ended - stopped)} ms, start ${Math.round(began - ended)} ms; fullest second: ${most} of ${CLIENTS}; the last after ${Math.round(last)} ms`,
+      `refused: ${refused}; stop ${Math.round(ended - stopped)} ms, start ${Math.round(began - ended)} ms; fullest second: ${most} of ${CLIENTS}; the last after ${Math.round(last)} ms`,
     )
     // The times that the server gives are an eighth a second. Clients and server share this machine: after a second in
     // which it was busy with something else comes a fuller one.
