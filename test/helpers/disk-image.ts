@@ -18,9 +18,9 @@ function factsIn(image: Image): unknown {
     wallTime: 0,
     // A message that reaches nobody is counted, and that alone is not worth a commit.
     messages: 0,
-    users: sorted(users, ({ frames, lostThrough, ...user }) => ({
+    users: sorted(users, ({ frames, lostThrough, ...user }, name) => ({
       ...{ ...user, lostThrough },
-      frames: sorted(frames ?? NOTHING, (event) => forThose(users, event), lostThrough + 1),
+      frames: sorted(frames ?? NOTHING, (event) => receivedBy(name, event), lostThrough + 1),
     })),
     connections: sorted(connections, ({ user, cursor, opened, since }) => ({
       user,
@@ -44,10 +44,9 @@ function factsIn(image: Image): unknown {
 
 const NOTHING = new Map<number, StoredEvent>()
 
-/** A private message with those of its users who still have it. A state does not know the others any more. */
-function forThose(users: Image['users'], { n, delivery, ...event }: StoredEvent): unknown {
-  const has = (name: UserName): boolean => users.get(name)?.frames?.has(n) === true
-  return { ...event, n, delivery: { ...delivery, pmUsers: delivery.pmUsers.filter(has) } }
+/** A private event without its other receivers: a state names those who still have it, and nobody reads the others. */
+function receivedBy(user: UserName, { delivery, ...event }: StoredEvent): unknown {
+  return { ...event, delivery: { ...delivery, pmUsers: delivery.pmUsers.includes(user) } }
 }
 
 function eventsIn(list: EventList, first: number, downMs: number): unknown[] {
@@ -59,13 +58,13 @@ function eventsIn(list: EventList, first: number, downMs: number): unknown[] {
 
 function sorted<Key extends string | number, Value>(
   map: ReadonlyMap<Key, Value>,
-  show: (value: Value) => unknown,
+  show: (value: Value, key: Key) => unknown,
   least?: number,
 ): [Key, unknown][] {
   const isKept = ([key]: [Key, Value]): boolean => least === undefined || Number(key) >= least
   return [...map]
     .filter(isKept)
-    .map(([key, value]): [Key, unknown] => [key, show(value)])
+    .map(([key, value]): [Key, unknown] => [key, show(value, key)])
     .sort(([one], [other]) => (one < other ? -1 : 1))
 }
 

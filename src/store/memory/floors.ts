@@ -17,7 +17,7 @@ export type FloorListener = ((who: string) => void) | undefined
  * connection and cursor the client sends. The number of the newest event at the join is the floor.
  */
 export class Floors {
-  /** The oldest removal first. */
+  /** What has not changed for longest first: removals and joins alike, as in the log of a store on disk. */
   #floors: Map<string, number> | undefined
 
   userRemoved(user: UserName, limits: FloorLimits, changed?: FloorListener): void {
@@ -28,7 +28,7 @@ export class Floors {
     this.#remove(`n:${id}`, limits, changed)
   }
 
-  /** The floors by key, the oldest removal first. `Infinity`: removed, and not joined again since. */
+  /** The floors by key, the one that changed last at the end. `Infinity`: removed, and not joined again since. */
   entries(): Iterable<[who: string, floor: number]> {
     return this.#floors ?? []
   }
@@ -39,9 +39,7 @@ export class Floors {
 
   /** Puts a floor back, as the newest. */
   restore(who: string, floor: number): void {
-    this.#floors ??= new Map()
-    this.#floors.delete(who)
-    this.#floors.set(who, floor)
+    this.#set(who, floor)
   }
 
   /** Returns the event number after which catching up may start. `head`: the number of the newest event. */
@@ -54,15 +52,13 @@ export class Floors {
   #floorOf(who: string, head: number, changed: FloorListener): number {
     const floor = this.#floors?.get(who)
     if (floor !== REMOVED) return floor ?? 0
-    this.#floors?.set(who, head)
+    this.#set(who, head)
     changed?.(who)
     return head
   }
 
   #remove(who: string, { lostThrough, maxRemovals }: FloorLimits, changed: FloorListener): void {
-    const floors = (this.#floors ??= new Map<string, number>())
-    floors.delete(who)
-    floors.set(who, REMOVED)
+    const floors = this.#set(who, REMOVED)
     changed?.(who)
     if (floors.size <= maxRemovals) return
     const forget = (other: string): void => {
@@ -72,5 +68,12 @@ export class Floors {
     for (const [other, floor] of floors) if (floor <= lostThrough) forget(other)
     if (floors.size <= maxRemovals) return
     for (const other of [...floors.keys()].slice(0, Math.ceil(maxRemovals / 10))) forget(other)
+  }
+
+  #set(who: string, floor: number): Map<string, number> {
+    const floors = (this.#floors ??= new Map<string, number>())
+    floors.delete(who)
+    floors.set(who, floor)
+    return floors
   }
 }
