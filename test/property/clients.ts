@@ -15,6 +15,8 @@ const SILENCE_NOTICED_WITHIN_MS = 7_000
 export class Clients {
   #listening: Listening[] = []
   readonly #transcripts = new Map<ModelConnection, Transcript>()
+  /** The number of the newest event when the settings of a channel changed last. */
+  readonly #configuredAt = new Map<string, number>()
   /** Connections that may end: their client left, or a request ends them. */
   readonly #endable = new Set<string>()
   readonly #silentSince = new WeakMap<Client, number>()
@@ -138,8 +140,9 @@ export class Clients {
     for (const name of channels) transcript?.forgetPresence(name)
   }
 
-  /** The channel's settings changed, so earlier events no longer show who is in it. */
+  /** The channel's settings changed, so earlier events no longer show who is in it, also if they are caught up later. */
   forgetPresenceIn(channel: string): void {
+    this.#configuredAt.set(channel, this.model.log.head)
     for (const transcript of this.#transcripts.values()) transcript.forgetPresence(channel)
   }
 
@@ -196,7 +199,7 @@ export class Clients {
   #transcriptOf(connection: ModelConnection): Transcript {
     const known = this.#transcripts.get(connection)
     if (known) return known
-    const made = new Transcript(connection.user, this.driver)
+    const made = new Transcript(connection.user, this.driver, this.#configuredAt)
     this.#transcripts.set(connection, made)
     return made
   }

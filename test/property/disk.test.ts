@@ -78,12 +78,15 @@ describe('a hub over a store on disk', () => {
           const clock = new QuietClock()
           const store = await openIn(directory, options, clock)
           const driver = new HubDriver(options, { clock, store: clock.quiet.watch(store) })
-          await new World(driver).play(sequence)
-          const logged = factsOnDisk(directory)
-          await store.compact()
-          const compacted = factsOnDisk(directory)
-          expect(compacted).toEqual({ ...(logged as object), now: expect.anything() as number })
-          await driver.stop()
+          try {
+            await new World(driver).play(sequence)
+            const logged = factsOnDisk(directory)
+            await store.compact()
+            const compacted = factsOnDisk(directory)
+            expect(compacted).toEqual({ ...(logged as object), now: expect.anything() as number })
+          } finally {
+            await driver.stop()
+          }
           const ended = factsOnDisk(directory)
           const again = await openIn(directory, options, clock)
           await again.compact()

@@ -15,6 +15,8 @@ export class Transcript {
   constructor(
     private readonly user: string,
     private readonly server: { readonly epoch: string },
+    /** Presence events up to this number do not show who is in the channel. */
+    private readonly configuredAt: ReadonlyMap<string, number>,
   ) {}
 
   /** Events after `n` did not arrive, or the client requests them again. */
@@ -77,6 +79,7 @@ export class Transcript {
     const { action } = message
     expect(user, 'told of oneself').not.toBe(this.user)
     if (catchup && this.#isPatchy) return
+    if (numberOf(event) <= (this.configuredAt.get(channel) ?? 0)) return
     const key = `${channel} ${user}`
     expect(this.#told.get(key), `${user} told twice in ${channel}`).not.toBe(action)
     this.#told.set(key, action)
