@@ -9,6 +9,8 @@ export interface Target {
   readonly host: string
   readonly port: number
   readonly secret: string
+  /** Resolves when what clients have begun is done, if that can be known. */
+  settled?(): Promise<void> | undefined
 }
 
 export interface Prepared {

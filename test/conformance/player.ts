@@ -17,10 +17,17 @@ export class ScenarioFailure extends Error {
   }
 }
 
+interface Server {
+  readonly host: string
+  readonly port: number
+  /** Resolves when what clients have begun is done. Without it, a moment has to be enough. */
+  settled?(): Promise<void>
+}
+
 /** Plays a scenario against a server. Throws a `ScenarioFailure` at the first error. */
 export async function play(
   scenario: Scenario,
-  server: { readonly host: string; readonly port: number },
+  server: Server,
   transport: Transport = 'ws',
 ): Promise<void> {
   const secret = scenario.ini?.secret ?? 'secret'
@@ -31,6 +38,7 @@ export async function play(
       return server.port
     },
     secret,
+    settled: () => server.settled?.(),
   }
   const session = new Session(target, transport)
   try {

@@ -79,6 +79,7 @@ async function playOpen(step: StepKinds['open'], session: Session): Promise<void
   })
   const socket = session.open(step.open, path, headers)
   await socket.settled
+  await session.client.target.settled?.()
   await sleep(ATTACHING_MS)
   if (socket.openedAt === undefined && !step.may_fail) {
     throw atSocket(

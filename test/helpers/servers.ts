@@ -1,8 +1,12 @@
+import { send } from './http.ts'
 import { freshPrefix } from './redis-store.ts'
 import { startServer } from './server.ts'
 import type { ConfigInput } from '../../src/config/load.ts'
 import type { RedisServer } from './redis.ts'
 import type { TestServer } from './server.ts'
+
+/** More than attaching takes. */
+const ROUND_TRIPS = 5
 
 /** Several servers on one Redis, as a new installation. */
 export class Servers {
@@ -38,6 +42,15 @@ export class Servers {
   /** The port of another server each time. */
   get port(): number {
     return this.next().port
+  }
+
+  /**
+   * Resolves when what the servers have begun at Redis is done, for example the attaching of a socket: that takes a few
+   * round trips, and each of these requests takes one as well, on the same connection.
+   */
+  async settled(): Promise<void> {
+    for (const server of this.all)
+      for (let round = 0; round < ROUND_TRIPS; round++) await send(server, 'GET /health/ready')
   }
 
   async close(): Promise<void> {
