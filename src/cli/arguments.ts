@@ -9,6 +9,8 @@ export type Command =
   | { readonly command: 'serve'; readonly argv: readonly string[] }
   | MakeConfigCommand
   | RecoverDataCommand
+  /** Write or read a snapshot. `argv` is for `loadConfig`. */
+  | { readonly command: 'export' | 'import'; readonly argv: readonly string[] }
   /** Start the plug-and-play Philote server. `argv` is for `loadPhilote`. */
   | { readonly command: 'philote'; readonly argv: readonly string[] }
   /** A tool for Philote. It reads `argv` itself, including `--help`. */
@@ -38,7 +40,9 @@ export class CommandError extends Error {
 const OLD_TOOL = 'channelstream_utils'
 const PHILOTE_TOOLS = ['jane', 'philote-admin'] as const
 type PhiloteTool = (typeof PHILOTE_TOOLS)[number]
-const COMMANDS = ['serve', 'make-config', 'recover-data', 'philote', ...PHILOTE_TOOLS] as const
+/** Their arguments are those of the server. */
+const WITH_SETTINGS = ['serve', 'philote', 'export', 'import'] as const
+const COMMANDS = [...WITH_SETTINGS, 'make-config', 'recover-data', ...PHILOTE_TOOLS] as const
 const MAKE_CONFIG_OPTIONS = {
   output: { type: 'string', short: 'o' },
   json: { type: 'string', short: 'j' },
@@ -46,8 +50,8 @@ const MAKE_CONFIG_OPTIONS = {
 
 /**
  * Reads `channelstream [serve] [options]`, `channelstream make-config -o FILE [-j JSON]`,
- * `channelstream recover-data DIRECTORY`, `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`,
- * `channelstream philote-admin COMMAND [flags]` and, for scripts of Channelstream 0.7,
+ * `channelstream recover-data DIRECTORY`, `channelstream export [options]`, `channelstream import [options]`,
+ * `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`, `channelstream philote-admin COMMAND [flags]` and, for scripts of Channelstream 0.7,
  * `channelstream_utils make_config -o FILE [-j JSON]`.
  *
  * `program` is the path of the program (`process.argv[1]`), `argv` the arguments after it. Throws a
@@ -63,7 +67,8 @@ export function readCommand(program: string, argv: readonly string[]): Command {
   const [word] = argv
   if (word === undefined || word.startsWith('-')) return { command: 'serve', argv }
   const command = word.replaceAll('_', '-')
-  if (command === 'serve' || command === 'philote') return { command, argv: argv.slice(1) }
+  const withSettings = WITH_SETTINGS.find((name) => name === command)
+  if (withSettings !== undefined) return { command: withSettings, argv: argv.slice(1) }
   if (command === 'make-config') return readMakeConfig(argv)
   if (command === 'recover-data') return readRecoverData(argv.slice(1))
   throw new CommandError(`Unknown command "${word}".${suggestion(command)} Try --help.`)
@@ -75,6 +80,8 @@ export function helpText(): string {
     'channelstream [serve] [-i FILE] [options]    start the server',
     'channelstream make-config -o FILE [-j JSON]  write a configuration with fresh secrets; -o - prints it',
     'channelstream recover-data DIRECTORY         make a damaged data_dir usable: keep what was there before the damage',
+    'channelstream export [-i FILE] [options]     write what data_dir or Redis keeps to standard output, while no server runs',
+    'channelstream import [-i FILE] [options]     read that from standard input into an empty data_dir or Redis',
     'channelstream philote [--host ADDRESS]       start a Philote server, configured by environment variables',
     'channelstream jane [flags]                   chat in the terminal over Philote; --help lists the flags',
     'channelstream philote-admin COMMAND [flags]  create access keys, messages and tokens for Philote; see --help',

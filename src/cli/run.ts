@@ -5,6 +5,7 @@ import { VERSION } from '../version.ts'
 import { CommandError, helpText, readCommand } from './arguments.ts'
 import { makeConfig } from './make-config.ts'
 import { StopSignals } from './stop-signals.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import type { ServeContext } from './running.ts'
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -16,6 +17,8 @@ const SIMPLE_TOOLS: ReadonlySet<string> = new Set([
   'version',
   'make-config',
   'recover-data',
+  'export',
+  'import',
   'philote-admin',
 ])
 
@@ -59,14 +62,22 @@ async function runCommand(
       const { recoverData } = await import('./recover-data.ts')
       return recoverData(command, { print })
     }
-    case 'serve': {
-      const readFile = (path: string): string => readFileSync(path, 'utf8')
+    case 'export': {
+      const { config } = configOf(command.argv)
+      const { exportData } = await import('./move-data.ts')
+      return exportData(config, process.stdout, printError)
+    }
+    case 'import': {
+      const { config } = configOf(command.argv)
+      const { importData } = await import('./move-data.ts')
+      return importData(config, process.stdin, print)
+    }
+    case 'serve':
       return startServer(signals, async (context) => {
-        const loaded = loadConfig({ argv: command.argv, env: process.env, readFile })
+        const loaded = configOf(command.argv)
         const { serve } = await import('./serve.ts')
         await serve(loaded, context)
       })
-    }
     case 'philote':
       return startServer(signals, async (context) => {
         const settings = loadPhilote(command.argv, process.env)
@@ -85,6 +96,11 @@ async function runCommand(
     default:
       return command satisfies never
   }
+}
+
+function configOf(argv: readonly string[]): LoadedConfig {
+  const readFile = (path: string): string => readFileSync(path, 'utf8')
+  return loadConfig({ argv, env: process.env, readFile })
 }
 
 /** Starts a server, which keeps running if standard output or standard error fails. */

@@ -1,4 +1,3 @@
-import { chown, stat } from 'node:fs/promises'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { DataDirError, NewerFormatError } from './data-dir-error.ts'
 import { Directory } from './directory.ts'
@@ -6,6 +5,7 @@ import { headOf } from './file-head.ts'
 import { readFrames } from './frames.ts'
 import { holdDirectory } from './holder.ts'
 import { load } from './load.ts'
+import { giveToOwner } from './owner.ts'
 
 /** What can be used of the logs since the state. */
 interface Usable {
@@ -64,13 +64,6 @@ async function reduce(directory: Directory, damage: DataDirError): Promise<strin
   }
   await directory.sync()
   return aside
-}
-
-/** An administrator may repair what belongs to the user of the server. */
-async function giveToOwner({ path: folder }: Directory, path: string): Promise<void> {
-  if (process.getuid?.() !== 0) return
-  const { uid, gid } = await stat(folder)
-  await chown(path, uid, gid)
 }
 
 const beyondRecovery = ({ message }: DataDirError): DataDirError =>

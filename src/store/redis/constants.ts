@@ -4,7 +4,7 @@ import type { RedisStoreOptions } from './options.ts'
 /** For this long, `sweep` does not return the same connection again. */
 const RETRY_MS = 3000
 /** Numbers that are skipped after a restart of Redis, because it may have lost that it assigned them. */
-const LEAP = 1_048_576
+export const LEAP = 1_048_576
 
 /** Histories that may have more messages than this have an index by uuid. */
 const LONG_HISTORY = 1000
@@ -13,7 +13,7 @@ const LONG_HISTORY = 1000
  * Keys with a deadline get a Redis expiry that is later by this much, in case no server is there to remove them. Redis
  * uses the calendar: its clock has to jump by more than this to remove a key too early.
  */
-const EXTRA_TTL_MS = 30 * 86_400_000
+export const EXTRA_TTL_MS = 30 * 86_400_000
 
 /** The constants of the scripts, by their names there. */
 export const constantsOf = (options: RedisStoreOptions) => ({

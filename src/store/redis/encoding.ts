@@ -254,6 +254,20 @@ const optionalJson = (value: unknown): string => (value === undefined ? '' : wri
 /** Puts the length of a list before it. */
 export const counted = (values: readonly string[]): string[] => [String(values.length), ...values]
 
+/** Writes an event that was numbered elsewhere, as the lines that `events.lua` describes. */
+export const writeEvent = (n: number, body: EventBody, delivery: Delivery): string =>
+  `${n}\n${body.type}\n${body.uuid}\n${writeForQuickReading(body)}\n${writeDelivery(delivery)}`
+
+/** Adds the line with the time at which the event was published, and those of the edited values before it. */
+export const withTime = (event: string, at: number): string =>
+  `${event}${'\n'.repeat(EDITABLE.length + 1)}${at}`
+
+/** Undefined for an event without a time. */
+export function timeOf(event: string): number | undefined {
+  const time = /\n(\d+)$/.exec(event.slice(-24))?.[1]
+  return time === undefined ? undefined : Number(time)
+}
+
 /** Empty for the most frequent delivery: to everybody. */
 function writeDelivery({ pmUsers, excludeUsers, noHistory, philote }: Delivery): string {
   const isPlain = pmUsers.length === 0 && excludeUsers.length === 0 && !noHistory && !philote

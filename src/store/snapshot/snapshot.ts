@@ -1,0 +1,156 @@
+/** Reads and writes whole snapshots. */
+import { VERSION } from '../../version.ts'
+import { FORMAT, readRecord, writeRecord } from './records.ts'
+import { SnapshotError } from './snapshot-error.ts'
+import type { AnyRecord, Item, SnapshotHead } from './records.ts'
+
+export type Facts = Omit<SnapshotHead, 'type' | 'format' | 'version'>
+
+/** What a store keeps. */
+export interface Content {
+  readonly facts: Facts
+  readonly items: AsyncIterable<Item> | Iterable<Item>
+}
+
+/** How many of each type there were. */
+export type Counts = Record<Item['type'], number>
+
+const NOTHING: Counts = {
+  ...{ user: 0, channel: 0, event: 0, private_event: 0 },
+  ...{ connection: 0, published_key: 0 },
+}
+
+/** Yields the lines of a snapshot. `counts` has what was written so far. */
+export async function* writeSnapshot(
+  { facts, items }: Content,
+  counts: Counts = newCounts(),
+): AsyncGenerator<string, void> {
+  yield writeRecord({ ...facts, type: 'snapshot', format: FORMAT, version: VERSION })
+  let records = 1
+  for await (const item of items) {
+    yield writeRecord(item)
+    counts[item.type]++
+    records++
+  }
+  yield writeRecord({ type: 'end', records })
+}
+
+export const newCounts = (): Counts => ({ ...NOTHING })
+
+/** Reads a snapshot from parts of its text. Throws `SnapshotError`, which names the line, if it is not whole and right. */
+export async function readSnapshot(input: AsyncIterable<Buffer | string>): Promise<Content> {
+  const records = readRecords(input)
+  const first = await records.next()
+  if (first.done === true || first.value.type !== 'snapshot')
+    throw new SnapshotError('This is not a snapshot of channelstream export')
+  const { format, version } = first.value
+  if (format > FORMAT)
+    throw new SnapshotError(
+      `The snapshot is of Channelstream ${version}, in format ${format}. This version reads formats up to ${FORMAT}`,
+    )
+  return { facts: first.value, items: itemsIn(records, first.value) }
+}
+
+async function* itemsIn(
+  records: AsyncIterator<AnyRecord>,
+  facts: Facts,
+): AsyncGenerator<Item, void> {
+  const check = new References(facts)
+  for (let line = 2; ; line++) {
+    const next = await records.next()
+    if (next.done === true)
+      throw new SnapshotError('The snapshot is cut off: its last record is missing')
+    const { value } = next
+    if (value.type === 'end') {
+      if (value.records !== line - 1)
+        throw new SnapshotError(
+          `The snapshot is not whole: it had ${value.records} records, and has ${line - 1}`,
+        )
+      const after = await records.next()
+      if (after.done !== true) throw new SnapshotError('The snapshot goes on after its end')
+      return
+    }
+    if (value.type === 'snapshot')
+      throw new SnapshotError(`Line ${line} of the snapshot begins another one`)
+    const fault = check.faultOf(value)
+    if (fault !== undefined) throw new SnapshotError(`Line ${line} of the snapshot ${fault}`)
+    yield value
+  }
+}
+
+/** A store relies on what a record refers to. */
+class References {
+  readonly #users = new Set<string>()
+  readonly #channels = new Set<string>()
+  readonly #connections = new Set<string>()
+
+  constructor(private readonly facts: Facts) {}
+
+  faultOf(item: Item): string | undefined {
+    switch (item.type) {
+      case 'user':
+        return this.#added(this.#users, item.name)
+      case 'channel':
+        return this.#added(this.#channels, item.name)
+      case 'event':
+        return this.#faultOfNumber(item.n) ?? this.#unknown(this.#channels, [item.channel])
+      case 'private_event':
+        return this.#faultOfNumber(item.n) ?? this.#unknown(this.#users, item.users)
+      case 'connection': {
+        const names = item.channels.map(([name]) => name)
+        if (new Set(names).size < names.length) return 'names a channel twice'
+        return (
+          this.#added(this.#connections, item.id) ??
+          this.#unknown(this.#users, [item.user]) ??
+          this.#unknown(this.#channels, names)
+        )
+      }
+      case 'published_key':
+        return undefined
+    }
+  }
+
+  #added(known: Set<string>, name: string): string | undefined {
+    if (known.has(name)) return `has ${JSON.stringify(name)} a second time`
+    known.add(name)
+    return undefined
+  }
+
+  #unknown(known: ReadonlySet<string>, names: readonly string[]): string | undefined {
+    const missing = names.find((name) => !known.has(name))
+    return missing === undefined ? undefined : `names ${JSON.stringify(missing)}, which is unknown`
+  }
+
+  #faultOfNumber(n: number): string | undefined {
+    return n > this.facts.head ? `has an event after the newest, ${this.facts.head}` : undefined
+  }
+}
+
+async function* readRecords(
+  input: AsyncIterable<Buffer | string>,
+): AsyncGenerator<AnyRecord, void> {
+  let number = 0
+  for await (const line of linesOf(input)) {
+    number++
+    try {
+      yield readRecord(line)
+    } catch (error) {
+      if (!(error instanceof SnapshotError)) throw error
+      throw new SnapshotError(`Line ${number} of the snapshot ${error.message}`)
+    }
+  }
+}
+
+/** Not `node:readline`: it also ends lines at U+2028 and U+2029, which texts in JSON may contain. */
+async function* linesOf(input: AsyncIterable<Buffer | string>): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const part of input) {
+    const text = typeof part === 'string' ? part : decoder.decode(part, { stream: true })
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  rest += decoder.decode()
+  if (rest !== '') yield rest
+}
