@@ -94,7 +94,7 @@ async function openDiskStore(
       logger.error(
         { err: error },
         isFinal
-          ? 'the disk of data_dir has lost data: changes are refused until the server is restarted'
+          ? 'the disk of data_dir failed to sync and may have lost data: changes are refused until the server is restarted'
           : 'changes cannot be written to data_dir: they are refused until that works again',
       ),
     onBack: () => logger.info('changes can be written to data_dir again'),

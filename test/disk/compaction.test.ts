@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   channelName,
@@ -59,4 +60,22 @@ describe.each([
     await again.stop()
     expect(warnings).toEqual([])
   })
+})
+
+it('that cannot open its files is given up, and changes go on', async () => {
+  const directory = freshDirectory()
+  const store = await openDiskStore({ directory })
+  await store.configure(settingsMap({ room: { store_history: true, history_size: HISTORY } }))
+  await store.publish([message('room', { text: 'before' })])
+  // As if the process had no file descriptors left.
+  mkdirSync(join(directory, 'log-00000002'))
+  await expect(store.compact()).rejects.toThrow('EISDIR')
+  await store.publish([message('room', { text: 'after' })])
+  rmdirSync(join(directory, 'log-00000002'))
+  await store.compact()
+  await store.publish([message('room', { text: 'later' })])
+  await store.stop()
+  const again = await openDiskStore({ directory })
+  expect(await textsIn(again)).toEqual(['before', 'after', 'later'])
+  await again.stop()
 })

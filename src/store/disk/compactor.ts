@@ -83,7 +83,13 @@ export class Compactor {
     const { directory, committer } = this.deps
     const number = this.number + 1
     const former = committer.file
-    await committer.switchTo(() => directory.createLog(number, this.deps))
+    // Once the former log has its end, there is no way back. So what may fail comes before.
+    const log = await directory.prepareLog(number)
+    try {
+      await committer.switchTo(() => log.begin(this.deps))
+    } finally {
+      await log.done()
+    }
     this.number = number
     this.sizes.logBytes += former.bytes
     const file = await directory.createState(number, this.deps)

@@ -19,19 +19,18 @@ export class DataFile {
   /** Syncs that are running. */
   #syncs = 0
 
-  private constructor(
+  constructor(
     readonly path: string,
     private readonly handle: FileHandle,
   ) {}
 
   /** Creates the file, and replaces an older one. `head` says what it is. */
   static async create(path: string, head: object): Promise<DataFile> {
-    const file = new DataFile(path, await open(path, 'w', ONLY_FOR_OWNER))
+    const unused = await UnusedFile.create(path)
     try {
-      await file.write(file.frame('h', [Buffer.from(JSON.stringify(head))]))
-      return file
+      return await unused.begin(head)
     } catch (error) {
-      await file.close()
+      await unused.close()
       throw error
     }
   }
@@ -107,6 +106,29 @@ export class DataFile {
     await this.write(this.frame('e', []))
     await this.sync()
     await this.close()
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close()
+  }
+}
+
+/** A data file without a head: for a reader it is not there, see `isUnused`. */
+export class UnusedFile {
+  private constructor(
+    readonly path: string,
+    private readonly handle: FileHandle,
+  ) {}
+
+  static async create(path: string): Promise<UnusedFile> {
+    return new UnusedFile(path, await open(path, 'w', ONLY_FOR_OWNER))
+  }
+
+  /** Writes what the file is. May be called again after it has failed. */
+  async begin(head: object): Promise<DataFile> {
+    const file = new DataFile(this.path, this.handle)
+    await file.write(file.frame('h', [Buffer.from(JSON.stringify(head))]))
+    return file
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { VERSION } from '../../version.ts'
 import { bootId } from './boot.ts'
 import { DataDirError } from './data-dir-error.ts'
-import { DataFile } from './data-file.ts'
+import { DataFile, UnusedFile } from './data-file.ts'
+import type { FileHandle } from 'node:fs/promises'
 import type { SyncMode } from './committer.ts'
 
 /** Of the data files. A newer version that cannot be read by this one has a larger number. */
@@ -95,12 +96,26 @@ export class Directory {
 
   /** Creates a file that is on the disk when this resolves. */
   async createLog(number: number, facts: LogFacts): Promise<DataFile> {
-    const { epoch, sync, previousBytes, start } = facts
-    const head = { ...headOf(epoch, sync), previousBytes, start }
-    const file = await DataFile.create(this.pathOf('log', number), head)
-    await file.sync()
-    await this.sync()
-    return file
+    const log = await this.prepareLog(number)
+    try {
+      return await log.begin(facts)
+    } catch (error) {
+      await log.discard()
+      throw error
+    } finally {
+      await log.done()
+    }
+  }
+
+  /** Opens everything that a new log needs. Nothing is in it yet. */
+  async prepareLog(number: number): Promise<PreparedLog> {
+    const directory = await open(this.path, 'r')
+    try {
+      return new PreparedLog(await UnusedFile.create(this.pathOf('log', number)), directory)
+    } catch (error) {
+      await directory.close()
+      throw error
+    }
   }
 
   createState(number: number, { epoch, sync }: LogFacts): Promise<DataFile> {
@@ -178,6 +193,32 @@ export class Directory {
         return match?.[1] === kind ? [Number(match[2])] : []
       })
       .sort((one, other) => one - other)
+  }
+}
+
+/** A log that can begin without opening a file: the process may have no more of them. */
+export class PreparedLog {
+  constructor(
+    private readonly file: UnusedFile,
+    private readonly directory: FileHandle,
+  ) {}
+
+  /** When it resolves, the log is on the disk. May be called again after it has failed. */
+  async begin({ epoch, sync, previousBytes, start }: LogFacts): Promise<DataFile> {
+    const file = await this.file.begin({ ...headOf(epoch, sync), previousBytes, start })
+    await file.sync()
+    await this.directory.sync()
+    return file
+  }
+
+  /** To be called at the end, in any case. */
+  async done(): Promise<void> {
+    await this.directory.close()
+  }
+
+  /** To be called before, if it has not begun and will not. */
+  async discard(): Promise<void> {
+    await this.file.close()
   }
 }
 

@@ -6,9 +6,12 @@ export class EventList {
   readonly #events: StoredEvent[] = []
   /** When each was published. */
   readonly #times: number[] = []
+  /** Numbers of events in the list that were deleted: taking out each would move all later ones. */
+  readonly #deleted = new Set<number>()
 
   /** Adds the event, or replaces the one with its number. */
   set(event: StoredEvent, at: number): void {
+    if (this.#deleted.size > 0) this.#deleted.delete(event.n)
     const newest = this.#events.at(-1)
     if (newest && newest.n >= event.n) return this.#replace(event, at)
     this.#events.push(event)
@@ -16,16 +19,18 @@ export class EventList {
   }
 
   delete(n: number): void {
-    const place = this.#placeOf(n)
-    if (this.#events[place]?.n !== n) return
-    this.#events.splice(place, 1)
-    this.#times.splice(place, 1)
+    if (this.#events[this.#placeOf(n)]?.n === n) this.#deleted.add(n)
   }
 
   /** Returns the events from number `first` on, in order, and when each was published. */
   from(first: number): { readonly events: StoredEvent[]; readonly times: number[] } {
     const place = this.#placeOf(first)
-    return { events: this.#events.slice(place), times: this.#times.slice(place) }
+    const [events, times] = [this.#events.slice(place), this.#times.slice(place)]
+    if (this.#deleted.size === 0) return { events, times }
+    const isLeft = events.map(({ n }) => !this.#deleted.has(n))
+    const left = <Value>(values: readonly Value[]): Value[] =>
+      values.filter((_, index) => isLeft[index])
+    return { events: left(events), times: left(times) }
   }
 
   #replace(event: StoredEvent, at: number): void {
