@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, describe, expect, expectTypeOf, it, onTestFinished } from 'vitest'
+import { makeCertificate } from '../helpers/certificate.ts'
 import { Backend, until } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 import { Listener, closeClients } from '../helpers/websocket.ts'
@@ -345,14 +342,3 @@ describe('methods', () => {
     expectTypeOf<Takes<'connect'>>().toExtend<{ chanels: string[] }>()
   })
 })
-
-/** Makes a key and a self-signed certificate for 127.0.0.1. */
-function makeCertificate(): { readonly key: string; readonly cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'channelstream-tls-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const what = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '1']
-  const whom = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
-  execFileSync('openssl', ['req', '-x509', ...what, ...whom], { stdio: 'pipe' })
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
-}
