@@ -110,6 +110,12 @@ export function checkGoals(outcomes) {
       2,
     ),
     atMost(
+      'memory per connection with a data_dir: ≤ 1 KiB above that without',
+      figure('disk-memory', 'channelstream-disk', 'kibPerConnection') -
+        own('disk-memory', 'kibPerConnection'),
+      1,
+    ),
+    atMost(
       '≤ 1,024 bytes in Redis per open connection, including its user',
       figure('redis-memory', 'redis', 'redisBytesPerConnection'),
       1024,

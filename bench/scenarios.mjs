@@ -233,6 +233,14 @@ export const SCENARIOS = [
     shows: ['cpuUsPerDelivery', 'p50Ms', 'p99Ms'],
   },
   {
+    id: 'disk-memory',
+    title: 'with a data_dir: 10,000 idle connections',
+    kind: 'memory',
+    subscribers: 10_000,
+    peers: ['channelstream', 'channelstream-disk'],
+    shows: ['kibPerConnection', 'kibPerSocket'],
+  },
+  {
     ...fanout(32, 1),
     id: 'redis-publish',
     title: 'on a Redis: 32 publishers, 1 subscriber',
