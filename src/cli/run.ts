@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import { loadPhilote } from '../config/philote-environment.ts'
+import { SnapshotError } from '../store/snapshot/snapshot-error.ts'
 import { VERSION } from '../version.ts'
 import { CommandError, helpText, readCommand } from './arguments.ts'
 import { makeConfig } from './make-config.ts'
+import { printable } from './printable.ts'
 import { StopSignals } from './stop-signals.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ServeContext } from './running.ts'
@@ -129,6 +131,8 @@ function failWithOutput(): void {
 
 const reasonOf = (error: unknown): string => {
   if (error instanceof ConfigError || error instanceof CommandError) return error.message
+  // It may name users and channels.
+  if (error instanceof SnapshotError) return `channelstream: ${printable(error.message)}`
   return `channelstream: ${error instanceof Error ? error.message + adviceFor(error) : String(error)}`
 }
 

@@ -1,11 +1,19 @@
 /** `channelstream export` and `import`: a server goes on with another store. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { endAll } from '../helpers/ending.ts'
-import { Backend, send } from '../helpers/http.ts'
-import { ServerProcess } from '../helpers/process.ts'
+import { Backend, send, until } from '../helpers/http.ts'
+import { MAIN, ServerProcess } from '../helpers/process.ts'
 import { freshPrefix } from '../helpers/redis-store.ts'
 import { RedisServer } from '../helpers/redis.ts'
 import { Listener } from '../helpers/websocket.ts'
@@ -30,7 +38,7 @@ const inRedis = (): Settings => ({ redis_url: redis.url, redis_prefix: freshPref
 /** Runs a command as in a shell. `words`: arguments and redirections. */
 async function run(settings: Settings, words: string, file?: string) {
   const command = ['/bin/sh', '-c', `exec "$0" "$MAIN" ${words}`, process.execPath] as const
-  const env = { MAIN: new URL('../../dist/main.js', import.meta.url).pathname, FILE: file ?? '' }
+  const env = { MAIN, FILE: file ?? '' }
   const { exit, stdout, stderr } = await ServerProcess.run({ command: [...command], settings, env })
   return { code: exit.code, stdout, stderr }
 }
@@ -149,9 +157,13 @@ describe.each(ROUTES)('from %s to %s', (_from, _to, makeFrom, makeTo) => {
   })
 })
 
-/** The last activity of a channel is now. */
-const withoutTimes = (info: unknown): unknown =>
-  JSON.parse(JSON.stringify(info, (key, value: unknown) => (key === 'last_active' ? 0 : value)))
+/** The last activity of a channel is now. Redis lists members in any order. */
+function withoutTimes(info: unknown): unknown {
+  const { users, channels } = JSON.parse(
+    JSON.stringify(info, (key, value: unknown) => (key === 'last_active' ? 0 : value)),
+  ) as { users: { user: string }[]; channels: unknown }
+  return { channels, users: users.sort((one, other) => (one.user < other.user ? -1 : 1)) }
+}
 
 describe('export', () => {
   it.each([
@@ -247,6 +259,12 @@ describe('import', () => {
       /Channelstream 9\.0\.0, in format 2\. This version reads formats up to 1/,
     ],
     ['two snapshots', (lines) => [...lines, ...lines], /goes on after its end/],
+    [
+      'a name for terminals',
+      (lines) =>
+        lines.toSpliced(1, 0, '{"type":"published_key","key":"a","time_left":1,"\\u001b[2J":1}'),
+      /Line 2 of the snapshot is not a record.*\\u001b\[2J/,
+    ],
   ]
 
   it.each(['a directory', 'Redis'])('keeps nothing in %s of what is not whole', async (name) => {
@@ -268,4 +286,64 @@ describe('import', () => {
     expect((await backend.info()).channels['room']?.total_users).toBe(1)
     await stop(server)
   })
+
+  it('that is killed leaves a directory from which no server starts, and can be repeated', async () => {
+    const from = onDisk()
+    await filled(from)
+    const file = await exported(from)
+    const to = onDisk()
+    const command = ['/bin/sh', '-c', 'cat "$FILE" - | exec "$0" "$MAIN" import', process.execPath]
+    const env = { MAIN, FILE: file }
+    // The snapshot does not end: the cat waits for more.
+    const importing = ServerProcess.spawned({
+      command: command as [string, ...string[]],
+      ...{ settings: to, env, hasInput: true },
+    })
+    const files = () => readdirSync(String(to['data_dir']))
+    await until(() => files().includes('state-00000001.new'), 'the import to begin')
+    // The process of the import is a child of the shell.
+    const pid = await childOf(importing.pid)
+    process.kill(pid, 'SIGKILL')
+    importing.endInput()
+    await importing.ended()
+    const server = await ServerProcess.run({ args: ['--port', '0'], settings: to })
+    expect(server.exit.code).toBe(1)
+    expect(server.stderr).toMatch(/the import into \S+ was broken off\. Import again/)
+    expect((await run(to, 'import < "$FILE"', file)).code).toBe(0)
+    const { server: again, backend } = await start(to)
+    expect((await backend.info()).channels['room']?.total_users).toBe(1)
+    await stop(again)
+  })
+
+  it('by an administrator leaves everything to whom the directory belongs', async (context) => {
+    if (process.getuid?.() !== 0) return context.skip('only root can give files to others')
+    const from = onDisk()
+    await filled(from)
+    const to = onDisk()
+    chownSync(String(to['data_dir']), 65534, 65534)
+    await moved(from, to)
+    const owners = readdirSync(String(to['data_dir'])).map((name) => [
+      name,
+      statSync(join(String(to['data_dir']), name)).uid,
+    ])
+    expect(
+      owners.every(([, uid]) => uid === 65534),
+      String(owners),
+    ).toBe(true)
+  })
 })
+
+/** Returns the process that runs the program with this snapshot, below a shell. */
+async function childOf(parent: number): Promise<number> {
+  let found: number | undefined
+  await until(() => {
+    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
+    found = children
+      .trim()
+      .split(' ')
+      .map(Number)
+      .find((pid) => pid > 0 && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('import'))
+    return found !== undefined
+  }, 'the program to run')
+  return found as number
+}

@@ -70,6 +70,12 @@ export class Directory {
     await removeFiles(unfinished.map((name) => join(this.path, name)))
   }
 
+  /** An import was killed. No server has used the directory before: it begins with a log. */
+  get hasBrokenImport(): boolean {
+    const { logs, states } = this.files()
+    return logs.length + states.length === 0 && this.#names().some((name) => UNFINISHED.test(name))
+  }
+
   /** An operator says that this is a copy: the server may have gone on after it was made. */
   get isRestored(): boolean {
     return this.#names().includes(RESTORED)

@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DataDirError } from './data-dir-error.ts'
+import { giveToOwner } from './owner.ts'
 import type { Server } from 'node:net'
 
 const SOCKET = 'lock'
@@ -30,7 +31,11 @@ export async function holdDirectory(directory: string): Promise<Hold> {
   for (;;) {
     const inode = inodeOf(path)
     const server = await listening(path)
-    if (server) return { release: () => closed(server) }
+    if (server) {
+      // If this process is killed, the server of another user finds the socket and has to see that nobody listens.
+      await giveToOwner(directory, path)
+      return { release: () => closed(server) }
+    }
     const holder = await holderAt(path)
     if (holder !== undefined)
       throw new DataDirError(

@@ -36,7 +36,8 @@ const PLACES = {
 
 /**
  * Fills a data directory that has no data yet. `wallTime`: now, by the calendar. Rejects with `DataDirError` if the
- * directory has data or is in use, and with what the content rejects with. Then the directory cannot be started from.
+ * directory has data or is in use, and with what the content rejects with: then nothing of it is kept. If the process is
+ * killed, the server refuses to start from the directory, see `hasBrokenImport`.
  */
 export async function importToDirectory(
   { facts, items }: Content,
@@ -64,22 +65,30 @@ export async function importToDirectory(
       throw error
     }
     await directory.adopt(1)
+    // That was said of other data.
+    await directory.forgetRestored()
     // Last of all: without a log the server does not start.
     const log = await directory.createLog(1, head)
     await log.end()
-    for (const path of [directory.pathOf('state', 1), log.path]) await giveToOwner(directory, path)
+    for (const path of [directory.pathOf('state', 1), log.path])
+      await giveToOwner(directory.path, path)
   } finally {
     await hold.release()
   }
 }
 
+interface ChannelState {
+  readonly lastActive: number
+  readonly lostThrough: number
+  /** The number of the oldest message in the history. */
+  oldest: number | null
+  readonly webhookSeq: number
+}
+
 class Import {
   readonly #lines = new LineWriter()
   /** What is known of each channel when all of its events are read. */
-  readonly #channels = new Map<
-    ChannelRecord['name'],
-    { record: ChannelRecord; oldest: number | null }
-  >()
+  readonly #channels = new Map<ChannelRecord['name'], ChannelState>()
 
   constructor(
     private readonly file: DataFile,
@@ -103,11 +112,8 @@ class Import {
       if (this.#lines.bytes > ENOUGH_BYTES) await this.#flush()
     }
     const due = now + this.rules.gcChannelsMs
-    for (const [name, { record, oldest }] of this.#channels)
-      this.#lines.add([
-        ...(['t', name, record.last_active, record.lost_through] as const),
-        ...([oldest, record.webhook_seq, due] as const),
-      ])
+    for (const [name, { lastActive, lostThrough, oldest, webhookSeq }] of this.#channels)
+      this.#lines.add(['t', name, lastActive, lostThrough, oldest, webhookSeq, due])
     await this.#flush()
   }
 
@@ -146,8 +152,11 @@ class Import {
 
   #addChannel(record: ChannelRecord): void {
     const ordinal = this.#channels.size + 1
-    this.#channels.set(record.name, { record, oldest: null })
     const { name, uuid, settings, last_active: at, removals } = record
+    this.#channels.set(name, {
+      ...{ lastActive: at, lostThrough: record.lost_through, oldest: null },
+      webhookSeq: record.webhook_seq,
+    })
     this.#lines.add(['c', name, uuid, settings, at, ordinal])
     for (const [who, floor] of removals) this.#lines.add(['f', name, who, floor])
   }

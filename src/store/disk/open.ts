@@ -4,6 +4,7 @@ import { ChangeSet } from './change-set.ts'
 import { CommittedAnnouncements } from './committed-announcements.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
+import { DataDirError } from './data-dir-error.ts'
 import { Directory } from './directory.ts'
 import { holdDirectory } from './holder.ts'
 import { load } from './load.ts'
@@ -44,6 +45,10 @@ export async function openParts(options: DiskOptions): Promise<Parts> {
   await directory.make()
   const hold = await holdDirectory(options.directory)
   try {
+    if (directory.hasBrokenImport)
+      throw new DataDirError(
+        `data_dir: the import into ${options.directory} was broken off. Import again, or remove the files in it`,
+      )
     return await openHeld(directory, hold, options)
   } catch (error) {
     await hold.release()

@@ -57,7 +57,7 @@ async function reduce(directory: Directory, damage: DataDirError): Promise<strin
     const { epoch, sync } = headOf(directory.pathOf('state', state))
     const log = await directory.createLog(state, { epoch, sync })
     await log.close()
-    await giveToOwner(directory, log.path)
+    await giveToOwner(directory.path, log.path)
   } else if (bytes !== undefined) {
     aside.push(await directory.copyAside(last))
     await directory.cut(last, bytes)

@@ -1,4 +1,5 @@
 import { discard } from '../../lib/redis-client.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 import { SnapshotError } from '../snapshot/snapshot-error.ts'
 import { ask, connectClients } from './connect.ts'
 import { Keys } from './keys.ts'
@@ -12,6 +13,8 @@ export interface BulkOptions {
   readonly timeoutMs: number
 }
 
+const PATIENCE_MS = 60_000
+const SILENT = `Redis has not answered for ${PATIENCE_MS / 1000} s`
 /** Commands that are sent together. */
 const AT_ONCE = 500
 /** Elements of a list, or keys, that are read at once. */
@@ -41,8 +44,9 @@ export class Bulk {
     return [this.keys.root, ...parts].join(':')
   }
 
+  /** Rejects if Redis does not answer. */
   ask(...command: readonly string[]): Promise<Reply> {
-    return ask(this.clients.commands, command)
+    return withTimeout(ask(this.clients.commands, command), PATIENCE_MS, () => new Error(SILENT))
   }
 
   /** The fields of a hash. Empty if it does not exist. */
@@ -51,29 +55,37 @@ export class Bulk {
     return new Map(Object.entries(reply))
   }
 
-  /** Yields the texts of a list, in order. */
-  async list(key: string): Promise<string[]> {
-    const texts: string[] = []
-    for (let page; page === undefined || page.length === PAGE; texts.push(...page))
-      page = (await this.ask(
-        ...['LRANGE', key, `${texts.length}`, `${texts.length + PAGE - 1}`],
-      )) as string[]
-    return texts
+  /** Returns the texts of a list, in order. */
+  list(key: string): Promise<string[]> {
+    return inPages((from, to) => this.ask('LRANGE', key, from, to))
   }
 
   /** Returns the members of a sorted set, in order. */
-  async sorted(key: string): Promise<string[]> {
-    const members: string[] = []
-    for (let page; page === undefined || page.length === PAGE; members.push(...page))
-      page = (await this.ask(
-        ...['ZRANGE', key, `${members.length}`, `${members.length + PAGE - 1}`],
-      )) as string[]
-    return members
+  sorted(key: string): Promise<string[]> {
+    return inPages((from, to) => this.ask('ZRANGE', key, from, to))
   }
 
-  async scores(key: string): Promise<readonly (readonly [member: string, score: number])[]> {
-    const reply = await this.ask('ZRANGE', key, '0', '-1', 'WITHSCORES')
-    return reply as unknown as readonly (readonly [string, number])[]
+  /** The same with their scores. */
+  scores(key: string): Promise<(readonly [member: string, score: number])[]> {
+    return inPages((from, to) => this.ask('ZRANGE', key, from, to, 'WITHSCORES'))
+  }
+
+  /** Returns the names of the fields of a hash. */
+  async fields(key: string): Promise<ReadonlySet<string>> {
+    const names = new Set<string>()
+    for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
+      const reply = await this.ask('HSCAN', key, cursor, 'COUNT', '1000')
+      const [next, found] = reply as [string, string[]]
+      for (let place = 0; place < found.length; place += 2) names.add(found[place] as string)
+      cursor = next
+    }
+    return names
+  }
+
+  /** How many keys Redis has evicted. 0 if it does not allow the question, as managed ones may. */
+  async evictedKeys(): Promise<number> {
+    const facts = await this.ask('INFO', 'stats').catch(() => '')
+    return Number(/^evicted_keys:(\d+)/m.exec(String(facts))?.[1] ?? 0)
   }
 
   /** Sends it with others. */
@@ -115,5 +127,18 @@ export class Bulk {
   close(): void {
     discard(this.clients.commands)
     discard(this.clients.subscriber)
+  }
+}
+
+/** Reads a list in parts, because Redis answers nobody else while it writes a long answer. */
+async function inPages<Element>(
+  read: (from: string, to: string) => Promise<Reply>,
+): Promise<Element[]> {
+  const elements: Element[] = []
+  for (;;) {
+    const from = elements.length
+    const page = (await read(`${from}`, `${from + PAGE - 1}`)) as unknown as Element[]
+    elements.push(...page)
+    if (page.length < PAGE) return elements
   }
 }

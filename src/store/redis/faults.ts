@@ -24,6 +24,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   NOPERM:
     'The user of redis_url may not do what the server needs. Give it all commands and the keys and channels of redis_prefix.',
   NOAUTH: 'Redis asks for a password by now. Put it into redis_url.',
+  IMPORTING:
+    'Wait for the end of channelstream import. If it was broken off, remove the keys of redis_prefix and import again.',
   UNBLOCKED: 'Redis has become a replica. This passes with the fail-over.',
   MOVED: MOVES,
   ASK: MOVES,

@@ -16,52 +16,81 @@ import type { Content, Facts } from '../snapshot/snapshot.ts'
 import type { BulkOptions } from './bulk.ts'
 
 export interface ImportRules extends BulkOptions {
-  /** How long connections wait for their clients, from now on. */
+  /** How long connections wait for their clients after the first server has started. */
   readonly connectionWaitMs: number
   /** The same for users without connections, and for channels without members. */
   readonly gcUsersMs: number
   readonly gcChannelsMs: number
 }
 
+/** Stands in the place of the root while an import runs, so that no server and no other import begins. */
+const CLAIM = 'importing'
+
 /**
  * Fills an installation that has no data yet. Rejects with `SnapshotError` if it has, and with what the content rejects
  * with: then everything that was written is removed again. `wallTime`: now, by the calendar.
  */
 export async function importToRedis(
-  { facts, items }: Content,
+  content: Content,
   rules: ImportRules,
   wallTime: number,
 ): Promise<void> {
   const bulk = await Bulk.connect(rules)
+  const { root } = bulk.keys
   try {
-    for await (const key of bulk.allKeys())
+    const isClaimed = (await bulk.ask('SET', root, CLAIM, 'NX')) === 'OK'
+    const found = isClaimed ? await firstKey(bulk) : root
+    if (found !== undefined) {
+      if (isClaimed) await bulk.ask('DEL', root)
       throw new SnapshotError(
-        `Redis has data of ${rules.prefix} already, such as ${key}. Use another redis_prefix, or remove these keys`,
+        `Redis has data of ${rules.prefix} already, such as ${found}: of servers, or of an import that runs or was broken off. Use another redis_prefix, or remove these keys`,
       )
+    }
+    const evictedBefore = await bulk.evictedKeys()
     try {
-      await new Import(bulk, rules, wallTime).write(facts, items)
+      await new Import(bulk, rules, wallTime).write(content)
+      if ((await bulk.evictedKeys()) > evictedBefore)
+        throw new SnapshotError(
+          'Redis has evicted keys meanwhile. Set its maxmemory-policy to noeviction, and give it more memory',
+        )
     } catch (error) {
-      await removeAll(bulk)
-      throw error
+      throw await withoutTraces(bulk, error)
     }
   } finally {
     bulk.close()
   }
 }
 
-/** Unless a server has begun to use them. */
-async function removeAll(bulk: Bulk): Promise<void> {
-  bulk.dropQueued()
-  if ((await bulk.ask('EXISTS', bulk.keys.root)) === 1) return
-  for await (const key of bulk.allKeys()) await bulk.write('UNLINK', key)
-  await bulk.flush()
+async function firstKey(bulk: Bulk): Promise<string | undefined> {
+  for await (const key of bulk.allKeys()) if (key !== bulk.keys.root) return key
+  return undefined
+}
+
+/** Removes everything. Returns the error, which says so if that was not possible. */
+async function withoutTraces(bulk: Bulk, error: unknown): Promise<unknown> {
+  const { root } = bulk.keys
+  try {
+    bulk.dropQueued()
+    for await (const key of bulk.allKeys()) if (key !== root) await bulk.write('UNLINK', key)
+    await bulk.flush()
+    await bulk.ask('UNLINK', root)
+    return error
+  } catch (cause) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return new SnapshotError(`${reason}. Keys of ${root} are left in Redis: remove them`, { cause })
+  }
+}
+
+interface ChannelState {
+  /** How long it keeps messages. 0: no limit. */
+  readonly ttlMs: number
+  readonly notifies: boolean
+  connections: number
+  hasFrames: boolean
 }
 
 class Import {
-  readonly #channels = new Map<
-    string,
-    ChannelRecord & { connections: number; hasFrames: boolean }
-  >()
+  readonly #channels = new Map<string, ChannelState>()
   readonly #connectionsOf = new Map<UserName, number>()
   readonly #usersWithFrames = new Set<string>()
   #connections = 0
@@ -73,28 +102,31 @@ class Import {
     private readonly now: number,
   ) {}
 
-  async write(facts: Facts, items: Content['items']): Promise<void> {
+  async write({ facts, items }: Content): Promise<void> {
     const { bulk } = this
+    const { root } = bulk.keys
     for await (const item of items) await this.#add(item, facts)
     await this.#deadlines()
     await bulk.flush()
-    // Last of all: with the root, the installation exists.
-    if ((await bulk.ask('EXISTS', bulk.keys.root)) === 1)
-      throw new SnapshotError(`A server has begun to use ${bulk.keys.root} in Redis`)
-    await bulk.write('HSET', bulk.keys.root, ...this.#root(facts))
+    // Last of all, and at once: with the root, the installation exists.
+    await bulk.write('MULTI')
+    await bulk.write('DEL', root)
+    await bulk.write('HSET', root, ...this.#root(facts))
+    await bulk.write('EXEC')
     await bulk.flush()
   }
 
   /** See lua/enter.lua and lua/beat.lua. */
   #root(facts: Facts): (string | number)[] {
-    const notifying = [...this.#channels.values()].filter(({ settings }) => settings.notify_state)
+    const notifying = [...this.#channels.values()].filter(({ notifies }) => notifies).length
     const connected = [...this.#connectionsOf.values()].filter((count) => count > 0)
     return [
       ...['epoch', facts.epoch, 'run', this.bulk.run, 'head', facts.head, 'base', -LEAP],
       ...['forgotten', facts.forgotten_through, 'made', this.#channels.size],
       ...['messages', facts.messages, 'deliveries', facts.deliveries, 'told', facts.newest_webhook],
       ...['connections', this.#connections, 'connected', connected.length],
-      ...['notifying', notifying.length, 'clock', this.now, 'seen', this.now],
+      // Without the time at which a server was seen: all waits begin with the first one that starts.
+      ...['notifying', notifying, 'clock', this.now],
     ]
   }
 
@@ -142,7 +174,10 @@ class Import {
   async #addChannel(record: ChannelRecord, head: number): Promise<void> {
     const { bulk } = this
     const { name, settings, removals } = record
-    this.#channels.set(name, { ...record, connections: 0, hasFrames: false })
+    this.#channels.set(name, {
+      ...{ ttlMs: settings.history_ttl * 1000, notifies: settings.notify_state },
+      ...{ connections: 0, hasFrames: false },
+    })
     const ordinal = this.#channels.size
     await bulk.write(
       ...['HSET', bulk.key('c', name), 'i', record.uuid, 's', writeSettings(settings)],
@@ -165,7 +200,7 @@ class Import {
     if (!channel) return
     const plain = writeEvent(n, body, deliveryOf(delivery))
     const timed = withTime(plain, Math.round(at))
-    const ttl = channel.settings.history_ttl * 1000
+    const { ttlMs: ttl } = channel
     if (where !== 'replay') await bulk.write('RPUSH', bulk.key('h', name), timed)
     if (where !== 'history') {
       channel.hasFrames = true

@@ -39,11 +39,11 @@ const delivery = z
 /** The first record. */
 const Head = z.strictObject({
   type: z.literal('snapshot'),
-  format: z.int(),
+  format: z.literal(FORMAT),
   /** Of the server that the snapshot is from. */
   version: z.string(),
   taken_at: time,
-  epoch: z.string().regex(/^[\da-f]{1,64}$/),
+  epoch: z.string().regex(/^[\da-f]{1,32}$/),
   /** The number of the newest event. */
   head: count,
   /** Events up to this number may have been in channels and of users that do not exist any more. */
@@ -132,8 +132,7 @@ const End = z.strictObject({
 })
 
 const TYPES = [
-  // A newer format may have more in it: the number says so.
-  Head.loose(),
+  Head,
   User,
   Channel,
   ChannelEvent,
@@ -192,6 +191,11 @@ export function readRecord(line: string): AnyRecord {
   } catch {
     throw new SnapshotError('is not JSON')
   }
+  const { type, format, version } = (given ?? {}) as Partial<SnapshotHead>
+  if (type === 'snapshot' && Number(format) > FORMAT)
+    throw new SnapshotError(
+      `is of Channelstream ${String(version)}, in format ${String(format)}. This version reads formats up to ${FORMAT}`,
+    )
   const { success, data, error } = AnyRecord.safeParse(given)
   if (success) return data
   const [issue] = error.issues

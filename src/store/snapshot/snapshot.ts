@@ -2,7 +2,13 @@
 import { VERSION } from '../../version.ts'
 import { FORMAT, readRecord, writeRecord } from './records.ts'
 import { SnapshotError } from './snapshot-error.ts'
-import type { AnyRecord, Item, SnapshotHead } from './records.ts'
+import type {
+  AnyRecord,
+  ChannelEventRecord,
+  Item,
+  PrivateEventRecord,
+  SnapshotHead,
+} from './records.ts'
 
 export type Facts = Omit<SnapshotHead, 'type' | 'format' | 'version'>
 
@@ -43,11 +49,6 @@ export async function readSnapshot(input: AsyncIterable<Buffer | string>): Promi
   const first = await records.next()
   if (first.done === true || first.value.type !== 'snapshot')
     throw new SnapshotError('This is not a snapshot of channelstream export')
-  const { format, version } = first.value
-  if (format > FORMAT)
-    throw new SnapshotError(
-      `The snapshot is of Channelstream ${version}, in format ${format}. This version reads formats up to ${FORMAT}`,
-    )
   return { facts: first.value, items: itemsIn(records, first.value) }
 }
 
@@ -80,8 +81,9 @@ async function* itemsIn(
 
 /** A store relies on what a record refers to. */
 class References {
-  readonly #users = new Set<string>()
-  readonly #channels = new Set<string>()
+  /** The number of the newest event of each so far: of its replay buffer, and of the history of a channel. */
+  readonly #users = new Map<string, Newest>()
+  readonly #channels = new Map<string, Newest>()
   readonly #connections = new Set<string>()
 
   constructor(private readonly facts: Facts) {}
@@ -93,37 +95,57 @@ class References {
       case 'channel':
         return this.#added(this.#channels, item.name)
       case 'event':
-        return this.#faultOfNumber(item.n) ?? this.#unknown(this.#channels, [item.channel])
+        return this.#unknown(this.#channels, [item.channel]) ?? this.#faultOfEvent(item)
       case 'private_event':
-        return this.#faultOfNumber(item.n) ?? this.#unknown(this.#users, item.users)
+        return this.#unknown(this.#users, item.users) ?? this.#faultOfPrivateEvent(item)
       case 'connection': {
         const names = item.channels.map(([name]) => name)
         if (new Set(names).size < names.length) return 'names a channel twice'
-        return (
-          this.#added(this.#connections, item.id) ??
-          this.#unknown(this.#users, [item.user]) ??
-          this.#unknown(this.#channels, names)
-        )
+        if (this.#connections.has(item.id)) return `has ${JSON.stringify(item.id)} a second time`
+        this.#connections.add(item.id)
+        return this.#unknown(this.#users, [item.user]) ?? this.#unknown(this.#channels, names)
       }
       case 'published_key':
         return undefined
     }
   }
 
-  #added(known: Set<string>, name: string): string | undefined {
+  #added(known: Map<string, Newest>, name: string): string | undefined {
     if (known.has(name)) return `has ${JSON.stringify(name)} a second time`
-    known.add(name)
+    known.set(name, { history: 0, replay: 0 })
     return undefined
   }
 
-  #unknown(known: ReadonlySet<string>, names: readonly string[]): string | undefined {
+  #unknown(known: ReadonlyMap<string, Newest>, names: readonly string[]): string | undefined {
     const missing = names.find((name) => !known.has(name))
     return missing === undefined ? undefined : `names ${JSON.stringify(missing)}, which is unknown`
   }
 
-  #faultOfNumber(n: number): string | undefined {
-    return n > this.facts.head ? `has an event after the newest, ${this.facts.head}` : undefined
+  #faultOfEvent({ n, channel, in: where }: ChannelEventRecord): string | undefined {
+    const newest = this.#channels.get(channel)
+    const inHistory = where === 'replay' ? undefined : this.#faultOfNumber(n, newest, 'history')
+    const inReplay = where === 'history' ? undefined : this.#faultOfNumber(n, newest, 'replay')
+    return inHistory ?? inReplay
   }
+
+  #faultOfPrivateEvent({ n, users }: PrivateEventRecord): string | undefined {
+    const faults = users.map((name) => this.#faultOfNumber(n, this.#users.get(name), 'replay'))
+    return faults.find((fault) => fault !== undefined)
+  }
+
+  /** Stores search by halves. */
+  #faultOfNumber(n: number, newest: Newest | undefined, where: keyof Newest): string | undefined {
+    const { head } = this.facts
+    if (n > head) return `has event ${n}, but the newest is ${head}`
+    if (!newest || n <= newest[where]) return `has event ${n} after ${newest?.[where]}`
+    newest[where] = n
+    return undefined
+  }
+}
+
+interface Newest {
+  history: number
+  replay: number
 }
 
 async function* readRecords(

@@ -4,6 +4,11 @@
 -- knows.
 local run, fresh, epoch, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
+-- The claim of an import, see import.ts.
+if redis.call('TYPE', P).ok == 'string' then
+  return redis.error_reply('IMPORTING the import into this installation has not ended')
+end
+
 -- Redis has evicted only the root: restores it from the copy that beats keep. Counters skip ahead, because numbers of
 -- events, channels or attachments may have been assigned since that copy.
 local function restore_root()
