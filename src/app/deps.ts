@@ -4,6 +4,8 @@ import type { ForwardingRules } from '../http/forwarding.ts'
 import type { OriginRules } from '../http/origins.ts'
 import type { Yielder } from '../lib/yielder.ts'
 import type { Faults } from '../telemetry/faults.ts'
+import type { RequestFigures } from '../telemetry/request-figures.ts'
+import type { Closings } from '../transports/closings.ts'
 import type { LifecycleDeps } from './lifecycle.ts'
 
 /** The parts that routes and transports need. */
@@ -14,6 +16,8 @@ export interface ServerDeps extends LifecycleDeps {
   readonly forwarding: ForwardingRules
   readonly sessions: AdminSessions
   readonly faults: Faults
+  readonly requests: RequestFigures
+  readonly closings: Closings
   readonly onFault: (error: unknown) => void
 }
 

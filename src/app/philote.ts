@@ -18,6 +18,7 @@ import type { PhiloteSettings } from '../config/philote-environment.ts'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Closings } from '../transports/closings.ts'
 
 export interface PhiloteApp {
   readonly faults: Faults
@@ -130,12 +131,13 @@ interface PhiloteServerDeps {
   readonly limits: SocketLimits
   readonly forwarding: ForwardingRules
   readonly http: { readonly log: FastifyBaseLogger }
+  readonly closings: Closings
   readonly onFault: (error: unknown) => void
 }
 
 /** Builds Philote's port for a server with the REST API. Both use the same hub. */
 export function createPhiloteServer(
-  { config, clock, hub, limits, forwarding, http, onFault }: PhiloteServerDeps,
+  { config, clock, hub, limits, forwarding, http, closings, onFault }: PhiloteServerDeps,
   bus: RedisBus | undefined,
 ): PhiloteServer {
   const { guests } = hub
@@ -151,6 +153,7 @@ export function createPhiloteServer(
     maxFrameBytes: config.philote_max_frame_bytes,
     maxFrames: Math.ceil(config.philote_max_messages_per_second * config.heartbeat_interval),
     windowMs: config.heartbeat_interval * 1000,
+    closings,
     ...socketOptions(limits, forwarding, http.log),
     onFault,
     onFull: () => http.log.warn('Philote clients are dropped: philote_max_connections is reached'),

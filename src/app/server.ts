@@ -29,6 +29,8 @@ import { FiguresHistory } from '../telemetry/history.ts'
 import { openLog } from '../telemetry/log.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import { Readings } from '../telemetry/readings.ts'
+import { RequestFigures } from '../telemetry/request-figures.ts'
+import { Closings } from '../transports/closings.ts'
 import { acceptWebSockets } from '../transports/upgrades.ts'
 import { uptimeOf } from './deps.ts'
 import { lifecycleOf } from './lifecycle.ts'
@@ -91,8 +93,9 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const auth = new Auth({ ...rules, isPanelCall: (call) => isPanelCall(sessions, call) }, clock)
   const origins = new OriginRules(config.allow_cors)
   const limits = new SocketLimits(socketRules(config, forwarding), clock, logger)
+  const [requests, closings] = [new RequestFigures(), new Closings()]
   const http = await buildHttp({
-    ...{ auth, clock },
+    ...{ auth, clock, requests },
     origins,
     forwarding,
     logger,
@@ -113,8 +116,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     userRefusals,
     ...{ auth, origins, forwarding, sessions },
     history,
-    faults,
-    onFault,
+    ...{ faults, requests, closings, onFault },
     webhooks,
   }
   const adminLive = openAdminLive(deps, openReadings)

@@ -4,6 +4,8 @@ import type { Hub } from '../core/hub.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
 import type { Faults } from '../telemetry/faults.ts'
 import type { MetricsDeps } from '../telemetry/metrics.ts'
+import type { RequestFigures } from '../telemetry/request-figures.ts'
+import type { Closings } from '../transports/closings.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
 import type { UserRefusalLog } from './user-limits.ts'
 
@@ -13,6 +15,8 @@ interface Sources {
   readonly limits: SocketLimits
   readonly userRefusals: UserRefusalLog
   readonly webhooks: Webhooks | undefined
+  readonly requests: RequestFigures
+  readonly closings: Closings
 }
 
 export const metricSources = ({
@@ -21,6 +25,8 @@ export const metricSources = ({
   limits,
   userRefusals,
   webhooks,
+  requests,
+  closings,
 }: Sources): MetricsDeps => ({
   traffic: () => hub.traffic(),
   figures: () => hub.figures(),
@@ -29,6 +35,8 @@ export const metricSources = ({
   userRefusals: () => userRefusals.counts,
   webhookCounts: () => webhooks?.counts(),
   webhooks: () => webhooks?.figures(),
+  requests,
+  closings,
 })
 
 export const readingSources = (hub: Hub) => ({

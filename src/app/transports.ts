@@ -15,7 +15,7 @@ import type { UpgradeOptions } from '../transports/upgrades.ts'
 import type { ServerDeps } from './deps.ts'
 
 export async function mountTransports(
-  { config, clock, hub, http, origins, onFault }: ServerDeps,
+  { config, clock, hub, http, origins, closings, onFault }: ServerDeps,
   adminLive: AdminLive,
 ): Promise<void> {
   const intervals = intervalsOf(config)
@@ -35,6 +35,7 @@ export async function mountTransports(
     maxFramesPerHeartbeat: Math.ceil(
       config.max_client_messages_per_second * config.heartbeat_interval,
     ),
+    closings,
     onFault,
   })
   await http.register(named(sseRoute), {
@@ -43,6 +44,7 @@ export async function mountTransports(
     origins,
     intervals,
     gcConnsMs: config.gc_conns_after * 1000,
+    closings,
     errorReply,
     onFault,
   })

@@ -4,7 +4,8 @@ import type { SlowClientFacts } from '../store/webhook-queue.ts'
 import type { ChannelRulesOptions } from './channel-rules.ts'
 import type { OutboxCounts } from './delivery/outbox.ts'
 import type { RequestLimits } from './limits.ts'
-import type { SessionTimes } from './sessions/sessions.ts'
+import type { SessionFigures } from './sessions/session-counts.ts'
+import type { SessionTimes } from './sessions/session-times.ts'
 import type { UserLimitRules } from './user-limits.ts'
 
 export interface HubOptions extends RequestLimits, SessionTimes {
@@ -28,7 +29,7 @@ export interface HubOptions extends RequestLimits, SessionTimes {
   readonly onPosted?: ((publications: readonly Publication[]) => void) | undefined
 }
 
-export interface Traffic extends OutboxCounts {
+export interface Traffic extends OutboxCounts, SessionFigures {
   /** Connections that clients have open on this server. */
   readonly connections: number
   readonly guests: number

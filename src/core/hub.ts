@@ -133,9 +133,9 @@ export class Hub {
   traffic(): Traffic {
     return {
       ...this.#outbox.counts(),
-      connections: this.#registry.size,
-      guests: this.guests.size,
+      ...{ connections: this.#registry.size, guests: this.guests.size },
       heldBytes: this.#registry.heldBytes(),
+      ...this.sessions.counts.view(),
     }
   }
 

@@ -4,6 +4,7 @@ import { openServer } from '../net/server.ts'
 import { restOf } from '../net/unread-rest.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
+import { ERROR_HEADER } from '../protocol/headers.ts'
 import { readBodies } from './bodies.ts'
 import { limitClients } from './client-limits.ts'
 import { onError, refusalAnswer } from './errors.ts'
@@ -19,6 +20,7 @@ import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UnreadRest } from '../net/unread-rest.ts'
 import type { UnknownFields } from '../protocol/unknown-fields.ts'
 import type { IdempotencyCache } from '../store/idempotency-cache.ts'
+import type { RequestFigures, Route } from '../telemetry/request-figures.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { BodyLimits } from './bodies.ts'
 import type { ForwardingRules } from './forwarding.ts'
@@ -33,6 +35,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     caller: Caller
+    /** By `performance.now()`. 0: the framework refused it before routing. */
+    begunAt: number
   }
   interface FastifyContextConfig {
     /** `backend`: only signed requests may call the route. The default is everybody. */
@@ -50,6 +54,7 @@ export interface HttpOptions extends BodyLimits {
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
   readonly limits: SocketLimits
+  readonly requests: RequestFigures
   readonly unknownFields: UnknownFields
   /** Routes upgrades. Called before hooks are added. */
   readonly acceptWebSockets: (http: FastifyInstance) => Promise<void>
@@ -85,6 +90,7 @@ export const openPort = (
 
 /** Creates the web server without routes: callers and their rights, bodies, CORS and error responses. */
 export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> {
+  const { requests } = options
   const http = fastify({
     loggerInstance: options.logger,
     // Requests are not logged, because their URLs may contain signatures. A logger per request would cost time.
@@ -100,6 +106,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
       setFixedHeaders(request, reply, options.origins)
       if ('upgrade' in request.raw && request.raw.upgrade === true) closeAfterAnswer(request, reply)
       onError(error, request, reply)
+      count(requests, reply, performance.now())
     },
     // `openServer` answers client errors.
     clientErrorHandler() {},
@@ -116,7 +123,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   admit(http, options)
   limitClients(http, options.limits)
   answerRepeats(http, options.idempotencyCache, options.secret)
-  answerTogether(http)
+  answerTogether(http, requests)
   http.options(
     '/*',
     { schema: { hide: true }, config: { body: 'unread' } },
@@ -153,7 +160,9 @@ function admit(http: FastifyInstance, { auth, origins, clock, logger }: HttpOpti
     throw new RequestError('ADDRESS_NOT_ALLOWED')
   }
   http.decorateRequest('caller')
+  http.decorateRequest('begunAt', 0)
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
+    request.begunAt = performance.now()
     setFixedHeaders(request, reply, origins)
     // Bodies are JSON, whatever the content type is (recorded: http-content-type-ignored), even an unreadable one.
     if (request.raw.headers['content-type'] !== undefined)
@@ -198,11 +207,12 @@ const UNLISTED = {
  * Writes the responses of one event-loop turn together, at its end. Writing each response when it is ready would wake
  * the caller each time, which costs the system more than all the work of the server for a message.
  */
-function answerTogether(http: FastifyInstance): void {
+function answerTogether(http: FastifyInstance, requests: RequestFigures): void {
   let ready: Ready[] = []
   const writeAll = (): void => {
     const answers = ready
     ready = []
+    const now = performance.now()
     for (const { reply, write, rest } of answers) {
       try {
         if (rest?.isLong) {
@@ -212,6 +222,7 @@ function answerTogether(http: FastifyInstance): void {
         // Idle connections were closed when the stop began. This one was not idle.
         if (http.isStopping) reply.header('connection', 'close')
         write()
+        count(requests, reply, now)
       } catch (error) {
         reply.log.error({ err: error }, 'an answer could not be written')
         reply.raw.destroy()
@@ -222,6 +233,21 @@ function answerTogether(http: FastifyInstance): void {
     if (ready.push({ reply, write, rest: restOf(raw) }) === 1) setImmediate(writeAll)
   })
 }
+
+/** `now`: by `performance.now()`. */
+function count(requests: RequestFigures, reply: FastifyReply, now: number): void {
+  const { request, statusCode } = reply
+  const { routeOptions, begunAt } = request
+  const ms = begunAt === 0 ? 0 : now - begunAt
+  requests.answered(routeOptions.config, () => routeOf(routeOptions), statusCode, ms)
+  const code = statusCode < 400 ? undefined : reply.getHeader(ERROR_HEADER)
+  if (typeof code === 'string') requests.refused(code)
+}
+
+const routeOf = ({ method, url }: FastifyRequest['routeOptions']): Route => ({
+  method: url === undefined ? 'any' : [method ?? 'any'].flat().join(' '),
+  url,
+})
 
 interface Ready {
   readonly reply: FastifyReply

@@ -25,6 +25,7 @@ import type { UserName } from '../protocol/ids.ts'
 import type { UpgradeRequest } from '../transports/frame-socket.ts'
 import type { Generation, Decision } from './generation.ts'
 import type { Refusal } from './refusals.ts'
+import type { SocketOptions } from './socket.ts'
 import type { Permissions } from './token.ts'
 
 export interface PhiloteOptions {
@@ -44,6 +45,8 @@ export interface PhiloteOptions {
   /** Returns the client's address, as reported by proxies. */
   readonly addressOf: (request: IncomingMessage) => string
   readonly log: Pick<NetLog, 'debug'>
+  /** Counts how sockets end. */
+  readonly closings?: SocketOptions['closings']
   readonly onFault: (error: unknown) => void
   /** Called when a client is dropped because there are too many; once until there is room again. */
   readonly onFull: () => void
@@ -229,7 +232,7 @@ export class PhiloteServer {
   }
 
   #newSocket({ url }: IncomingMessage): PhiloteSocket {
-    const { guests, clock, generation, maxFrames, windowMs, onFault } = this.options
+    const { guests, clock, generation, maxFrames, windowMs, closings, onFault } = this.options
     return new PhiloteSocket(
       {
         guests,
@@ -237,6 +240,7 @@ export class PhiloteServer {
         dialect: generation.dialect,
         maxFrames,
         windowMs,
+        closings,
         onFault,
         onRefusedWrite: () => this.refusedWrites++,
         onClosed: (socket) => {

@@ -31,6 +31,8 @@ export interface SocketOptions {
   /** Messages, pings and pongs that a client may send in each `windowMs`; 0 for no limit. */
   readonly maxFrames: number
   readonly windowMs: number
+  /** Counts how sockets end. */
+  readonly closings?: { note(transport: 'philote', code: number): void } | undefined
   readonly onFault: (error: unknown) => void
   /** Called when a client wrote to a channel without permission. */
   readonly onRefusedWrite: () => void
@@ -108,7 +110,8 @@ export class PhiloteSocket extends FrameSocket {
     if (this.#guest) this.options.guests.drained(this.#guest)
   }
 
-  closed(): void {
+  closed(code: number): void {
+    this.options.closings?.note('philote', code)
     if (this.#guest) {
       this.options.guests.close(this.#guest)
       this.options.dialect.onGuestClosed?.(this.#guest)

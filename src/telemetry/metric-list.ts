@@ -1,66 +1,20 @@
-import type { Traffic } from '../core/hub-options.ts'
-import type { UserLimit } from '../core/user-limits.ts'
-import type { SocketFigures } from '../net/socket-limits.ts'
+import { OF_CLIENTS, ofTraffic } from './client-metrics.ts'
 import type { Figures } from '../store/store.ts'
-import type { SenderCounts } from '../webhooks/sender.ts'
-import type { WebhookFigures } from '../webhooks/webhooks.ts'
-
-/** Problems in this process since its start. */
-export interface ProcessFigures {
-  readonly faults: number
-  readonly droppedLines: number
-}
-
-/** Refusals since the start of this process, because of the limits on users. */
-export type UserRefusals = Readonly<Record<UserLimit, number>>
-
-/** The values of one scrape. */
-export interface Scrape {
-  readonly traffic: Traffic
-  readonly process: ProcessFigures
-  readonly sockets: SocketFigures
-  readonly userRefusals: UserRefusals
-  readonly webhookCounts: ReadonlyMap<string, SenderCounts>
-  readonly figures: Figures | undefined
-  readonly webhooks: readonly WebhookFigures[]
-}
-
-export type Value = number | readonly Sample[]
-/** One value of a metric with labels. */
-export interface Sample {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-export interface Metric {
-  readonly name: string
-  readonly help: string
-  readonly type: 'gauge' | 'counter'
-  /** Metrics of the store are left out while it does not answer. */
-  readonly of: 'server' | 'store'
-  readonly labels?: readonly string[]
-  readonly read: (scrape: Scrape) => Value
-}
-
-const ofTraffic = (key: keyof Traffic): Pick<Metric, 'of' | 'read'> => ({
-  of: 'server',
-  read: ({ traffic }) => traffic[key],
-})
+import type { Metric, PlainMetric, ProcessFigures } from './metric.ts'
 
 const ofStore = (
   key: Exclude<keyof Figures, 'eviction' | 'disk'>,
-): Pick<Metric, 'of' | 'read'> => ({
+): Pick<PlainMetric, 'of' | 'read'> => ({
   of: 'store',
   read: ({ figures }) => figures?.[key] ?? 0,
 })
 
-const ofProcess = (key: keyof ProcessFigures): Pick<Metric, 'of' | 'read'> => ({
+const ofProcess = (key: keyof ProcessFigures): Pick<PlainMetric, 'of' | 'read'> => ({
   of: 'server',
   read: ({ process }) => process[key],
 })
 
-/** Documented in `docs/operations.md`. A test compares names and types. */
-export const METRICS: readonly Metric[] = [
+const OF_STATE: readonly Metric[] = [
   {
     name: 'open_connections',
     help: 'Clients with an open WebSocket, event stream or poll on this server.',
@@ -264,3 +218,6 @@ export const METRICS: readonly Metric[] = [
       ),
   },
 ]
+
+/** Documented in `docs/operations.md`. A test compares names and types. */
+export const METRICS: readonly Metric[] = [...OF_STATE, ...OF_CLIENTS]

@@ -6,7 +6,8 @@ import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Figures } from '../store/store.ts'
 import type { SenderCounts } from '../webhooks/sender.ts'
 import type { WebhookFigures } from '../webhooks/webhooks.ts'
-import type { Metric, ProcessFigures, Sample, UserRefusals, Value } from './metric-list.ts'
+import type { ProcessFigures, Scrape, UserRefusals } from './metric.ts'
+import type { HistogramSample, Sample } from './samples.ts'
 
 /** The sources of the metrics. They are read only on a scrape, so that metrics cost nothing in between. */
 export interface MetricsDeps {
@@ -20,6 +21,8 @@ export interface MetricsDeps {
   webhookCounts(): ReadonlyMap<string, SenderCounts> | undefined
   /** Undefined without webhooks. Rejects if the store does not answer. */
   webhooks(): Promise<readonly WebhookFigures[]> | undefined
+  readonly requests: Scrape['requests']
+  readonly closings: Scrape['closings']
 }
 
 export interface Exposition {
@@ -42,7 +45,7 @@ export class Metrics {
 
   constructor(
     private readonly deps: MetricsDeps,
-    private readonly clock: Pick<Clock, 'after'>,
+    private readonly clock: Pick<Clock, 'after' | 'now'>,
     private readonly onFault: (error: unknown) => void,
   ) {}
 
@@ -57,8 +60,14 @@ export class Metrics {
   async #expose(): Promise<Exposition> {
     const { server, store, metrics } = await (this.#registries ??= openRegistries())
     const { deps } = this
+    const askedAt = this.clock.now()
+    let storeSeconds: number | undefined
     const [figures, webhooks] = await Promise.all([
-      this.#inTime(() => deps.figures()),
+      this.#inTime(async () => {
+        const answer = await deps.figures()
+        storeSeconds = (this.clock.now() - askedAt) / 1000
+        return answer
+      }),
       this.#inTime(async () => deps.webhooks()),
     ])
     const scrape = {
@@ -69,8 +78,11 @@ export class Metrics {
       webhookCounts: deps.webhookCounts() ?? new Map<string, SenderCounts>(),
       figures,
       webhooks: webhooks ?? [],
+      requests: deps.requests,
+      closings: deps.closings,
+      storeSeconds,
     }
-    for (const { set, read } of metrics) set(read(scrape))
+    for (const update of metrics) update(scrape)
     const texts = [await server.metrics(), ...(figures ? [await store.metrics()] : [])]
     return { contentType: server.contentType, text: texts.join('') }
   }
@@ -96,7 +108,7 @@ export class Metrics {
 interface Registries {
   readonly server: Registry
   readonly store: Registry
-  readonly metrics: readonly (Metric & { readonly set: (value: Value) => void })[]
+  readonly metrics: readonly ((scrape: Scrape) => void)[]
 }
 
 async function openRegistries(): Promise<Registries> {
@@ -104,23 +116,66 @@ async function openRegistries(): Promise<Registries> {
   const [server, store] = [new Registry(), new Registry()]
   collectDefaultMetrics({ register: server })
   const metrics = METRICS.map((metric) => {
-    const { name, help, type } = metric
-    const registers = [metric.of === 'store' ? store : server]
-    const settings = {
-      name: `channelstream_${name}`,
-      help,
-      registers,
-      labelNames: metric.labels ?? [],
+    const { name, help, of, labels = [] } = metric
+    const register = of === 'store' ? store : server
+    const settings = { name: `channelstream_${name}`, help, labelNames: [...labels] }
+    if (metric.type === 'histogram') {
+      const histogram = new ReadHistogram(settings)
+      register.registerMetric(histogram as unknown as Gauge)
+      return (scrape: Scrape) => (histogram.samples = metric.read(scrape))
     }
-    const collected = type === 'gauge' ? new Gauge(settings) : new Counter(settings)
-    const set = (value: Value): void => {
+    const registers = [register]
+    const collected =
+      metric.type === 'gauge'
+        ? new Gauge({ ...settings, registers })
+        : new Counter({ ...settings, registers })
+    return (scrape: Scrape) => {
       collected.reset()
+      const value = metric.read(scrape)
       if (typeof value === 'number') add(collected, {}, value)
-      else for (const { labels, value: part } of value) add(collected, labels, part)
+      else for (const sample of value) add(collected, sample.labels, sample.value)
     }
-    return { ...metric, set }
   })
   return { server, store, metrics }
+}
+
+/** A histogram that was counted elsewhere, in the form that a registry of `prom-client` writes. */
+class ReadHistogram {
+  readonly type = 'histogram'
+  readonly aggregator = 'sum'
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+  samples: readonly HistogramSample[] = []
+
+  constructor({ name, help, labelNames }: Pick<ReadHistogram, 'name' | 'help' | 'labelNames'>) {
+    this.name = name
+    this.help = help
+    this.labelNames = labelNames
+  }
+
+  reset(): void {
+    this.samples = []
+  }
+
+  get(): object {
+    return { ...this, values: this.samples.flatMap((sample) => this.#valuesOf(sample)) }
+  }
+
+  #valuesOf({ labels, histogram }: HistogramSample): object[] {
+    const { bounds, counts, count, sum } = histogram
+    const bucket = (le: number | '+Inf', value: number): object => ({
+      metricName: `${this.name}_bucket`,
+      labels: { le, ...labels },
+      value,
+    })
+    return [
+      ...bounds.map((bound, place) => bucket(bound, counts[place] ?? 0)),
+      bucket('+Inf', count),
+      { metricName: `${this.name}_sum`, labels, value: sum },
+      { metricName: `${this.name}_count`, labels, value: count },
+    ]
+  }
 }
 
 function add(collected: Gauge | Counter, labels: Sample['labels'], value: number): void {

@@ -2,6 +2,7 @@ import { destroyPaced } from '../net/unread.ts'
 import { Uptake } from '../net/unsent.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { streamClosed } from '../protocol/event-stream.ts'
+import { NO_CODE } from './closings.ts'
 import { chunkedStream, plainStream } from './sse-bytes.ts'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Batch } from '../core/delivery/batch.ts'
@@ -9,6 +10,7 @@ import type { LiveConnection, Sink } from '../core/delivery/connection.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { CloseReason } from '../protocol/close-codes.ts'
+import type { Closings } from './closings.ts'
 import type { StreamForm } from './sse-bytes.ts'
 
 export interface EventStreamOptions {
@@ -18,6 +20,7 @@ export interface EventStreamOptions {
   readonly hello: string
   /** The time in which a client has to show that it is alive. Streams end earlier. */
   readonly gcConnsMs: number
+  readonly closings: Closings
 }
 
 /** The headers of event streams, in addition to those of all responses. Proxies must pass events on at once. */
@@ -151,6 +154,7 @@ export class EventStream implements Sink {
 
   /** Called when the response has ended, or when the client went away before that. */
   closed(): void {
+    if (!this.#isClosed) this.options.closings.note('event_stream', this.#reason?.code ?? NO_CODE)
     this.#isClosed = true
     this.#isEnded = true
     this.#cancelTimer()

@@ -20,6 +20,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { Intervals } from '../protocol/hello.ts'
 import type { ConnId, Cursor } from '../protocol/ids.ts'
+import type { Closings } from './closings.ts'
 import type { TakeResponse } from './event-stream.ts'
 import type { Query } from './request-checks.ts'
 
@@ -30,6 +31,7 @@ export interface SseOptions {
   readonly intervals: Intervals
   /** The time in which a client has to show that it is alive. */
   readonly gcConnsMs: number
+  readonly closings: Closings
   /** Returns how an error is answered. */
   readonly errorReply: (error: unknown) => { readonly code: ErrorCode; readonly status: number }
   readonly onFault: (error: unknown) => void

@@ -16,6 +16,7 @@ import type { LiveConnection } from '../core/delivery/connection.ts'
 import type { Sessions } from '../core/sessions/sessions.ts'
 import type { Intervals } from '../protocol/hello.ts'
 import type { ConnId, Cursor } from '../protocol/ids.ts'
+import type { Closings } from './closings.ts'
 import type { Query } from './request-checks.ts'
 
 declare module 'fastify' {
@@ -38,6 +39,7 @@ export interface WebSocketOptions {
   /** The number of frames that a client may send between two heartbeats. 0: no limit. */
   readonly maxFramesPerHeartbeat: number
   readonly intervals: Intervals
+  readonly closings: Closings
   readonly onFault: (error: unknown) => void
 }
 
@@ -162,6 +164,7 @@ class WebSocketSink extends FrameSocket {
   }
 
   closed(code: number): void {
+    if (this.#closedWith === undefined) this.options.closings.note('websocket', code)
     this.#closedWith = code
     if (this.#connection)
       this.options.sessions.lost(this.#connection, this, code === BROKE_OFF ? 'broke-off' : 'left')

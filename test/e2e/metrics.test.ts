@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { METRICS } from '../../src/telemetry/metric-list.ts'
+import { EventStreamListener } from '../helpers/event-stream.ts'
 import { Backend, send, until } from '../helpers/http.ts'
 import { startServer } from '../helpers/server.ts'
 import { Listener, RawClient, closeClients } from '../helpers/websocket.ts'
@@ -15,6 +16,13 @@ async function figures(server: Address): Promise<Record<string, number>> {
   const found: Record<string, number> = {}
   for (const [, name = '', value] of lines) found[name] = Number(value)
   return found
+}
+
+/** Returns the metrics of one server by name and labels, without their common prefix. */
+async function samples(server: Address): Promise<Map<string, number>> {
+  const { text } = await send(server, 'GET /metrics')
+  const lines = [...text.matchAll(/^channelstream_(\w+(?:{.*})?) (\S+)$/gm)]
+  return new Map(lines.map(([, name = '', value]) => [name, Number(value)]))
 }
 
 describe('/metrics', () => {
@@ -72,6 +80,84 @@ describe('/metrics', () => {
     expect(await figures(server)).toMatchObject({ slow_readers_total: 1, held_bytes: 0 })
     slow.readOn()
     await until(() => slow.isOver, 'the slow client to be cut', 6_000)
+  })
+
+  it('counts requests by route and status, and by what they were refused for', async () => {
+    const server = await start()
+    const backend = new Backend(server)
+    const before = await samples(server)
+    await backend.connect('ann', ['room'])
+    for (const text of ['one', 'two']) await backend.say('room', text)
+    expect((await backend.send('POST /message', { json: 'no list' })).status).toBe(422)
+    expect((await send(server, 'POST /message', { json: [] })).status).toBe(403)
+    expect((await send(server, 'GET /no/such/route?token=hidden')).status).toBe(404)
+    const after = await samples(server)
+    const gained = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0)
+    const posts = 'method="POST",route="/message"'
+    expect(gained('http_requests_total{method="POST",route="/connect",status="200"}')).toBe(1)
+    expect(gained(`http_requests_total{${posts},status="200"}`)).toBe(2)
+    expect(gained(`http_requests_total{${posts},status="422"}`)).toBe(1)
+    expect(gained(`http_requests_total{${posts},status="403"}`)).toBe(1)
+    expect(gained('http_requests_total{method="any",route="none",status="404"}')).toBe(1)
+    expect(gained('refused_requests_total{error="INVALID"}')).toBe(1)
+    expect(gained('refused_requests_total{error="FORBIDDEN"}')).toBe(1)
+    expect(gained('refused_requests_total{error="NOT_FOUND"}')).toBe(1)
+    expect(gained(`http_request_duration_seconds_count{${posts}}`)).toBe(4)
+    expect(gained(`http_request_duration_seconds_bucket{le="30",${posts}}`)).toBe(4)
+    expect(gained(`http_request_duration_seconds_bucket{le="+Inf",${posts}}`)).toBe(4)
+    const seconds = gained(`http_request_duration_seconds_sum{${posts}}`)
+    expect(seconds).toBeGreaterThan(0)
+    expect(seconds).toBeLessThan(10)
+    expect([...after.keys()].filter((name) => name.includes('hidden'))).toEqual([])
+  })
+
+  it('counts what clients open, catch up with and miss, and how their streams end', async () => {
+    const server = await start({ channel_frames: 2 })
+    const backend = new Backend(server)
+    const ann = await backend.connect('ann', ['room'])
+    const first = await Listener.open(server, ann)
+    await backend.say('room', 'seen')
+    await first.heard('seen')
+    const cursor = first.events.at(-1)?.id ?? ''
+    await first.breakOff()
+    for (const text of ['one', 'two', 'three']) await backend.say('room', text)
+    const second = await Listener.open(server, ann, { cursor })
+    await second.heard('three')
+    await backend.call('POST /disconnect', { conn_id: ann })
+    await second.closed
+    const bob = await backend.connect('bob', ['room'])
+    const stream = await EventStreamListener.open(server, bob)
+    await backend.call('POST /disconnect', { conn_id: bob })
+    await stream.closed
+    const eve = await backend.connect('eve', ['room'], {})
+    await backend.say('room', 'for eve')
+    await send(server, `GET /listen?conn_id=${eve}`)
+    await until(
+      async () => ((await samples(server)).get('opened_total{kind="poll"}') ?? 0) === 1,
+      'the poll',
+    )
+    const found = await samples(server)
+    expect(found.get('opened_total{kind="stream"}')).toBe(3)
+    expect(found.get('resumed_total')).toBe(1)
+    expect(found.get('gaps_total')).toBe(1)
+    // Two that were kept for her, and one that waited for eve.
+    expect(found.get('caught_up_events_total')).toBe(3)
+    expect(found.get('closed_total{transport="websocket",code="1006"}')).toBe(1)
+    expect(found.get('closed_total{transport="websocket",code="1000"}')).toBe(1)
+    expect(found.get('closed_total{transport="event_stream",code="1000"}')).toBe(1)
+    expect(found.get('delivery_seconds_count')).toBeGreaterThan(2)
+    expect(found.get('store_answer_seconds')).toBeGreaterThanOrEqual(0)
+  })
+
+  it('counts close codes that clients make up as one', async () => {
+    const server = await start()
+    const backend = new Backend(server)
+    for (const code of [3000, 3001, 4999]) {
+      const listener = await Listener.open(server, await backend.connect('ann', ['room']))
+      await listener.close(code)
+    }
+    const name = 'closed_total{transport="websocket",code="other"}'
+    await until(async () => (await samples(server)).get(name) === 3, 'the closes')
   })
 
   it('is for the addresses of the setting, and for signed requests', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Histogram } from '../../src/lib/histogram.ts'
 import { FIGURES } from '../../src/protocol/admin.ts'
 import { CAPACITY, FiguresHistory, INTERVAL_MS } from '../../src/telemetry/history.ts'
 import { Readings } from '../../src/telemetry/readings.ts'
@@ -14,7 +15,11 @@ const STORE = {
   messages: 0,
   deliveries: 0,
 }
-const TRAFFIC = { connections: 2, guests: 1, heldBytes: 7, events: 0, writes: 0, bytes: 0, slow: 0 }
+const TRAFFIC = {
+  ...{ connections: 2, guests: 1, heldBytes: 7, events: 0, writes: 0, bytes: 0, slow: 0 },
+  ...{ opened: { stream: 0, poll: 0 }, resumed: 0, caughtUp: 0, gaps: 0 },
+  seconds: new Histogram([]).view(),
+}
 
 /** A history of figures that the test sets. */
 class Bench {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { Histogram } from '../../src/lib/histogram.ts'
 import { Metrics } from '../../src/telemetry/metrics.ts'
+import { RequestFigures } from '../../src/telemetry/request-figures.ts'
 import { ManualClock } from '../helpers/clock.ts'
 import type { Figures } from '../../src/store/store.ts'
 import type { MetricsDeps } from '../../src/telemetry/metrics.ts'
@@ -12,7 +14,11 @@ const FIGURES: Figures = {
   messages: 100,
   deliveries: 7,
 }
-const TRAFFIC = { connections: 2, guests: 1, heldBytes: 7, events: 9, writes: 8, bytes: 6, slow: 0 }
+const TRAFFIC = {
+  ...{ connections: 2, guests: 1, heldBytes: 7, events: 9, writes: 8, bytes: 6, slow: 0 },
+  ...{ opened: { stream: 3, poll: 4 }, resumed: 1, caughtUp: 2, gaps: 0 },
+  seconds: new Histogram([1]).view(),
+}
 const OF_THE_STORE = ['users', 'connected_users', 'connections', 'channels', 'messages_total']
 
 /** Metrics of a store that answers when the test says so. */
@@ -37,6 +43,8 @@ class Bench {
     }),
     webhookCounts: () => undefined,
     webhooks: () => undefined,
+    requests: new RequestFigures(),
+    closings: { samples: () => [] },
   }
   readonly metrics = new Metrics(this.#deps, this.clock, (fault) => this.faults.push(fault))
 

@@ -1,6 +1,8 @@
+import { Histogram, SECONDS } from '../../lib/histogram.ts'
 import { Batch } from './batch.ts'
 import { FlushPacer } from './flush-pacer.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { HistogramView } from '../../lib/histogram.ts'
 import type { LiveConnection, Sink } from './connection.ts'
 import type { OutgoingEvent } from './outgoing-event.ts'
 
@@ -13,6 +15,8 @@ export interface OutboxCounts {
   readonly bytes: number
   /** Connections closed as slow consumers. */
   readonly slow: number
+  /** Of each flush: seconds from its first event to its end. */
+  readonly seconds: HistogramView
 }
 
 /**
@@ -32,6 +36,8 @@ const TURN_MS = 16
 /** A flush that has begun. */
 interface Flush {
   readonly due: readonly LiveConnection[]
+  /** When its first event came. */
+  readonly firstAt: number
   /** How many of them were served. */
   done: number
   tookMs: number
@@ -49,6 +55,9 @@ export class Outbox {
   /** A flush that continues in the next turn. New events for connections it has served wait for the next flush. */
   #flush: Flush | undefined
   readonly #pacer = new FlushPacer()
+  readonly #seconds = new Histogram(SECONDS)
+  /** When the first event for the next flush came. */
+  #firstAt = 0
   #events = 0
   #writes = 0
   #bytes = 0
@@ -83,6 +92,7 @@ export class Outbox {
       writes: this.#writes,
       bytes: this.#bytes,
       slow: this.#slowConsumers,
+      seconds: this.#seconds.view(),
     }
   }
 
@@ -106,7 +116,10 @@ export class Outbox {
   }
 
   #flushLater(connection: LiveConnection): void {
-    if (this.#due.length === 0 && !this.#flush) this.clock.soon(this.#flushInTime)
+    if (this.#due.length === 0) {
+      this.#firstAt = this.clock.now()
+      if (!this.#flush) this.clock.soon(this.#flushInTime)
+    }
     this.#due.push(connection)
   }
 
@@ -115,14 +128,19 @@ export class Outbox {
     const began = this.clock.now()
     if (!this.#flush && began < this.#pacer.earliestStart(this.#due.length))
       return this.clock.soon(this.#flushInTime)
-    const flush = (this.#flush ??= { due: this.#due.splice(0), done: 0, tookMs: 0 })
+    const flush = (this.#flush ??= this.#begun())
     const ended = this.#writeUntil(flush, began + TURN_MS)
     flush.tookMs += ended - began
     if (flush.done < flush.due.length) return this.clock.soon(this.#flushInTime)
     this.#flush = undefined
     Batch.endFlush()
+    this.#seconds.note((ended - flush.firstAt) / 1000)
     this.#pacer.flushed(flush.due.length, ended - flush.tookMs, ended)
     if (this.#due.length > 0) this.clock.soon(this.#flushInTime)
+  }
+
+  #begun(): Flush {
+    return { due: this.#due.splice(0), firstAt: this.#firstAt, done: 0, tookMs: 0 }
   }
 
   /** Returns the time when it ended. */

@@ -7,6 +7,7 @@ import { Heartbeats } from './heartbeats.ts'
 import { LateJoins } from './late-joins.ts'
 import { readMissed } from './missed-part.ts'
 import { PendingAttaches } from './pending-attaches.ts'
+import { SessionCounts } from './session-counts.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { ConnId, Cursor } from '../../protocol/ids.ts'
@@ -16,14 +17,7 @@ import type { Outbox } from '../delivery/outbox.ts'
 import type { Registry } from '../delivery/registry.ts'
 import type { CatchUpStart } from './catch-up.ts'
 import type { PendingAttach } from './pending-attaches.ts'
-
-export interface SessionTimes {
-  readonly heartbeatIntervalMs: number
-  /** A silent connection is closed after this time; one that polled is garbage collected. */
-  readonly gcConnsMs: number
-  /** How long a connection is kept after its stream broke off. */
-  readonly resumeWindowMs: number
-}
+import type { SessionTimes } from './session-times.ts'
 
 /**
  * How a sink ended. `left`: the client closed it. `broke-off`: the network connection was lost, or the server closed
@@ -51,6 +45,7 @@ interface SessionsDeps {
 /** Attaches the sinks of clients to the connections of this server, and detaches them. */
 export class Sessions {
   readonly heartbeats: Heartbeats
+  readonly counts = new SessionCounts()
   readonly #pendingAttaches = new PendingAttaches()
   readonly #lateJoins: LateJoins
   /** Why connections are closed as soon as they attach. Undefined: they are not. */
@@ -293,6 +288,7 @@ export class Sessions {
     connection.gate = undefined
     connection.caughtUpTo = missed.through
     if (events.length === 0) connection.cursor = missed.through
+    if (connection.sink) this.counts.note(connection.sink.kind, start.returning, events)
     for (const event of events) this.deps.outbox.push(connection, event)
     if (missed.through < missed.head) this.deps.outbox.answer(connection)
   }

@@ -1,0 +1,34 @@
+import type { SinkKind } from '../../store/store.ts'
+import type { OutgoingEvent } from '../delivery/outgoing-event.ts'
+
+/** What clients have opened on this server since its start. */
+export interface SessionFigures {
+  readonly opened: Readonly<Record<SinkKind, number>>
+  /** Of those: by clients that came back. */
+  readonly resumed: number
+  /** Events that they got on opening, because they had missed them, or because the events came meanwhile. */
+  readonly caughtUp: number
+  /** How many were told that events are lost. */
+  readonly gaps: number
+}
+
+export class SessionCounts {
+  readonly #opened: Record<SinkKind, number> = { stream: 0, poll: 0 }
+  #resumed = 0
+  #caughtUp = 0
+  #gaps = 0
+
+  /** `events`: what the client gets on opening. */
+  note(kind: SinkKind, isReturning: boolean, events: readonly OutgoingEvent[]): void {
+    this.#opened[kind]++
+    if (isReturning) this.#resumed++
+    const hasGap = events[0]?.body.type === 'gap'
+    if (hasGap) this.#gaps++
+    this.#caughtUp += events.length - (hasGap ? 1 : 0)
+  }
+
+  view(): SessionFigures {
+    const opened = { ...this.#opened }
+    return { opened, resumed: this.#resumed, caughtUp: this.#caughtUp, gaps: this.#gaps }
+  }
+}
