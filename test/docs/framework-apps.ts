@@ -1,6 +1,6 @@
 /** The apps of docs/frameworks/, taken from the pages and run as written. Only addresses and the secret are replaced. */
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,10 +46,20 @@ async function preparePython(folder: string): Promise<Runtime> {
   return { env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, PYTHONUNBUFFERED: '1' } }
 }
 
+async function prepareNode(folder: string): Promise<Runtime> {
+  const modules = join(folder, 'node_modules')
+  await mkdir(modules)
+  await symlink(root, join(modules, 'channelstream'))
+  for (const name of ['express', 'cookie-session'])
+    await symlink(join(root, 'node_modules', name), join(modules, name))
+  return { env: {} }
+}
+
 export const FRAMEWORKS: readonly Framework[] = [
   { name: 'Django', page: 'django.md', prepare: preparePython },
   { name: 'Flask', page: 'flask.md', prepare: preparePython },
   { name: 'FastAPI', page: 'fastapi.md', prepare: preparePython },
+  { name: 'Express', page: 'express.md', prepare: prepareNode },
 ]
 
 /** Returns the files of a page: a name in backquotes and a colon, and below it the text. */

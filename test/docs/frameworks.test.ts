@@ -203,6 +203,11 @@ describe('docs/frameworks/', () => {
     const pinned = await readPage('test/python/requirements.txt')
     for (const [, name = '', version = ''] of table.matchAll(/(Django|Flask|FastAPI) (\d+\.\d+)/g))
       expect(pinned.toLowerCase()).toContain(`\n${name.toLowerCase()}==${version}.`)
+    const lock = JSON.parse(await readPage('package-lock.json')) as {
+      packages: Record<string, { version: string } | undefined>
+    }
+    const [, express] = /Express (\d+\.\d+)/.exec(table) ?? []
+    expect(lock.packages['node_modules/express']?.version).toMatch(new RegExp(`^${express}\\.`))
   })
 
   it('names Python packages that the tests have', async () => {
