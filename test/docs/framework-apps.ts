@@ -1,10 +1,11 @@
 /** The apps of docs/frameworks/, taken from the pages and run as written. Only addresses and the secret are replaced. */
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { ensurePackages } from '../helpers/debian-packages.ts'
 import { send, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { ensurePythonPackages } from '../helpers/python-packages.ts'
@@ -55,11 +56,51 @@ async function prepareNode(folder: string): Promise<Runtime> {
   return { env: {} }
 }
 
+/** Installs packages of Debian, unless there is a program of the same kind from another source. */
+async function prepareDebian(check: readonly string[], packages: readonly string[]) {
+  const [program = '', ...args] = check
+  if (spawnSync(program, args).status === 0) return undefined
+  return ensurePackages(...packages).then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+}
+
+async function preparePhp(folder: string): Promise<Runtime> {
+  const missing = await prepareDebian(['php', '--version'], ['php-cli'])
+  if (missing !== undefined) return { missing }
+  // Sessions are files, which are removed with the folder. Errors are shown, as in a PHP without configuration.
+  const settings = `session.save_path = "${folder}"\ndisplay_errors = 1\n`
+  await writeFile(join(folder, 'settings.ini'), settings)
+  return { env: { PHP_INI_SCAN_DIR: `:${folder}` } }
+}
+
+async function prepareRuby(): Promise<Runtime> {
+  const check = ['ruby', '-e', 'require "sinatra/base"; require "puma"']
+  const missing = await prepareDebian(check, ['ruby', 'ruby-sinatra', 'puma'])
+  return missing === undefined ? { env: {} } : { missing }
+}
+
+/** Go of Debian is large and may be too old, so it is not installed. */
+async function prepareGo(folder: string): Promise<Runtime> {
+  const version = await execute('go', ['env', 'GOVERSION'], { cwd: folder }).then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined,
+  )
+  if (version === undefined) return { missing: 'go is not installed' }
+  const [, minor = '0'] = /^go1\.(\d+)/.exec(version) ?? []
+  if (Number(minor) < 25) return { missing: `Go 1.25 is needed, and this is ${version}` }
+  return { env: {} }
+}
+
 export const FRAMEWORKS: readonly Framework[] = [
   { name: 'Django', page: 'django.md', prepare: preparePython },
   { name: 'Flask', page: 'flask.md', prepare: preparePython },
   { name: 'FastAPI', page: 'fastapi.md', prepare: preparePython },
   { name: 'Express', page: 'express.md', prepare: prepareNode },
+  { name: 'PHP', page: 'php.md', prepare: preparePhp },
+  { name: 'Ruby', page: 'ruby.md', prepare: prepareRuby },
+  { name: 'Go', page: 'go.md', prepare: prepareGo },
 ]
 
 /** Returns the files of a page: a name in backquotes and a colon, and below it the text. */
