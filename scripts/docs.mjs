@@ -22,7 +22,9 @@ export function renderPage(settings, oldSettings) {
 
 function renderSection(section, settings) {
   const rows = settings.map((setting) => {
-    const names = `\`${setting.variable}\`<br>\`${setting.flag}\``
+    const names = namesOf(setting)
+      .map((name) => `\`${name}\``)
+      .join('<br>')
     const cells = [`\`${setting.name}\``, showDefault(setting.default), setting.expected]
     return `| ${[...cells, setting.description, names].map(escapeCell).join(' | ')} |`
   })
@@ -35,6 +37,13 @@ function renderSection(section, settings) {
     ...rows,
   ].join('\n')
 }
+
+/** For secrets, also the variable and the flag that name a file. */
+const namesOf = ({ variable, flag, fileName }) => [
+  variable,
+  flag,
+  ...(fileName === undefined ? [] : [`${variable}_FILE`, `${flag}-file`]),
+]
 
 function showDefault(value) {
   const text = Array.isArray(value) ? value.join(', ') : String(value)
@@ -107,7 +116,25 @@ CHANNELSTREAM_PORT=8000 CHANNELSTREAM_ALLOW_POSTING_FROM=127.0.0.1,10.0.0.0/8 ch
 channelstream --port 8000 --allow-posting-from 127.0.0.1,10.0.0.0/8
 \`\`\`
 
-Every user of the machine can see flags in the process list, so keep secrets in the file or the environment.
+Every user of the machine can see flags in the process list, so keep secrets in files or the environment.
+
+## Secrets from files
+
+Every setting that holds a secret, also \`redis_url\`, \`philote_redis_url\` and \`webhook_url\`, has a second name that
+ends with \`_file\`. Its value is the path of a file with the secret, such as a secret of Docker or Kubernetes:
+
+\`\`\`
+CHANNELSTREAM_SECRET_FILE=/run/secrets/secret channelstream --admin-secret-file /run/secrets/admin_secret
+\`\`\`
+
+- It works in the ini file (\`secret_file = /run/secrets/secret\`), in the environment and as a flag. A relative path
+  begins at the working directory.
+- The file is read at the start. A line feed at its end is removed. Everything else in it is the value, without \`%\` or
+  comments. Lists such as \`secret_fallbacks\` have one value on each line.
+- **systemd:** \`LoadCredential=channelstream.secret:/etc/channelstream/secret\` in the unit is enough. The server reads
+  every credential called \`channelstream.\` and the name of a setting that holds a secret.
+- The server does not start if the file is missing, unreadable, empty or not UTF-8, or if the same secret is given
+  twice: as a value, by \`_file\` or as a credential. The error names the setting and the path, and never shows the content.
 
 ## Settings of channels
 

@@ -143,8 +143,9 @@ function helpLine(left: string, right: string): readonly string[] {
   return [`  ${left}`, `      ${right}`]
 }
 
-function flagWithValue({ flag, isSwitch }: Setting): string {
-  return isSwitch ? `${flag}[=false]` : `${flag} VALUE`
+function flagWithValue({ flag, isSwitch, fileName }: Setting): string {
+  const withFile = fileName === undefined ? '' : ` | ${flag}-file FILE`
+  return isSwitch ? `${flag}[=false]` : `${flag} VALUE${withFile}`
 }
 
 /** Returns the first sentence of the description, and the default. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { ConfigError, parseGiven } from '../config/load.ts'
 import { SETTINGS, type Config, type PlainValue, type Setting } from '../config/schema.ts'
+import { readSecretFiles } from '../config/secret-files.ts'
 import { givenByName, readEnvironment, type Given } from '../config/sources.ts'
 import type { ChannelSection } from '../config/channels.ts'
 import type { MakeConfigCommand } from './arguments.ts'
@@ -10,6 +11,8 @@ import type { MakeConfigCommand } from './arguments.ts'
 /** What {@link makeConfig} needs from the process. */
 export interface MakeConfigContext {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Returns the text of a file with a secret. */
+  readonly readFile: (path: string) => string
   /** Prints the configuration for `-o -`, else what to do with the file. */
   readonly print: (text: string) => void
   /** Prints errors and notes. */
@@ -105,11 +108,16 @@ const HEADER = `\
 [channelstream]`
 
 function renderSetting(setting: Setting, value: PlainValue | undefined): string {
-  const { name, description, expected } = setting
+  const { name, description, expected, fileName } = setting
   const line = `${name} = ${iniText(setting, value ?? setting.default)}`.trimEnd()
-  const comment = [...wrap(description), ...wrap(`Value: ${expected}.`)].map((part) => `# ${part}`)
+  const comment = [...wrap(description), ...wrap(`Value: ${expected}.${orFile(fileName)}`)].map(
+    (part) => `# ${part}`,
+  )
   return [...comment, value === undefined ? `#${line}` : line].join('\n')
 }
+
+const orFile = (fileName: string | undefined): string =>
+  fileName === undefined ? '' : ` Or ${fileName}, the path of a file with it.`
 
 function iniText({ name, hasTextLines }: Setting, value: PlainValue): string {
   const parts: readonly unknown[] = Array.isArray(value) ? value : [value]
@@ -124,11 +132,15 @@ function iniText({ name, hasTextLines }: Setting, value: PlainValue): string {
 const unwritable = (where: string, problem: string): ConfigError =>
   new ConfigError([{ where, problem }])
 
-function renderFresh({ json }: MakeConfigCommand, { env, printError }: MakeConfigContext): string {
+function renderFresh(
+  { json }: MakeConfigCommand,
+  { env, readFile, printError }: MakeConfigContext,
+): string {
   // The JSON object or the environment, not both, as in Channelstream 0.7.
-  const { config, names, notes } = parseGiven(
-    json === undefined ? readEnvironment(env) : readJson(json),
-  )
+  const given = json === undefined ? readEnvironment(env) : readJson(json)
+  const { given: withFiles, faults } = readSecretFiles(given, { env, readFile })
+  if (faults.length > 0) throw new ConfigError(faults)
+  const { config, names, notes } = parseGiven(withFiles)
   for (const note of notes) printError(note)
   const values = SETTINGS.flatMap(({ name, isGenerated }) => {
     if (names.has(name)) return [[name, config[name]]]

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import { loadPhilote } from '../config/philote-environment.ts'
 import { SnapshotError } from '../store/snapshot/snapshot-error.ts'
@@ -59,7 +59,7 @@ async function runCommand(
       print(VERSION)
       return 0
     case 'make-config':
-      return makeConfig(command, { env: process.env, print, printError })
+      return makeConfig(command, { env: process.env, ...FILES, print, printError })
     case 'recover-data': {
       const { recoverData } = await import('./recover-data.ts')
       return recoverData(command, { print })
@@ -100,9 +100,14 @@ async function runCommand(
   }
 }
 
+/** How the configuration reads files. */
+const FILES = {
+  readFile: (path: string): string => readFileSync(path, 'utf8'),
+  listDirectory: (path: string): readonly string[] => readdirSync(path),
+}
+
 function configOf(argv: readonly string[]): LoadedConfig {
-  const readFile = (path: string): string => readFileSync(path, 'utf8')
-  return loadConfig({ argv, env: process.env, readFile })
+  return loadConfig({ argv, env: process.env, ...FILES })
 }
 
 /** Starts a server, which keeps running if standard output or standard error fails. */

@@ -13,6 +13,7 @@ import {
   type Config,
   type SettingName,
 } from './schema.ts'
+import { readSecretFiles } from './secret-files.ts'
 import {
   faultIn,
   givenByName,
@@ -62,9 +63,16 @@ const DEFAULT_SOURCE = 'default'
  */
 export function loadConfig(input: LoadInput): LoadedConfig {
   const read = readSources(input)
-  const { values, faults, notes } = sift(read.given)
+  const withFiles = readSecretFiles(read.given, input)
+  const { values, faults, notes } = sift(withFiles.given)
   const checked = check(values)
-  const all = [...read.faults, ...faults, ...checked.faults, ...hostFaults(values)]
+  const all = [
+    ...read.faults,
+    ...withFiles.faults,
+    ...faults,
+    ...checked.faults,
+    ...hostFaults(values),
+  ]
   if (checked.config === undefined || all.length > 0) throw new ConfigError(all)
   const config = withSafeHost(checked.config, values)
   return {

@@ -72,6 +72,8 @@ export interface Setting extends SettingInfo {
   readonly variable: string
   /** The flag, such as `--heartbeat-interval`. */
   readonly flag: string
+  /** For secrets: the name of the setting that names a file with the value, such as `secret_file`. */
+  readonly fileName: string | undefined
 }
 
 /** Every setting, in the order of the documentation page and the example file. */
@@ -82,6 +84,13 @@ export const SETTINGS: readonly Setting[] = Object.entries(SECTIONS).flatMap(([s
 /** Settings by name. A map and not an object, so that `constructor` is an unknown name. */
 export const SETTING_BY_NAME: ReadonlyMap<string, Setting> = new Map(
   SETTINGS.map((setting) => [setting.name, setting]),
+)
+
+/** Secrets by the names of the settings that name files with them. */
+export const SECRET_BY_FILE_NAME: ReadonlyMap<string, Setting> = new Map(
+  SETTINGS.flatMap((setting) =>
+    setting.fileName === undefined ? [] : [[setting.fileName, setting] as const],
+  ),
 )
 
 /** Settings of the Python server that this server ignores, with the reason for the log. */
@@ -101,5 +110,6 @@ function describeSetting(name: SettingName, section: string): Setting {
     default: schema.parse(undefined) as PlainValue,
     variable: `CHANNELSTREAM_${name.toUpperCase()}`,
     flag: `--${name.replaceAll('_', '-')}`,
+    fileName: info.isSecret ? `${name}_file` : undefined,
   }
 }

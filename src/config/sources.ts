@@ -2,7 +2,13 @@
 import { parseArgs } from 'node:util'
 import { patternProblem, readChannelSetting, type ChannelSection } from './channels.ts'
 import { parseIni, type Fault, type IniSection } from './ini.ts'
-import { SETTING_BY_NAME, SETTINGS, type Setting, type SettingName } from './schema.ts'
+import {
+  SECRET_BY_FILE_NAME,
+  SETTING_BY_NAME,
+  SETTINGS,
+  type Setting,
+  type SettingName,
+} from './schema.ts'
 import { asBoolean, isEmpty } from './values.ts'
 
 /** The sources of the configuration. */
@@ -12,6 +18,8 @@ export interface LoadInput {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Returns the text of a file. If it throws, the error becomes a fault. */
   readonly readFile: (path: string) => string
+  /** Returns the names in a directory. Without it, credentials of systemd are not read. */
+  readonly listDirectory?: (path: string) => readonly string[]
 }
 
 /** One value from a source. */
@@ -164,11 +172,15 @@ interface FlagOption {
   readonly short?: string
 }
 
+const spellings = (name: string, option: FlagOption): [string, FlagOption][] =>
+  [name, name.replaceAll('_', '-')].map((spelling) => [spelling, option])
+
 const FLAG_OPTIONS = Object.fromEntries<FlagOption>([
   ['ini', { type: 'string', short: 'i' }],
-  ...SETTINGS.flatMap(({ name, isSwitch }): [string, FlagOption][] => {
+  ...SETTINGS.flatMap(({ name, isSwitch, fileName }): [string, FlagOption][] => {
     const option = { type: isSwitch ? 'boolean' : 'string' } as const
-    return [name, name.replaceAll('_', '-')].map((spelling) => [spelling, option])
+    const text = { type: 'string' } as const
+    return [...spellings(name, option), ...(fileName ? spellings(fileName, text) : [])]
   }),
 ])
 
@@ -196,14 +208,15 @@ function readFlags(argv: readonly string[]): Flags {
 function readFlag(flags: Flags, token: OptionToken, next: Token | undefined): void {
   const name = token.name.replaceAll('-', '_')
   const setting = SETTING_BY_NAME.get(name)
-  const where = setting?.flag ?? token.rawName
+  const isFile = SECRET_BY_FILE_NAME.has(name)
+  const where = setting?.flag ?? (isFile ? `--${name.replaceAll('_', '-')}` : token.rawName)
   if (token.inlineValue === false && token.value.startsWith('--')) {
     const problem = `missing value; if the value starts with dashes, write ${where}=VALUE`
     flags.faults.push({ where, problem })
     return
   }
   const value = token.value ?? (setting?.isSwitch === true ? switchValue(token, next) : undefined)
-  if (value === undefined && (setting !== undefined || name === 'ini')) {
+  if (value === undefined && (setting !== undefined || isFile || name === 'ini')) {
     flags.faults.push({ where, problem: 'missing value' })
   } else if (name === 'ini') flags.iniPath = { file: value ?? '', where }
   else flags.given.push({ name, value: value ?? '', where, spell: (found) => found.flag })

@@ -75,7 +75,9 @@ describe('helpText', () => {
 
   it('names no flag that is not read', () => {
     const flags = new Set(helpText().match(/(?<![\w-])--?[a-z][\w-]*/g))
-    const known = SETTINGS.map(({ flag }) => flag)
+    const known = SETTINGS.flatMap(({ flag, isSecret }) =>
+      isSecret ? [flag, `${flag}-file`] : [flag],
+    )
     const others = ['--help', '-h', '--version', '-v', '-i', '--ini', '-o', '-j']
     expect(flags).toEqual(new Set([...known, ...others]))
   })

@@ -20,6 +20,7 @@ function make({ output = '-', json, env = {} }: Asked = {}) {
   }
   result.code = makeConfig(command, {
     env,
+    readFile: (path) => readFileSync(path, 'utf8'),
     print: (text) => void (result.printed += text),
     printError: (sentence) => void result.told.push(sentence),
   })

@@ -139,7 +139,12 @@ secret = hunter2
     let printed = ''
     const code = makeConfig(
       { command: 'make-config', output: '-', json: JSON.stringify({ channel_settings: settings }) },
-      { env: {}, print: (text) => void (printed += text), printError: () => {} },
+      {
+        env: {},
+        readFile: () => '',
+        print: (text) => void (printed += text),
+        printError: () => {},
+      },
     )
     expect(code).toBe(0)
     expect(printed).toContain('\n[channel:chat-*]\nstore_history = true\nhistory_size = 7\n')
@@ -150,7 +155,12 @@ secret = hunter2
     let printed = ''
     makeConfig(
       { command: 'make-config', output: '-' },
-      { env: {}, print: (text) => void (printed += text), printError: () => {} },
+      {
+        env: {},
+        readFile: () => '',
+        print: (text) => void (printed += text),
+        printError: () => {},
+      },
     )
     expect(load({ ini: printed }).config.channel_settings).toEqual([])
     const begin = printed.indexOf('# [channel:')
