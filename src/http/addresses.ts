@@ -12,8 +12,6 @@ const MAPPED_BITS = 96
  *
  * Spaces around entries are ignored, and so are empty entries (recorded: signature-address-list). `0.0.0.0` without a
  * range means every address. The constructor throws an `Error` that names the first invalid entry.
- *
- * `compile` of `@fastify/proxy-addr` does less: it accepts `1` and `10.1`, and reads `010.0.0.1` as 8.0.0.1.
  */
 export class AddressList {
   /** True if the list has no entries and therefore matches nothing. */

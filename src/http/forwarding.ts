@@ -5,8 +5,8 @@
  * remove each of them.
  */
 import { isIP, isIPv4 } from 'node:net'
-import proxyAddress from '@fastify/proxy-addr'
 import { AddressList, plainAddress } from './addresses.ts'
+import { clientIn } from './forwarded-for.ts'
 import type { IncomingMessage } from 'node:http'
 
 export type Scheme = 'http' | 'https'
@@ -134,9 +134,11 @@ const ownScheme = ({ socket }: IncomingMessage): Scheme =>
   'encrypted' in socket ? 'https' : 'http'
 
 function clientAddress(request: IncomingMessage, trusted: AddressList): string {
-  const address = trusted.isEmpty
-    ? request.socket.remoteAddress
-    : proxyAddress(request, (hop) => trusted.includes(hop))
+  const peer = request.socket.remoteAddress
+  const address =
+    trusted.isEmpty || peer === undefined
+      ? peer
+      : clientIn(header(request, 'x-forwarded-for'), peer, (hop) => trusted.includes(hop))
   // Never fall back to the proxy's own address: it probably is one that may post.
   return address !== undefined && isIP(address) > 0 ? plainAddress(address) : UNKNOWN_ADDRESS
 }

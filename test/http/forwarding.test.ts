@@ -78,10 +78,63 @@ describe('forwardedView', () => {
     ['', PROXY],
     [`127.0.0.1, garbage`, 'unknown'],
     [`${CLIENT}, <script>`, 'unknown'],
-    [`127.0.0.1, ${CLIENT}:80`, 'unknown'],
+    [`127.0.0.1, ${CLIENT}:80`, CLIENT],
+    [`127.0.0.1, ${CLIENT}:80, 10.0.0.2:5678`, CLIENT],
+    [`127.0.0.1, [2001:DB8::1]:443`, '2001:db8::1'],
+    ['127.0.0.1, [2001:db8::1]', '2001:db8::1'],
+    ['127.0.0.1, "[2001:db8::1]"', '2001:db8::1'],
+    ['127.0.0.1, "[2001:db8::1]:443"', '2001:db8::1'],
+    [`127.0.0.1, "${CLIENT}:1", "[::ffff:10.0.0.2]:1"`, CLIENT],
+    [`127.0.0.1,, ${CLIENT}:80 ,\t, `, CLIENT],
+    ['127.0.0.1, 2001:db8::1:443', '2001:db8::1:443'],
+    ['10.0.0.9:80', '10.0.0.9'],
+    [',, ,', PROXY],
   ])('reads X-Forwarded-For %j from the right: %s', (forwardedFor, address) => {
     const headers = { 'x-forwarded-for': forwardedFor }
     expect(view({ from: PROXY, headers }, ['10.0.0.0/8']).address).toBe(address)
+  })
+
+  it.each([
+    '[127.0.0.1]',
+    '[127.0.0.1]:80',
+    '127.0.0.1:',
+    '127.0.0.1:65536',
+    '127.0.0.1:99999999',
+    '127.0.0.1:-1',
+    '127.0.0.1:80:80',
+    '127.0.0.1:http',
+    '127.0.0.1 80',
+    '127.0.0.01',
+    '127.1:80',
+    '2130706433:80',
+    '[::1',
+    '::1]',
+    '[[::1]]',
+    '[::1]:',
+    '[::1]]:1',
+    '[]',
+    '[]:80',
+    '""',
+    '"127.0.0.1',
+    '127.0.0.1"',
+    '""127.0.0.1""',
+    '"127.0.0.1":80',
+    "'127.0.0.1'",
+    'for=127.0.0.1',
+    'unknown',
+    '_hidden:80',
+    `${'['.repeat(8000)}`,
+  ])('takes no address from %j, nor one from the left of it', (entry) => {
+    for (const list of [entry, `127.0.0.1, ${entry}`, `127.0.0.1, ${entry}, 10.0.0.2:1`])
+      expect(
+        view({ from: PROXY, headers: { 'x-forwarded-for': list } }, ['10.0.0.0/8']).address,
+      ).toBe('unknown')
+  })
+
+  it('reads no entry with a port from an address that is not trusted', () => {
+    const headers = { 'x-forwarded-for': '127.0.0.1:80' }
+    expect(view({ from: CLIENT, headers }, [PROXY]).address).toBe(CLIENT)
+    expect(view({ from: CLIENT, headers }, []).address).toBe(CLIENT)
   })
 
   it('writes IPv4 addresses as such on a socket of both kinds', () => {
