@@ -1,9 +1,12 @@
 /** Ends with 0 if the server in this container responds. For images without curl. */
 import { get } from 'node:http'
 
-const port = Number(process.env.CHANNELSTREAM_PORT ?? 8000)
+const { CHANNELSTREAM_HOST: host = '', CHANNELSTREAM_PORT: port = 8000 } = process.env
+const server = host.startsWith('unix:')
+  ? { socketPath: host.slice('unix:'.length) }
+  : { host: '127.0.0.1', port: Number(port) }
 
-const request = get({ host: '127.0.0.1', port, path: '/health/live', timeout: 4000 }, (answer) => {
+const request = get({ ...server, path: '/health/live', timeout: 4000 }, (answer) => {
   console.log(`status ${answer.statusCode}`)
   process.exit(answer.statusCode === 200 ? 0 : 1)
 })

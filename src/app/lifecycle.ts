@@ -1,6 +1,7 @@
 /** Starts and stops the parts of a server in the right order. */
-import { listen, listenOnPassed } from '../http/bind-port.ts'
+import { listen, listenOnPassed, listenOnPath } from '../http/bind-port.ts'
 import { openPort } from '../http/server.ts'
+import { unixPathOf } from '../lib/unix-path.ts'
 import { terminateWebSockets } from '../transports/upgrades.ts'
 import type { RequestListener } from 'node:http'
 import type { FastifyInstance } from 'fastify'
@@ -84,11 +85,7 @@ async function start(
   history.start()
   try {
     await bus?.connection.startOptional(PHILOTE_REDIS_WAIT_MS)
-    const openOther = (handler: RequestListener) => openPort({ limits, logger: http.log }, handler)
-    const address =
-      passed.http === undefined
-        ? await listen(http, config, openOther)
-        : await listenOnPassed(http, passed.http)
+    const address = await openAddress({ config, http, limits }, passed)
     await philote?.start(passed.philote)
     webhooks?.start()
     return address
@@ -103,6 +100,18 @@ async function start(
     bus?.connection.stop()
     throw error
   }
+}
+
+/** On the socket of a supervisor, on that of `host`, or on `host` and `port`. */
+function openAddress(
+  { config, http, limits }: Pick<LifecycleDeps, 'config' | 'http' | 'limits'>,
+  passed: PassedSockets,
+): Promise<ListenAddress> {
+  if (passed.http !== undefined) return listenOnPassed(http, passed.http)
+  const path = unixPathOf(config.host)
+  if (path !== undefined) return listenOnPath(http, path, parseInt(config.unix_socket_mode, 8))
+  const openOther = (handler: RequestListener) => openPort({ limits, logger: http.log }, handler)
+  return listen(http, config, openOther)
 }
 
 async function leave({ config, clock, http }: LifecycleDeps): Promise<void> {

@@ -1,4 +1,5 @@
 /** Shared code of commands that start a server. */
+import { unixPathOf } from '../lib/unix-path.ts'
 import { endProcess, standardError, standardOutput } from '../telemetry/standard-streams.ts'
 import type { StopSignals } from './stop-signals.ts'
 
@@ -15,6 +16,13 @@ export interface Output {
 /** What a command that starts a server needs from the process. */
 export interface ServeContext extends Output {
   readonly signals: StopSignals
+}
+
+/** Returns how people reach the pages of a server that listens there: their urls without the path, or a socket. */
+export function shownBase(host: string, port: number): { base: string; remark: string } {
+  if (unixPathOf(host) !== undefined) return { base: host, remark: '' }
+  const { authority, remark } = shownAddress(host, port)
+  return { base: `http://${authority}`, remark }
 }
 
 /** Returns an address that works on this machine, and a remark if the server listens on all addresses. */

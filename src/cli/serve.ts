@@ -3,7 +3,7 @@ import { checkSecretsOnPassed } from '../config/safety.ts'
 import { passedSockets } from '../net/passed-sockets.ts'
 import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
-import { shownAddress } from './running.ts'
+import { shownAddress, shownBase } from './running.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ServeContext } from './running.ts'
 
@@ -22,9 +22,10 @@ export async function serve(
   catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
   const { host, port } = await app.start(passed)
   signals.stopGracefully(app, printError)
-  const { authority, remark } = shownAddress(host, port)
-  const url = `http://${authority}`
-  print(`Channelstream ${VERSION} listens on ${url}${remark}`)
+  const { base, remark } = shownBase(host, port)
+  // The pages have no address of their own at a Unix domain socket: a proxy gives them one.
+  const url = base.startsWith('http') ? base : ''
+  print(`Channelstream ${VERSION} listens on ${base}${remark}`)
   print(`  admin         ${url}/admin`)
   if (app.philote) {
     const philote = shownAddress(config.philote_host, app.philote.port)

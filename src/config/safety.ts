@@ -1,5 +1,6 @@
 /** Keeps a server with default secrets off the network, and warns about unsafe settings. */
 import { isIP } from 'node:net'
+import { unixPathOf } from '../lib/unix-path.ts'
 import { ConfigSchema, SETTING_BY_NAME, type Config } from './schema.ts'
 import { faultIn, rawValues, type Values } from './sources.ts'
 import type { Fault } from './ini.ts'
@@ -146,7 +147,9 @@ function ownHostFaults(values: Values): readonly Fault[] {
   return [faultIn(given, problem), ...fallbacks]
 }
 
+/** Whether only this machine can reach it. */
 export function isLoopback(host: string): boolean {
+  if (unixPathOf(host) !== undefined) return true
   const plain = host.toLowerCase().replace(/^::ffff:/, '')
   return plain === 'localhost' || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
 }

@@ -6,7 +6,9 @@ import {
   addresses,
   bytes,
   count,
+  fileMode,
   host,
+  listenHost,
   MAX_COUNT,
   moduleName,
   OLD_SIGNER,
@@ -30,9 +32,10 @@ const fallbacks = (description: string) => setting(secretLines, [], description,
 
 export const LISTENING = {
   host: setting(
-    host,
+    listenHost,
     '0.0.0.0',
-    'The address to listen on. 0.0.0.0 and :: mean all addresses of this machine. While secret or ' +
+    'The address to listen on. 0.0.0.0 and :: mean all addresses of this machine. unix: and a path: a Unix domain ' +
+      'socket for a proxy on this machine, which is trusted like those in trusted_proxies. While secret or ' +
       'admin_secret has its default value, which is public, the default is 127.0.0.1, and the server ' +
       'refuses to start with an address that other machines can reach.',
   ),
@@ -40,6 +43,12 @@ export const LISTENING = {
     count(0, 65_535),
     8000,
     'The TCP port to listen on. 0: the system chooses a free port, which the log shows.',
+  ),
+  unix_socket_mode: setting(
+    fileMode,
+    '0660',
+    'Who may connect to the Unix domain socket of host: the mode of its file, as for chmod. 660: the user and the ' +
+      'group of the server.',
   ),
 }
 

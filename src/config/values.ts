@@ -5,6 +5,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { REDIS_URL_FORMS, loginAdvice, parseRedisUrl } from '../lib/redis-url.ts'
+import { isSocketPath, unixPathOf } from '../lib/unix-path.ts'
 import { parseOriginEntry } from '../lib/web-origin.ts'
 
 /** How values of one kind are read. `expected` describes them, for faults and for the documentation page. */
@@ -86,6 +87,26 @@ export const host: Kind<string> = {
     const isName = /^[a-z\d_][\w.-]{0,252}$/i.test(value) && !/^[\d.]+$/.test(value)
     return isName || isIP(value) > 0 ? value : new Unreadable(raw)
   },
+}
+
+/** The same, or the path of a Unix domain socket. */
+export const listenHost: Kind<string> = {
+  expected:
+    'an address such as 127.0.0.1 or ::, or a host name, without scheme, port or brackets; or unix: and the absolute ' +
+    'path of a socket, such as unix:/run/channelstream/http.sock',
+  read(raw) {
+    const path = unixPathOf(typeof raw === 'string' ? raw.trim() : '')
+    if (path === undefined) return host.read(raw)
+    return isSocketPath(path) ? `unix:${path}` : new Unreadable(raw)
+  },
+}
+
+export const fileMode: Kind<string> = {
+  expected: 'three octal digits, such as 660',
+  read: (raw) =>
+    typeof raw === 'string' && /^\s*0?[0-7]{3}\s*$/.test(raw)
+      ? raw.trim().padStart(4, '0')
+      : new Unreadable(raw),
 }
 
 const adviceForUrl = (raw: unknown): string => (typeof raw === 'string' ? loginAdvice(raw) : '')

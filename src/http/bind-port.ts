@@ -1,6 +1,7 @@
 import { lookup as askSystem } from 'node:dns/promises'
 import { once } from 'node:events'
 import { bindPassed } from '../net/passed-sockets.ts'
+import { bindPath } from '../net/unix-socket.ts'
 import type { RequestListener, Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
@@ -11,8 +12,19 @@ type Lookup = (name: string) => Promise<readonly { readonly address: string }[]>
 const systemLookup: Lookup = (name) => askSystem(name, { all: true })
 
 export interface ListenAddress {
+  /** `unix:` and a path for a Unix domain socket, which has the port 0. */
   readonly host: string
   readonly port: number
+}
+
+/** Listens on a Unix domain socket. See `bindPath`. */
+export async function listenOnPath(
+  http: FastifyInstance,
+  path: string,
+  mode: number,
+): Promise<ListenAddress> {
+  await bindPath(http.server, { path, mode }, () => http.listen({ path }))
+  return { host: `unix:${path}`, port: 0 }
 }
 
 /** Listens on a socket that a supervisor has opened. See `bindPassed`. */

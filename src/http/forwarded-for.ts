@@ -6,8 +6,8 @@ const MAX_PORT = 65_535
 const WITH_PORT = /^(?:\[([\d:a-f.]+)\]|([\d.]+))(?::(\d{1,5}))?$/i
 
 /**
- * Returns the first address from the right that `isTrusted` refuses, and if there is none, the leftmost one. `peer`, the
- * address that the connection comes from, is to the right of all.
+ * Returns the first address from the right that `isTrusted` refuses, and if there is none, the leftmost one. Returns
+ * `peer`, the address of a trusted proxy that sent the header, if there is no address in it.
  *
  * Returns undefined if that entry is no address. What is left of it is never read: the client may have invented it.
  */
@@ -17,8 +17,9 @@ export function clientIn(
   isTrusted: (address: string) => boolean,
 ): string | undefined {
   let client = peer
+  let isProxy = true
   let end = header?.length ?? 0
-  while (header !== undefined && end > 0 && isTrusted(client)) {
+  while (header !== undefined && end > 0 && isProxy) {
     const start = header.lastIndexOf(',', end - 1) + 1
     const entry = header.slice(start, end).trim()
     end = start - 1
@@ -26,6 +27,7 @@ export function clientIn(
     const address = addressIn(entry)
     if (address === undefined) return undefined
     client = address
+    isProxy = isTrusted(client)
   }
   return client
 }

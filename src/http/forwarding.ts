@@ -5,6 +5,7 @@
  * remove each of them.
  */
 import { isIP, isIPv4 } from 'node:net'
+import { isUnixPeer } from '../net/unix-peers.ts'
 import { AddressList, plainAddress } from './addresses.ts'
 import { clientIn } from './forwarded-for.ts'
 import type { IncomingMessage } from 'node:http'
@@ -14,7 +15,7 @@ export type Scheme = 'http' | 'https'
 /** The settings that {@link forwardedView} uses. */
 export interface ForwardingRules {
   /**
-   * Proxies whose headers are trusted. If the list is empty, only `X-Scheme`, `X-URL-Scheme` and `X-Script-Name` are
+   * Proxies whose headers are trusted, besides those that connect to a Unix domain socket. If the list is empty, only `X-Scheme`, `X-URL-Scheme` and `X-Script-Name` are
    * trusted, and only from this machine (127.0.0.0/8, ::1), as Channelstream's users expect.
    */
   readonly trustedProxies: AddressList
@@ -37,6 +38,9 @@ export interface ForwardedView {
 /** Replaces a missing or malformed address. Only an `AddressList` for everyone contains it. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
+/** The address of who connects to a Unix domain socket and forwards nobody's request. */
+const UNIX_PEER_ADDRESS = '127.0.0.1'
+
 const LOOPBACK = new AddressList(['127.0.0.0/8', '::1'])
 const MAX_PREFIX_CHARACTERS = 256
 // No quotes, brackets, ampersands or backslashes: the prefix ends up in links on pages.
@@ -53,9 +57,9 @@ const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
  */
 export function forwardedView(request: IncomingMessage, rules: ForwardingRules): ForwardedView {
   const { trustedProxies } = rules
-  const peer = request.socket.remoteAddress
-  const isTrusted = !trustedProxies.isEmpty && trustedProxies.includes(peer)
-  const isTrustedOrLocal = isTrusted || (trustedProxies.isEmpty && LOOPBACK.includes(peer))
+  const isTrusted = isFromProxy(request, trustedProxies)
+  const isLocal = trustedProxies.isEmpty && LOOPBACK.includes(request.socket.remoteAddress)
+  const isTrustedOrLocal = isTrusted || isLocal
   const forwardedScheme =
     (isTrusted ? toScheme(lastOf(header(request, 'x-forwarded-proto'))) : undefined) ??
     (isTrustedOrLocal ? toScheme(header(request, 'x-url-scheme')) : undefined) ??
@@ -87,9 +91,7 @@ export function provenAddress(
 ): string {
   if (!LOOPBACK.includes(address)) return address
   const isNamed =
-    !trustedProxies.isEmpty &&
-    trustedProxies.includes(request.socket.remoteAddress) &&
-    request.headers['x-forwarded-for'] !== undefined
+    isFromProxy(request, trustedProxies) && request.headers['x-forwarded-for'] !== undefined
   const isForwarded = Object.keys(request.headers).some((name) => PROXY_HEADER.test(name))
   return isForwarded && !isNamed ? UNKNOWN_ADDRESS : address
 }
@@ -133,12 +135,17 @@ function localHost({ socket }: IncomingMessage): string | undefined {
 const ownScheme = ({ socket }: IncomingMessage): Scheme =>
   'encrypted' in socket ? 'https' : 'http'
 
+/** Who connects to a Unix domain socket is trusted: the mode of the socket decides who may. */
+const isFromProxy = ({ socket }: IncomingMessage, trusted: AddressList): boolean =>
+  isUnixPeer(socket) || (!trusted.isEmpty && trusted.includes(socket.remoteAddress))
+
 function clientAddress(request: IncomingMessage, trusted: AddressList): string {
-  const peer = request.socket.remoteAddress
+  // A program on this machine without a proxy is one that may connect to 127.0.0.1.
+  const peer = isUnixPeer(request.socket) ? UNIX_PEER_ADDRESS : request.socket.remoteAddress
   const address =
-    trusted.isEmpty || peer === undefined
-      ? peer
-      : clientIn(header(request, 'x-forwarded-for'), peer, (hop) => trusted.includes(hop))
+    peer !== undefined && isFromProxy(request, trusted)
+      ? clientIn(header(request, 'x-forwarded-for'), peer, (hop) => trusted.includes(hop))
+      : peer
   // Never fall back to the proxy's own address: it probably is one that may post.
   return address !== undefined && isIP(address) > 0 ? plainAddress(address) : UNKNOWN_ADDRESS
 }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { bytesOf, sendLast } from './answers.ts'
 import { isWellFormed } from './messages.ts'
 import { PacedResponse, limitPipelines } from './pipelines.ts'
+import { noteUnixPeers } from './unix-peers.ts'
 import { destroyIdle, runPaced } from './unread.ts'
 import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Socket } from 'node:net'
@@ -64,6 +65,7 @@ export function openServer({ options, handler, limits, refusal, log }: ServerDep
     else refuseClient()
   })
   server.on('timeout', destroyIdle)
+  noteUnixPeers(server)
   // Before sockets are counted: a socket that returns to Node is not a new one.
   limitPipelines(server)
   // No limit: Node would silently drop headers, such as a second `Host`. Their total size is limited, and so is their

@@ -2,6 +2,7 @@ import { bytesOf } from './answers.ts'
 import { KeyedSemaphore, RateLimiter } from './limiters.ts'
 import { FileProbe, readOpenFiles } from './open-files.ts'
 import { Refusals } from './refusals.ts'
+import { isUnixPeer } from './unix-peers.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../lib/clock.ts'
@@ -160,7 +161,7 @@ export class SocketLimits {
     response?: ServerResponse,
   ): Refusal | undefined {
     const { rules } = this
-    if (!this.countsClients || !rules.isProxy(socket.remoteAddress)) return undefined
+    if (!this.countsClients || !isProxied(socket, rules)) return undefined
     if (rules.isProxy(address) || rules.isBackend(address)) return undefined
     // No `close` event would follow to release it.
     if (socket.destroyed || response?.closed === true) return undefined
@@ -199,7 +200,7 @@ export class SocketLimits {
     if (!this.countsClients) return undefined
     const { rules } = this
     const address = socket.remoteAddress
-    // Without an address, the client is already gone.
+    // Without an address, it is a proxy at a Unix domain socket, or the client is already gone.
     if (address === undefined || rules.isProxy(address) || rules.isBackend(address))
       return undefined
     const network = rules.networkOf(address)
@@ -230,6 +231,9 @@ export class SocketLimits {
     else socket.destroy()
   }
 }
+
+const isProxied = (socket: Socket, rules: SocketRules): boolean =>
+  isUnixPeer(socket) || rules.isProxy(socket.remoteAddress)
 
 function once(task: () => void): () => void {
   let isDone = false

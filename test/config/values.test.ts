@@ -75,6 +75,20 @@ describe('values', () => {
     )
   })
 
+  it('takes the absolute path of a Unix domain socket as a host, and a mode for it', () => {
+    const host = 'unix:/run/channelstream/http.sock'
+    expect(parseConfig({ host: ` ${host} ` }).host).toBe(host)
+    const paths = ['', 'a', '/', '/a/', '//', '/a\nb', `/${'ä'.repeat(52)}`]
+    for (const path of paths)
+      expect(faultOf({ host: `unix:${path}` })).toContain('expected an address such as 127.0.0.1')
+    expect(parseConfig({ host: `unix:/${'a'.repeat(102)}` }).host).toHaveLength(108)
+    expect(faultOf({ host: `unix:/${'a'.repeat(103)}` })).toContain('unix: and the absolute path')
+    expect(faultOf({ philote_host: host })).toContain('philote_host: invalid value')
+    expect(parseConfig({ unix_socket_mode: '600' }).unix_socket_mode).toBe('0600')
+    for (const mode of ['66', '6600', '0o660', '668', 'u=rw'])
+      expect(faultOf({ unix_socket_mode: mode })).toContain('expected three octal digits')
+  })
+
   it('takes hosts and origins for allow_cors, a leading dot and a last slash aside', () => {
     const allow_cors =
       'Example.com, .example.org, https://a.b:8443/, localhost:3000, [::1]:80, null, *'
