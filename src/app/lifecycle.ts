@@ -3,6 +3,7 @@ import { listen, listenOnPassed, listenOnPath } from '../http/bind-port.ts'
 import { openPort } from '../http/server.ts'
 import { unixPathOf } from '../lib/unix-path.ts'
 import { terminateWebSockets } from '../transports/upgrades.ts'
+import { requestRules } from './options.ts'
 import type { RequestListener } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema.ts'
@@ -110,7 +111,9 @@ function openAddress(
   if (passed.http !== undefined) return listenOnPassed(http, passed.http)
   const path = unixPathOf(config.host)
   if (path !== undefined) return listenOnPath(http, path, parseInt(config.unix_socket_mode, 8))
-  const openOther = (handler: RequestListener) => openPort({ limits, logger: http.log }, handler)
+  const { keepAliveMs } = requestRules(config)
+  const openOther = (handler: RequestListener) =>
+    openPort({ limits, keepAliveMs, logger: http.log }, handler)
   return listen(http, config, openOther)
 }
 

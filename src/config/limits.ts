@@ -1,6 +1,8 @@
 /** Settings for times and limits, declared like those in `settings.ts`. */
 import { bytes, count, LONGEST_AGE_SECONDS, MAX_COUNT, seconds, setting } from './values.ts'
 
+const LONGEST_KEEP_ALIVE_SECONDS = 86_400
+
 export const TIMING = {
   heartbeat_interval: setting(
     seconds(0.001),
@@ -55,6 +57,13 @@ export const TIMING = {
     'Seconds for which the server keeps the answer to a request with an Idempotency-Key. A retry within this ' +
       'time gets the same answer, and the request does not run again. 0: only retries that arrive while the ' +
       'first request is being answered.',
+  ),
+  keep_alive_timeout: setting(
+    count(1, LONGEST_KEEP_ALIVE_SECONDS, 'of seconds '),
+    72,
+    'Seconds that an idle HTTP connection stays open for further requests. Choose more than a proxy in front of the ' +
+      'server waits (nginx: keepalive_timeout of the upstream), so that the proxy closes first. Otherwise it may send a ' +
+      'request on a connection that the server is just closing.',
   ),
   shutdown_delay: setting(
     seconds(0),

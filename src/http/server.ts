@@ -56,6 +56,8 @@ export interface HttpOptions extends BodyLimits {
   readonly limits: SocketLimits
   readonly requests: RequestFigures
   readonly unknownFields: UnknownFields
+  /** How long an idle HTTP connection stays open. A whole number of seconds, because responses say how many. */
+  readonly keepAliveMs: number
   /** Routes upgrades. Called before hooks are added. */
   readonly acceptWebSockets: (http: FastifyInstance) => Promise<void>
 }
@@ -72,16 +74,15 @@ const FIXED_HEADERS = {
 
 const JSON_TYPE = 'application/json'
 
-/** The time that an idle HTTP connection stays open. */
-const KEEP_ALIVE_MS = 72_000
+export type PortOptions = Pick<HttpOptions, 'limits' | 'logger' | 'keepAliveMs'>
 
 /** Creates a server for one address. It does not listen yet. */
 export const openPort = (
-  { limits, logger }: Pick<HttpOptions, 'limits' | 'logger'>,
+  { limits, logger, keepAliveMs }: PortOptions,
   handler: RequestListener,
 ): Server =>
   openServer({
-    options: { IncomingMessage: WebSocketUpgradeFilter, keepAliveTimeout: KEEP_ALIVE_MS },
+    options: { IncomingMessage: WebSocketUpgradeFilter, keepAliveTimeout: keepAliveMs },
     handler,
     limits,
     refusal: refusalAnswer,

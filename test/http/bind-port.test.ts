@@ -26,7 +26,7 @@ async function listenOn(
   await listen(
     http,
     { host: 'localhost', port: 0 },
-    (handler) => openPort({ limits, logger: http.log }, handler),
+    (handler) => openPort({ limits, keepAliveMs: 1000, logger: http.log }, handler),
     () => Promise.resolve(addresses.map((address) => ({ address }))),
   )
   const own = http.server.address()
