@@ -4,6 +4,7 @@ import { RequestError } from '../protocol/errors.ts'
 import { BodyReader } from './body-reader.ts'
 import { LONG_BYTES, parseJson, parseLongJson } from './body.ts'
 import { TurnBudget } from './turn-budget.ts'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
@@ -36,6 +37,7 @@ export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
       const isTooLarge = (announcedLength(request.raw) ?? 0) > limits.maxBodyBytes
       return done(isTooLarge ? new RequestError('TOO_LARGE') : null)
     }
+    if (isEncoded(request.raw)) return done(new RequestError('ENCODED_BODY'))
     reader.read(payload, maxBytesOf(request, limits), (error, body) => {
       if (!body) return done(error ?? null)
       request.bytes = body.bytes
@@ -47,6 +49,12 @@ export function readBodies(http: FastifyInstance, limits: BodyLimits): void {
     })
   })
 }
+
+/** Whether `Content-Encoding` names anything else than `identity`. It may be a list. */
+const isEncoded = ({ headers }: IncomingMessage): boolean =>
+  headers['content-encoding']
+    ?.split(',')
+    .some((coding) => !['', 'identity'].includes(coding.trim().toLowerCase())) ?? false
 
 function maxBytesOf(
   { routeOptions, caller }: FastifyRequest,

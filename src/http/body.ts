@@ -17,14 +17,15 @@ import type { Parse } from '../protocol/exact-numbers.ts'
 export const LONG_BYTES = 65_536
 
 /**
- * Parses a UTF-8 body as JSON. Returns undefined for an empty body.
+ * Parses a UTF-8 body as JSON. Ignores a byte order mark at its beginning. Returns undefined for an empty body.
  *
  * Numbers that do not fit a double become `ExactNumber`s. Throws `NOT_JSON` (400) for invalid JSON, for nesting deeper
  * than `MAX_JSON_DEPTH` and for more than `MAX_CONTAINERS` lists and objects. Throws `INVALID` (422) for more than
  * `MAX_EXACT_NUMBERS` of these numbers, and for an object with the key `__proto__`: if any code copied it carelessly,
  * it would change the prototype of all objects.
  */
-export function parseJson(body: Buffer): unknown {
+export function parseJson(bytes: Buffer): unknown {
+  const body = withoutMark(bytes)
   if (body.length === 0) return undefined
   const { text, parse } = decode(body)
   return checked(
@@ -35,7 +36,7 @@ export function parseJson(body: Buffer): unknown {
 
 /** Does the same in steps of a few milliseconds each. */
 export function* parseLongJson(body: Buffer): Generator<undefined, unknown> {
-  const { text, parse } = decode(body)
+  const { text, parse } = decode(withoutMark(body))
   const reading = parseInPieces(text, parse)
   for (;;) {
     yield
@@ -43,6 +44,14 @@ export function* parseLongJson(body: Buffer): Generator<undefined, unknown> {
     if (done) return checked(text, value)
   }
 }
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** Some programs for Windows write it. It is no JSON, but RFC 8259 allows to ignore it. */
+const withoutMark = (body: Buffer): Buffer =>
+  body[0] === BYTE_ORDER_MARK[0] && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
+    ? body.subarray(3)
+    : body
 
 function decode(body: Buffer): { readonly text: string; readonly parse: Parse } {
   if (!isUtf8(body)) throw notJson('It is not UTF-8.')

@@ -54,6 +54,8 @@ export function onError(error: unknown, request: FastifyRequest, reply: FastifyR
   const wait = retryAfterSeconds?.toString() ?? retryAfter(code, status)
   if (wait !== undefined) void reply.header('retry-after', wait)
   if (code === 'STOPPING') void reply.header('connection', 'close')
+  // Source: RFC 9110, 12.5.3.
+  if (code === 'ENCODED_BODY') void reply.header('accept-encoding', 'identity')
   void reply.header(ERROR_HEADER, code).code(status).send(body)
 }
 

@@ -27,6 +27,7 @@ export const ERRORS = {
     text: 'The server has lost the events from the time of this id.',
   },
   TOO_LARGE: { status: 413, retry: false, text: 'The body is too large.' },
+  ENCODED_BODY: { status: 415, retry: false, text: 'The body must not be compressed.' },
   INVALID: { status: 422, retry: false, text: 'Some fields are invalid.' },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,

@@ -52,7 +52,8 @@ describe('bodies', () => {
         text.slice(0, -1),
         `${text}x`,
         `${text}${text}`,
-        `\uFEFF${text}`,
+        `\uFEFF\uFEFF${text}`,
+        `${text}\uFEFF`,
         text.replaceAll('"', "'"),
         text.replace('{', '{,'),
         '{"a": NaN}',
@@ -246,10 +247,28 @@ describe('bodies', () => {
 
   it('that claim to be compressed are not inflated', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000, 0x20))
-    for (const encoding of ['gzip', 'deflate', 'br']) {
+    for (const encoding of ['gzip', 'deflate', 'br', 'X-GZIP', 'identity, gzip', 'gzip,', 'a b']) {
       const headers = { 'content-encoding': encoding }
       const answer = await backend.send('POST /connect', { body: bomb, headers })
-      expectRefusal(answer, 400, 'body')
+      expectRefusal(answer, 415, 'request')
+      expect(answer.headers['x-channelstream-error']).toBe('ENCODED_BODY')
+      expect(answer.headers['accept-encoding']).toBe('identity')
+    }
+  })
+
+  it('that claim to be compressed are refused in a form, and where nobody signed', async () => {
+    const headers = { 'content-encoding': 'gzip' }
+    const form = await send(server, 'POST /admin/sign_in', { body: 'username=a', headers })
+    expect(form.status).toBe(415)
+    const own = await send(server, 'POST /disconnect', { json: { conn_id: 'x' }, headers })
+    expect(own.status).toBe(415)
+  })
+
+  it('that claim to be as they are, are read', async () => {
+    for (const encoding of ['identity', 'Identity', '', ' identity , identity']) {
+      const headers = { 'content-encoding': encoding }
+      const json = { username: 'ann', channels: ['lobby'] }
+      expect((await backend.send('POST /connect', { json, headers })).status).toBe(200)
     }
   })
 

@@ -79,6 +79,11 @@ const PROVOCATIONS: Partial<Record<ErrorCode, Provocation>> = {
     init: post(WRONG_FIELDS),
     isSigned: true,
   },
+  ENCODED_BODY: {
+    path: '/connect',
+    init: { ...post(WRONG_FIELDS), headers: { 'content-encoding': 'gzip' } },
+    isSigned: true,
+  },
   UPGRADE_REQUIRED: { path: '/ws' },
   INVALID: { path: '/connect', init: post(WRONG_FIELDS), isSigned: true },
   TOO_MANY_CONNECTIONS: {

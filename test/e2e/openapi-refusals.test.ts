@@ -156,6 +156,8 @@ const PROVOKED: Readonly<Record<string, (operation: Described) => Promise<Answer
     return signed(plain, line, { json: { channel: 'lobby', after: '776be6de04bd-41' } })
   },
   '413 TOO_LARGE': ({ line }) => signed(strict, line, { json: 'x'.repeat(3_000) }),
+  '415 ENCODED_BODY': ({ line }) =>
+    signed(plain, line, { json: {}, headers: { 'content-encoding': 'gzip' } }),
   '422 INVALID': invalid,
   '422 IDEMPOTENCY_KEY_REUSED': reusedKey,
   '426 UPGRADE_REQUIRED': (operation) => signed(plain, lineOf(operation)),

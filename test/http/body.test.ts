@@ -25,6 +25,31 @@ function readLong(body: Buffer): unknown {
 
 const keys = Array.from({ length: 20_000 }, (_, n) => `"key ${n}":${n}`).join()
 
+describe('a byte order mark', () => {
+  it('is ignored at the beginning of a body, short or long', () => {
+    expect(parseJson(Buffer.from('\uFEFF{"a":1}'))).toEqual({ a: 1 })
+    expect(parseJson(Buffer.from('\uFEFF'))).toBeUndefined()
+    expect(readLong(Buffer.from(`\uFEFF{${keys}}`))).toEqual(JSON.parse(`{${keys}}`))
+  })
+
+  it.each(['\uFEFF\uFEFF{}', '{}\uFEFF', '{\uFEFF}', '\uFFFE{}'])(
+    'is no JSON elsewhere (%j)',
+    (text) => {
+      const body = Buffer.from(text)
+      expect(outcome(() => parseJson(body))).toMatchObject({ code: 'NOT_JSON' })
+    },
+  )
+
+  it('is not one if it is cut off', () => {
+    const body = Buffer.from([0xef, 0xbb])
+    expect(outcome(() => parseJson(body))).toMatchObject({ code: 'NOT_JSON' })
+  })
+
+  it('belongs to a text in quotes', () => {
+    expect(parseJson(Buffer.from('"\uFEFF"'))).toBe('\uFEFF')
+  })
+})
+
 describe('a long body is read as a short one', () => {
   it.each([
     ['an object', `{${keys}}`],

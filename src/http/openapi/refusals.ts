@@ -73,6 +73,7 @@ const OF_BODIES: readonly AnsweredRefusal[] = [
     form: 'Invalid',
     example: { body: ['Not valid JSON. It is not UTF-8.'] },
   }),
+  refusal('ENCODED_BODY', 'There is a Content-Encoding other than identity.'),
   refusal('BUSY', 'The bodies of other requests use the memory that the server has for them.'),
 ]
 const OF_BODIES_AND_UNREAD_ONES: readonly AnsweredRefusal[] = [
