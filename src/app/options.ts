@@ -11,6 +11,7 @@ import type { Secrets } from '../lib/secrets.ts'
 import type { SocketRules } from '../net/socket-limits.ts'
 import type { Intervals } from '../protocol/hello.ts'
 import type { WebhookRules } from '../store/webhook-queue.ts'
+import type { LogForm } from '../telemetry/log-form.ts'
 import type { WebhookOptions } from '../webhooks/webhooks.ts'
 
 /** Takes at most a megabyte per channel. */
@@ -132,6 +133,11 @@ export function socketRules(config: Config, { trustedProxies }: ForwardingRules)
     networkOf,
   }
 }
+
+export const logForm = (config: Config): LogForm => ({
+  format: config.log_format,
+  levels: config.log_levels,
+})
 
 export const authRules = (config: Config) => ({
   allowPostingFrom: new AddressList(config.allow_posting_from),

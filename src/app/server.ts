@@ -39,6 +39,7 @@ import {
   authRules,
   forwardingRules,
   hubOptions,
+  logForm,
   requestRules,
   socketRules,
 } from './options.ts'
@@ -72,7 +73,7 @@ export interface App extends Lifecycle {
  */
 export async function buildApp(config: Config, clock: Clock = systemClock): Promise<App> {
   const begunAt = clock.now()
-  const logger = openLog(config.log_level)
+  const logger = openLog(config.log_level, logForm(config))
   const faults = new Faults(logger)
   const onFault = faults.note
   // Before the store is opened: if this fails, open connections would keep the process alive.

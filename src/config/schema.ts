@@ -2,17 +2,9 @@
 import { z } from 'zod'
 import { CHANNELS, type ChannelSection } from './channels.ts'
 import { LIMITS, TIMING } from './limits.ts'
+import { LOGGING } from './logging.ts'
 import { REQUESTS } from './requests.ts'
-import {
-  CALLERS,
-  LINKS,
-  LISTENING,
-  LOGGING,
-  PHILOTE,
-  SCALING,
-  SECRETS,
-  STORAGE,
-} from './settings.ts'
+import { CALLERS, LINKS, LISTENING, PHILOTE, SCALING, SECRETS, STORAGE } from './settings.ts'
 import { USER_LIMITS } from './user-limits.ts'
 import { SETTING_INFO, type SettingInfo } from './values.ts'
 import { WEBHOOKS } from './webhooks.ts'

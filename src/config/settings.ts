@@ -243,27 +243,3 @@ export const LINKS = {
       'request. Does not affect enforce_https.',
   ),
 }
-
-export const LOGGING = {
-  debug: setting(
-    trueOrFalse,
-    false,
-    'Log at level debug. Ignored if log_level is trace, which logs more.',
-  ),
-  log_level: setting(
-    oneOf({
-      trace: 'trace',
-      debug: 'debug',
-      info: 'info',
-      warning: 'warn',
-      warn: 'warn',
-      error: 'error',
-      critical: 'fatal',
-      fatal: 'fatal',
-      silent: 'silent',
-    }),
-    'info',
-    'The lowest level that is logged. Letter case does not matter. warning means warn, critical means fatal, ' +
-      'silent logs nothing.',
-  ),
-}

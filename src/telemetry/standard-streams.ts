@@ -5,7 +5,9 @@
  */
 import { constants, fstatSync, openSync, write } from 'node:fs'
 import { isatty } from 'node:tty'
+import { DEFAULT_FORM, inForm } from './log-form.ts'
 import { Output, type WriteSome } from './output.ts'
+import type { LogForm } from './log-form.ts'
 
 /** For each of the two streams. */
 const MAX_WAITING_BYTES = 1_048_576
@@ -37,9 +39,19 @@ function outputTo(fd: 1 | 2, notice: (dropped: number) => string): Output {
 
 const peopleNotice = (dropped: number): string => `(${lines(dropped)} dropped)\n`
 
-/** In pino's format for warnings. It is written whatever `log_level` is. */
+let logForm = DEFAULT_FORM
+
+/** Sets the form of the lines that standard error itself adds to the log. */
+export function setLogForm(form: LogForm): void {
+  logForm = form
+}
+
+/** In the form of warnings. It is written whatever `log_level` is. */
 const logNotice = (dropped: number): string =>
-  `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: `${lines(dropped)} dropped: standard error could not be written` })}\n`
+  inForm(
+    logForm,
+    `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: `${lines(dropped)} dropped: standard error could not be written` })}\n`,
+  )
 
 const lines = (count: number): string => `${count} ${count === 1 ? 'line was' : 'lines were'}`
 
