@@ -149,6 +149,7 @@ export const requestRules = (config: Config) => ({
   secret: config.secret,
   unknownFields: config.unknown_fields,
   keepAliveMs: config.keep_alive_timeout * 1000,
+  hasAccessLog: config.access_log,
   maxBodyBytes: config.max_body_bytes,
   maxHeldBytes: Math.max(config.max_bodies_bytes, config.max_body_bytes),
 })

@@ -26,6 +26,12 @@ export const LOGGING = {
     'The lowest level that is logged. Letter case does not matter. warning means warn, critical means fatal, ' +
       'silent logs nothing.',
   ),
+  access_log: setting(
+    trueOrFalse,
+    false,
+    'Log each answered request and each closed WebSocket at level info: method, route, status, milliseconds, bytes and ' +
+      'the address of the client, but no path and no query. It costs time for each request.',
+  ),
   log_format: setting(
     oneOf<LogFormat>({ json: 'json', pretty: 'pretty' }),
     'json',

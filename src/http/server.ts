@@ -5,6 +5,7 @@ import { restOf } from '../net/unread-rest.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { writeJson } from '../protocol/exact-numbers.ts'
 import { ERROR_HEADER } from '../protocol/headers.ts'
+import { logAccess } from './access-log.ts'
 import { readBodies } from './bodies.ts'
 import { limitClients } from './client-limits.ts'
 import { onError, refusalAnswer } from './errors.ts'
@@ -46,7 +47,7 @@ declare module 'fastify' {
 
 export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
-  readonly clock: Pick<Clock, 'after'>
+  readonly clock: Pick<Clock, 'after' | 'now'>
   readonly idempotencyCache: IdempotencyCache
   /** The secret that ids of idempotent requests are derived from. All servers of an installation use the same. */
   readonly secret: string
@@ -58,6 +59,7 @@ export interface HttpOptions extends BodyLimits {
   readonly unknownFields: UnknownFields
   /** How long an idle HTTP connection stays open. A whole number of seconds, because responses say how many. */
   readonly keepAliveMs: number
+  readonly hasAccessLog: boolean
   /** Routes upgrades. Called before hooks are added. */
   readonly acceptWebSockets: (http: FastifyInstance) => Promise<void>
 }
@@ -121,6 +123,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   await options.acceptWebSockets(http)
   readBodies(http, options)
   watchForStop(http)
+  if (options.hasAccessLog) logAccess(http, options)
   admit(http, options)
   limitClients(http, options.limits)
   answerRepeats(http, options.idempotencyCache, options.secret)
