@@ -5,6 +5,7 @@ import { SESSION_SECONDS } from '../http/admin/session.ts'
 import { parseRedisUrl } from '../lib/redis-url.ts'
 import { secretsOf } from '../lib/secrets.ts'
 import { endpointOf } from '../webhooks/endpoint.ts'
+import { readCertificates } from './redis-tls.ts'
 import type { Config } from '../config/schema.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
 import type { Secrets } from '../lib/secrets.ts'
@@ -54,12 +55,20 @@ export const webhookOptions = (config: Config): Omit<WebhookOptions, 'signPath'>
   installation: config.redis_prefix,
 })
 
-/** Throws for an invalid `redis_url`. The configuration is validated before, so that does not happen. */
+/**
+ * Throws if a file for TLS cannot be used, and for an invalid `redis_url`. The configuration is validated before, so the
+ * second does not happen.
+ */
 export function redisOptions(config: Config) {
   const address = parseRedisUrl(config.redis_url)
   if (!address) throw new Error('redis_url is not a Redis URL')
+  const { redis_sentinel_user: username, redis_sentinel_password: password } = config
   return {
-    address,
+    address: {
+      ...address,
+      ...(address.tls && { certificates: readCertificates(config) }),
+      sentinelLogin: { username, password },
+    },
     prefix: config.redis_prefix,
     timeoutMs: config.redis_timeout * 1000,
     orphanWaitMs: config.gc_conns_after * 1000,

@@ -12,6 +12,7 @@ import { MemoryStore } from '../store/memory/store.ts'
 import { Faults } from '../telemetry/faults.ts'
 import { openLog } from '../telemetry/log.ts'
 import { forwardingRules, hubOptions, socketRules, storeOptions } from './options.ts'
+import { readCertificates } from './redis-tls.ts'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { PhiloteSettings } from '../config/philote-environment.ts'
@@ -115,7 +116,9 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
 /** Philote's channels on Redis for a server with the REST API. Undefined without Philote or its Redis. */
 export function redisBus(config: Config, log: FastifyBaseLogger): RedisBus | undefined {
   const { philote_port: port, philote_redis_url: url } = config
-  return redisBusAt(port === 0 || url === '' ? undefined : url, log)
+  if (port === 0 || url === '') return undefined
+  const certificates = url.startsWith('rediss:') ? readCertificates(config) : undefined
+  return new RedisBus({ url, certificates, mark: newMark(), log })
 }
 
 const redisBusAt = (url: string | undefined, log: FastifyBaseLogger): RedisBus | undefined =>

@@ -4,6 +4,7 @@
  */
 import { isQuoted, mistakeNotes, QUOTES } from './mistakes.ts'
 import { nearest } from './nearest.ts'
+import { redisTlsFaults } from './redis-tls.ts'
 import { hostFaults, SAFE_HOST, warnings, withSafeHost } from './safety.ts'
 import {
   ConfigSchema,
@@ -72,6 +73,7 @@ export function loadConfig(input: LoadInput): LoadedConfig {
     ...faults,
     ...checked.faults,
     ...hostFaults(values),
+    ...redisTlsFaults(values),
   ]
   if (checked.config === undefined || all.length > 0) throw new ConfigError(all)
   const config = withSafeHost(checked.config, values)

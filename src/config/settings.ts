@@ -14,11 +14,8 @@ import {
   OLD_SIGNER,
   oneOf,
   origins,
-  redisPrefix,
   redisUrl,
-  seconds,
   secretLines,
-  storeUrl,
   setting,
   text,
   trueOrFalse,
@@ -181,33 +178,6 @@ export const PHILOTE = {
     5000,
     'Messages, pings and pongs that a Philote client may send per second, averaged over a heartbeat ' +
       'interval. A client that sends more is disconnected. 0: no limit.',
-  ),
-}
-
-export const SCALING = {
-  redis_url: setting(
-    storeUrl,
-    '',
-    'The Redis (7.0 or newer, or Valkey) that several servers share and that holds all their data. ' +
-      'Empty: a single server, which keeps everything in memory. See docs/scaling.md.',
-    true,
-  ),
-  redis_prefix: setting(
-    redisPrefix,
-    'channelstream',
-    'The prefix of all names in Redis. The server puts it in braces: {channelstream}. ' +
-      'All servers of one installation need the same prefix. ' +
-      'Installations that share a Redis need different ones.',
-  ),
-  redis_connect_timeout: setting(
-    seconds(0.1),
-    10,
-    'How many seconds a starting server tries to reach Redis before it exits with an error.',
-  ),
-  redis_timeout: setting(
-    seconds(0.1),
-    5,
-    'How many seconds Redis may take to answer. After that, requests get a 503 until Redis is back.',
   ),
 }
 

@@ -13,16 +13,30 @@ export interface HostPort {
 /** The address of one process that speaks the Redis protocol. */
 export type Endpoint = HostPort | { readonly path: string }
 
-export interface RedisAddress {
+/** For TLS, in PEM. Without them, those that Node.js trusts, and no certificate of the client. */
+export interface Certificates {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+export interface Login {
+  readonly username: string
+  readonly password: string
+}
+
+export interface RedisAddress extends Login {
   readonly kind: 'single' | 'sentinel' | 'cluster'
   /** The Redis server, the Sentinels, or some nodes of the Cluster. At least one. */
   readonly endpoints: readonly Endpoint[]
   /** The name of the master at the Sentinels; empty without Sentinels. */
   readonly master: string
   readonly tls: boolean
-  readonly username: string
-  readonly password: string
   readonly database: number
+  /** Not part of a URL. */
+  readonly certificates?: Certificates
+  /** Of the Sentinels, which have users of their own. Not part of a URL. */
+  readonly sentinelLogin?: Login
 }
 
 /**
@@ -69,7 +83,7 @@ function withPath(address: Omit<RedisAddress, 'database'>, path: string): RedisA
   return { ...address, database, master: master ?? '' }
 }
 
-function readLogin(text: string): { username: string; password: string } | undefined {
+function readLogin(text: string): Login | undefined {
   const [name = '', ...rest] = text.split(':')
   const [username, password] = [decoded(name), decoded(rest.join(':'))]
   if (username === undefined || password === undefined) return undefined

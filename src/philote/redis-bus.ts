@@ -5,6 +5,7 @@ import { REDIS_FIELDS, readMessage } from './incoming.ts'
 import { RedisConnection, RedisTimeout } from './redis-connection.ts'
 import { dataOf, messageFromRedis } from './translate.ts'
 import type { Hub } from '../core/hub.ts'
+import type { Certificates } from '../lib/redis-url.ts'
 import type { ChannelName, UserName } from '../protocol/ids.ts'
 import type { Publication, Topic } from '../store/store.ts'
 import type { PhiloteMessage } from './incoming.ts'
@@ -15,6 +16,7 @@ export const CHANNEL_PREFIX = 'philote:channel:'
 
 export interface RedisBusOptions {
   readonly url: string
+  readonly certificates?: Certificates | undefined
   /** A unique prefix for ids of messages from this installation's backends. It ignores these when they come back. */
   readonly mark: string
   readonly log: {
@@ -32,9 +34,10 @@ export class RedisBus {
   #hub: Pick<Hub, 'say'> | undefined
 
   constructor(private readonly options: RedisBusOptions) {
-    const { url, log } = options
+    const { url, certificates, log } = options
     this.connection = new RedisConnection({
       url,
+      certificates,
       onAway: (error) => log.error({ err: error }, 'Redis is away'),
       onBack: () => log.warn('Redis is back'),
       onMessage: (topic, text) => this.#onMessage(topic.slice(CHANNEL_PREFIX.length), text),

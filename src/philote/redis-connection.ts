@@ -5,6 +5,7 @@ import { discard, isRefusal } from '../lib/redis-client.ts'
 import { withTimeout } from '../lib/timeout.ts'
 import type * as Library from '@redis/client'
 import type { RedisClientType, TypeMapping } from '@redis/client'
+import type { Certificates } from '../lib/redis-url.ts'
 
 type Modules = Record<string, never>
 type Client = RedisClientType<Modules, Modules, Modules, 2, TypeMapping>
@@ -35,6 +36,8 @@ export class RedisTimeout extends Error {
 
 export interface RedisConnectionOptions {
   readonly url: string
+  /** For a rediss:// url. */
+  readonly certificates?: Certificates | undefined
   /** Called with each message on a subscribed channel. */
   readonly onMessage: (channel: string, text: string) => void
   /** Called once when Redis becomes unavailable, and when it is back. */
@@ -124,6 +127,7 @@ export class RedisConnection {
       socket: {
         connectTimeout: SEND_TIMEOUT_MS,
         reconnectStrategy: (retries) => backoffMs(retries, RETRY),
+        ...(this.options.certificates && { ...this.options.certificates, tls: true as const }),
       },
     })
     client.on('error', (error) => {

@@ -15,6 +15,10 @@ const TEXTS = [
   'webhook_secret',
   'philote_secret',
   'data_dir',
+  'redis_ca_file',
+  'redis_cert_file',
+  'redis_key_file',
+  'redis_sentinel_user',
 ]
 
 const notesOf = (sources: Sources): readonly string[] =>
@@ -43,7 +47,7 @@ describe('a value that is probably not meant so is noted, and kept', () => {
     expect(load(sources).config).toMatchObject({ [name]: '"hush"' })
     const variable = `CHANNELSTREAM_${name.toUpperCase()}`
     expectNote({ env: { [variable]: "'hush'" } }, variable, QUOTES)
-    const flag = `--${name.replace('_', '-')}`
+    const flag = `--${name.replaceAll('_', '-')}`
     expectNote({ argv: [`${flag}="hush"`] }, flag, QUOTES)
   })
 

@@ -103,10 +103,11 @@ async function openClient(
   endpoint: Endpoint,
   {
     tls,
+    certificates,
     username,
     password,
     database,
-  }: Pick<RedisAddress, 'tls' | 'username' | 'password' | 'database'>,
+  }: Pick<RedisAddress, 'tls' | 'certificates' | 'username' | 'password' | 'database'>,
   limit: Limit,
 ): Promise<Client> {
   const given = {
@@ -119,7 +120,7 @@ async function openClient(
       'path' in endpoint
         ? { ...given, ...endpoint }
         : tls
-          ? { ...given, ...endpoint, tls: true }
+          ? { ...given, ...endpoint, ...certificates, tls: true }
           : { ...given, ...endpoint },
     ...(username !== '' && { username }),
     ...(password !== '' && { password }),
@@ -140,6 +141,8 @@ async function openClient(
   }
 }
 
+const NOBODY = { username: '', password: '' }
+
 async function askSentinel(
   sentinel: Endpoint,
   address: RedisAddress,
@@ -148,7 +151,7 @@ async function askSentinel(
   // Sentinels have separate users and databases.
   const client = await openClient(
     sentinel,
-    { ...address, username: '', password: '', database: 0 },
+    { ...address, ...(address.sentinelLogin ?? NOBODY), database: 0 },
     limit,
   )
   try {
