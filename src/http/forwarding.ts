@@ -38,7 +38,7 @@ export interface ForwardedView {
 /** Replaces a missing or malformed address. Only an `AddressList` for everyone contains it. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
-/** The address of who connects to a Unix domain socket and forwards nobody's request. */
+/** The address of a peer of a Unix domain socket that forwards no request of somebody else. */
 const UNIX_PEER_ADDRESS = '127.0.0.1'
 
 const LOOPBACK = new AddressList(['127.0.0.0/8', '::1'])
@@ -135,7 +135,7 @@ function localHost({ socket }: IncomingMessage): string | undefined {
 const ownScheme = ({ socket }: IncomingMessage): Scheme =>
   'encrypted' in socket ? 'https' : 'http'
 
-/** Who connects to a Unix domain socket is trusted: the mode of the socket decides who may. */
+/** Peers of a Unix domain socket are trusted: the mode of the socket decides who may connect. */
 const isFromProxy = ({ socket }: IncomingMessage, trusted: AddressList): boolean =>
   isUnixPeer(socket) || (!trusted.isEmpty && trusted.includes(socket.remoteAddress))
 

@@ -4,7 +4,7 @@ import { connect, type Server } from 'node:net'
 import { reasonOf } from '../lib/reason.ts'
 
 /**
- * Lets a server listen at `path`, where only those may connect whom `mode` allows to write. Removes the socket that an
+ * Lets a server listen at `path`, with this mode: those who may write to it may connect. Removes the socket that an
  * earlier process left there. Rejects if another process listens, or if there is anything else than a socket. Node
  * removes the socket when the server is closed.
  */
