@@ -1,4 +1,5 @@
 import { parseConfig } from '../config/load.ts'
+import { isForTls } from '../config/redis-tls.ts'
 import { Hub } from '../core/hub.ts'
 import { forwardedView } from '../http/forwarding.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -117,7 +118,7 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
 export function redisBus(config: Config, log: FastifyBaseLogger): RedisBus | undefined {
   const { philote_port: port, philote_redis_url: url } = config
   if (port === 0 || url === '') return undefined
-  const certificates = url.startsWith('rediss:') ? readCertificates(config) : undefined
+  const certificates = isForTls(url) ? readCertificates(config) : undefined
   return new RedisBus({ url, certificates, mark: newMark(), log })
 }
 

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
+import { TLS_FILES } from '../config/redis-tls.ts'
 import { reasonOf } from '../lib/reason.ts'
 import type { Config } from '../config/schema.ts'
 import type { Certificates } from '../lib/redis-url.ts'
 
-const FILES = { ca: 'redis_ca_file', cert: 'redis_cert_file', key: 'redis_key_file' } as const
-
 /** Reads the files for TLS with Redis. Throws an error with the setting and the path if a file cannot be used. */
 export function readCertificates(config: Config): Certificates {
-  const given = Object.entries(FILES).filter(([, setting]) => config[setting] !== '')
+  const given = Object.entries(TLS_FILES).filter(([, setting]) => config[setting] !== '')
   return Object.fromEntries(
     given.map(([name, setting]) => [name, readPem(setting, config[setting])]),
   )

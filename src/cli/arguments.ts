@@ -51,8 +51,8 @@ const MAKE_CONFIG_OPTIONS = {
 /**
  * Reads `channelstream [serve] [options]`, `channelstream make-config -o FILE [-j JSON]`,
  * `channelstream recover-data DIRECTORY`, `channelstream export [options]`, `channelstream import [options]`,
- * `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`, `channelstream philote-admin COMMAND [flags]` and, for scripts of Channelstream 0.7,
- * `channelstream_utils make_config -o FILE [-j JSON]`.
+ * `channelstream philote [--host ADDRESS]`, `channelstream jane [flags]`, `channelstream philote-admin COMMAND [flags]`
+ * and, for scripts of Channelstream 0.7, `channelstream_utils make_config -o FILE [-j JSON]`.
  *
  * `program` is the path of the program (`process.argv[1]`), `argv` the arguments after it. Throws a
  * {@link CommandError} for an unknown command and for wrong arguments of `make-config` and `recover-data`.

@@ -3,19 +3,14 @@ import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { diskOptions, redisOptions, storeOptions } from '../app/options.ts'
-import { newCounts, readSnapshot, writeSnapshot } from '../store/snapshot/snapshot.ts'
+import { readSnapshot, writeSnapshot } from '../store/snapshot/snapshot.ts'
 import { CommandError } from './arguments.ts'
 import type { Config } from '../config/schema.ts'
 import type { Item } from '../store/snapshot/records.ts'
-import type { Content, Counts } from '../store/snapshot/snapshot.ts'
+import type { Content, OpenContent } from '../store/snapshot/snapshot.ts'
 import type { Output } from './running.ts'
 
 type Print = Output['print']
-
-interface OpenContent extends Content {
-  readonly waitingForWebhooks: number
-  release(): Promise<void> | void
-}
 
 /** Writes a snapshot, and says on standard error what is in it. Rejects if that is not possible. */
 export async function exportData(
@@ -25,8 +20,10 @@ export async function exportData(
 ): Promise<number> {
   const content = await openContent(config)
   const counts = newCounts()
+  const { facts } = content
+  const lines = writeSnapshot({ facts, items: counted(content.items, counts) })
   try {
-    await pipeline(Readable.from(writeSnapshot(content, counts)), output, { end: false })
+    await pipeline(Readable.from(lines), output, { end: false })
   } catch (error) {
     // The reader has closed the pipe, and needs no more.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 1
@@ -87,6 +84,14 @@ function checkHasStore({ redis_url: redis, data_dir: directory }: Config): void 
       'Name the store with --data-dir or --redis-url. Without them a server keeps everything in its memory, where no other program can read it.',
     )
 }
+
+/** How many of each type there were. */
+type Counts = Record<Item['type'], number>
+
+const newCounts = (): Counts => ({
+  ...{ user: 0, channel: 0, event: 0, private_event: 0 },
+  ...{ connection: 0, published_key: 0 },
+})
 
 async function* counted(items: Content['items'], counts: Counts): AsyncGenerator<Item> {
   for await (const item of items) {

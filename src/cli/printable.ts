@@ -1,4 +1,4 @@
-import { unicodeEscape } from '../lib/escapes.ts'
+import { HARMFUL, unicodeEscape } from '../lib/escapes.ts'
 
 /**
  * Turns text from other people into one line that is safe to print on a terminal. Control characters, line breaks and
@@ -7,8 +7,6 @@ import { unicodeEscape } from '../lib/escapes.ts'
 export const printable = (text: string): string =>
   text.replace(HARMFUL, (found) => SHORT_FORMS.get(found) ?? unicodeEscape(found))
 
-/** Includes Unicode line breaks, and lone surrogates, which no terminal can show. */
-const HARMFUL = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Surrogate}]/gu
 const SHORT_FORMS = new Map([
   ['\n', '\\n'],
   ['\r', '\\r'],

@@ -3,10 +3,15 @@ import { ConfigSchema } from './schema.ts'
 import { faultIn, rawValues, type Values } from './sources.ts'
 import type { Fault } from './ini.ts'
 
-const FILES = ['redis_ca_file', 'redis_cert_file', 'redis_key_file'] as const
+/** The settings with files for TLS, by their names in Node.js. */
+export const TLS_FILES = {
+  ca: 'redis_ca_file',
+  cert: 'redis_cert_file',
+  key: 'redis_key_file',
+} as const
 
 /** Whether the url of a Redis, in any form, is one for TLS. */
-const isForTls = (url: string): boolean => url.startsWith('rediss')
+export const isForTls = (url: string): boolean => url.startsWith('rediss')
 
 /**
  * Files that are given for a Redis without TLS would not protect anything, and a certificate without its key cannot be
@@ -24,7 +29,7 @@ export function redisTlsFaults(values: Values): readonly Fault[] {
   const urls = [redis_url, philote_redis_url].filter((url) => url !== '')
   if (urls.length === 0) return []
   const problem = urls.every(isForTls) ? undefined : 'needs a url of Redis that begins with rediss'
-  return FILES.flatMap((name) => {
+  return Object.values(TLS_FILES).flatMap((name) => {
     const given = values.get(name)
     if (given === undefined) return []
     if (problem !== undefined) return [faultIn(given, problem)]

@@ -2,6 +2,7 @@
  * Reads secrets from files. `secret_file = /run/secrets/channelstream` in any source stands for the content of this file
  * as `secret`. systemd's `LoadCredential=channelstream.secret:…` needs no setting.
  */
+import { reasonOf } from '../lib/reason.ts'
 import { SECRET_BY_FILE_NAME, SETTING_BY_NAME, type Setting } from './schema.ts'
 import { givenByName, type Gathered, type Given, type LoadInput } from './sources.ts'
 import { isEmpty } from './values.ts'
@@ -67,7 +68,7 @@ function listCredentials({ env, listDirectory }: FileAccess): {
     })
     return { files, faults: [] }
   } catch (error) {
-    const problem = `${directory} cannot be read: ${messageOf(error)}`
+    const problem = `${directory} cannot be read: ${reasonOf(error)}`
     return { files: [], faults: [{ where: CREDENTIALS_VARIABLE, problem }] }
   }
 }
@@ -81,7 +82,7 @@ function contentOf(
   try {
     text = readFile(path)
   } catch (error) {
-    return { problem: `${path} cannot be read: ${messageOf(error)}` }
+    return { problem: `${path} cannot be read: ${reasonOf(error)}` }
   }
   if (text.includes('\uFFFD')) return { problem: `${path} is not valid UTF-8` }
   const value = text.replace(/\r?\n$/, '')
@@ -107,6 +108,3 @@ const faultIn = ({ setting, where }: SecretFile, problem: string): Fault => ({
   where,
   problem: `${setting.name}: ${problem}`,
 })
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error)

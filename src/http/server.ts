@@ -36,7 +36,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     caller: Caller
-    /** By `performance.now()`. 0: the framework refused it before routing. */
+    /** By the clock. 0: the framework refused it before routing. */
     begunAt: number
   }
   interface FastifyContextConfig {
@@ -109,7 +109,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
       setFixedHeaders(request, reply, options.origins)
       if ('upgrade' in request.raw && request.raw.upgrade === true) closeAfterAnswer(request, reply)
       onError(error, request, reply)
-      count(requests, reply, performance.now())
+      count(requests, reply, options.clock.now())
     },
     // `openServer` answers client errors.
     clientErrorHandler() {},
@@ -127,7 +127,7 @@ export async function buildHttp(options: HttpOptions): Promise<FastifyInstance> 
   admit(http, options)
   limitClients(http, options.limits)
   answerRepeats(http, options.idempotencyCache, options.secret)
-  answerTogether(http, requests)
+  answerTogether(http, options)
   http.options(
     '/*',
     { schema: { hide: true }, config: { body: 'unread' } },
@@ -166,7 +166,7 @@ function admit(http: FastifyInstance, { auth, origins, clock, logger }: HttpOpti
   http.decorateRequest('caller')
   http.decorateRequest('begunAt', 0)
   http.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
-    request.begunAt = performance.now()
+    request.begunAt = clock.now()
     setFixedHeaders(request, reply, origins)
     // Bodies are JSON, whatever the content type is (recorded: http-content-type-ignored), even an unreadable one.
     if (request.raw.headers['content-type'] !== undefined)
@@ -211,12 +211,12 @@ const UNLISTED = {
  * Writes the responses of one event-loop turn together, at its end. Writing each response when it is ready would wake
  * the caller each time, which costs the system more than all the work of the server for a message.
  */
-function answerTogether(http: FastifyInstance, requests: RequestFigures): void {
+function answerTogether(http: FastifyInstance, { clock, requests }: HttpOptions): void {
   let ready: Ready[] = []
   const writeAll = (): void => {
     const answers = ready
     ready = []
-    const now = performance.now()
+    const now = clock.now()
     for (const { reply, write, rest } of answers) {
       try {
         if (rest?.isLong) {
@@ -238,7 +238,7 @@ function answerTogether(http: FastifyInstance, requests: RequestFigures): void {
   })
 }
 
-/** `now`: by `performance.now()`. */
+/** `now`: by the clock. */
 function count(requests: RequestFigures, reply: FastifyReply, now: number): void {
   const { request, statusCode } = reply
   const { routeOptions, begunAt } = request

@@ -57,7 +57,7 @@ export const OF_CLIENTS: readonly Metric[] = [
   },
   {
     name: 'resumed_total',
-    help: 'How many of these had been open before, or named a cursor.',
+    help: 'Streams of connections that had been open before, or that named a cursor.',
     type: 'counter',
     ...ofTraffic('resumed'),
   },

@@ -1,5 +1,5 @@
 /** How lines of the log look. The logger makes JSON, and the other forms are made of that. */
-import { unicodeEscape } from '../lib/escapes.ts'
+import { HARMFUL, unicodeEscape } from '../lib/escapes.ts'
 
 export interface LogForm {
   /** `pretty`: text for people, with the level as a word. */
@@ -56,7 +56,5 @@ const shown = (value: unknown): string => {
   const isPlain = typeof value === 'string' && /^[\w./:@%+-]+$/.test(value)
   return isPlain ? value : visible(JSON.stringify(value) ?? '')
 }
-
-const HARMFUL = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Surrogate}]/gu
 
 const visible = (text: string): string => text.replace(HARMFUL, unicodeEscape)

@@ -1,4 +1,5 @@
 import { Histogram, SECONDS } from '../lib/histogram.ts'
+import { Tally } from './samples.ts'
 import type { HistogramSample, Sample } from './samples.ts'
 
 /** A route as the server has registered it, without what a caller has put in its place. */
@@ -18,25 +19,26 @@ const NO_ROUTE = 'none'
 
 /** Counts the answered requests of this server. */
 export class RequestFigures {
-  /** By what the framework has one of for each route. */
-  readonly #routes = new Map<object | undefined, RouteFigures>()
-  readonly #refusals = new Map<string, number>()
+  /** By what the framework has one of for each route. Several may have the same figures. */
+  readonly #byObject = new Map<object | undefined, RouteFigures>()
+  readonly #byLabels = new Map<string, RouteFigures>()
+  readonly #refusals = new Tally()
 
   /** `of`: an object that belongs to the route. `ms`: from the request's headers to its answer. */
   answered(of: object | undefined, route: () => Route, status: number, ms: number): void {
-    let figures = this.#routes.get(of)
-    if (!figures) this.#routes.set(of, (figures = newFigures(route())))
+    let figures = this.#byObject.get(of)
+    if (!figures) this.#byObject.set(of, (figures = this.#figuresOf(route())))
     figures.byStatus.set(status, (figures.byStatus.get(status) ?? 0) + 1)
     figures.seconds.note(ms / 1000)
   }
 
   /** `code`: that of the header `x-channelstream-error`. */
   refused(code: string): void {
-    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1)
+    this.#refusals.note({ error: code })
   }
 
   requests(): Sample[] {
-    return [...this.#routes.values()].flatMap(({ labels, byStatus }) =>
+    return [...this.#byLabels.values()].flatMap(({ labels, byStatus }) =>
       [...byStatus].map(([status, value]) => ({
         labels: { ...labels, status: String(status) },
         value,
@@ -45,14 +47,24 @@ export class RequestFigures {
   }
 
   seconds(): HistogramSample[] {
-    return [...this.#routes.values()].map(({ labels, seconds }) => ({
+    return [...this.#byLabels.values()].map(({ labels, seconds }) => ({
       labels,
       histogram: seconds.view(),
     }))
   }
 
   refusals(): Sample[] {
-    return [...this.#refusals].map(([error, value]) => ({ labels: { error }, value }))
+    return this.#refusals.samples()
+  }
+
+  /** Prometheus refuses all metrics of a server if two have the same labels. */
+  #figuresOf(route: Route): RouteFigures {
+    const figures = newFigures(route)
+    const key = Object.values(figures.labels).join(' ')
+    const known = this.#byLabels.get(key)
+    if (known) return known
+    this.#byLabels.set(key, figures)
+    return figures
   }
 }
 

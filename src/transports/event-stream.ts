@@ -2,7 +2,7 @@ import { destroyPaced } from '../net/unread.ts'
 import { Uptake } from '../net/unsent.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { streamClosed } from '../protocol/event-stream.ts'
-import { NO_CODE } from './closings.ts'
+import { BROKE_OFF } from './frame-socket.ts'
 import { chunkedStream, plainStream } from './sse-bytes.ts'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Batch } from '../core/delivery/batch.ts'
@@ -154,7 +154,7 @@ export class EventStream implements Sink {
 
   /** Called when the response has ended, or when the client went away before that. */
   closed(): void {
-    if (!this.#isClosed) this.options.closings.note('event_stream', this.#reason?.code ?? NO_CODE)
+    if (!this.#isClosed) this.options.closings.note('event_stream', this.#reason?.code ?? BROKE_OFF)
     this.#isClosed = true
     this.#isEnded = true
     this.#cancelTimer()

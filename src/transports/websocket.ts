@@ -164,6 +164,7 @@ class WebSocketSink extends FrameSocket {
   }
 
   closed(code: number): void {
+    // `attach` calls it again for a socket that was closed meanwhile.
     if (this.#closedWith === undefined) this.options.closings.note('websocket', code)
     this.#closedWith = code
     if (this.#connection)

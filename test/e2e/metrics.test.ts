@@ -149,6 +149,17 @@ describe('/metrics', () => {
     expect(found.get('store_answer_seconds')).toBeGreaterThanOrEqual(0)
   })
 
+  it('has each series once, whatever is requested', async () => {
+    const server = await start()
+    for (const path of ['/%zz', '/no/such/route', '/admin/no/such/route', '/health'])
+      for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST'])
+        await send(server, `${method} ${path}`)
+    const { text } = await send(server, 'GET /metrics')
+    const series = [...text.matchAll(/^(\w+(?:{.*})?) \S+$/gm)].map(([, name]) => name)
+    expect(series.length).toBeGreaterThan(100)
+    expect(series.filter((name, place) => series.indexOf(name) !== place)).toEqual([])
+  })
+
   it('counts close codes that clients make up as one', async () => {
     const server = await start()
     const backend = new Backend(server)

@@ -1,18 +1,14 @@
 import { Readable } from 'node:stream'
-import { newCounts, readSnapshot, writeSnapshot } from '../../src/store/snapshot/snapshot.ts'
+import { readSnapshot, writeSnapshot } from '../../src/store/snapshot/snapshot.ts'
 import type { Item } from '../../src/store/snapshot/records.ts'
-import type { Content, Facts } from '../../src/store/snapshot/snapshot.ts'
-
-interface OpenContent extends Content {
-  release(): Promise<void> | void
-}
+import type { Content, Facts, OpenContent } from '../../src/store/snapshot/snapshot.ts'
 
 /** Returns what `export` writes, line by line. */
 export async function linesOf(opening: Promise<OpenContent>): Promise<string[]> {
   const content = await opening
   try {
     const lines: string[] = []
-    for await (const line of writeSnapshot(content, newCounts())) lines.push(line)
+    for await (const line of writeSnapshot(content)) lines.push(line)
     return lines
   } finally {
     await content.release()

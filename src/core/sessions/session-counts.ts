@@ -4,9 +4,9 @@ import type { OutgoingEvent } from '../delivery/outgoing-event.ts'
 /** What clients have opened on this server since its start. */
 export interface SessionFigures {
   readonly opened: Readonly<Record<SinkKind, number>>
-  /** Of those: by clients that came back. */
+  /** Streams of clients that came back. */
   readonly resumed: number
-  /** Events that they got on opening, because they had missed them, or because the events came meanwhile. */
+  /** Events that clients got on opening, because they had missed them, or because the events came meanwhile. */
   readonly caughtUp: number
   /** How many were told that events are lost. */
   readonly gaps: number
@@ -21,9 +21,10 @@ export class SessionCounts {
   /** `events`: what the client gets on opening. */
   note(kind: SinkKind, isReturning: boolean, events: readonly OutgoingEvent[]): void {
     this.#opened[kind]++
-    if (isReturning) this.#resumed++
     const hasGap = events[0]?.body.type === 'gap'
     if (hasGap) this.#gaps++
+    // Each poll comes back.
+    if (isReturning && kind === 'stream') this.#resumed++
     this.#caughtUp += events.length - (hasGap ? 1 : 0)
   }
 

@@ -3,31 +3,25 @@ import { deliveryRecord } from '../snapshot/records.ts'
 import { Directory } from './directory.ts'
 import { holdDirectory } from './holder.ts'
 import { OPENED } from './lines.ts'
-import { load } from './load.ts'
+import { load, lostThroughOf } from './load.ts'
 import type { UserName } from '../../protocol/ids.ts'
 import type { TimedEvent } from '../snapshot/channel-events.ts'
 import type { ChannelRecord, Item } from '../snapshot/records.ts'
-import type { Content } from '../snapshot/snapshot.ts'
+import type { OpenContent } from '../snapshot/snapshot.ts'
 import type { StoredEvent } from '../store.ts'
 import type { EventList } from './event-list.ts'
 import type { ChannelImage, Image } from './image.ts'
-
-/** What a data directory keeps, while it is held. */
-export interface DirectoryContent extends Content {
-  /** Events that wait for a webhook. They are not part of the content. */
-  readonly waitingForWebhooks: number
-  release(): Promise<void>
-}
 
 /**
  * Reads a data directory, and changes nothing in it. Rejects with `DataDirError` if a server uses it, or if it cannot be
  * read. `wallTime`: now, by the calendar.
  */
-export async function openForExport(path: string, wallTime: number): Promise<DirectoryContent> {
+export async function openForExport(path: string, wallTime: number): Promise<OpenContent> {
   const hold = await holdDirectory(path)
   try {
-    const { image, mayHaveLost } = load(new Directory(path))
-    image.restarted({ wallTime, lostThrough: mayHaveLost ? image.facts.head + 1 : 0 })
+    const loaded = load(new Directory(path))
+    const { image } = loaded
+    image.restarted({ wallTime, lostThrough: lostThroughOf(loaded) })
     const { facts } = image
     return {
       facts: {

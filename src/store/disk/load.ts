@@ -56,6 +56,10 @@ export function load(directory: Directory): Loaded {
   }
 }
 
+/** One number is skipped after a loss, and counts as lost: so all clients that come back get a gap. */
+export const lostThroughOf = ({ mayHaveLost, image }: Loaded): number =>
+  mayHaveLost ? image.facts.head + 1 : 0
+
 /** The newest state (0: none) and the logs since. */
 function filesToRead(directory: Directory): { state: number; logs: readonly number[] } {
   const found = directory.files()

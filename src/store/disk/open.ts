@@ -7,7 +7,7 @@ import { Compactor } from './compactor.ts'
 import { DataDirError } from './data-dir-error.ts'
 import { Directory } from './directory.ts'
 import { holdDirectory } from './holder.ts'
-import { load } from './load.ts'
+import { load, lostThroughOf } from './load.ts'
 import { OnceKeys } from './once-keys.ts'
 import { RecordLines } from './record-lines.ts'
 import { restore } from './restore.ts'
@@ -115,10 +115,6 @@ async function openHeld(directory: Directory, hold: Hold, options: DiskOptions):
   const parts = { memory, announcements, changes, committer, compactor, onceKeys, time }
   return { ...parts, kept, sources, close }
 }
-
-/** One number is skipped after a loss, and counts as lost: so all clients that come back get a gap. */
-const lostThroughOf = ({ mayHaveLost, image }: Loaded): number =>
-  mayHaveLost ? image.facts.head + 1 : 0
 
 function noteLosses({ mayHaveLost, cutBytes }: Loaded, { onNote }: DiskOptions): void {
   if (mayHaveLost)

@@ -8,15 +8,8 @@ import { readEvent, readSettings, readUser, timeOf } from './encoding.ts'
 import type { ChannelName, ConnId, UserName } from '../../protocol/ids.ts'
 import type { TimedEvent } from '../snapshot/channel-events.ts'
 import type { ChannelRecord, Item } from '../snapshot/records.ts'
-import type { Content } from '../snapshot/snapshot.ts'
+import type { OpenContent } from '../snapshot/snapshot.ts'
 import type { BulkOptions } from './bulk.ts'
-
-/** What an installation keeps in Redis. */
-export interface RedisContent extends Content {
-  /** Events that wait for a webhook. They are not part of the content. */
-  readonly waitingForWebhooks: number
-  release(): void
-}
 
 /** Commands that are sent together. */
 const AT_ONCE = 500
@@ -27,7 +20,7 @@ const ALL = '*'
  * Reads an installation, and changes nothing in it. Rejects with `SnapshotError` if servers use it or if it has no data,
  * and with what a connection to Redis rejects with. `wallTime`: now, by the calendar.
  */
-export async function openForExport(options: BulkOptions, wallTime: number): Promise<RedisContent> {
+export async function openForExport(options: BulkOptions, wallTime: number): Promise<OpenContent> {
   const bulk = await Bulk.connect(options)
   try {
     await bulk.checkIdle()

@@ -23,7 +23,7 @@ export interface ImportRules extends BulkOptions {
   readonly gcChannelsMs: number
 }
 
-/** Stands in the place of the root while an import runs, so that no server and no other import begins. */
+/** Has the name of the root while an import runs, so that no server and no other import begins. */
 const CLAIM = 'importing'
 
 /**

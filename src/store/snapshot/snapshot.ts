@@ -18,30 +18,23 @@ export interface Content {
   readonly items: AsyncIterable<Item> | Iterable<Item>
 }
 
-/** How many of each type there were. */
-export type Counts = Record<Item['type'], number>
-
-const NOTHING: Counts = {
-  ...{ user: 0, channel: 0, event: 0, private_event: 0 },
-  ...{ connection: 0, published_key: 0 },
+/** What a store keeps, while nothing else uses the store. */
+export interface OpenContent extends Content {
+  /** Events that wait for a webhook. They are not part of the content. */
+  readonly waitingForWebhooks: number
+  release(): Promise<void> | void
 }
 
-/** Yields the lines of a snapshot. `counts` has what was written so far. */
-export async function* writeSnapshot(
-  { facts, items }: Content,
-  counts: Counts = newCounts(),
-): AsyncGenerator<string, void> {
+/** Yields the lines of a snapshot. */
+export async function* writeSnapshot({ facts, items }: Content): AsyncGenerator<string, void> {
   yield writeRecord({ ...facts, type: 'snapshot', format: FORMAT, version: VERSION })
   let records = 1
   for await (const item of items) {
     yield writeRecord(item)
-    counts[item.type]++
     records++
   }
   yield writeRecord({ type: 'end', records })
 }
-
-export const newCounts = (): Counts => ({ ...NOTHING })
 
 /** Reads a snapshot from parts of its text. Throws `SnapshotError`, which names the line, if it is not whole and right. */
 export async function readSnapshot(input: AsyncIterable<Buffer | string>): Promise<Content> {
