@@ -12,7 +12,12 @@ const outOfBounds = (files, pattern) => ({
 })
 
 /** Whoever uses a store knows the contract only. */
-const STORES = ['**/store/memory/**', '**/store/disk/**', '**/store/redis/**']
+const STORES = [
+  '**/store/memory/**',
+  '**/store/disk/**',
+  '**/store/redis/**',
+  '**/store/snapshot/**',
+]
 
 const OUTSIDE_OF_STORES = [
   '**/core/**',
@@ -58,6 +63,10 @@ const arrows = [
   {
     files: ['src/store/disk/**'],
     patterns: ['**/redis/**', '@redis/*', ...OUTSIDE_OF_STORES],
+  },
+  {
+    files: ['src/store/snapshot/**'],
+    patterns: ['**/memory/**', '**/disk/**', '**/redis/**', '@redis/*', ...OUTSIDE_OF_STORES],
   },
   {
     // After the rule for its folder, which it replaces.

@@ -409,7 +409,7 @@ class RateLimited(ChannelstreamError):
 
 
 class ServerError(ChannelstreamError):
-    """500, a fault of the server. It may have run the request."""
+    """500 and other 5xx, a fault of the server. It may have run the request."""
 
 
 class Unavailable(ChannelstreamError):

@@ -21,7 +21,6 @@ import type { SocketLimits } from '../net/socket-limits.ts'
 import type { UnreadRest } from '../net/unread-rest.ts'
 import type { UnknownFields } from '../protocol/unknown-fields.ts'
 import type { IdempotencyCache } from '../store/idempotency-cache.ts'
-import type { RequestFigures, Route } from '../telemetry/request-figures.ts'
 import type { Auth, Caller } from './auth.ts'
 import type { BodyLimits } from './bodies.ts'
 import type { ForwardingRules } from './forwarding.ts'
@@ -45,6 +44,21 @@ declare module 'fastify' {
   }
 }
 
+/** A route as the server has registered it, without what a caller has put in its place. */
+export interface Route {
+  readonly method: string
+  /** Undefined: no route. */
+  readonly url: string | undefined
+}
+
+/** Counts the answers. */
+export interface RequestCounter {
+  /** `of`: an object that belongs to the route. `ms`: from the request's headers to its answer. */
+  answered(of: object | undefined, route: () => Route, status: number, ms: number): void
+  /** `code`: that of the header `x-channelstream-error`. */
+  refused(code: string): void
+}
+
 export interface HttpOptions extends BodyLimits {
   readonly auth: Auth
   readonly clock: Pick<Clock, 'after' | 'now'>
@@ -55,7 +69,7 @@ export interface HttpOptions extends BodyLimits {
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger
   readonly limits: SocketLimits
-  readonly requests: RequestFigures
+  readonly requests: RequestCounter
   readonly unknownFields: UnknownFields
   /** How long an idle HTTP connection stays open. A whole number of seconds, because responses say how many. */
   readonly keepAliveMs: number
@@ -239,7 +253,7 @@ function answerTogether(http: FastifyInstance, { clock, requests }: HttpOptions)
 }
 
 /** `now`: by the clock. */
-function count(requests: RequestFigures, reply: FastifyReply, now: number): void {
+function count(requests: RequestCounter, reply: FastifyReply, now: number): void {
   const { request, statusCode } = reply
   const { routeOptions, begunAt } = request
   const ms = begunAt === 0 ? 0 : now - begunAt

@@ -69,7 +69,7 @@ export const OF_CLIENTS: readonly Metric[] = [
   },
   {
     name: 'gaps_total',
-    help: 'Clients of this server that were told on opening that events are lost.',
+    help: 'Clients of this server that got a gap on opening.',
     type: 'counter',
     ...ofTraffic('gaps'),
   },

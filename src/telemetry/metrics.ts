@@ -2,12 +2,12 @@ import { METRICS } from './metric-list.ts'
 import type { Counter, Gauge, Registry } from 'prom-client'
 import type { Traffic } from '../core/hub-options.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Sample } from '../lib/tally.ts'
 import type { SocketFigures } from '../net/socket-limits.ts'
 import type { Figures } from '../store/store.ts'
 import type { SenderCounts } from '../webhooks/sender.ts'
 import type { WebhookFigures } from '../webhooks/webhooks.ts'
-import type { ProcessFigures, Scrape, UserRefusals } from './metric.ts'
-import type { HistogramSample, Sample } from './samples.ts'
+import type { HistogramSample, ProcessFigures, Scrape, UserRefusals } from './metric.ts'
 
 /** The sources of the metrics. They are read only on a scrape, so that metrics cost nothing in between. */
 export interface MetricsDeps {

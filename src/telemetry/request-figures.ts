@@ -1,12 +1,8 @@
 import { Histogram, SECONDS } from '../lib/histogram.ts'
-import { Tally } from './samples.ts'
-import type { HistogramSample, Sample } from './samples.ts'
-
-/** A route as the server has registered it, without what a caller has put in its place. */
-export interface Route {
-  readonly method: string
-  readonly url: string | undefined
-}
+import { Tally } from '../lib/tally.ts'
+import type { RequestCounter, Route } from '../http/server.ts'
+import type { Sample } from '../lib/tally.ts'
+import type { HistogramSample, RequestSamples } from './metric.ts'
 
 interface RouteFigures {
   readonly labels: { readonly method: string; readonly route: string }
@@ -18,13 +14,12 @@ interface RouteFigures {
 const NO_ROUTE = 'none'
 
 /** Counts the answered requests of this server. */
-export class RequestFigures {
+export class RequestFigures implements RequestCounter, RequestSamples {
   /** By what the framework has one of for each route. Several may have the same figures. */
   readonly #byObject = new Map<object | undefined, RouteFigures>()
   readonly #byLabels = new Map<string, RouteFigures>()
   readonly #refusals = new Tally()
 
-  /** `of`: an object that belongs to the route. `ms`: from the request's headers to its answer. */
   answered(of: object | undefined, route: () => Route, status: number, ms: number): void {
     let figures = this.#byObject.get(of)
     if (!figures) this.#byObject.set(of, (figures = this.#figuresOf(route())))
@@ -32,7 +27,6 @@ export class RequestFigures {
     figures.seconds.note(ms / 1000)
   }
 
-  /** `code`: that of the header `x-channelstream-error`. */
   refused(code: string): void {
     this.#refusals.note({ error: code })
   }

@@ -1,7 +1,7 @@
+import { Tally } from '../lib/tally.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
-import { Tally } from '../telemetry/samples.ts'
 import { BROKE_OFF } from './frame-socket.ts'
-import type { Sample } from '../telemetry/samples.ts'
+import type { Sample } from '../lib/tally.ts'
 
 export type Transport = 'websocket' | 'event_stream' | 'philote'
 

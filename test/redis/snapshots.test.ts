@@ -199,7 +199,7 @@ describe('an export', () => {
       }
     })()
     await expect(reading).rejects.toThrow(/A server has used Redis meanwhile/)
-    content.release()
+    await content.release()
   })
 })
 

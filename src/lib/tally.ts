@@ -1,17 +1,9 @@
-import type { HistogramView } from '../lib/histogram.ts'
+export type Labels = Readonly<Record<string, string>>
 
-type Labels = Readonly<Record<string, string>>
-
-/** One value of a metric with labels. */
+/** A count, and what of. */
 export interface Sample {
   readonly labels: Labels
   readonly value: number
-}
-
-/** One histogram of a metric with labels. */
-export interface HistogramSample {
-  readonly labels: Labels
-  readonly histogram: HistogramView
 }
 
 /** Counts by labels, for few of them. */
