@@ -97,16 +97,12 @@ export function eventsToSend(
     .filter(({ n }) => n > after && n <= last && !read.has(n))
     // Some events are only announced and cannot be read: their numbers may be lower than those of late events.
     .map((event) => (event.n < lastLate ? asLateEvent(event) : event))
-  return mergeByNumber(late, announced)
+  return sortedByNumber(late, announced)
 }
 
-/** Merges two lists that are sorted by number. A gap comes before an event with the same number. */
-export function mergeByNumber(
-  late: readonly OutgoingEvent[],
-  live: readonly OutgoingEvent[],
-): OutgoingEvent[] {
-  return live.length === 0 ? [...late] : [...late, ...live].sort((one, other) => one.n - other.n)
-}
+/** Sorts by number. Where numbers are equal, as with a gap and the event after it, the given order is kept. */
+export const sortedByNumber = (...lists: (readonly OutgoingEvent[])[]): OutgoingEvent[] =>
+  lists.flat().sort((one, other) => one.n - other.n)
 
 /** An event that says: events on these topics, up to the number `n`, may be lost. */
 export function gapEvent(

@@ -1,7 +1,7 @@
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { channelTopic, isChannelTopic, nameInTopic } from '../../store/store.ts'
 import { liveEvent, maySee } from '../delivery/outgoing-event.ts'
-import { gapEvent, mergeByNumber } from './catch-up.ts'
+import { gapEvent, sortedByNumber } from './catch-up.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { Awaitable, Since, Store, StoredEvent, Topic } from '../../store/store.ts'
@@ -95,7 +95,7 @@ export class LateJoins {
     connection.lateJoins = undefined
     connection.gate = undefined
     const read = [...events.values()].filter((event) => this.#isFor(connection, event))
-    const outgoing = mergeByNumber(read.map(liveEvent), announced)
+    const outgoing = sortedByNumber(read.map(liveEvent), announced)
     const topics = gaps
       .filter((since) => this.#isStillMissed(connection, since))
       .map(({ topic }) => topic)

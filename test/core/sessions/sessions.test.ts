@@ -736,6 +736,19 @@ describe('channels that change while a client has the connection open', () => {
     expect(ann.heard()).toEqual(['1', '2', '3'])
   })
 
+  it('are heard in the order of publication, also if they are joined one after the other', async () => {
+    const { at, ann } = await gather()
+    const answer = at.store.hold('listen')
+    await at.subscribe(ann.connId, 'first')
+    await at.subscribe(ann.connId, 'second')
+    await at.say('second', '1')
+    await at.say('first', '2')
+    answer()
+    await at.clock.endTurn()
+    await at.saySoon('room', '3')
+    expect(ann.heard()).toEqual(['1', '2', '3'])
+  })
+
   it('are not heard any more if they are left before the store announces them', async () => {
     const { at, ann } = await gather()
     await at.connect('somebody', ['one', 'two'])
