@@ -5,6 +5,7 @@ import re
 import schemathesis
 from itsdangerous import TimestampSigner
 from schemathesis import GenerationMode
+from schemathesis.core import NotSet
 
 signer = TimestampSigner(os.environ["CHANNELSTREAM_SECRET"])
 
@@ -45,6 +46,11 @@ NAMED = {
 }
 
 
+# The conn_id of /disconnect may be in the query, so the body may be missing. A schema cannot say that one of them must be
+# there.
+NO_BODY = r"Invalid input type\."
+
+
 def texts_of(complaints):
     if isinstance(complaints, str):
         return [complaints]
@@ -59,9 +65,11 @@ def accepted_or_refused_by_name(ctx, response, case):
         return
     if response.status_code not in (400, 410, 413, 422):
         return
+    has_no_body = isinstance(case.body, NotSet) and case.path == "/disconnect"
+    named = NAMED | {NO_BODY} if has_no_body else NAMED
     others = [
         text
         for text in texts_of(response.json())
-        if not any(re.fullmatch(named, text) for named in NAMED)
+        if not any(re.fullmatch(reason, text) for reason in named)
     ]
     assert not others, f"A request that fits its schema is refused: {others}"
