@@ -7,8 +7,9 @@ import { pathToFileURL } from 'node:url'
  *
  * @param {readonly import('../src/config/schema.ts').Setting[]} settings
  * @param {ReadonlyMap<string, string>} oldSettings
+ * @param {readonly string[]} reloaded The names of the settings that a running server reads again.
  */
-export function renderPage(settings, oldSettings) {
+export function renderPage(settings, oldSettings, reloaded) {
   const sections = [...new Set(settings.map(({ section }) => section))]
   const tables = sections.map((section) =>
     renderSection(
@@ -17,7 +18,8 @@ export function renderPage(settings, oldSettings) {
     ),
   )
   const old = [...oldSettings].map(([name, reason]) => `- \`${name}\`: ${reason}.`).join('\n')
-  return [INTRODUCTION, ...tables, `${OLD_SETTINGS}\n\n${old}\n`].join('\n\n')
+  const again = `${RELOADED}\n\n${reloaded.map((name) => `\`${name}\``).join(', ')}.`
+  return [INTRODUCTION, again, ...tables, `${OLD_SETTINGS}\n\n${old}\n`].join('\n\n')
 }
 
 function renderSection(section, settings) {
@@ -168,6 +170,12 @@ Elsewhere than in the file they are one JSON object, which replaces all sections
 CHANNELSTREAM_CHANNEL_SETTINGS='{"chat-*": {"store_history": true}, "lobby": {}}'
 \`\`\``
 
+const RELOADED = `\
+## Settings that a running server reads again
+
+On \`SIGHUP\` the server reads the whole configuration again ([operations.md](operations.md#changing-settings)). New values
+of these settings apply at once, those of all others after a restart:`
+
 const OLD_SETTINGS = `\
 ## Ignored settings of the Python server
 
@@ -175,9 +183,10 @@ They may stay in the file. At startup the server notes that it ignores them.`
 
 async function main() {
   const { SETTINGS, OLD_SETTINGS } = await import('../dist/config/schema.js')
+  const { RELOADED_SETTINGS } = await import('../dist/config/reloading.js')
   const { renderIni } = await import('../dist/cli/make-config.js')
   await writeFile('channelstream.ini.example', renderIni())
-  await writeFile('docs/configuration.md', renderPage(SETTINGS, OLD_SETTINGS))
+  await writeFile('docs/configuration.md', renderPage(SETTINGS, OLD_SETTINGS, RELOADED_SETTINGS))
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main()

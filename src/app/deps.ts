@@ -1,3 +1,4 @@
+import type { AddressList } from '../http/addresses.ts'
 import type { AdminSessions } from '../http/admin/session.ts'
 import type { Auth } from '../http/auth.ts'
 import type { ForwardingRules } from '../http/forwarding.ts'
@@ -14,6 +15,8 @@ export interface ServerDeps extends LifecycleDeps {
   readonly auth: Auth
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
+  /** Who may read /metrics without a signature. */
+  readonly metricsFrom: AddressList
   readonly sessions: AdminSessions
   readonly faults: Faults
   readonly requests: RequestFigures

@@ -13,7 +13,7 @@ import type { SocketRules } from '../net/socket-limits.ts'
 import type { Intervals } from '../protocol/hello.ts'
 import type { WebhookRules } from '../store/webhook-queue.ts'
 import type { LogForm } from '../telemetry/log-form.ts'
-import type { WebhookOptions } from '../webhooks/webhooks.ts'
+import type { WebhookOptions, WebhookSecrets } from '../webhooks/webhooks.ts'
 
 /** Takes at most a megabyte per channel. */
 const MAX_REMOVALS = 10_000
@@ -41,15 +41,14 @@ export const webhookRules = (config: Config): WebhookRules | undefined =>
         endpoints: config.webhook_url.map((url) => endpointOf(url).id),
       }
 
-/** The first signs the path as backends do, each signs the body. */
+/** Each signs the body. */
 export const webhookSecrets = (config: Config): Secrets =>
   config.webhook_secret === ''
     ? secretsOf(config.secret, config.secret_fallbacks)
     : secretsOf(config.webhook_secret, config.webhook_secret_fallbacks)
 
-export const webhookOptions = (config: Config): Omit<WebhookOptions, 'signPath'> => ({
+export const webhookOptions = (config: Config): Omit<WebhookOptions, keyof WebhookSecrets> => ({
   urls: config.webhook_url,
-  secrets: webhookSecrets(config),
   timeoutMs: config.webhook_timeout * 1000,
   connections: config.webhook_connections,
   installation: config.redis_prefix,
@@ -85,7 +84,8 @@ export const diskOptions = (config: Config) => ({
   idempotency: idempotencyCacheOptions(config),
 })
 
-export const hubOptions = (config: Config) => ({
+/** May change while the hub runs. */
+export const hubRules = (config: Config) => ({
   maxMessagesPerRequest: config.max_messages_per_request,
   maxUsersPerMessage: config.max_users_per_message,
   maxChannelsPerRequest: config.max_channels_per_request,
@@ -93,16 +93,20 @@ export const hubOptions = (config: Config) => ({
   maxCountsPerRequest: config.max_counts_per_request,
   maxHistorySize: config.max_history_size,
   maxStateBytes: config.max_state_bytes,
-  maxOutboxBytes: config.max_outbox_bytes,
-  gcChannelsMs: config.gc_channels_after * 1000,
-  heartbeatIntervalMs: config.heartbeat_interval * 1000,
-  gcConnsMs: config.gc_conns_after * 1000,
-  resumeWindowMs: config.resume_window * 1000,
   channelRules: {
     sections: config.channel_settings,
     defaults: { history_ttl: config.history_ttl },
     allowUnlisted: config.allow_unlisted_channels,
   },
+})
+
+export const hubOptions = (config: Config) => ({
+  ...hubRules(config),
+  maxOutboxBytes: config.max_outbox_bytes,
+  gcChannelsMs: config.gc_channels_after * 1000,
+  heartbeatIntervalMs: config.heartbeat_interval * 1000,
+  gcConnsMs: config.gc_conns_after * 1000,
+  resumeWindowMs: config.resume_window * 1000,
 })
 
 /** A client on a slow line has the answer before its proxy or the client itself gives the poll up. */
@@ -155,7 +159,6 @@ export const authRules = (config: Config) => ({
 })
 
 export const requestRules = (config: Config) => ({
-  secret: config.secret,
   unknownFields: config.unknown_fields,
   keepAliveMs: config.keep_alive_timeout * 1000,
   hasAccessLog: config.access_log,

@@ -44,7 +44,8 @@ import {
   socketRules,
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
-import { openSignatureChecker } from './signatures.ts'
+import { reloaderOf } from './reload.ts'
+import { CurrentChecker } from './signatures.ts'
 import { metricSources, readingSources } from './sources.ts'
 import { openStore } from './store.ts'
 import { mountTransports, openAdminLive, upgradeOptions } from './transports.ts'
@@ -57,6 +58,7 @@ import type { PhiloteServer } from '../philote/server.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
 import type { ServerDeps } from './deps.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { Reload } from './reload.ts'
 
 export interface App extends Lifecycle {
   readonly http: FastifyInstance
@@ -66,6 +68,7 @@ export interface App extends Lifecycle {
   readonly faults: Faults
   /** The limits on sockets, for both ports together. */
   readonly limits: SocketLimits
+  readonly reload: Reload
 }
 
 /**
@@ -73,19 +76,20 @@ export interface App extends Lifecycle {
  */
 export async function buildApp(config: Config, clock: Clock = systemClock): Promise<App> {
   const begunAt = clock.now()
+  const running = { config }
   const logger = openLog(config.log_level, logForm(config))
   const faults = new Faults(logger)
   const onFault = faults.note
   // Before the store is opened: if this fails, open connections would keep the process alive.
-  const checker = await openSignatureChecker(config)
+  const checker = await CurrentChecker.open(config)
   const opened = await openStore(config, clock, logger, onFault)
   const { store, idempotencyCache, adminSessions, webhookQueue: queue } = opened
   const maybeYield = createYielder(clock)
   const bus = redisBus(config, logger)
   const hooks = hubListeners(bus, queue, onFault)
   const userRefusals = openUserRefusalLog(clock, logger)
-  const hubRules = { ...hubOptions(config), userLimits: userLimits(config, userRefusals) }
-  const hub = new Hub(store, clock, { ...hubRules, ...hooks, maybeYield, onFault })
+  const rulesOfHub = { ...hubOptions(config), userLimits: userLimits(config, userRefusals) }
+  const hub = new Hub(store, clock, { ...rulesOfHub, ...hooks, maybeYield, onFault })
   const webhooks = await openWebhooks({ queue, clock, logger, onFault }, config)
   bus?.setHub(hub)
   const forwarding = forwardingRules(config)
@@ -103,10 +107,10 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     idempotencyCache,
     limits,
     ...requestRules(config),
+    secret: () => running.config.secret,
     acceptWebSockets: (server) => acceptWebSockets(server, upgradeOptions(config)),
   })
   const openReadings = (): Readings => new Readings(readingSources(hub), clock, measureDelay())
-  const history = new FiguresHistory(openReadings, clock, onFault)
   const deps: ServerDeps = {
     config,
     ...{ clock, begunAt },
@@ -116,7 +120,8 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     limits,
     userRefusals,
     ...{ auth, origins, forwarding, sessions },
-    history,
+    metricsFrom: new AddressList(config.allow_metrics_from),
+    history: new FiguresHistory(openReadings, clock, onFault),
     ...{ faults, requests, closings, onFault },
     webhooks,
   }
@@ -124,12 +129,9 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   await mountRoutes(deps, new Directory(store, clock, maybeYield), adminLive)
   const philote = config.philote_port === 0 ? undefined : createPhiloteServer(deps, bus)
   return {
-    http,
-    hub,
-    philote,
-    faults,
-    limits,
+    ...{ http, hub, philote, faults, limits },
     ...lifecycleOf(deps, { bus, philote }),
+    reload: reloaderOf(running, { ...deps, checker, philote }),
   }
 }
 
@@ -158,7 +160,7 @@ async function mountRoutes(
   }
   await http.register(named(metricsRoutes), {
     metrics: new Metrics(metricSources(deps), clock, onFault),
-    allowFrom: new AddressList(config.allow_metrics_from),
+    allowFrom: deps.metricsFrom,
     forwarding: deps.forwarding,
   })
   await mountTransports(deps, adminLive)

@@ -2,7 +2,25 @@ import { loadSignatureChecker, rememberVerified } from '../http/signature-checke
 import { SIGNATURE_MAX_AGE_SECONDS, createSigner } from '../http/signature.ts'
 import { secretsOf } from '../lib/secrets.ts'
 import type { Config } from '../config/schema.ts'
-import type { SignatureChecker } from '../http/signature.ts'
+import type { SignatureChecker, Verified } from '../http/signature.ts'
+
+/** Checks signatures with the secrets of the configuration, which may be read again. */
+export class CurrentChecker implements SignatureChecker {
+  private constructor(private current: SignatureChecker) {}
+
+  /** Rejects if the operator's module cannot be used. */
+  static async open(config: Config): Promise<CurrentChecker> {
+    return new CurrentChecker(await openSignatureChecker(config))
+  }
+
+  verify(signed: string, nowSeconds: number): Verified | undefined {
+    return this.current.verify(signed, nowSeconds)
+  }
+
+  replace(checker: SignatureChecker): void {
+    this.current = checker
+  }
+}
 
 /** Creates the check of signatures, or loads that of the operator. Rejects if that cannot be used. */
 export async function openSignatureChecker(config: Config): Promise<SignatureChecker> {

@@ -7,7 +7,7 @@ import type { HubOptions } from '../core/hub-options.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { RedisBus } from '../philote/redis-bus.ts'
 import type { WebhookQueue } from '../store/webhook-queue.ts'
-import type { Webhooks } from '../webhooks/webhooks.ts'
+import type { Webhooks, WebhookSecrets } from '../webhooks/webhooks.ts'
 
 interface WebhookDeps {
   /** Undefined: no webhooks. */
@@ -24,11 +24,14 @@ export async function openWebhooks(
 ): Promise<Webhooks | undefined> {
   if (!queue) return undefined
   const { Webhooks } = await import('../webhooks/webhooks.ts')
-  const signer = createSigner(webhookSecrets(config)[0])
-  return new Webhooks(
-    { ...deps, queue },
-    { ...webhookOptions(config), signPath: (path, atSeconds) => signer.sign(path, atSeconds) },
-  )
+  return new Webhooks({ ...deps, queue }, { ...webhookOptions(config), ...webhookSigning(config) })
+}
+
+/** The first secret signs the path as backends do. */
+export function webhookSigning(config: Config): WebhookSecrets {
+  const secrets = webhookSecrets(config)
+  const signer = createSigner(secrets[0])
+  return { secrets, signPath: (path, atSeconds) => signer.sign(path, atSeconds) }
 }
 
 /** What the hub reports: to Philote's Redis, and to webhooks what only this server notices. */

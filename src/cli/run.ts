@@ -76,9 +76,9 @@ async function runCommand(
     }
     case 'serve':
       return startServer(signals, async (context) => {
-        const loaded = configOf(command.argv)
+        const load = (): LoadedConfig => configOf(command.argv)
         const { serve } = await import('./serve.ts')
-        await serve(loaded, context)
+        await serve(load, context)
       })
     case 'philote':
       return startServer(signals, async (context) => {

@@ -1,20 +1,22 @@
 import { buildApp } from '../app/server.ts'
-import { checkSecretsOnPassed } from '../config/safety.ts'
+import { checkSecretsOfRunning, checkSecretsOnPassed } from '../config/safety.ts'
 import { passedSockets } from '../net/passed-sockets.ts'
 import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
+import { reloading } from './reload.ts'
 import { shownAddress, shownBase } from './running.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ServeContext } from './running.ts'
 
 /**
  * Starts the server and prints its addresses and notes. Resolves when it listens. From then on, signals shut it down
- * gracefully.
+ * gracefully, and SIGHUP makes it read the configuration again. `load` reads it.
  */
 export async function serve(
-  { config, notes }: LoadedConfig,
+  load: () => LoadedConfig,
   { print, printError, signals }: ServeContext,
 ): Promise<void> {
+  const { config, notes } = load()
   const passed = passedSockets(process.env, process.pid)
   checkSecretsOnPassed(config, passed)
   const app = await buildApp(config)
@@ -22,6 +24,13 @@ export async function serve(
   catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
   const { host, port } = await app.start(passed)
   signals.stopGracefully(app, printError)
+  const reload = reloading({
+    app,
+    load,
+    notes,
+    check: (read) => checkSecretsOfRunning(read, config, passed),
+  })
+  signals.hangUp.reloadBy(reload, app.faults.note)
   const { base, remark } = shownBase(host, port)
   // The pages have no address of their own at a Unix domain socket: a proxy gives them one.
   const url = base.startsWith('http') ? base : ''

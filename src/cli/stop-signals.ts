@@ -1,4 +1,5 @@
 import { endProcess } from '../telemetry/standard-streams.ts'
+import { HangUp } from './hang-up.ts'
 
 interface Stoppable {
   /** Resolves when `stop` may be called. */
@@ -11,6 +12,7 @@ interface Stoppable {
  * would ignore a signal without a handler.
  */
 export class StopSignals {
+  readonly hangUp = new HangUp(() => this.stop(0))
   #app: Stoppable | undefined
   #printError: (sentence: string) => void = () => {}
   /** Set when the process is ending. */
@@ -33,19 +35,23 @@ export class StopSignals {
     this.#exitCode = Math.max(this.#exitCode ?? 0, exitCode)
     if (isStopping) return
     // Before the server listens, there is nothing to shut down gracefully.
-    if (!this.#app) return endProcess(this.#exitCode)
+    if (!this.#app) return this.#end(this.#exitCode)
     stopInOrder(this.#app, exitCode === 0).then(
-      () => endProcess(this.#exitCode ?? 0),
+      () => this.#end(this.#exitCode ?? 0),
       (error: unknown) => {
         this.#printError(
           `graceful shutdown failed: ${error instanceof Error ? error.message : String(error)}`,
         )
-        endProcess(1)
+        this.#end(1)
       },
     )
   }
 
-  readonly #onSignal = (): void => (this.#exitCode === undefined ? this.stop(0) : endProcess(1))
+  #end(exitCode: number): void {
+    endProcess(exitCode, this.hangUp.hasLostTerminal ? this.hangUp.end : undefined)
+  }
+
+  readonly #onSignal = (): void => (this.#exitCode === undefined ? this.stop(0) : this.#end(1))
 }
 
 /** After a fault, the process ends as soon as it can. */

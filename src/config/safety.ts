@@ -48,21 +48,53 @@ const defaultFallbacks = (config: CheckedSecrets): readonly string[] =>
 const hasPublicSecret = (config: CheckedSecrets): boolean =>
   defaultSecrets(config).length > 0 || defaultFallbacks(config).length > 0
 
+/** Sockets that a supervisor has opened. */
+interface Passed {
+  readonly http?: number
+  readonly philote?: number
+}
+
 /**
  * Throws if a secret has its default value while a supervisor has opened the sockets: other machines may reach them, and
  * the server knows only when it already listens.
  */
-export function checkSecretsOnPassed(
-  config: Config,
-  { http, philote }: { readonly http?: number; readonly philote?: number },
-): void {
-  const open = http === undefined ? [] : [...defaultSecrets(config), ...defaultFallbacks(config)]
-  const hasPhilote = philote !== undefined && config.philote_port !== 0
-  if (hasPhilote && canAnyoneSignTokens(config)) open.push('philote_secret')
+export function checkSecretsOnPassed(config: Config, { http, philote }: Passed): void {
+  const open = publicSecrets(config, {
+    http: http !== undefined,
+    philote: philote !== undefined && config.philote_port !== 0,
+  })
   if (open.length > 0)
     throw new Error(
       `a supervisor passed a socket, which other machines may reach, and these are not set: ${open.join(', ')}; ${MAKE_SECRETS}`,
     )
+}
+
+/** Throws if a secret has its default value in `read`, and other machines can reach the server that runs. */
+export function checkSecretsOfRunning(
+  read: Config,
+  running: Config,
+  { http, philote }: Passed,
+): void {
+  const open = publicSecrets(read, {
+    http: http !== undefined || !isLoopback(running.host),
+    philote:
+      running.philote_port !== 0 && (philote !== undefined || !isLoopback(running.philote_host)),
+  })
+  if (open.length > 0)
+    throw new Error(
+      `other machines can reach this server, and these are not set: ${open.join(', ')}; ${MAKE_SECRETS}`,
+    )
+}
+
+/** Returns what is wrong with secrets that have their default values, on ports that other machines can reach. */
+function publicSecrets(
+  config: Config,
+  reached: { readonly http: boolean; readonly philote: boolean },
+): readonly string[] {
+  return [
+    ...(reached.http ? [...defaultSecrets(config), ...defaultFallbacks(config)] : []),
+    ...(reached.philote && canAnyoneSignTokens(config) ? ['philote_secret'] : []),
+  ]
 }
 
 /**

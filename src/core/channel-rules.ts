@@ -39,11 +39,18 @@ export class ChannelRules {
   readonly #names = new Map<string, ChannelSettings>()
   readonly #prefixes = new Map<string, ChannelSettings>()
   /** Lengths of prefixes, the longest first. */
-  readonly #lengths: readonly number[]
-  readonly #defaults: ChannelSettings
-  readonly #allowUnlisted: boolean
+  #lengths: readonly number[] = []
+  #defaults = ChannelSettings.parse({})
+  #allowUnlisted = true
 
-  constructor({ sections, defaults, allowUnlisted }: ChannelRulesOptions = NO_RULES) {
+  constructor(options: ChannelRulesOptions = NO_RULES) {
+    this.change(options)
+  }
+
+  /** Applies to channels that are made from now on, and to requests for channels that there may not be. */
+  change({ sections, defaults, allowUnlisted }: ChannelRulesOptions): void {
+    this.#names.clear()
+    this.#prefixes.clear()
     this.#defaults = ChannelSettings.parse(defaults)
     this.#allowUnlisted = allowUnlisted
     for (const { pattern, settings } of sections) {

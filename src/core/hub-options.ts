@@ -8,6 +8,12 @@ import type { SessionFigures } from './sessions/session-counts.ts'
 import type { SessionTimes } from './sessions/session-times.ts'
 import type { UserLimitRules } from './user-limits.ts'
 
+/** What may change while the hub runs. */
+export interface HubRules extends RequestLimits {
+  readonly userLimits: UserLimitRules
+  readonly channelRules: ChannelRulesOptions
+}
+
 export interface HubOptions extends RequestLimits, SessionTimes {
   /** Without them, users have no limits. */
   readonly userLimits?: UserLimitRules

@@ -1,13 +1,11 @@
 import { byCodePoint } from '../lib/code-points.ts'
 import { inBackground } from '../lib/in-background.ts'
-import { CLOSE } from '../protocol/close-codes.ts'
 import { complaint } from '../protocol/complaints.ts'
 import { invalid } from '../protocol/errors.ts'
 import { uptimeText } from '../protocol/timestamps.ts'
 import { eachConnectionOf, reach } from './by-user.ts'
 import { ChannelRules } from './channel-rules.ts'
 import { FanOut } from './delivery/fan-out.ts'
-import { Guest } from './delivery/guest.ts'
 import { Outbox } from './delivery/outbox.ts'
 import { Registry } from './delivery/registry.ts'
 import {
@@ -29,7 +27,7 @@ import { readHistory } from './queries/history.ts'
 import { describeMembership } from './queries/membership.ts'
 import { overviewOf } from './queries/overview.ts'
 import { gapEvent } from './sessions/catch-up.ts'
-import { closeAll, sendAway } from './sessions/departure.ts'
+import { closeAll, expelSlowClient, sendAway } from './sessions/departure.ts'
 import { Guests } from './sessions/guests.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { Sweeper } from './sweeper.ts'
@@ -41,8 +39,7 @@ import type { ChannelName, ConnId, UserName } from '../protocol/ids.ts'
 import type { CountsRequest } from '../protocol/info-requests.ts'
 import type * as Protocol from '../protocol/requests.ts'
 import type { Awaitable, Figures, Store } from '../store/store.ts'
-import type { LiveConnection } from './delivery/connection.ts'
-import type { HubOptions, Traffic } from './hub-options.ts'
+import type { HubOptions, HubRules, Traffic } from './hub-options.ts'
 import type { ClientMessage } from './messages.ts'
 import type { Absence } from './sessions/departure.ts'
 
@@ -71,6 +68,7 @@ export class Hub {
     private readonly clock: Clock,
     private readonly options: HubOptions,
   ) {
+    this.options = options = { ...options }
     this.startedAt = clock.now()
     this.bounds = new Bounds(options)
     this.#userLimits = new UserLimits(options.userLimits ?? NO_USER_LIMITS)
@@ -79,7 +77,7 @@ export class Hub {
     const inBackground = (work: Awaitable<unknown>): void => this.#inBackground(work)
     this.#registry = new Registry(store, inBackground, options.onListening)
     const outbox = (this.#outbox = new Outbox(clock, options.maxOutboxBytes, (connection) =>
-      this.#expelSlowClient(connection),
+      expelSlowClient(this, connection, options.onSlowClient),
     ))
     this.#fanOut = new FanOut(this.#registry, outbox)
     const deps = { store, clock, rules, registry: this.#registry, outbox, inBackground }
@@ -106,6 +104,13 @@ export class Hub {
     this.#cancelSweep ??= this.clock.every(SWEEP_INTERVAL_MS, () =>
       this.#inBackground(this.sweep()),
     )
+  }
+
+  /** Applies to requests from now on. */
+  changeRules({ userLimits, channelRules, ...limits }: HubRules): void {
+    Object.assign(this.options, limits)
+    this.#userLimits.change(userLimits)
+    this.#rules.change(channelRules)
   }
 
   /** Closes the sinks of all clients: see `sendAway`. Requests are still answered. */
@@ -316,14 +321,6 @@ export class Hub {
   /** Ends connections that no client opened in time. Removes idle users and channels. */
   async sweep(): Promise<void> {
     await this.#sweeper.sweep()
-  }
-
-  #expelSlowClient(connection: LiveConnection): void {
-    const { id, user, pending } = connection
-    const isGuest = connection instanceof Guest
-    this.options.onSlowClient?.({ user, connId: isGuest ? null : id, waitingBytes: pending.size })
-    if (isGuest) this.guests.expel(connection, CLOSE.slowReader)
-    else this.sessions.expel(connection, CLOSE.slowReader)
   }
 
   #inBackground(work: Awaitable<unknown>): void {

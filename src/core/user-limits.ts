@@ -59,9 +59,15 @@ export interface PostingRate extends MessageRate {
 type RefusedOutcome = 'too-many-connections' | 'too-many-channels'
 
 export class UserLimits {
-  readonly #unlimited: ReadonlySet<UserName>
+  #unlimited: ReadonlySet<UserName>
 
-  constructor(private readonly rules: UserLimitRules) {
+  constructor(private rules: UserLimitRules) {
+    this.#unlimited = new Set(rules.unlimited)
+  }
+
+  /** Applies to requests from now on. */
+  change(rules: UserLimitRules): void {
+    this.rules = rules
     this.#unlimited = new Set(rules.unlimited)
   }
 

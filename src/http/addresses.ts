@@ -14,18 +14,30 @@ const MAPPED_BITS = 96
  * range means every address. The constructor throws an `Error` that names the first invalid entry.
  */
 export class AddressList {
-  /** True if the list has no entries and therefore matches nothing. */
-  readonly isEmpty: boolean
-  readonly #everyone: boolean
-  readonly #ipv4 = new BlockList()
-  readonly #ipv6 = new BlockList()
+  #isEmpty = true
+  #everyone = false
+  #ipv4 = new BlockList()
+  #ipv6 = new BlockList()
   /** The last lookup. A backend calls from one address, and a lookup in a `BlockList` takes microseconds. */
   #lastLookup: { readonly address: string; readonly answer: boolean } | undefined
 
   constructor(entries: readonly string[]) {
+    this.replace(entries)
+  }
+
+  /** True if the list has no entries and therefore matches nothing. */
+  get isEmpty(): boolean {
+    return this.#isEmpty
+  }
+
+  /** Replaces all entries. Throws like the constructor. */
+  replace(entries: readonly string[]): void {
     const given = entries.map((entry) => entry.trim()).filter((entry) => entry !== '')
-    this.isEmpty = given.length === 0
+    this.#isEmpty = given.length === 0
     this.#everyone = given.includes(EVERYONE)
+    this.#ipv4 = new BlockList()
+    this.#ipv6 = new BlockList()
+    this.#lastLookup = undefined
     for (const entry of given) this.#add(entry)
   }
 

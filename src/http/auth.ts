@@ -39,9 +39,14 @@ export const SIGNATURE_PARAMETER = 'secret'
 /** Identifies the caller from headers and address, before the body is read. */
 export class Auth {
   constructor(
-    private readonly rules: AuthRules,
+    private rules: AuthRules,
     private readonly clock: Clock,
   ) {}
+
+  /** Applies to requests from now on. */
+  changeRules(changed: Partial<AuthRules>): void {
+    this.rules = { ...this.rules, ...changed }
+  }
 
   /**
    * Returns how the request reached the server. Throws `HTTPS_REQUIRED` (406). `/ws` uses this alone, because a

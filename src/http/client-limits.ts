@@ -11,11 +11,11 @@ const refused = (reason: Refusal): RequestError =>
  * others until they are answered. Throws `TOO_MANY_SOCKETS` (429) and `SERVER_FULL` (503). Does not count signed
  * requests.
  *
- * Call it after the hook that identifies callers. Costs nothing if there is no limit.
+ * Call it after the hook that identifies callers.
  */
 export function limitClients(http: FastifyInstance, limits: SocketLimits): void {
-  if (!limits.countsClients) return
   http.addHook('onRequest', ({ caller, ws, raw }, reply, done) => {
+    if (!limits.countsClients) return done()
     const { isBackend, view } = caller
     const reason = isBackend
       ? undefined

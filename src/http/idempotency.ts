@@ -39,8 +39,8 @@ declare module 'fastify' {
 export function answerRepeats(
   http: FastifyInstance,
   idempotencyCache: IdempotencyCache,
-  /** Must be the same on all servers that share answers. */
-  secret: string,
+  /** Must return the same on all servers that share answers. */
+  secret: () => string,
 ): void {
   const idOf = idGenerator(secret)
   http.decorateRequest('bytes', null)
@@ -109,8 +109,8 @@ async function answerRepeat(
  * Derives a UUID from a text. Every server with the same secret gets the same one; without the secret nobody can guess
  * it.
  */
-const idGenerator = (secret: string) => (text: string) => {
-  const digest = createHmac('sha256', secret).update(`${ID_DOMAIN}\n${text}`).digest('hex')
+const idGenerator = (secret: () => string) => (text: string) => {
+  const digest = createHmac('sha256', secret()).update(`${ID_DOMAIN}\n${text}`).digest('hex')
   const variant = '89ab'[parseInt(digest.slice(16, 17), 16) % 4] ?? '8'
   const [a, b, c, d, e] = [
     [0, 8],

@@ -34,9 +34,14 @@ const EVERY_ORIGIN = '*'
  * `example.com.evil.net` (deviation: dev-cors-substring).
  */
 export class OriginRules {
-  readonly #rules: readonly Rule[]
+  #rules: readonly Rule[] = []
 
   constructor(entries: readonly string[]) {
+    this.replace(entries)
+  }
+
+  /** Replaces all entries. Throws like the constructor. */
+  replace(entries: readonly string[]): void {
     const given = entries.map((entry) => entry.trim()).filter((entry) => entry !== '')
     this.#rules = given.length === 0 ? [parseRule(EVERY_ORIGIN)] : given.map(parseRule)
   }

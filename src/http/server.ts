@@ -64,7 +64,7 @@ export interface HttpOptions extends BodyLimits {
   readonly clock: Pick<Clock, 'after' | 'now'>
   readonly idempotencyCache: IdempotencyCache
   /** The secret that ids of idempotent requests are derived from. All servers of an installation use the same. */
-  readonly secret: string
+  readonly secret: () => string
   readonly origins: OriginRules
   readonly forwarding: ForwardingRules
   readonly logger: FastifyBaseLogger

@@ -1,26 +1,36 @@
 import type { Clock } from '../lib/clock.ts'
 
+/** Gives back what was acquired. May be called more than once. */
+export type Release = () => void
+
+const NOTHING_HELD: Release = () => {}
+
 /** Counts what each key holds, up to a limit. 0: no limit. */
 export class KeyedSemaphore {
   readonly #counts = new Map<string, number>()
 
-  constructor(private readonly max: number) {}
+  /** A lower `max` than a key holds takes nothing from it. What was acquired while it was 0 does not count. */
+  constructor(public max: number) {}
 
   /** The number of keys that hold something. */
   get size(): number {
     return this.#counts.size
   }
 
-  /** Returns false if the key has reached its limit. After each true, call `release` once. */
-  tryAcquire(key: string): boolean {
-    if (this.max === 0) return true
+  /** Returns undefined if the key has reached its limit. */
+  tryAcquire(key: string): Release | undefined {
+    if (this.max === 0) return NOTHING_HELD
     const held = this.#counts.get(key) ?? 0
-    if (held >= this.max) return false
+    if (held >= this.max) return undefined
     this.#counts.set(key, held + 1)
-    return true
+    let isHeld = true
+    return () => {
+      if (isHeld) this.#release(key)
+      isHeld = false
+    }
   }
 
-  release(key: string): void {
+  #release(key: string): void {
     const held = this.#counts.get(key)
     if (held === undefined) return
     if (held === 1) this.#counts.delete(key)
@@ -34,7 +44,7 @@ export class RateLimiter {
   #refilledAt = 0
 
   constructor(
-    private readonly perSecond: number,
+    public perSecond: number,
     private readonly clock: Pick<Clock, 'now'>,
   ) {
     this.#available = perSecond

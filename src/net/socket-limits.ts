@@ -80,6 +80,8 @@ export class SocketLimits {
   readonly #newSockets: RateLimiter
   readonly #refusals: Refusals
   readonly #probe: FileProbe
+  /** At the start, before any client has a socket. */
+  #files: OpenFiles | undefined
   #capacity: Capacity
   /** Notes about this machine for the operator. Empty before `start`. */
   notes: readonly string[] = []
@@ -87,7 +89,7 @@ export class SocketLimits {
   #rejected = 0
 
   constructor(
-    private readonly rules: SocketRules,
+    private rules: SocketRules,
     private readonly clock: Clock,
     log: NetLog,
   ) {
@@ -119,11 +121,19 @@ export class SocketLimits {
 
   /** Reads the limit of open files. Call this before a port listens. */
   start(): void {
-    const files = readOpenFiles()
-    this.#capacity = capacityOf(this.rules.maxSockets, files)
-    this.#updateMaxConnections()
+    this.#files = readOpenFiles()
+    this.changeRules(this.rules)
     this.#probe.start()
-    if (files) this.notes = notesOf(this.rules.maxSockets, files, this.#capacity)
+  }
+
+  /** Applies to new sockets. Those that are open stay open, and count as they did when they were opened. */
+  changeRules(rules: SocketRules): void {
+    this.rules = rules
+    this.#addresses.max = rules.maxPerAddress
+    this.#newSockets.perSecond = rules.maxNewPerSecond
+    this.#capacity = capacityOf(rules.maxSockets, this.#files)
+    this.#updateMaxConnections()
+    if (this.#files) this.notes = notesOf(rules.maxSockets, this.#files, this.#capacity)
   }
 
   stop(): void {
@@ -166,8 +176,8 @@ export class SocketLimits {
     // No `close` event would follow to release it.
     if (socket.destroyed || response?.closed === true) return undefined
     const network = rules.networkOf(address)
-    if (!this.#addresses.tryAcquire(network)) return this.#refuse('address', network)
-    const release = once(() => this.#addresses.release(network))
+    const release = this.#addresses.tryAcquire(network)
+    if (!release) return this.#refuse('address', network)
     if (response === undefined && !this.#newSockets.tryAcquire()) {
       release()
       return this.#refuse('rate', network)
@@ -187,8 +197,7 @@ export class SocketLimits {
   /** Above `maxConnections` sockets on a port, Node closes new ones as soon as they are accepted, and emits `drop`. */
   #updateMaxConnections(): void {
     const all = this.#capacity.most + this.#capacity.answered
-    if (all === Infinity) return
-    // 0 would mean no limit.
+    // 0 would mean no limit in Node 20.
     for (const { server, sockets } of this.#ports)
       server.maxConnections = all - (this.#sockets - sockets) || -1
   }
@@ -204,8 +213,9 @@ export class SocketLimits {
     if (address === undefined || rules.isProxy(address) || rules.isBackend(address))
       return undefined
     const network = rules.networkOf(address)
-    if (!this.#addresses.tryAcquire(network)) return this.#refuse('address', network)
-    socket.on('close', () => this.#addresses.release(network))
+    const release = this.#addresses.tryAcquire(network)
+    if (!release) return this.#refuse('address', network)
+    socket.on('close', release)
     return this.#newSockets.tryAcquire() ? undefined : this.#refuse('rate', network)
   }
 
@@ -234,14 +244,6 @@ export class SocketLimits {
 
 const isProxied = (socket: Socket, rules: SocketRules): boolean =>
   isUnixPeer(socket) || rules.isProxy(socket.remoteAddress)
-
-function once(task: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (!isDone) task()
-    isDone = true
-  }
-}
 
 /** Returns how many sockets are possible, by the setting and the limit of open files. */
 export function capacityOf(maxSockets: number, files: OpenFiles | undefined): Capacity {

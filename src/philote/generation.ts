@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Secrets } from '../lib/secrets.ts'
 import type { ChannelName } from '../protocol/ids.ts'
 import type { Awaitable } from '../store/store.ts'
 import type { Refusal } from './refusals.ts'
@@ -26,6 +27,8 @@ export interface Generation {
   readonly maxConnections: number
   evaluate(request: IncomingMessage, server: ServerState): Awaitable<Decision>
   pickProtocol(offered: ReadonlySet<string>): string | false
+  /** Applies to tokens that are checked from now on. Only where there are tokens. */
+  changeSecrets?(secrets: Secrets): void
   /** Resolves when messages from elsewhere in these channels arrive here. A guest has to listen to the channels. */
   ready?(channels: readonly ChannelName[]): Promise<void>
 }

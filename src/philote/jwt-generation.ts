@@ -9,6 +9,7 @@ import { guestMessageOf } from './translate.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Guests } from '../core/sessions/guests.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Secrets } from '../lib/secrets.ts'
 import type { Generation, ServerState, Decision } from './generation.ts'
 import type { Dialect } from './socket.ts'
 
@@ -52,6 +53,10 @@ export class JwtGeneration implements Generation {
 
   get maxConnections(): number {
     return this.options.maxConnections
+  }
+
+  changeSecrets(secrets: Secrets): void {
+    this.#tokens.changeSecrets(secrets)
   }
 
   /** Picks none, whatever is offered. */

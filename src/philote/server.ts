@@ -18,6 +18,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Guest } from '../core/delivery/guest.ts'
 import type { Guests } from '../core/sessions/guests.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Secrets } from '../lib/secrets.ts'
 import type { PlainAnswer } from '../net/answers.ts'
 import type { NetLog } from '../net/refusals.ts'
 import type { SocketLimits } from '../net/socket-limits.ts'
@@ -97,6 +98,11 @@ export class PhiloteServer {
 
   get connections(): number {
     return this.#sockets.size
+  }
+
+  /** Applies to tokens that are checked from now on. */
+  changeSecrets(secrets: Secrets): void {
+    this.options.generation.changeSecrets?.(secrets)
   }
 
   get port(): number {

@@ -21,7 +21,7 @@ const ASYMMETRIC = /^(RS|PS|ES)(256|384|512)$/
 
 /** Checks tokens against secrets. All connections share one checker, so that expensive work is done once. */
 export class TokenChecker {
-  readonly #keys: readonly Uint8Array[]
+  #keys: readonly Uint8Array[]
 
   constructor(
     /** Tokens may be signed with any of them. */
@@ -30,6 +30,11 @@ export class TokenChecker {
     private readonly wallTime: () => number,
   ) {
     this.#keys = [secrets].flat().map(hmacKey)
+  }
+
+  /** Applies to tokens that are checked from now on. */
+  changeSecrets(secrets: readonly string[]): void {
+    this.#keys = secrets.map(hmacKey)
   }
 
   /** Resolves with the token's permissions or a refusal: of several faults, the one that the original reports. */

@@ -23,8 +23,7 @@ export const standardOutput = (): Output => outputTo(1, peopleNotice)
 export const standardError = (): Output => outputTo(2, logNotice)
 
 /** Exits the process when all lines are written, or cannot be written soon. */
-export function endProcess(exitCode: number): void {
-  const end = (): never => process.exit(exitCode)
+export function endProcess(exitCode: number, end: () => void = () => process.exit(exitCode)): void {
   Promise.all([...opened.values()].map((output) => output.flush(LAST_FLUSH_MS))).then(end, end)
 }
 

@@ -6,13 +6,16 @@ import type { Clock } from '../lib/clock.ts'
 import type { EndpointFigures, WebhookQueue } from '../store/webhook-queue.ts'
 import type { Log } from './failure-log.ts'
 import type { SenderCounts } from './sender.ts'
-import type { SignPath } from './signature.ts'
+import type { SignPath, SignWebhook } from './signature.ts'
 
-export interface WebhookOptions {
-  readonly urls: readonly string[]
+export interface WebhookSecrets {
   /** Each signs the body. */
   readonly secrets: readonly string[]
   readonly signPath: SignPath
+}
+
+export interface WebhookOptions extends WebhookSecrets {
+  readonly urls: readonly string[]
   readonly timeoutMs: number
   /** Requests at the same time to each url. */
   readonly connections: number
@@ -35,17 +38,24 @@ export interface WebhookFigures extends EndpointFigures, SenderCounts {
 /** Sends what happens to the urls of `webhook_url`. */
 export class Webhooks {
   readonly #senders: readonly Sender[]
+  #sign: SignWebhook
 
   constructor(
     private readonly deps: WebhookDeps,
-    { urls, secrets, signPath, timeoutMs, connections, installation }: WebhookOptions,
+    { urls, timeoutMs, connections, installation, ...secrets }: WebhookOptions,
   ) {
-    const sign = webhookSigner(secrets, signPath)
+    this.#sign = webhookSigner(secrets.secrets, secrets.signPath)
+    const sign: SignWebhook = (...request) => this.#sign(...request)
     this.#senders = endpointsOf([...new Set(urls)]).map((endpoint) => {
       const { clock } = deps
       const http = httpPost({ endpoint, connections, timeoutMs, sign, clock })
       return new Sender({ ...deps, endpoint, http, connections, installation })
     })
+  }
+
+  /** Signs requests with these from now on. */
+  changeSecrets({ secrets, signPath }: WebhookSecrets): void {
+    this.#sign = webhookSigner(secrets, signPath)
   }
 
   start(): void {

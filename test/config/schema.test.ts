@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { helpText } from '../../src/cli/arguments.ts'
 import { renderIni } from '../../src/cli/make-config.ts'
+import { RELOADED_SETTINGS } from '../../src/config/reloading.ts'
 import { ConfigSchema, OLD_SETTINGS, SETTINGS } from '../../src/config/schema.ts'
 
 describe('ConfigSchema', () => {
@@ -19,9 +20,15 @@ describe('documents', () => {
   it('have the page docs/configuration.md as it is rendered', async () => {
     const script = new URL('../../scripts/docs.mjs', import.meta.url).href
     const { renderPage } = (await import(script)) as {
-      renderPage: (settings: typeof SETTINGS, old: typeof OLD_SETTINGS) => string
+      renderPage: (
+        settings: typeof SETTINGS,
+        old: typeof OLD_SETTINGS,
+        reloaded: typeof RELOADED_SETTINGS,
+      ) => string
     }
-    expect(await readFile('docs/configuration.md', 'utf8')).toBe(renderPage(SETTINGS, OLD_SETTINGS))
+    expect(await readFile('docs/configuration.md', 'utf8')).toBe(
+      renderPage(SETTINGS, OLD_SETTINGS, RELOADED_SETTINGS),
+    )
   })
 
   it.each(SETTINGS)('tell name, default, variable and flag of $name', async (setting) => {

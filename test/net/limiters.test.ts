@@ -5,29 +5,40 @@ import { ManualClock } from '../helpers/clock.ts'
 describe('a semaphore by key', () => {
   it('is acquired for each key as often as the limit says', () => {
     const semaphore = new KeyedSemaphore(2)
-    expect([
-      semaphore.tryAcquire('a'),
-      semaphore.tryAcquire('a'),
-      semaphore.tryAcquire('a'),
-    ]).toEqual([true, true, false])
-    expect(semaphore.tryAcquire('b')).toBe(true)
-    semaphore.release('a')
-    expect([semaphore.tryAcquire('a'), semaphore.tryAcquire('a')]).toEqual([true, false])
+    const releases = [1, 2, 3].map(() => semaphore.tryAcquire('a'))
+    expect(releases.map(Boolean)).toEqual([true, true, false])
+    expect(semaphore.tryAcquire('b')).toBeDefined()
+    // The second call changes nothing.
+    for (let n = 0; n < 2; n++) releases[0]?.()
+    expect([semaphore.tryAcquire('a'), semaphore.tryAcquire('a')].map(Boolean)).toEqual([
+      true,
+      false,
+    ])
   })
 
   it('keeps nothing of keys that hold nothing', () => {
     const semaphore = new KeyedSemaphore(3)
-    for (const key of ['a', 'b', 'a']) semaphore.tryAcquire(key)
+    const releases = ['a', 'b', 'a'].map((key) => semaphore.tryAcquire(key))
     expect(semaphore.size).toBe(2)
-    for (const key of ['a', 'a', 'b']) semaphore.release(key)
+    for (const release of releases) release?.()
     expect(semaphore.size).toBe(0)
   })
 
   it('has no limit at 0, and keeps nothing', () => {
     const semaphore = new KeyedSemaphore(0)
-    for (let n = 0; n < 100; n++) expect(semaphore.tryAcquire('a')).toBe(true)
+    for (let n = 0; n < 100; n++) expect(semaphore.tryAcquire('a')).toBeDefined()
     expect(semaphore.size).toBe(0)
-    semaphore.release('a')
+  })
+
+  it('may get another limit', () => {
+    const semaphore = new KeyedSemaphore(0)
+    const before = semaphore.tryAcquire('a')
+    semaphore.max = 1
+    const counted = semaphore.tryAcquire('a')
+    before?.()
+    expect(semaphore.tryAcquire('a')).toBeUndefined()
+    counted?.()
+    expect(semaphore.tryAcquire('a')).toBeDefined()
   })
 })
 

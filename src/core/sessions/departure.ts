@@ -3,6 +3,7 @@ import { Guest } from '../delivery/guest.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { LiveConnection } from '../delivery/connection.ts'
 import type { Registry } from '../delivery/registry.ts'
+import type { HubOptions } from '../hub-options.ts'
 import type { Guests } from './guests.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -79,4 +80,17 @@ export function sendAway(
 export function closeAll({ sessions, guests }: Pick<DepartureDeps, 'sessions' | 'guests'>): void {
   sessions.closeAll(CLOSE.stopping)
   guests.closeAll(CLOSE.stopping)
+}
+
+/** Closes a client that does not read what waits for it, after a report. */
+export function expelSlowClient(
+  { sessions, guests }: Pick<DepartureDeps, 'sessions' | 'guests'>,
+  connection: LiveConnection,
+  onSlowClient: HubOptions['onSlowClient'],
+): void {
+  const { id, user, pending } = connection
+  const isGuest = connection instanceof Guest
+  onSlowClient?.({ user, connId: isGuest ? null : id, waitingBytes: pending.size })
+  if (isGuest) guests.expel(connection, CLOSE.slowReader)
+  else sessions.expel(connection, CLOSE.slowReader)
 }

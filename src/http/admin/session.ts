@@ -31,15 +31,19 @@ const MAX_COOKIES = 8
  */
 export class AdminSessions {
   /** The first one is for new sessions. */
-  readonly #keys: readonly [Buffer, ...Buffer[]]
+  #keys: readonly [Buffer, ...Buffer[]]
 
   constructor(
-    private readonly credentials: AdminCredentials,
+    private credentials: AdminCredentials,
     private readonly store: AdminSessionStore,
   ) {
-    const { secret, secretFallbacks } = credentials
-    const keys = secretFallbacks.map((fallback) => keyOf(credentials, fallback))
-    this.#keys = [keyOf(credentials, secret), ...keys]
+    this.#keys = keysOf(credentials)
+  }
+
+  /** From now on, only sessions are open that these credentials would find after a restart. */
+  changeCredentials(credentials: AdminCredentials): void {
+    this.credentials = credentials
+    this.#keys = keysOf(credentials)
   }
 
   /** Compares in constant time. Ignores surrounding spaces, as recorded upstream. */
@@ -78,6 +82,12 @@ export class AdminSessions {
   #namesOf(cookies: readonly Cookie[]): string[] {
     return cookies.flatMap(({ id }) => this.#keys.map((key) => nameOf(id, key)))
   }
+}
+
+function keysOf(credentials: AdminCredentials): readonly [Buffer, ...Buffer[]] {
+  const { secret, secretFallbacks } = credentials
+  const fallbacks = secretFallbacks.map((fallback) => keyOf(credentials, fallback))
+  return [keyOf(credentials, secret), ...fallbacks]
 }
 
 function keyOf({ cookieSecret, user }: AdminCredentials, secret: string): Buffer {
