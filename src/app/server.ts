@@ -7,6 +7,7 @@ import { adminRoutes } from '../http/admin/routes.ts'
 import { AdminSessions } from '../http/admin/session.ts'
 import { Auth } from '../http/auth.ts'
 import { clientFiles } from '../http/client-files.ts'
+import { homeRoute } from '../http/home.ts'
 import { streamPagedAnswers } from '../http/json-stream.ts'
 import { collectOpenApi, serveOpenApi } from '../http/openapi/document.ts'
 import { OriginRules } from '../http/origins.ts'
@@ -58,7 +59,7 @@ import type { PhiloteServer } from '../philote/server.ts'
 import type { AdminLive } from '../transports/admin-live.ts'
 import type { ServerDeps } from './deps.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import type { Reload } from './reload.ts'
+import type { Reload, Running } from './reload.ts'
 
 export interface App extends Lifecycle {
   readonly http: FastifyInstance
@@ -126,7 +127,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
     webhooks,
   }
   const adminLive = openAdminLive(deps, openReadings)
-  await mountRoutes(deps, new Directory(store, clock, maybeYield), adminLive)
+  await mountRoutes(deps, new Directory(store, clock, maybeYield), adminLive, running)
   const philote = config.philote_port === 0 ? undefined : createPhiloteServer(deps, bus)
   return {
     ...{ http, hub, philote, faults, limits },
@@ -139,9 +140,10 @@ async function mountRoutes(
   deps: ServerDeps,
   directory: Directory,
   adminLive: AdminLive,
+  running: Running,
 ): Promise<void> {
   const { config, clock, maybeYield, hub, http, sessions, history, onFault } = deps
-  await collectOpenApi(http, config)
+  await collectOpenApi(http)
   for (const routes of [
     connectionRoutes,
     channelRoutes,
@@ -177,6 +179,7 @@ async function mountRoutes(
     uptimeSeconds: uptimeOf(deps),
     webhooks: () => deps.webhooks?.figures(),
   })
-  await serveOpenApi(http, sessions)
+  await serveOpenApi(http, sessions, () => running.config)
   await http.register(named(clientFiles), {})
+  await http.register(named(homeRoute), { hub })
 }

@@ -343,6 +343,18 @@ describe('a running server that reads its configuration again', () => {
     expect((await read({})).needRestart).toEqual([])
   })
 
+  it('describes its API with the new limits', async () => {
+    const server = await startServer()
+    onTestFinished(() => server.close())
+    const maxItems = async () => {
+      const { text } = await new Backend(server).send('GET /openapi.json')
+      return /"x-setting":"max_messages_per_request"[^{}]*"maxItems":(\d+)/.exec(text)?.[1] ?? text
+    }
+    const before = await maxItems()
+    await server.app.reload(parseConfig({ ...BASE, max_messages_per_request: 77 }))
+    expect([before, await maxItems()]).toEqual(['5000', '77'])
+  })
+
   it('keeps its clients and their connections', async () => {
     const server = await startServer()
     onTestFinished(() => server.close())

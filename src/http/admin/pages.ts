@@ -14,6 +14,7 @@ const STYLE = `
   --accent: light-dark(#0b5cad, #6cb2f7);
   --on-accent: light-dark(#ffffff, #0b1626);
   --danger: light-dark(#b3261e, #ff8d85);
+  --good: light-dark(#1a7f4b, #58c98b);
 }
 * { box-sizing: border-box; }
 body { margin: 0; padding: 1rem; font: 14px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); }
@@ -26,6 +27,15 @@ input, button { font: inherit; min-height: 2.5rem; padding: .4rem .75rem; border
 button { color: var(--on-accent); background: var(--accent); border-color: transparent; font-weight: 600; cursor: pointer; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .fault { color: var(--danger); margin: 0; }
+.state { display: flex; align-items: center; gap: .5rem; margin: 1.25rem 0; }
+.state::before { content: ''; width: .6rem; height: .6rem; border-radius: 50%; background: var(--good); }
+.state.away::before { background: var(--danger); }
+ul { list-style: none; margin: 0; padding: 0; border-top: 1px solid var(--line); }
+li { border-bottom: 1px solid var(--line); }
+li a { display: block; padding: .6rem 0; color: var(--accent); font-weight: 600; text-decoration: none; }
+li a:hover { text-decoration: underline; }
+li a span { display: block; color: var(--quiet); font-weight: 400; }
+ul + p { color: var(--quiet); margin: 1rem 0 0; }
 `
 
 /** Allows only this style sheet and forms to this server. Allows no scripts and no framing. */
@@ -37,10 +47,11 @@ export const CONTENT_SECURITY_POLICY = [
   "base-uri 'none'",
 ].join('; ')
 
-export function signInPage(action: string, fault?: string): string {
+/** The form goes to the address of the page, with its query and the part after `#`. */
+export function signInPage(fault?: string): string {
   return page(
     'Sign in',
-    `<main><form method="post" action="${escapeHtml(action)}">
+    `<main><form method="post">
 <div><h1>Channelstream</h1><p>Sign in to the admin panel.</p></div>
 ${fault ? `<p class="fault" role="alert">${escapeHtml(fault)}</p>` : ''}
 <label>User <input name="username" autocomplete="username" required autofocus></label>
@@ -58,6 +69,27 @@ export function signOutPage(action: string): string {
 <div><h1>Channelstream</h1><p>Sign out of the admin panel?</p></div>
 <button>Sign out</button>
 </form></main>`,
+  )
+}
+
+interface HomeLink {
+  readonly href: string
+  readonly title: string
+  readonly about: string
+}
+
+/** The page at `/`: what this server is, whether it works, and where to go. */
+export function homePage(isUp: boolean, links: readonly HomeLink[]): string {
+  const items = links.map(
+    ({ href, title, about }) =>
+      `<li><a href="${escapeHtml(href)}">${escapeHtml(title)}<span>${escapeHtml(about)}</span></a></li>`,
+  )
+  return page(
+    'Realtime server',
+    `<main><h1>Channelstream</h1><p>A realtime server. Backends post messages over REST, browsers receive them.</p>
+<p class="state${isUp ? '' : ' away'}" role="status">${isUp ? 'The server works.' : 'The store does not answer.'}</p>
+<ul>${items.join('')}</ul>
+<p>The documentation is in the folder <code>docs</code> of the program.</p></main>`,
   )
 }
 

@@ -9,14 +9,10 @@ import { onError } from '../errors.ts'
 import { ownLink } from '../forwarding.ts'
 import { named } from '../plugin-name.ts'
 import { acceptsPages, isCrossSite, isFromBrowser } from './csrf.ts'
-import {
-  CONTENT_SECURITY_POLICY,
-  faultPage,
-  notBuiltPage,
-  signInPage,
-  signOutPage,
-} from './pages.ts'
+import { html, prefixedPath } from './html-reply.ts'
+import { faultPage, notBuiltPage, signInPage, signOutPage } from './pages.ts'
 import { PANEL_POLICY, panelPage, servePanelAssets } from './panel.ts'
+import { pathAfterSignIn, signInPathFor } from './return-path.ts'
 import { SignInThrottle } from './sign-in-throttle.ts'
 import type {
   FastifyPluginAsync,
@@ -61,7 +57,7 @@ export const requireAdmin =
   (sessions: AdminSessions): onRequestAsyncHookHandler =>
   async (request, reply) => {
     if (request.caller.isBackend || (await sessions.isSignedIn(request.raw))) return
-    return reply.redirect(ownLinkTo(request, '/admin/sign_in'))
+    return reply.redirect(ownLinkTo(request, signInPathFor(request)))
   }
 
 export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, options) => {
@@ -97,9 +93,7 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
   const hidden = { schema: { hide: true }, exposeHeadRoute: true }
   const form = { schema: { hide: true }, config: { body: 'form' } } as const
 
-  http.get('/admin/sign_in', hidden, async (request, reply) =>
-    html(reply, signInPage(prefixedPath(request, '/admin/sign_in'))),
-  )
+  http.get('/admin/sign_in', hidden, async (_request, reply) => html(reply, signInPage()))
   http.post('/admin/sign_in', form, async (request, reply) => {
     // A form on another site must not sign anybody in: they would be in somebody else's session without noticing.
     if (isCrossSite(request.raw)) throw new RequestError('FORBIDDEN')
@@ -109,16 +103,12 @@ const signingRoutes: FastifyPluginAsync<AdminOptions> = async (http, { sessions,
     if (!sessions.accepts(username, password)) {
       throttle.failed(address)
       await wait(FAILURE_PAUSE_MS)
-      const page = signInPage(
-        prefixedPath(request, '/admin/sign_in'),
-        'Wrong user name or password.',
-      )
-      return html(reply, page)
+      return html(reply, signInPage('Wrong user name or password.'))
     }
     throttle.succeeded(address)
     return reply
       .header('set-cookie', await sessions.signIn(request.raw, cookieScope(request)))
-      .redirect(ownLinkTo(request, '/admin'))
+      .redirect(ownLinkTo(request, pathAfterSignIn(request)))
   })
 
   const signOut = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
@@ -151,10 +141,7 @@ export function onPageError(error: unknown, request: FastifyRequest, reply: Fast
 function refuseBlocked(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (!acceptsPages(request.raw)) throw new RequestError('TOO_MANY_ATTEMPTS')
   void reply.code(ERRORS.TOO_MANY_ATTEMPTS.status).header(ERROR_HEADER, 'TOO_MANY_ATTEMPTS')
-  return html(
-    reply,
-    signInPage(prefixedPath(request, '/admin/sign_in'), ERRORS.TOO_MANY_ATTEMPTS.text),
-  )
+  return html(reply, signInPage(ERRORS.TOO_MANY_ATTEMPTS.text))
 }
 
 async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
@@ -167,28 +154,10 @@ async function showPanel(reply: FastifyReply): Promise<FastifyReply> {
 const ownLinkTo = ({ raw, caller }: FastifyRequest, path: `/${string}`): string =>
   ownLink(raw, caller.view, path)
 
-/** For forms: the Content Security Policy allows them to submit to the page's own origin only. */
-const prefixedPath = ({ caller }: FastifyRequest, path: `/${string}`): string =>
-  caller.view.prefix + path
-
 const cookieScope = ({ caller: { view } }: FastifyRequest) => ({
   isHttps: view.scheme === 'https',
   path: view.prefix || '/',
 })
-
-/**
- * Not `no-referrer`: browsers would then send no usable `Origin` with a form. Over plain http they may not send
- * `Sec-Fetch-Site` either, and forms of this server would look like forms of other sites.
- */
-const REFERRER_POLICY = 'same-origin'
-
-function html(reply: FastifyReply, page: string, policy = CONTENT_SECURITY_POLICY): FastifyReply {
-  return reply
-    .header('content-security-policy', policy)
-    .header('referrer-policy', REFERRER_POLICY)
-    .type('text/html; charset=utf-8')
-    .send(page)
-}
 
 /** The state of the process, for troubleshooting. */
 function processState(): string {

@@ -22,10 +22,7 @@ import type { OpenApi, Schema } from './types.ts'
  * Collects all routes that are registered afterwards into an OpenAPI 3.1 document, generated from their schemas. Reasons
  * are in docs/decisions/0047-the-description-of-the-api.md.
  */
-export async function collectOpenApi(
-  http: FastifyInstance,
-  limits: DescribedLimits,
-): Promise<void> {
+export async function collectOpenApi(http: FastifyInstance): Promise<void> {
   const routes = new Map<string, DescribedRoute>()
   await http.register(swagger, {
     openapi: {
@@ -42,19 +39,15 @@ export async function collectOpenApi(
       return withIdempotencyKey(route)
     },
     transformObject: (document) =>
-      completed(jsonSchemaTransformObject(document) as unknown as OpenApi, routes, limits),
+      completed(jsonSchemaTransformObject(document) as unknown as OpenApi, routes),
   })
 }
 
-function completed(
-  document: OpenApi,
-  routes: ReadonlyMap<string, DescribedRoute>,
-  limits: DescribedLimits,
-): never {
+function completed(document: OpenApi, routes: ReadonlyMap<string, DescribedRoute>): never {
   const used = usedSchemas(document.components.schemas, [document.paths, WEBHOOKS, FORM_SCHEMAS])
   const names = new PlainNames(used)
   const finished: Finish = (value) =>
-    mapObjects(value, (object) => withLimit(names.inReference(object), limits)) as typeof value
+    mapObjects(value, (object) => names.inReference(object)) as typeof value
   for (const [path, item] of Object.entries(document.paths))
     for (const [method, operation] of Object.entries(item)) {
       const route = routes.get(`${method} ${path}`)
@@ -76,12 +69,26 @@ const withIdempotencyKey: typeof jsonSchemaTransform = (route) => {
   return { schema: isKeyed ? { ...schema, headers: IDEMPOTENCY_KEY_HEADERS } : schema, url }
 }
 
+const withLimits = (document: unknown, limits: DescribedLimits): unknown =>
+  mapObjects(document, (object) => withLimit(object, limits))
+
 /**
  * `/openapi.json` and `/api-explorer`, for users who are signed in to admin (recorded: others get 403 and the form).
  */
-export async function serveOpenApi(http: FastifyInstance, sessions: AdminSessions): Promise<void> {
+export async function serveOpenApi(
+  http: FastifyInstance,
+  sessions: AdminSessions,
+  /** May return another object later. */
+  limits: () => DescribedLimits,
+): Promise<void> {
+  let made: { readonly by: DescribedLimits; readonly document: Described } | undefined
+  const document = (): Described => {
+    const by = limits()
+    if (made?.by !== by) made = { by, document: withLimits(http.swagger(), by) as Described }
+    return made.document
+  }
   const describe = (prefix: string) => ({
-    ...(http.swagger() as unknown as Described),
+    ...document(),
     servers: [{ url: prefix || '/' }],
   })
   const guarded = { onRequest: allowAdmin(sessions), schema: { hide: true } }

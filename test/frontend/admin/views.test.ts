@@ -60,6 +60,19 @@ describe('signing in and out', () => {
     await page.waitForURL('**/admin/sign_in')
   })
 
+  it('leads to the view that was wanted, also after a wrong password', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${server.url}/admin#/channels`)
+    for (const password of ['wrong', 'admin_secret']) {
+      await page.getByLabel('User').fill('admin')
+      await page.getByLabel('Password').fill(password)
+      await page.getByRole('button').click()
+      if (password === 'wrong') await page.getByRole('alert').waitFor()
+    }
+    await page.getByRole('heading', { name: 'Channels' }).waitFor()
+    expect(page.url()).toBe(`${server.url}/admin#/channels`)
+  })
+
   it('ends in every window at once', async () => {
     const page = await browser.newPage()
     await signIn(page, server.url)

@@ -9,7 +9,7 @@ it('the sign-in page has the colours of the panel', async () => {
     new URL('../../../frontend/admin/src/theme.css', import.meta.url),
     'utf8',
   )
-  const own = coloursOf(signInPage('/admin/sign_in'))
+  const own = coloursOf(signInPage())
   expect(own.length).toBeGreaterThan(8)
   expect(coloursOf(theme)).toEqual(expect.arrayContaining(own))
 })
