@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { PACKAGE_ROOT } from './lib/package-root.ts'
+import { PACKAGE_FILES } from './lib/package-files.ts'
 
 /** The version in `package.json`. */
 export const VERSION: string = (
-  JSON.parse(readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')) as { version: string }
+  JSON.parse(PACKAGE_FILES.readSync('package.json').toString()) as { version: string }
 ).version

@@ -1,15 +1,14 @@
 /** The client for pages, as files: a page can load it from the server that it listens to. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { PACKAGE_ROOT } from '../lib/package-root.ts'
+import { PACKAGE_FILES } from '../lib/package-files.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { VERSION } from '../version.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Made by `scripts/build-client.mjs`. */
-const FOLDER = new URL('dist/frontend/client/', PACKAGE_ROOT)
+const FOLDER = 'dist/frontend/client/'
 
 const SCRIPT = 'text/javascript; charset=utf-8'
 const SOURCE_MAP = 'application/json; charset=utf-8'
@@ -38,7 +37,8 @@ const CHECKED = 'no-cache'
 const FOREVER = 'public, max-age=31536000, immutable'
 
 export interface ClientFilesOptions {
-  readonly folder?: URL
+  /** The folder in the package. */
+  readonly folder?: string
 }
 
 /**
@@ -95,7 +95,7 @@ interface Representation {
   readonly etag: string
 }
 
-async function readFiles(folder: URL): Promise<ReadonlyMap<string, ClientFile>> {
+async function readFiles(folder: string): Promise<ReadonlyMap<string, ClientFile>> {
   const files = await Promise.all(
     [...TYPES].map(async ([name, type]) => [name, await readIfBuilt(folder, name, type)] as const),
   )
@@ -103,22 +103,18 @@ async function readFiles(folder: URL): Promise<ReadonlyMap<string, ClientFile>> 
 }
 
 async function readIfBuilt(
-  folder: URL,
+  folder: string,
   name: string,
   type: string,
 ): Promise<ClientFile | undefined> {
-  try {
-    const bytes = await readFile(new URL(name, folder))
-    const compressed = await promisify(gzip)(bytes, { level: 9 })
-    const hash = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
-    return {
-      type,
-      plain: { bytes, etag: `"${hash}"` },
-      gzipped: { bytes: compressed, etag: `"${hash}-gzip"` },
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+  const bytes = await PACKAGE_FILES.read(folder + name)
+  if (!bytes) return undefined
+  const compressed = await promisify(gzip)(bytes, { level: 9 })
+  const hash = createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+  return {
+    type,
+    plain: { bytes, etag: `"${hash}"` },
+    gzipped: { bytes: compressed, etag: `"${hash}-gzip"` },
   }
 }
 

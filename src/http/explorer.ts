@@ -1,14 +1,12 @@
 /** The API explorer, for those who are signed in to admin (recorded: others get the form). */
-import { fileURLToPath } from 'node:url'
-import fastifyStatic from '@fastify/static'
-import { PACKAGE_ROOT } from '../lib/package-root.ts'
 import { onPageError, requireAdmin } from './admin/routes.ts'
 import { ownLink } from './forwarding.ts'
+import { servePageFiles } from './page-files.ts'
 import type { FastifyInstance } from 'fastify'
 import type { AdminSessions } from './admin/session.ts'
 
 /** Made by `scripts/build-explorer.mjs`. */
-const FOLDER = fileURLToPath(new URL('dist/frontend/explorer/', PACKAGE_ROOT))
+const FOLDER = 'dist/frontend/explorer/'
 
 /** Swagger UI sets styles from its script. Not `upgrade-insecure-requests`: the server itself speaks plain http. */
 const CONTENT_SECURITY_POLICY = [
@@ -41,17 +39,13 @@ export async function explorerRoutes(
     reply.redirect(ownLink(request.raw, request.caller.view, '/api-explorer/')),
   )
   http.get('/api-explorer/json', hidden, async (request) => describe(request.caller.view.prefix))
-  await http.register(fastifyStatic, {
-    root: FOLDER,
+  servePageFiles(http, {
+    folder: FOLDER,
     prefix: '/api-explorer/',
-    decorateReply: false,
-    // Set by a hook, for every answer.
-    cacheControl: false,
-    setHeaders(reply) {
-      reply.headers({
-        'content-security-policy': CONTENT_SECURITY_POLICY,
-        'referrer-policy': 'no-referrer',
-      })
+    index: 'index.html',
+    headers: {
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'referrer-policy': 'no-referrer',
     },
   })
 }

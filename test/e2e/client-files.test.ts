@@ -197,7 +197,7 @@ describe('a client that is not built', () => {
       logger: { level: 'warn', stream: { write: (line: string) => void logged.push(line) } },
     })
     onTestFinished(() => http.close())
-    await http.register(clientFiles, { folder: new URL('nowhere/', ROOT) })
+    await http.register(clientFiles, { folder: 'nowhere/' })
     expect(logged.join()).toContain('npm run build')
     const answer = await http.inject('/client/channelstream.js')
     expect([answer.statusCode, answer.headers['content-type']]).toEqual([

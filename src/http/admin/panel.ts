@@ -1,13 +1,9 @@
 /** The built admin panel (`npm run build:admin`): its page and the files that the page loads. */
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import fastifyStatic from '@fastify/static'
-import { PACKAGE_ROOT } from '../../lib/package-root.ts'
+import { PACKAGE_FILES } from '../../lib/package-files.ts'
+import { servePageFiles } from '../page-files.ts'
 import type { FastifyInstance } from 'fastify'
 
-const BUILT = fileURLToPath(new URL('dist/frontend/admin/', PACKAGE_ROOT))
-const ASSETS = `${BUILT}admin/assets`
+const BUILT = 'dist/frontend/admin/'
 
 /**
  * Allows only this server's own files. Text never becomes markup: with Trusted Types, browsers allow only Lit's own
@@ -28,23 +24,14 @@ export const PANEL_POLICY = [
 
 /** Returns the page, or undefined if the panel was not built. */
 export async function panelPage(): Promise<string | undefined> {
-  try {
-    return await readFile(`${BUILT}index.html`, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  return (await PACKAGE_FILES.read(`${BUILT}index.html`))?.toString()
 }
 
 /** Serves `/admin/assets/*`. File names change with their content, so browsers may cache the files for a year. */
-export async function servePanelAssets(http: FastifyInstance): Promise<void> {
-  if (!existsSync(ASSETS)) return // the page explains how to build them
-  await http.register(fastifyStatic, {
-    root: ASSETS,
+export function servePanelAssets(http: FastifyInstance): void {
+  servePageFiles(http, {
+    folder: `${BUILT}admin/assets/`,
     prefix: '/admin/assets/',
-    decorateReply: false,
-    index: false,
-    immutable: true,
-    maxAge: '365d',
+    headers: { 'cache-control': 'public, max-age=31536000, immutable' },
   })
 }

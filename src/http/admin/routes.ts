@@ -67,7 +67,7 @@ export const adminRoutes: FastifyPluginAsync<AdminOptions> = async (http, option
   const hidden = { schema: { hide: true }, exposeHeadRoute: true }
 
   http.setErrorHandler(onPageError)
-  await servePanelAssets(http)
+  servePanelAssets(http)
   http.get('/admin', { onRequest, ...hidden }, (_request, reply) => showPanel(reply))
   const ids = { GET: 'admin', POST: 'adminByPost' } as const
   for (const method of ['GET', 'POST'] as const)
