@@ -249,6 +249,7 @@ export default tseslint.config(
   {
     ignores: [
       '**/dist/',
+      'dist-binary/',
       'node_modules/',
       '.cache/',
       'test/conformance/scenarios/',

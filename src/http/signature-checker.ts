@@ -1,7 +1,7 @@
 /** Loads the configured signature checker and caches the signatures that it accepted. */
 import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SignatureChecker, Verified } from './signature.ts'
 
 /**
@@ -76,9 +76,23 @@ async function importChecker(
   baseDirectory: string,
 ): Promise<Record<string, unknown>> {
   try {
-    return (await import(locate(specifier, baseDirectory))) as Record<string, unknown>
+    return await importModule(locate(specifier, baseDirectory))
   } catch (error) {
     throw unusable(specifier, 'it could not be loaded', error)
+  }
+}
+
+/**
+ * Imports a module. In an executable made with Node 26 (`scripts/build-binary.mjs`), `import()` finds only modules of
+ * Node itself. `require` then loads the file, if it has no top-level `await`.
+ */
+async function importModule(location: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(location)) as Record<string, unknown>
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ERR_UNKNOWN_BUILTIN_MODULE' || !location.startsWith('file:')) throw error
+    return createRequire(location)(fileURLToPath(location)) as Record<string, unknown>
   }
 }
 

@@ -35,13 +35,15 @@ const ini = (...lines: string[]) => ({
 afterAll(killProcesses)
 
 describe.concurrent('a server that starts', { timeout: 90_000 }, () => {
-  it('is run with the same flags by npm start, by the command, by the unit file and by the image', () => {
+  it('is run with the same flags by npm start, by the command, by the unit file, by the image and in the executable', () => {
     const read = (path: string): string =>
       readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
     const flagsOf = (text: string, line: RegExp): string | undefined => line.exec(text)?.[1]
     const flags = flagsOf(read('dist/main.js'), /^#!\/usr\/bin\/env -S node (--\S+)\n/)
     expect(flags).toMatch(/^--/)
     expect(flagsOf(read('package.json'), /"start": "node (--\S+) dist\/main.js"/)).toBe(flags)
+    const binary = read('scripts/build-binary.mjs')
+    expect(flagsOf(binary, /^const NODE_FLAGS = \['(--\S+)'\]$/m)).toBe(flags)
     const unit = read('deploy/systemd/channelstream.service')
     expect(flagsOf(unit, /^ExecStart=\S+ (--\S+) dist\/main\.js/m)).toBe(flags)
     expect(

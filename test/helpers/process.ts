@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly nodeArgs?: readonly string[]
   /** Opens an IPC channel, for {@link ServerProcess.send}. Otherwise there is none. */
   readonly hasChannel?: boolean
+  /** An executable that is the server, instead of Node and `dist/`. */
+  readonly executable?: string
   /** A program to run instead of the server, with its arguments. */
   readonly command?: readonly [string, ...string[]]
   /** The server may have uncaught errors. Otherwise they fail the test. */
@@ -65,7 +67,9 @@ export class ServerProcess {
       writeFileSync(join(this.directory, name), text)
     const { PATH, HOME } = process.env
     const { args = [], nodeArgs = [], hasInput = false, hasChannel = false } = options
-    const { command = [process.execPath, ...nodeArgs, MAIN, ...args] } = options
+    const { executable } = options
+    const server = executable === undefined ? [process.execPath, ...nodeArgs, MAIN] : [executable]
+    const { command = [...server, ...args] as [string, ...string[]] } = options
     const [program, ...words] = command
     this.#child = spawn(program, words, {
       cwd: this.directory,
