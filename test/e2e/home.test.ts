@@ -81,7 +81,7 @@ it('says at / that the store does not answer', async () => {
   expect((await new Backend(server).send('GET /health')).status).toBe(200)
   const figures = app.hub.figures.bind(app.hub)
   const { StoreUnavailable } = await import('../../src/store/store.ts')
-  app.hub.figures = () => Promise.reject(new StoreUnavailable('away'))
+  app.hub.figures = () => Promise.reject(new StoreUnavailable())
   const [page, json] = [await get('/', HTML), await get('/', { accept: 'application/json' })]
   app.hub.figures = figures
   expect(page.text).toContain('The store does not answer.')
