@@ -1,5 +1,5 @@
 /**
- * Writes the parts of README.md and docs/protocol.md that are generated from the schemas:
+ * Writes the parts of docs/protocol.md that are generated from the schemas:
  * `npm run build && node scripts/protocol-docs.mjs`.
  *
  * A generated part is between `<!-- made: NAME -->` and `<!-- /made -->`.
@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 
 /** Pages with generated parts, relative to the root of the project. */
-export const PAGES = ['README.md', 'docs/protocol.md']
+export const PAGES = ['docs/protocol.md']
 
 /** Schemas that the pages show as a table. The name is that of the generated part. */
 const TABLES = [
@@ -73,21 +73,9 @@ export function fillIn(page, parts) {
  * Returns every generated part by name.
  *
  * @param {Readonly<Record<string, unknown>>} protocol what `src/protocol/index.ts` exports
- * @param {readonly import('../src/config/schema.ts').Setting[]} settings
  */
-export function makeParts(protocol, settings) {
-  const tables = TABLES.map((name) => [name, fieldTable(name, protocol[name])])
-  return new Map([['settings', settingsTable(settings)], ...tables])
-}
-
-function settingsTable(settings) {
-  const rows = settings.map(({ name, default: value, description }) => [
-    `\`${name}\``,
-    showValue(Array.isArray(value) ? value.join(', ') : value),
-    firstSentence(description),
-  ])
-  return table(['Setting', 'Default', 'Summary'], rows)
-}
+export const makeParts = (protocol) =>
+  new Map(TABLES.map((name) => [name, fieldTable(name, protocol[name])]))
 
 function fieldTable(name, schema) {
   const { properties, required } = objectOf(schema)
@@ -216,8 +204,6 @@ const plural = (type) => type.replace(/^(string|number|object|UUID)\b/, '$1s')
 
 const lastOf = (reference) => reference.slice(reference.lastIndexOf('/') + 1)
 
-const firstSentence = (text) => /^.*?\.(?= |$)/.exec(text.replace(/;.*/, '.'))?.[0] ?? text
-
 function table(head, rows) {
   const line = (cells) => `| ${cells.map(escapeCell).join(' | ')} |`
   const ruler = `| ${head.map(() => '---').join(' | ')} |`
@@ -228,8 +214,7 @@ const escapeCell = (text) => text.replaceAll('|', '\\|')
 
 async function main() {
   const protocol = await import('../dist/protocol/index.js')
-  const { SETTINGS } = await import('../dist/config/schema.js')
-  const parts = makeParts(protocol, SETTINGS)
+  const parts = makeParts(protocol)
   for (const page of PAGES) await writeFile(page, fillIn(await readFile(page, 'utf8'), parts))
 }
 

@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { SETTINGS } from '../../src/config/schema.ts'
 import * as protocol from '../../src/protocol/index.ts'
 import { readPage } from './markdown.ts'
 
 interface Script {
   readonly PAGES: readonly string[]
-  readonly makeParts: (schemas: object, settings: typeof SETTINGS) => ReadonlyMap<string, string>
+  readonly makeParts: (schemas: object) => ReadonlyMap<string, string>
   readonly fillIn: (page: string, parts: ReadonlyMap<string, string>) => string
 }
 
 const script = new URL('../../scripts/protocol-docs.mjs', import.meta.url).href
 const { PAGES, makeParts, fillIn } = (await import(script)) as Script
-const parts = makeParts(protocol, SETTINGS)
+const parts = makeParts(protocol)
 
 describe('what is made from the schemas', () => {
   it.each(PAGES)('stands in %s as it is made now', async (path) => {
@@ -24,12 +23,5 @@ describe('what is made from the schemas', () => {
     const pages = (await Promise.all(PAGES.map(readPage))).join('\n')
     const shown = [...pages.matchAll(/<!-- made: (\w+) -->/g)].map(([, name]) => name)
     expect(shown.toSorted()).toEqual([...parts.keys()].toSorted())
-  })
-
-  it('names every setting in the README', () => {
-    const names = [...(parts.get('settings') ?? '').matchAll(/^\| `(\w+)`/gm)].map(
-      ([, name]) => name,
-    )
-    expect(names).toEqual(SETTINGS.map(({ name }) => name))
   })
 })

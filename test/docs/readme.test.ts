@@ -13,13 +13,14 @@ import { at, comparable, run, runShell, start } from './running.ts'
 import type { Started } from './running.ts'
 
 const readme = await readPage('README.md')
-const example = (section: string, language: string): string => {
-  const [block] = fencesIn(sectionOf(readme, section), language)
+const chat = await readPage('docs/first-chat.md')
+const example = (page: string, section: string, language: string): string => {
+  const [block] = fencesIn(sectionOf(page, section), language)
   if (block === undefined) throw new Error(`${section} has no example in ${language}`)
   return block
 }
 
-describe('README', () => {
+describe('README and the first chat', () => {
   it('tells the commands that there are', async () => {
     const { scripts } = JSON.parse(await readPage('package.json')) as { scripts: object }
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test']))
@@ -47,22 +48,22 @@ describe('README', () => {
     })
 
     it('sends a first message with curl', async () => {
-      const { stdout } = await runShell(at(server.found, example('curl', 'sh')))
+      const { stdout } = await runShell(at(server.found, example(readme, 'curl', 'sh')))
       const [posted = '', listened = ''] = stdout.trim().split('\n')
       expect(JSON.parse(posted)).toMatchObject([{ user: 'bob', message: { text: 'hello' } }])
-      const shown: unknown = JSON.parse(example('curl', 'json'))
+      const shown: unknown = JSON.parse(example(readme, 'curl', 'json'))
       expect(comparable(JSON.parse(listened))).toEqual(comparable(shown))
     })
 
     it('sends a first message with Python', async () => {
       const file = join(folder, 'first.py')
-      await writeFile(file, at(server.found, example('Python', 'python')))
+      await writeFile(file, at(server.found, example(readme, 'Python', 'python')))
       const { stdout } = await run(DEBIAN_PYTHON, [file])
       expect(stdout).toBe('bob says hello\n')
       expect(readme).toContain('It prints `bob says hello`.')
     })
 
-    it('is a chat of two pages with JavaScript', async () => {
+    it('is a chat of two pages, docs/first-chat.md', async () => {
       const backend = await startBackend(folder, server.found)
       onTestFinished(() => backend.stop())
       const page = await (await fetch(backend.url)).text()
@@ -80,8 +81,8 @@ describe('README', () => {
 async function startBackend(folder: string, server: string) {
   await mkdir(join(folder, 'node_modules'))
   await symlink(fileURLToPath(ROOT), join(folder, 'node_modules', 'channelstream'))
-  await writeFile(join(folder, 'backend.mjs'), at(server, example('JavaScript', 'js')))
-  await writeFile(join(folder, 'page.html'), at(server, example('JavaScript', 'html')))
+  await writeFile(join(folder, 'backend.mjs'), at(server, example(chat, 'The backend', 'js')))
+  await writeFile(join(folder, 'page.html'), at(server, example(chat, 'The page', 'html')))
   const env = { PORT: String(await freePort()) }
   const { found, stop } = await start(['node', 'backend.mjs'], /open (\S+)/, { cwd: folder, env })
   return { url: found, stop }
