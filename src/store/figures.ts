@@ -1,4 +1,5 @@
 /** The figures, a part of the contract of stores. */
+import type { HistogramView } from '../lib/histogram.ts'
 
 /** Data that the store's server evicts when its memory is full. */
 export interface Eviction {
@@ -28,4 +29,6 @@ export interface Figures {
   readonly eviction?: Eviction
   /** Only for a store on disk. */
   readonly disk?: DiskFigures
+  /** From a publish on this server to the announcement of its event here. Only for a store that servers share. */
+  readonly announceSeconds?: HistogramView
 }

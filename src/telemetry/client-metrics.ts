@@ -95,4 +95,12 @@ export const OF_CLIENTS: readonly Metric[] = [
     of: 'store',
     read: ({ storeSeconds }) => storeSeconds ?? 0,
   },
+  {
+    name: 'store_announce_seconds',
+    help: 'Seconds from a publish on this server until its Redis announced the event here. Only with clients here for it.',
+    type: 'histogram',
+    of: 'store',
+    read: ({ figures }) =>
+      figures?.announceSeconds ? [{ labels: {}, histogram: figures.announceSeconds }] : [],
+  },
 ]

@@ -3,7 +3,7 @@ import type { Figures } from '../store/store.ts'
 import type { Metric, PlainMetric, ProcessFigures } from './metric.ts'
 
 const ofStore = (
-  key: Exclude<keyof Figures, 'eviction' | 'disk'>,
+  key: Exclude<keyof Figures, 'eviction' | 'disk' | 'announceSeconds'>,
 ): Pick<PlainMetric, 'of' | 'read'> => ({
   of: 'store',
   read: ({ figures }) => figures?.[key] ?? 0,

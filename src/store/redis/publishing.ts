@@ -1,14 +1,20 @@
+import { channelTopic, userTopic } from '../store.ts'
 import { bucketName } from '../token-bucket.ts'
 import { RateExceeded } from '../user-limits.ts'
 import { counted, writePublication } from './encoding.ts'
-import type { Publication, Recipients } from '../store.ts'
+import type { Publication, Recipients, Topic } from '../store.ts'
 import type { MessageRate } from '../user-limits.ts'
+import type { AnnounceTimes } from './announce-times.ts'
 import type { Reply } from './encoding.ts'
 import type { ScriptRunner } from './script-runner.ts'
 
 /** Publishes events. Implements calls of the contract, see `../store.ts`. */
 export class RedisPublishing {
-  constructor(private readonly runner: ScriptRunner) {}
+  constructor(
+    private readonly runner: ScriptRunner,
+    private readonly times: AnnounceTimes,
+    private readonly isListening: (topic: Topic) => boolean,
+  ) {}
 
   async publish(
     publications: readonly Publication[],
@@ -16,8 +22,7 @@ export class RedisPublishing {
     rate: MessageRate | undefined,
   ): Promise<void> {
     if (publications.length === 0) return
-    const args = writePublish(publications, false, once, rate)
-    readPublished(await this.runner.run('publish', ...args))
+    await this.#publish(publications, false, once, rate)
   }
 
   async publishAndCount(
@@ -26,10 +31,42 @@ export class RedisPublishing {
     rate: MessageRate | undefined,
   ): Promise<readonly Recipients[] | undefined> {
     if (messages.length === 0) return []
-    const reply = await this.runner.run('publish', ...writePublish(messages, true, once, rate))
-    readPublished(reply)
-    return readRecipients(messages, reply)
+    return readRecipients(messages, await this.#publish(messages, true, once, rate))
   }
+
+  /** Measures the first publication: its event is announced with the others. */
+  async #publish(
+    publications: readonly Publication[],
+    isCounted: boolean,
+    once: string,
+    rate: MessageRate | undefined,
+  ): Promise<Reply> {
+    const uuid = publications[0]?.body.uuid ?? ''
+    if (publications[0] && topicsOf(publications[0]).some(this.isListening)) this.times.sent(uuid)
+    try {
+      const args = writePublish(publications, isCounted, once, rate)
+      const reply = await this.runner.run('publish', ...args)
+      readPublished(reply)
+      if (reply === PUBLISHED_BEFORE) this.times.forget(uuid)
+      return reply
+    } catch (error) {
+      this.times.forget(uuid)
+      throw error
+    }
+  }
+}
+
+/** The reply of `publish` to a repeated idempotency key. */
+const PUBLISHED_BEFORE = 0
+
+/** A message may have thousands of receivers. */
+const MOST_TOPICS = 10
+
+/** Returns some of the topics that the event is announced on. */
+function topicsOf({ body, users, channels }: Publication): Topic[] {
+  if (users) return users.slice(0, MOST_TOPICS).map(userTopic)
+  if (channels) return channels.slice(0, MOST_TOPICS).map(channelTopic)
+  return body.channel === null ? [] : [channelTopic(body.channel)]
 }
 
 /** The arguments of the script `publish`. */

@@ -1,6 +1,7 @@
 import { inBackground } from '../../lib/in-background.ts'
 import { isoTimestamp } from '../../protocol/timestamps.ts'
 import { RedisAdminSessions } from './admin-sessions.ts'
+import { AnnounceTimes } from './announce-times.ts'
 import { constantsOf } from './constants.ts'
 import {
   counted,
@@ -51,6 +52,7 @@ export class RedisStore extends RedisReads implements Contract.Store {
   readonly #lease: Lease
   protected override readonly queries: RedisQueries
   readonly #publishing: RedisPublishing
+  readonly #times: AnnounceTimes
   readonly #upkeep: Upkeep
   readonly webhookQueue: RedisWebhookQueue | undefined
   #idempotencyCache: RedisIdempotencyCache | undefined
@@ -101,7 +103,9 @@ export class RedisStore extends RedisReads implements Contract.Store {
       onFault: options.onFault,
     })
     this.queries = new RedisQueries(this.#runner, this.#redis)
-    this.#publishing = new RedisPublishing(this.#runner)
+    this.#times = new AnnounceTimes(options.clock)
+    const isListening = this.#subscriptions.isListening.bind(this.#subscriptions)
+    this.#publishing = new RedisPublishing(this.#runner, this.#times, isListening)
     const [redis, runner, lease] = [this.#redis, this.#runner, this.#lease]
     const runChange = this.#runChange.bind(this)
     this.#upkeep = new Upkeep({ redis, runner, lease, options, runChange })
@@ -120,7 +124,10 @@ export class RedisStore extends RedisReads implements Contract.Store {
   }
 
   onEvent(listener: Parameters<Contract.Store['onEvent']>[0]): void {
-    this.#subscriptions.listeners.onEvent = listener
+    this.#subscriptions.listeners.onEvent = (event, topics) => {
+      this.#times.announced(event.body.uuid)
+      listener(event, topics)
+    }
   }
 
   onGap(listener: Parameters<Contract.Store['onGap']>[0]): void {
@@ -209,7 +216,8 @@ export class RedisStore extends RedisReads implements Contract.Store {
   }
 
   async figures(): Promise<Contract.Figures> {
-    return { ...(await this.queries.figures()), eviction: this.#upkeep.eviction }
+    const figures = await this.queries.figures()
+    return { ...figures, eviction: this.#upkeep.eviction, announceSeconds: this.#times.view() }
   }
 
   sweep(): Promise<readonly ConnId[]> {

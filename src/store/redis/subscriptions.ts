@@ -60,6 +60,10 @@ export class Subscriptions {
     return this.#receivedThrough
   }
 
+  isListening(topic: Topic): boolean {
+    return this.#wanted.has(topic)
+  }
+
   /** To be called with the newest number, when everything that was announced before has been received. */
   noteHead(head: number): void {
     if (!this.#held) this.#receivedThrough = Math.max(this.#receivedThrough, head)
