@@ -23,6 +23,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Closings } from '../transports/closings.ts'
 
 export interface PhiloteApp {
+  readonly log: FastifyBaseLogger
   readonly faults: Faults
   readonly philote: PhiloteServer
   readonly limits: SocketLimits
@@ -86,9 +87,8 @@ export function buildPhilote(settings: PhiloteSettings, clock: Clock = systemClo
     onFull: () => logger.warn('clients are dropped: MAX_CONNECTIONS is reached'),
   })
   return {
-    philote,
-    faults,
-    limits,
+    log: logger,
+    ...{ philote, faults, limits },
     async start() {
       limits.start()
       hub.start()

@@ -5,6 +5,7 @@ import { VERSION } from '../version.ts'
 import { catchFaults } from './last-net.ts'
 import { reloading } from './reload.ts'
 import { shownAddress, shownBase } from './running.ts'
+import { Systemd } from './systemd.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { ServeContext } from './running.ts'
 
@@ -23,7 +24,8 @@ export async function serve(
   const graceMs = config.shutdown_grace * 1000
   catchFaults({ faults: app.faults, stop: signals.stop, graceMs })
   const { host, port } = await app.start(passed)
-  signals.stopGracefully(app, printError)
+  const systemd = new Systemd({ env: process.env, pid: process.pid, log: app.http.log })
+  signals.stopGracefully(app, { printError, onStopping: systemd.stopping })
   const reload = reloading({
     app,
     load,
@@ -31,6 +33,7 @@ export async function serve(
     check: (read) => checkSecretsOfRunning(read, config, passed),
   })
   signals.hangUp.reloadBy(reload, app.faults.note)
+  systemd.ready()
   const { base, remark } = shownBase(host, port)
   // The pages have no address of their own at a Unix domain socket: a proxy gives them one.
   const url = base.startsWith('http') ? base : ''

@@ -7,6 +7,12 @@ interface Stoppable {
   stop(): Promise<void>
 }
 
+interface StopListeners {
+  /** Is called when a graceful shutdown begins. */
+  readonly onStopping: () => void
+  readonly printError: (sentence: string) => void
+}
+
 /**
  * Handles SIGTERM and SIGINT in a server process, from its construction on. As process 1 of a container, the process
  * would ignore a signal without a handler.
@@ -14,7 +20,7 @@ interface Stoppable {
 export class StopSignals {
   readonly hangUp = new HangUp(() => this.stop(0))
   #app: Stoppable | undefined
-  #printError: (sentence: string) => void = () => {}
+  #listeners: StopListeners = { onStopping: () => {}, printError: () => {} }
   /** Set when the process is ending. */
   #exitCode: number | undefined
 
@@ -24,9 +30,9 @@ export class StopSignals {
   }
 
   /** From now on, the first signal shuts `app` down gracefully, and a second signal ends the process immediately. */
-  stopGracefully(app: Stoppable, printError: (sentence: string) => void): void {
+  stopGracefully(app: Stoppable, listeners: StopListeners): void {
     this.#app = app
-    this.#printError = printError
+    this.#listeners = listeners
   }
 
   /** Shuts down gracefully. The exit code takes precedence over that of a signal. */
@@ -36,10 +42,11 @@ export class StopSignals {
     if (isStopping) return
     // Before the server listens, there is nothing to shut down gracefully.
     if (!this.#app) return this.#end(this.#exitCode)
+    this.#listeners.onStopping()
     stopInOrder(this.#app, exitCode === 0).then(
       () => this.#end(this.#exitCode ?? 0),
       (error: unknown) => {
-        this.#printError(
+        this.#listeners.printError(
           `graceful shutdown failed: ${error instanceof Error ? error.message : String(error)}`,
         )
         this.#end(1)
