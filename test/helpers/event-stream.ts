@@ -11,6 +11,8 @@ interface Said {
 }
 
 export interface StreamOpening {
+  /** Before the path. */
+  readonly prefix?: string
   readonly cursor?: string
   readonly lastEventId?: string
   readonly headers?: Readonly<Record<string, string>>
@@ -108,9 +110,9 @@ export class EventStreamListener extends Received {
     connId: string,
     opening: StreamOpening = {},
   ): Promise<EventStreamListener> {
-    const { cursor } = opening
+    const { cursor, prefix = '' } = opening
     const query = new URLSearchParams({ conn_id: connId, ...(cursor !== undefined && { cursor }) })
-    const stream = new EventStreamListener(server, `/sse?${query.toString()}`, opening)
+    const stream = new EventStreamListener(server, `${prefix}/sse?${query.toString()}`, opening)
     await within(stream.#opened(), 'the stream')
     const isGreeted = (): boolean => stream.said.length > 0 || stream.isClosed
     await until(isGreeted, 'the hello')
