@@ -132,7 +132,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   return {
     ...{ http, hub, philote, faults, limits },
     ...lifecycleOf(deps, { bus, philote }),
-    reload: reloaderOf(running, { ...deps, checker, philote }),
+    reload: reloaderOf(running, { ...deps, checker, philote, logger }),
   }
 }
 

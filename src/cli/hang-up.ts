@@ -11,7 +11,7 @@ const STANDARD_STREAMS = [0, 1, 2]
  * would stay in use, and nobody would see why.
  */
 export class HangUp {
-  readonly #hadTerminal = STANDARD_STREAMS.some(isatty)
+  readonly #hadTerminal = STANDARD_STREAMS.some(isatty) && hasTerminal()
   #start: (() => void) | undefined
   #isReloading = false
   #isRequested = false
@@ -56,7 +56,7 @@ export class HangUp {
   }
 }
 
-/** Whether the process still has the terminal that it was started in. */
+/** Whether the process has a terminal that sends signals to it. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r+'))

@@ -4,11 +4,13 @@ import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 
 interface ReloadDeps {
-  readonly app: Pick<App, 'reload' | 'http'>
+  readonly app: Pick<App, 'reload' | 'http' | 'limits'>
   /** Throws if the configuration has faults. */
   readonly load: () => LoadedConfig
-  /** Throws if a running server must not have this configuration. */
-  readonly check: (read: Config) => void
+  /** Throws if the running server must not have this configuration. */
+  readonly check: (next: Config) => void
+  /** Writes to standard output, whatever the level of the log. */
+  readonly print: (sentence: string) => void
   /** The notes of the configuration that it runs with. */
   readonly notes: readonly string[]
 }
@@ -18,22 +20,33 @@ interface ReloadDeps {
  * settings that changed and of those whose new values need a restart, without any value, and notes that are new. With a
  * fault, everything stays as it is.
  */
-export function reloading({ app, load, check, notes }: ReloadDeps): () => Promise<void> {
+export function reloading({ app, load, check, print, notes }: ReloadDeps): () => Promise<void> {
   const { log } = app.http
-  let known: ReadonlySet<string> = new Set(notes)
+  const withLimits = (others: readonly string[]) => new Set([...others, ...app.limits.notes])
+  let known: ReadonlySet<string> = withLimits(notes)
 
   return async () => {
     try {
       const read = load()
-      check(read.config)
-      const { applied, needRestart } = await app.reload(read.config)
-      for (const note of read.notes) if (!known.has(note)) log.warn(note)
-      known = new Set(read.notes)
+      const { applied, needRestart } = await app.reload(read.config, check)
+      const now = withLimits(read.notes)
+      for (const note of now) if (!known.has(note)) log.warn(note)
+      known = now
       const level = needRestart.length > 0 ? 'warn' : 'info'
       log[level]({ changed: applied, needRestart }, 'the configuration was read again')
+      print(`configuration read again: ${resultOf(applied, needRestart)}`)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       log.error({ reason }, 'the configuration was read again and cannot be used: nothing changes')
+      print(`configuration read again, and nothing changes: ${reason}`)
     }
   }
+}
+
+function resultOf(applied: readonly string[], needRestart: readonly string[]): string {
+  if (applied.length + needRestart.length === 0) return 'nothing to change'
+  return [
+    ...(applied.length > 0 ? [`changed ${applied.join(', ')}`] : []),
+    ...(needRestart.length > 0 ? [`a restart is needed for ${needRestart.join(', ')}`] : []),
+  ].join('; ')
 }

@@ -30,7 +30,8 @@ export async function serve(
     app,
     load,
     notes,
-    check: (read) => checkSecretsOfRunning(read, config, passed),
+    print,
+    check: (next) => checkSecretsOfRunning(next, passed),
   })
   signals.hangUp.reloadBy(reload, app.faults.note)
   systemd.ready()

@@ -18,7 +18,10 @@ interface StopListeners {
  * would ignore a signal without a handler.
  */
 export class StopSignals {
-  readonly hangUp = new HangUp(() => this.stop(0))
+  readonly hangUp = new HangUp(() => {
+    this.#listeners.printError('the terminal is closed: the server stops')
+    this.stop(0)
+  })
   #app: Stoppable | undefined
   #listeners: StopListeners = { onStopping: () => {}, printError: () => {} }
   /** Set when the process is ending. */

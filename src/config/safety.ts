@@ -69,16 +69,15 @@ export function checkSecretsOnPassed(config: Config, { http, philote }: Passed):
     )
 }
 
-/** Throws if a secret has its default value in `read`, and other machines can reach the server that runs. */
-export function checkSecretsOfRunning(
-  read: Config,
-  running: Config,
-  { http, philote }: Passed,
-): void {
-  const open = publicSecrets(read, {
-    http: http !== undefined || !isLoopback(running.host),
+/**
+ * Throws if other machines can reach a running server, and a secret has its default value in the configuration that it
+ * would have: with the new values of some settings, and without those that need a restart.
+ */
+export function checkSecretsOfRunning(config: Config, { http, philote }: Passed): void {
+  const open = publicSecrets(config, {
+    http: http !== undefined || !isLoopback(config.host),
     philote:
-      running.philote_port !== 0 && (philote !== undefined || !isLoopback(running.philote_host)),
+      config.philote_port !== 0 && (philote !== undefined || !isLoopback(config.philote_host)),
   })
   if (open.length > 0)
     throw new Error(

@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend, until } from '../helpers/http.ts'
+import { freePort } from '../helpers/ports.ts'
 import { MAIN, ServerProcess, killProcesses } from '../helpers/process.ts'
 import type { AddressInfo, Socket } from 'node:net'
 
@@ -29,6 +30,11 @@ interface Line {
   readonly reason?: string
 }
 
+const OWN_CHECKER = `
+export function createSignatureChecker({ secret }) {
+  console.log('check for ' + secret)
+  return { verify: () => undefined }
+}`
 const [INFO, WARN, ERROR] = [30, 40, 50]
 const linesOf = ({ stderr }: ServerProcess): Line[] =>
   stderr
@@ -129,9 +135,43 @@ describe('SIGHUP', () => {
     expect(await server.ended()).toEqual({ code: 0, signal: null })
   })
 
-  it('is nothing but a request in a terminal, and stops a server whose terminal is gone', async () => {
-    const script = join(HERE, 'terminal.py')
-    const { stdout } = await run('python3', [script, process.execPath, MAIN], { timeout: 60_000 })
-    expect(stdout).toBe('read again\nended by signal 1\n')
+  it.each([
+    ['in a terminal, and stops a server whose terminal is gone', 'open', 'by signal 1'],
+    ['with the streams of a terminal that is not its own', 'detached', 'with 0'],
+  ])('is nothing but a request %s', async (_case, mode, end) => {
+    const args = [join(HERE, 'terminal.py'), mode, process.execPath, MAIN]
+    const { stdout } = await run('python3', args, { timeout: 60_000 })
+    expect(stdout).toBe(`read again\nended ${end}\n`)
+  })
+
+  it('refuses what would open Philote to everybody, because a part of it needs a restart', async () => {
+    const port = await freePort()
+    const philote = [`philote_port = ${port}`, 'philote_host = 0.0.0.0']
+    const server = await startWith([...SECRETS, ...philote, 'philote_secret = strong'])
+    const lines = [...SECRETS, ...philote, 'philote_redis_url = redis://127.0.0.1:1']
+    expect((await readNew(server, lines))?.reason).toContain('philote_secret')
+  })
+
+  it('changes the level of the whole log', async () => {
+    const lines = [...SECRETS, 'max_sockets_per_address = 1']
+    const server = await startWith([...lines, 'log_level = error'])
+    const refusals = () => linesOf(server).filter(({ msg }) => msg.includes('sockets are refused'))
+    await readNew(server, [...lines, 'log_level = info'])
+    const from = { host: server.host, port: server.port, localAddress: '127.0.0.2' }
+    const sockets = [1, 2].map(() => connect(from).resume())
+    onTestFinished(() => sockets.forEach((socket) => socket.destroy()))
+    await until(() => refusals().length > 0, 'a line about refused sockets')
+    expect(server.stdout).toContain('configuration read again: changed log_level\n')
+  })
+
+  it('asks the module of the operator for a new check only if a secret changes', async () => {
+    const server = await ServerProcess.start({
+      files: { [INI]: ini([...SECRETS, 'signature_checker = ./own.mjs']), 'own.mjs': OWN_CHECKER },
+      args: ['--ini', INI],
+    })
+    await readNew(server, [...SECRETS, 'signature_checker = ./own.mjs', 'max_sockets = 900'])
+    expect(server.stdout.match(/check for .*/g)).toEqual(['check for one'])
+    await readNew(server, ['secret = two', SECRETS[1] ?? '', 'signature_checker = ./own.mjs'])
+    expect(server.stdout.match(/check for .*/g)).toEqual(['check for one', 'check for two'])
   })
 })

@@ -1,11 +1,15 @@
 /** Each setting that a running server reads again: what it did before, and what it does from then on. */
 import { createHmac } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { parseConfig } from '../../src/config/load.ts'
 import { RELOADED_SETTINGS } from '../../src/config/reloading.ts'
 import { WEBHOOK_HEADERS } from '../../src/protocol/headers.ts'
 import { Admin } from '../helpers/admin.ts'
+import { ManualClock } from '../helpers/clock.ts'
 import { Backend, send, signature, until } from '../helpers/http.ts'
 import { freePort } from '../helpers/ports.ts'
 import { startServer } from '../helpers/server.ts'
@@ -85,6 +89,13 @@ const openSockets = (count: number) => async (server: TestServer) => {
   for (let n = 0; n < count; n++) last = await openSocket(server)
   return last
 }
+
+/** A module that is ready at once, then never, then at once. */
+const SLOW_CHECKER = `
+let calls = 0
+export const createSignatureChecker = () =>
+  ++calls === 2 ? new Promise(() => {}) : { verify: () => undefined }
+`
 
 const OK = 'HTTP/1.1 200 OK'
 
@@ -341,6 +352,22 @@ describe('a running server that reads its configuration again', () => {
     const { applied, needRestart } = await read(changed)
     expect([applied, needRestart]).toEqual([[], ['port', 'max_outbox_bytes']])
     expect((await read({})).needRestart).toEqual([])
+  })
+
+  it('goes on with its check of signatures if a new one is not ready in time', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'channelstream-checker-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const module = join(folder, 'slow.mjs')
+    writeFileSync(module, SLOW_CHECKER)
+    const clock = new ManualClock()
+    const server = await startServer({ signature_checker: module }, clock)
+    onTestFinished(() => server.close())
+    const read = parseConfig({ ...BASE, signature_checker: module, secret: 'new' })
+    const reloading = server.app.reload(read)
+    const refused = expect(reloading).rejects.toThrow('not ready after 10 s')
+    await clock.advance(10_000)
+    await refused
+    expect((await server.app.reload(read)).applied).toEqual(['secret'])
   })
 
   it('describes its API with the new limits', async () => {

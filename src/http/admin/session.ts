@@ -56,9 +56,11 @@ export class AdminSessions {
   /** Opens a session and returns its `Set-Cookie`. Ends the session whose cookie is replaced. */
   async signIn(request: IncomingMessage, scope: CookieScope): Promise<string> {
     const id = randomBytes(ID_BYTES).toString('base64url')
+    // Now: the password that was checked may be replaced while the store answers.
+    const [key] = this.#keys
     const own = cookieName(request)
     await this.#end(cookiesIn(request).filter(({ name }) => name === own))
-    await this.store.open(nameOf(id, this.#keys[0]))
+    await this.store.open(nameOf(id, key))
     return `${own}=${id}; Max-Age=${SESSION_SECONDS}; ${attributes(scope)}`
   }
 
