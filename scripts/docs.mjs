@@ -131,7 +131,7 @@ CHANNELSTREAM_SECRET_FILE=/run/secrets/secret channelstream --admin-secret-file 
 
 - It works in the ini file (\`secret_file = /run/secrets/secret\`), in the environment and as a flag. A relative path
   begins at the working directory.
-- The file is read at the start. A line feed at its end is removed. Everything else in it is the value, without \`%\` or
+- The file is read at the start and on \`SIGHUP\`. A line feed at its end is removed. Everything else in it is the value, without \`%\` or
   comments. Lists such as \`secret_fallbacks\` have one value on each line.
 - **systemd:** \`LoadCredential=channelstream.secret:/etc/channelstream/secret\` in the unit is enough. The server reads
   every credential called \`channelstream.\` and the name of a setting that holds a secret.

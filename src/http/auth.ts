@@ -52,9 +52,9 @@ export class Auth {
    * Returns how the request reached the server. Throws `HTTPS_REQUIRED` (406). `/ws` uses this alone, because a
    * signature means nothing there, as recorded.
    */
-  view(request: IncomingMessage): ForwardedView {
+  view(request: IncomingMessage, takesHttp = false): ForwardedView {
     const view = forwardedView(request, this.rules.forwarding)
-    if (this.rules.enforceHttps && !view.isHttps) throw new RequestError('HTTPS_REQUIRED')
+    if (this.rules.enforceHttps && !takesHttp && !view.isHttps) throw new RequestError('HTTPS_REQUIRED')
     return view
   }
 
@@ -64,8 +64,8 @@ export class Auth {
    *
    * Returns a promise only for calls of the admin panel, because a remote store may hold the session.
    */
-  identify(request: IncomingMessage): Awaitable<Caller> {
-    const view = this.view(request)
+  identify(request: IncomingMessage, takesHttp?: boolean): Awaitable<Caller> {
+    const view = this.view(request, takesHttp)
     const signed = signatureOf(request)
     if (!signed) return this.#identifyPanel(request, { view, isBackend: false })
     if (!this.rules.allowPostingFrom.includes(view.address))

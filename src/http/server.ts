@@ -41,6 +41,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** `backend`: only signed requests may call the route. The default is everybody. */
     access?: 'backend'
+    /** Not subject to `enforce_https`: what asks stands beside the server, and not behind its proxy. */
+    takesHttp?: boolean
   }
 }
 
@@ -188,7 +190,9 @@ function admit(http: FastifyInstance, { auth, origins, clock, logger }: HttpOpti
     // If the upgrade is refused. The plugin then closes the socket.
     if (request.ws) reply.header('connection', 'close')
     if (http.isStopping) throw new RequestError('STOPPING')
-    const caller = request.ws ? callerOfUpgrade(request, auth) : auth.identify(request.raw)
+    const caller = request.ws
+      ? callerOfUpgrade(request, auth)
+      : auth.identify(request.raw, request.routeOptions.config.takesHttp)
     if (!(caller instanceof Promise)) {
       letIn(request, caller)
       return done()

@@ -35,6 +35,7 @@ function filesInExecutable(): PackageFiles {
 /** Codes of errors for what is no file. */
 const NO_FILE: ReadonlySet<string | undefined> = new Set([
   'EISDIR',
+  'ENAMETOOLONG',
   'ENOENT',
   'ERR_SINGLE_EXECUTABLE_APPLICATION_ASSET_NOT_FOUND',
 ])

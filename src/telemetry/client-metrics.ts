@@ -8,6 +8,9 @@ type TrafficNumber = {
   [Key in keyof Traffic]: Traffic[Key] extends number ? Key : never
 }[keyof Traffic]
 
+const byKind = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts).map(([kind, value]) => ({ labels: { kind }, value }))
+
 export const ofTraffic = (key: TrafficNumber): Pick<PlainMetric, 'of' | 'read'> => ({
   of: 'server',
   read: ({ traffic }) => traffic[key],
@@ -52,8 +55,7 @@ export const OF_CLIENTS: readonly Metric[] = [
     type: 'counter',
     of: 'server',
     labels: ['kind'],
-    read: ({ traffic }) =>
-      Object.entries(traffic.opened).map(([kind, value]) => ({ labels: { kind }, value })),
+    read: ({ traffic }) => byKind(traffic.opened),
   },
   {
     name: 'resumed_total',
@@ -69,9 +71,11 @@ export const OF_CLIENTS: readonly Metric[] = [
   },
   {
     name: 'gaps_total',
-    help: 'Clients of this server that got a gap on opening.',
+    help: 'Clients of this server that got a gap on opening, by kind.',
     type: 'counter',
-    ...ofTraffic('gaps'),
+    of: 'server',
+    labels: ['kind'],
+    read: ({ traffic }) => byKind(traffic.gaps),
   },
   {
     name: 'closed_total',

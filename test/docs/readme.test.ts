@@ -30,7 +30,7 @@ describe('README and the first chat', () => {
 
   it('tells where a server without configuration listens', () => {
     const { config } = loadConfig({ argv: [], env: {}, readFile: () => '' })
-    expect(readme).toContain(`The server listens on http://${config.host}:${config.port},`)
+    expect(readme).toContain(`The server listens on http://${config.host}:${config.port}.`)
   })
 
   describe('examples, run as written against a server started as written', () => {

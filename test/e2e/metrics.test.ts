@@ -139,7 +139,7 @@ describe('/metrics', () => {
     const found = await samples(server)
     expect(found.get('opened_total{kind="stream"}')).toBe(3)
     expect(found.get('resumed_total')).toBe(1)
-    expect(found.get('gaps_total')).toBe(1)
+    expect(found.get('gaps_total{kind="stream"}')).toBe(1)
     // Two that were kept for her, and one that waited for eve.
     expect(found.get('caught_up_events_total')).toBe(3)
     expect(found.get('closed_total{transport="websocket",code="1006"}')).toBe(1)

@@ -17,7 +17,7 @@ const STORE = {
 }
 const TRAFFIC = {
   ...{ connections: 2, guests: 1, heldBytes: 7, events: 0, writes: 0, bytes: 0, slow: 0 },
-  ...{ opened: { stream: 0, poll: 0 }, resumed: 0, caughtUp: 0, gaps: 0 },
+  ...{ opened: { stream: 0, poll: 0 }, resumed: 0, caughtUp: 0, gaps: { stream: 0, poll: 0 } },
   seconds: new Histogram([]).view(),
 }
 

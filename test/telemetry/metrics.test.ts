@@ -16,7 +16,7 @@ const FIGURES: Figures = {
 }
 const TRAFFIC = {
   ...{ connections: 2, guests: 1, heldBytes: 7, events: 9, writes: 8, bytes: 6, slow: 0 },
-  ...{ opened: { stream: 3, poll: 4 }, resumed: 1, caughtUp: 2, gaps: 0 },
+  ...{ opened: { stream: 3, poll: 4 }, resumed: 1, caughtUp: 2, gaps: { stream: 0, poll: 0 } },
   seconds: new Histogram([1]).view(),
 }
 const OF_THE_STORE = ['users', 'connected_users', 'connections', 'channels', 'messages_total']

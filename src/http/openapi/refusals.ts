@@ -96,8 +96,13 @@ const AS_STREAM: ReadonlySet<ErrorCode> = new Set(['STORE_AWAY', 'STOPPING'])
 function refusalsOfKind({ method, config, hasBodySchema }: RouteFacts): AnsweredRefusal[] {
   const mayHaveBody = method !== 'get'
   const readsBody = mayHaveBody && config.body !== 'unread'
+  const ofAll = OF_ALL.filter(
+    ({ code }) =>
+      !(config.answersErrorsAsStream && AS_STREAM.has(code)) &&
+      !(config.takesHttp && code === 'HTTPS_REQUIRED'),
+  )
   return [
-    ...(config.answersErrorsAsStream ? OF_ALL.filter(({ code }) => !AS_STREAM.has(code)) : OF_ALL),
+    ...ofAll,
     ...(config.access === 'backend' ? OF_BACKENDS : []),
     ...(readsBody ? OF_BODIES : []),
     ...(mayHaveBody ? OF_BODIES_AND_UNREAD_ONES : []),

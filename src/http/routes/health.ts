@@ -15,6 +15,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
 
   http.get('/health', {
     exposeHeadRoute: true,
+    config: { takesHttp: true },
     schema: {
       ...common,
       operationId: 'health',
@@ -26,6 +27,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
 
   http.get('/health/live', {
     exposeHeadRoute: true,
+    config: { takesHttp: true },
     schema: {
       ...common,
       operationId: 'healthLive',
@@ -39,6 +41,7 @@ export const healthRoutes: FastifyPluginAsyncZod<ApiOptions> = async (http, { hu
 
   http.get('/health/ready', {
     exposeHeadRoute: true,
+    config: { takesHttp: true },
     schema: {
       ...common,
       operationId: 'healthReady',

@@ -22,6 +22,7 @@ export interface MetricsOptions {
  */
 export const metricsRoutes: FastifyPluginAsync<MetricsOptions> = async (http, options) => {
   http.get('/metrics', {
+    config: { takesHttp: true },
     schema: {
       operationId: 'metrics',
       tags: ['Operations'],
