@@ -54,7 +54,8 @@ export class Auth {
    */
   view(request: IncomingMessage, takesHttp = false): ForwardedView {
     const view = forwardedView(request, this.rules.forwarding)
-    if (this.rules.enforceHttps && !takesHttp && !view.isHttps) throw new RequestError('HTTPS_REQUIRED')
+    if (this.rules.enforceHttps && !takesHttp && !view.isHttps)
+      throw new RequestError('HTTPS_REQUIRED')
     return view
   }
 
