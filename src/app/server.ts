@@ -46,7 +46,7 @@ import {
 } from './options.ts'
 import { createPhiloteServer, redisBus } from './philote.ts'
 import { reloaderOf } from './reload.ts'
-import { CurrentChecker } from './signatures.ts'
+import { CurrentChecker, openSignatureChecker } from './signatures.ts'
 import { metricSources, readingSources } from './sources.ts'
 import { openStore } from './store.ts'
 import { mountTransports, openAdminLive, upgradeOptions } from './transports.ts'
@@ -82,7 +82,7 @@ export async function buildApp(config: Config, clock: Clock = systemClock): Prom
   const faults = new Faults(logger)
   const onFault = faults.note
   // Before the store is opened: if this fails, open connections would keep the process alive.
-  const checker = await CurrentChecker.open(config)
+  const checker = new CurrentChecker(await openSignatureChecker(config))
   const opened = await openStore(config, clock, logger, onFault)
   const { store, idempotencyCache, adminSessions, webhookQueue: queue } = opened
   const maybeYield = createYielder(clock)

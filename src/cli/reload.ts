@@ -1,4 +1,5 @@
 /** Reads the configuration of a running server again. */
+import { reasonOf } from '../lib/reason.ts'
 import type { App } from '../app/server.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -36,7 +37,7 @@ export function reloading({ app, load, check, print, notes }: ReloadDeps): () =>
       log[level]({ changed: applied, needRestart }, 'the configuration was read again')
       print(`configuration read again: ${resultOf(applied, needRestart)}`)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       log.error({ reason }, 'the configuration was read again and cannot be used: nothing changes')
       print(`configuration read again, and nothing changes: ${reason}`)
     }

@@ -59,14 +59,10 @@ interface Passed {
  * the server knows only when it already listens.
  */
 export function checkSecretsOnPassed(config: Config, { http, philote }: Passed): void {
-  const open = publicSecrets(config, {
+  refusePublicSecrets(config, 'a supervisor passed a socket, which other machines may reach', {
     http: http !== undefined,
     philote: philote !== undefined && config.philote_port !== 0,
   })
-  if (open.length > 0)
-    throw new Error(
-      `a supervisor passed a socket, which other machines may reach, and these are not set: ${open.join(', ')}; ${MAKE_SECRETS}`,
-    )
 }
 
 /**
@@ -74,26 +70,25 @@ export function checkSecretsOnPassed(config: Config, { http, philote }: Passed):
  * would have: with the new values of some settings, and without those that need a restart.
  */
 export function checkSecretsOfRunning(config: Config, { http, philote }: Passed): void {
-  const open = publicSecrets(config, {
+  refusePublicSecrets(config, 'other machines can reach this server', {
     http: http !== undefined || !isLoopback(config.host),
     philote:
       config.philote_port !== 0 && (philote !== undefined || !isLoopback(config.philote_host)),
   })
-  if (open.length > 0)
-    throw new Error(
-      `other machines can reach this server, and these are not set: ${open.join(', ')}; ${MAKE_SECRETS}`,
-    )
 }
 
-/** Returns what is wrong with secrets that have their default values, on ports that other machines can reach. */
-function publicSecrets(
+/** `reached`: the ports that other machines can reach. */
+function refusePublicSecrets(
   config: Config,
+  why: string,
   reached: { readonly http: boolean; readonly philote: boolean },
-): readonly string[] {
-  return [
+): void {
+  const open = [
     ...(reached.http ? [...defaultSecrets(config), ...defaultFallbacks(config)] : []),
     ...(reached.philote && canAnyoneSignTokens(config) ? ['philote_secret'] : []),
   ]
+  if (open.length > 0)
+    throw new Error(`${why}, and these are not set: ${open.join(', ')}; ${MAKE_SECRETS}`)
 }
 
 /**

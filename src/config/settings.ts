@@ -202,8 +202,8 @@ export const LINKS = {
   enforce_https: setting(
     trueOrFalse,
     false,
-    'Reject requests that did not use https, with 406, except for /health and /metrics. Behind a proxy that terminates TLS, the proxy reports ' +
-      'the scheme; see trusted_proxies.',
+    'Reject requests that did not use https, with 406, except for /health and /metrics. Behind a proxy that ' +
+      'terminates TLS, the proxy reports the scheme; see trusted_proxies.',
   ),
   http_scheme: setting(
     oneOf<'' | 'http' | 'https'>({ http: 'http', https: 'https' }),

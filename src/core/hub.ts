@@ -68,6 +68,7 @@ export class Hub {
     private readonly clock: Clock,
     private readonly options: HubOptions,
   ) {
+    // A copy of its own, which `changeRules` changes.
     this.options = options = { ...options }
     this.startedAt = clock.now()
     this.bounds = new Bounds(options)

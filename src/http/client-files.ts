@@ -5,6 +5,7 @@ import { gzip } from 'node:zlib'
 import { PACKAGE_FILES } from '../lib/package-files.ts'
 import { RequestError } from '../protocol/errors.ts'
 import { VERSION } from '../version.ts'
+import { FOREVER } from './page-files.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Made by `scripts/build-client.mjs`. */
@@ -33,8 +34,6 @@ const PUBLIC = {
 }
 /** Caches ask each time if the file has changed. */
 const CHECKED = 'no-cache'
-/** The path has the version, so what it names never changes. */
-const FOREVER = 'public, max-age=31536000, immutable'
 
 export interface ClientFilesOptions {
   /** The folder in the package. */

@@ -16,7 +16,8 @@ export type Scheme = 'http' | 'https'
 export interface ForwardingRules {
   /**
    * Proxies whose headers are trusted, besides those that connect to a Unix domain socket. If the list is empty, only
-   * `X-Scheme`, `X-URL-Scheme` and `X-Script-Name` are trusted, and only from this machine (127.0.0.0/8, ::1), as Channelstream's users expect.
+   * `X-Scheme`, `X-URL-Scheme` and `X-Script-Name` are trusted, and only from this machine (127.0.0.0/8, ::1), as
+   * Channelstream's users expect.
    */
   readonly trustedProxies: AddressList
   /** The setting `http_scheme`: the scheme of clients if no proxy header names one. Empty or unknown: not set. */

@@ -11,6 +11,9 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 ])
 const PLAIN_TEXT = 'text/plain; charset=utf-8'
 
+/** For files whose path changes with their content. */
+export const FOREVER = 'public, max-age=31536000, immutable'
+
 /** A name never leaves the folder, and does not begin with a dot. */
 const FILE_NAME = /^\w[\w.-]*$/
 

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Backend, send, until, within } from '../helpers/http.ts'
 import { ServerProcess, killProcesses } from '../helpers/process.ts'
 import { startServer } from '../helpers/server.ts'
@@ -28,6 +28,14 @@ describe('the health of a server', () => {
     expect(headers['content-type']).toBe(answer.headers['content-type'])
     await server.close()
   })
+})
+
+it('is told over plain http, as /metrics is, where everything else needs https', async () => {
+  const server = await startServer({ enforce_https: true })
+  onTestFinished(() => server.close())
+  expect(await statuses(server)).toEqual(Object.fromEntries(PATHS.map((path) => [path, 200])))
+  expect((await send(server, 'GET /metrics')).status).toBe(200)
+  expect((await new Backend(server).send('POST /info')).status).toBe(406)
 })
 
 describe('a server with a shutdown_delay that is told to stop', { timeout: 60_000 }, () => {

@@ -71,7 +71,7 @@ describe('signing in', () => {
     expect(await signIn(`/admin/sign_in?next=${encodeURIComponent(next)}`)).toBe('/admin')
   })
 
-  it('is told to programs without more, as recorded', async () => {
+  it('sends programs to the form alone, as recorded', async () => {
     expect((await get('/api-explorer', {})).headers.location).toBe('/admin/sign_in')
   })
 })

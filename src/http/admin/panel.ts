@@ -1,6 +1,6 @@
 /** The built admin panel (`npm run build:admin`): its page and the files that the page loads. */
 import { PACKAGE_FILES } from '../../lib/package-files.ts'
-import { servePageFiles } from '../page-files.ts'
+import { FOREVER, servePageFiles } from '../page-files.ts'
 import type { FastifyInstance } from 'fastify'
 
 const BUILT = 'dist/frontend/admin/'
@@ -32,6 +32,6 @@ export function servePanelAssets(http: FastifyInstance): void {
   servePageFiles(http, {
     folder: `${BUILT}admin/assets/`,
     prefix: '/admin/assets/',
-    headers: { 'cache-control': 'public, max-age=31536000, immutable' },
+    headers: { 'cache-control': FOREVER },
   })
 }
